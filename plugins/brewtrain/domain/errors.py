@@ -1,0 +1,56 @@
+"""The package's exception tree.
+
+Must not import Airflow: operators translate these into Airflow's own exceptions where the scheduler has to know.
+
+::
+
+    BrewtrainError
+    ├── PipelineFileError      a pipeline file says something that cannot be deployed
+    ├── InputError             the data or a DAG param is not what the pipeline file promises
+    ├── DeploymentError        AWS refuses, or lacks, what the pipeline needs
+    ├── TransientError         AWS was not available; trying again may help
+    └── RetrainingFailedError  the remote retraining ended in anything but success
+"""
+
+from __future__ import annotations
+
+
+class BrewtrainError(Exception):
+    """Base of every error this package raises on purpose. Its text says what, where and what to do."""
+
+
+class PipelineFileError(BrewtrainError):
+    """A pipeline file is not valid.
+
+    :param source: Path of the file, as the user knows it.
+    :param problems: One sentence a problem: field, what is wrong, what to write instead.
+    """
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        self.source = source
+        self.problems = problems
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+
+
+class InputError(BrewtrainError):
+    """The data of the interval, or a param of the DAG run, is not usable; a retry does not mend it."""
+
+
+class DeploymentError(BrewtrainError):
+    """Something the pipeline needs on AWS is missing, refused or not as deployed; a retry does not mend it."""
+
+
+class TransientError(BrewtrainError):
+    """AWS throttled the call, answered 5xx or was out of reach; a retry may mend it."""
+
+
+class RetrainingFailedError(BrewtrainError):
+    """The remote retraining failed.
+
+    :param message: The on-call card: which state, error, cause, what to do.
+    :param retryable: Whether going up the ladder again by itself may help (transient causes only).
+    """
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        self.retryable = retryable
+        super().__init__(message)

@@ -1,0 +1,196 @@
+"""Every name on AWS, built from the pipeline and the run's identity and from nothing else.
+
+The one module that concatenates names: limits and alphabets are checked here, so that no call fails on them later.
+Must not import Airflow or boto3, and must not use random numbers or the clock.
+
+Limits: execution names ≤ 80 characters without ``< > { } [ ] ? * " # % \\ ^ | ~ ` $ & , ; : /`` (StartExecution);
+SageMaker job, model and endpoint config names match ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`` (CreateTrainingJob).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+PIPELINE_NAME_PATTERN = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
+PIPELINE_NAME_MAX_LENGTH = 24
+SAGEMAKER_NAME_MAX_LENGTH = 63
+PREFIX = "brewtrain"
+ALIAS = "live"
+
+_ATTEMPT_SUFFIX_LENGTH = len("-99-9")
+_RUN_ID = re.compile(r"^(?P<slug>[a-z0-9-]+)-(?P<key>\d{8}T\d{4})-g(?P<generation>\d+(f[0-9a-f]{4})?)$")
+
+
+def slug(pipeline: str) -> str:
+    """Return the pipeline's name as AWS allows it: ``-`` for ``_``.
+
+    :param pipeline: Name of the pipeline, see :data:`PIPELINE_NAME_PATTERN`.
+    :raises ValueError: If the name does not match.
+    """
+    if not re.match(PIPELINE_NAME_PATTERN, pipeline) or len(pipeline) > PIPELINE_NAME_MAX_LENGTH:
+        raise ValueError(
+            f"pipeline name {pipeline!r} must be lower case words joined by single '_', "
+            f"start with a letter and have at most {PIPELINE_NAME_MAX_LENGTH} characters"
+        )
+    return pipeline.replace("_", "-")
+
+
+def generation(clear_number: int, *, fresh_key: str | None = None) -> str:
+    """Return the generation of a run.
+
+    :param clear_number: How often the DAG run had been cleared when ``start_execution`` ran (0 for never).
+    :param fresh_key: The DAG run's own id when ``rerun_mode=fresh`` asks for an execution of its own even though
+        another DAG run of the same interval has one; ``None`` otherwise.
+    """
+    if fresh_key is None:
+        return str(clear_number)
+    return f"{clear_number}f{hashlib.sha256(fresh_key.encode()).hexdigest()[:4]}"
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """Pipeline + data interval + generation: all that a run's names are made of.
+
+    :param pipeline: Name of the pipeline.
+    :param interval_start: Start of the data interval, inclusive, aware.
+    :param interval_end: End of the data interval, exclusive, aware.
+    :param generation: See :func:`generation`.
+    :raises ValueError: If an end is naive, the interval is empty, or the names would not fit.
+    """
+
+    pipeline: str
+    interval_start: datetime
+    interval_end: datetime
+    generation: str
+
+    def __post_init__(self) -> None:
+        if self.interval_start.tzinfo is None or self.interval_end.tzinfo is None:
+            raise ValueError("a data interval needs aware datetimes")
+        if self.interval_end < self.interval_start:
+            raise ValueError(f"data interval ends ({self.interval_end}) before it starts ({self.interval_start})")
+        if len(self.job_name_prefix) + _ATTEMPT_SUFFIX_LENGTH > SAGEMAKER_NAME_MAX_LENGTH:
+            raise ValueError(
+                f"run {self.run_id!r} leaves no room for the attempt in SageMaker's {SAGEMAKER_NAME_MAX_LENGTH} "
+                "characters: trigger a new DAG run instead of clearing this one again"
+            )
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which is also its execution's name."""
+        key = self.interval_end.astimezone(UTC).strftime("%Y%m%dT%H%M")
+        return f"{slug(self.pipeline)}-{key}-g{self.generation}"
+
+    @property
+    def job_name_prefix(self) -> str:
+        """Name of the run's DataBrew dataset and job, and prefix of its SageMaker jobs."""
+        return f"{PREFIX}-{self.run_id}"
+
+    @property
+    def data_date(self) -> str:
+        """Last day that the interval covers, ``YYYY-MM-DD`` in UTC: the date of the newest row a model has seen."""
+        end = self.interval_end.astimezone(UTC)
+        last = end if end <= self.interval_start.astimezone(UTC) else end - timedelta(microseconds=1)
+        return last.date().isoformat()
+
+    def with_generation(self, value: str) -> RunIdentity:
+        """Return the same pipeline and interval under another generation."""
+        return RunIdentity(self.pipeline, self.interval_start, self.interval_end, value)
+
+
+def generation_of(run_id: str) -> str:
+    """Return the generation that a run id names.
+
+    :raises ValueError: If the text is not a run id.
+    """
+    match = _RUN_ID.match(run_id)
+    if match is None:
+        raise ValueError(f"{run_id!r} is not a run id: expected <slug>-<YYYYMMDDTHHMM>-g<generation>")
+    return match["generation"]
+
+
+def state_machine(pipeline: str) -> str:
+    """Name of the pipeline's state machine."""
+    return f"{PREFIX}-{slug(pipeline)}"
+
+
+def recipe(pipeline: str) -> str:
+    """Name of the pipeline's DataBrew recipe."""
+    return f"{PREFIX}-{slug(pipeline)}"
+
+
+def split_job(pipeline: str) -> str:
+    """Name of the pipeline's Glue job."""
+    return f"{PREFIX}-{slug(pipeline)}-split"
+
+
+def role(service: str) -> str:
+    """Name of the role for ``airflow``, ``states``, ``databrew``, ``glue`` or ``sagemaker``."""
+    return f"{PREFIX}-{service}"
+
+
+def default_bucket(account_id: str, region: str) -> str:
+    """Name of the bucket that include/cloudformation/storage.yaml makes."""
+    return f"{PREFIX}-{account_id}-{region}"
+
+
+def partition(region: str) -> str:
+    """Return the ARN partition of a region (AWS General Reference, Amazon Resource Names)."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    return "aws"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where a pipeline is deployed.
+
+    :param account_id: Twelve digits.
+    :param region: For example ``eu-central-1``.
+    """
+
+    account_id: str
+    region: str
+
+    def _arn(self, service: str, resource: str, *, region: str | None = None) -> str:
+        where = self.region if region is None else region
+        return f"arn:{partition(self.region)}:{service}:{where}:{self.account_id}:{resource}"
+
+    def role_arn(self, service: str) -> str:
+        """ARN of :func:`role`."""
+        return self._arn("iam", f"role/{role(service)}", region="")
+
+    def state_machine_arn(self, pipeline: str) -> str:
+        """ARN of the pipeline's state machine, without version or alias."""
+        return self._arn("states", f"stateMachine:{state_machine(pipeline)}")
+
+    def alias_arn(self, pipeline: str) -> str:
+        """ARN of the alias that executions are started on."""
+        return f"{self.state_machine_arn(pipeline)}:{ALIAS}"
+
+    def execution_arn(self, pipeline: str, run_id: str) -> str:
+        """ARN of a run's execution; it never carries the version or alias it was started on."""
+        return self._arn("states", f"execution:{state_machine(pipeline)}:{run_id}")
+
+
+def code_prefix(pipeline: str) -> str:
+    """S3 key prefix of the pipeline's deployed scripts, with a trailing slash."""
+    return f"{PREFIX}/{pipeline}/code/"
+
+
+def run_prefix(identity: RunIdentity) -> str:
+    """S3 key prefix of everything one run writes, with a trailing slash."""
+    return f"{PREFIX}/{identity.pipeline}/runs/{identity.run_id}/"
+
+
+def tags(identity: RunIdentity) -> dict[str, str]:
+    """Tags of everything that belongs to one run."""
+    return {
+        f"{PREFIX}:pipeline": identity.pipeline,
+        f"{PREFIX}:run-id": identity.run_id,
+        f"{PREFIX}:data-date": identity.data_date,
+    }

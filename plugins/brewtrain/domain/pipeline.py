@@ -1,0 +1,343 @@
+"""The pipeline file: everything a user decides about one retraining pipeline, validated.
+
+Must not import Airflow or boto3, and reads no file itself: :mod:`brewtrain.resources` does.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import UTC, date, datetime, timedelta
+from string import Formatter
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from brewtrain.domain import names
+from brewtrain.domain.errors import PipelineFileError
+
+Metric = Literal["validation:auc", "validation:aucpr", "validation:error", "validation:logloss"]
+METRICS: tuple[Metric, ...] = ("validation:auc", "validation:aucpr", "validation:error", "validation:logloss")
+HIGHER_IS_BETTER: frozenset[Metric] = frozenset({"validation:auc", "validation:aucpr"})
+PRESET_SCHEDULES = ("@hourly", "@daily", "@weekly", "@monthly")
+_PRESET_CRON = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *"}
+_CRON_FIELD = re.compile(r"^[0-9A-Za-z*/,#\-]+$")
+_SOURCE_FIELDS = {"bucket", "date"}
+_PLAIN_NAME = re.compile(r"^[a-zA-Z0-9_]+$")
+
+
+def _check_schedule(value: str) -> str:
+    if value in PRESET_SCHEDULES:
+        return value
+    if value.startswith("@"):
+        raise ValueError(f"must be one of {', '.join(PRESET_SCHEDULES)} or cron of five fields such as '0 4 * * *'")
+    fields = value.split()
+    if len(fields) != 5 or not all(_CRON_FIELD.match(field) for field in fields):
+        raise ValueError(
+            f"write one of {', '.join(PRESET_SCHEDULES)} or a cron expression of five fields such as '0 4 * * *'"
+        )
+    return value
+
+
+def _check_source_path(value: str) -> str:
+    if not value.startswith("s3://"):
+        raise ValueError("write an S3 prefix such as 's3://{bucket}/data/NAME/dt={date}/'")
+    try:
+        found = {field for _, field, spec, conversion in Formatter().parse(value) if field is not None}
+    except ValueError as error:
+        raise ValueError(f"has unbalanced braces ({error}); only {{bucket}} and {{date}} may stand in braces") from None
+    unknown = found - _SOURCE_FIELDS
+    if unknown:
+        raise ValueError(
+            f"knows no placeholder {{{sorted(unknown)[0]}}}; only {{bucket}} and {{date}} may stand in braces"
+        )
+    bucket, _, key = value.removeprefix("s3://").partition("/")
+    if "{date}" in bucket:
+        raise ValueError("has {date} in the bucket; partitions are prefixes inside one bucket")
+    if key.count("{date}") != 1:
+        raise ValueError("must contain {date} once, where the day of a partition stands, e.g. 'dt={date}/'")
+    if not key.endswith("/"):
+        raise ValueError("must end with '/': a partition is a prefix, not a file")
+    if ".." in key.split("/") or "//" in key or "%" in key or "\\" in key:
+        raise ValueError("must not contain '..', '//', '%' or '\\': name the prefix plainly")
+    return value
+
+
+def _check_plain_file_name(value: str) -> str:
+    if "/" in value or "\\" in value or value.startswith("."):
+        raise ValueError("write only the file's name; recipes live in include/recipes/")
+    if not value.endswith(".json"):
+        raise ValueError("must end with .json")
+    return value
+
+
+Schedule = Annotated[str, AfterValidator(_check_schedule)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+class Source(_Section):
+    """Where the data of one day lies.
+
+    :param path: S3 prefix of one day's partition; ``{bucket}`` and ``{date}`` (YYYY-MM-DD, UTC) stand for themselves.
+    :param delimiter: Column delimiter of the CSV files, one of those DataBrew accepts.
+    :param columns: Columns the files must have; checked against the newest file's header before anything starts.
+    """
+
+    path: Annotated[str, AfterValidator(_check_source_path)]
+    delimiter: Literal[",", ";", "|", "\t", " "] = ","
+    columns: tuple[str, ...] = ()
+
+    def bucket(self, default: str) -> str:
+        """Bucket of the source, ``{bucket}`` being the pipeline's own."""
+        return self.path.removeprefix("s3://").partition("/")[0].replace("{bucket}", default)
+
+    def key(self, day: str) -> str:
+        """Key prefix of one day's partition.
+
+        :param day: ``YYYY-MM-DD``, or DataBrew's ``{parameter}`` when a dataset's path is built.
+        """
+        return self.path.removeprefix("s3://").partition("/")[2].replace("{date}", day)
+
+
+class Label(_Section):
+    """What the model predicts.
+
+    :param column: Column of the recipe's **output** that holds 0 and 1.
+    """
+
+    column: str = Field(min_length=1, max_length=255)
+
+
+class Split(_Section):
+    """How rows are divided into training and validation.
+
+    :param method: ``hash``: a pure function of the row, so that a retry divides the same way.
+    :param validation_fraction: Share of rows that go to validation, between 0.05 and 0.5.
+    """
+
+    method: Literal["hash"] = "hash"
+    validation_fraction: float = Field(default=0.3, ge=0.05, le=0.5)
+
+
+class Training(_Section):
+    """The SageMaker training job (CreateTrainingJob).
+
+    :param image_version: Version of SageMaker's built-in XGBoost image, e.g. ``1.7-1``.
+    :param instance_type: For example ``ml.m5.xlarge``.
+    :param hyperparameters: As the built-in algorithm documents them. ``eval_metric`` is set by brewtrain: the gate
+        needs all of its metrics.
+    :param max_runtime_seconds: StoppingCondition; the job is stopped after this long.
+    """
+
+    image_version: str = Field(default="1.7-1", pattern=r"^\d+\.\d+-\d+$")
+    instance_type: str = Field(default="ml.m5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
+    instance_count: int = Field(default=1, ge=1, le=20)
+    volume_gb: int = Field(default=10, ge=1, le=16384)
+    max_runtime_seconds: int = Field(default=3600, ge=60, le=432000)
+    hyperparameters: dict[str, str | int | float] = Field(default_factory=dict)
+
+    @field_validator("hyperparameters")
+    @classmethod
+    def _own_hyperparameters(cls, value: dict[str, str | int | float]) -> dict[str, str | int | float]:
+        if "eval_metric" in value:
+            raise ValueError("must not set eval_metric: brewtrain sets it so that every metric of the gate is there")
+        if "num_round" not in value:
+            raise ValueError("needs num_round, the number of boosting rounds (the built-in XGBoost requires it)")
+        objective = value.get("objective", "binary:logistic")
+        if objective != "binary:logistic":
+            raise ValueError(f"has objective {objective!r}; the gate's metrics are those of 'binary:logistic'")
+        return value
+
+
+class Threshold(_Section):
+    """Bounds of one metric, both inclusive.
+
+    :param min: Smallest value that passes.
+    :param max: Largest value that passes.
+    """
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Threshold:
+        if self.min is None and self.max is None:
+            raise ValueError("write 'min' or 'max'")
+        return self
+
+
+class Gate(_Section):
+    """When a model may serve.
+
+    :param metrics: Bounds by the metric's name, never by its position.
+    :param better_than_majority: Whether ``validation:error`` must be below that of always answering with the
+        commoner class.
+    :param on_reject: ``skip``: a refused model leaves the run green with ``deploy`` skipped; ``fail``: red.
+    """
+
+    metrics: dict[Metric, Threshold] = Field(min_length=1)
+    better_than_majority: bool = True
+    on_reject: Literal["skip", "fail"] = "skip"
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _known_metrics(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            for key in value:
+                if key not in METRICS:
+                    raise ValueError(f"knows no metric {key!r}; write one of {', '.join(METRICS)}")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _direction(cls, value: dict[Metric, Threshold]) -> dict[Metric, Threshold]:
+        for metric, threshold in value.items():
+            if metric in HIGHER_IS_BETTER and threshold.max is not None:
+                raise ValueError(f"sets max for {metric}, of which more is better; write 'min'")
+            if metric not in HIGHER_IS_BETTER and threshold.min is not None:
+                raise ValueError(f"sets min for {metric}, of which less is better; write 'max'")
+        return value
+
+
+class Endpoint(_Section):
+    """The SageMaker endpoint that serves.
+
+    :param name: Name of the endpoint; default: the pipeline's name with ``-`` for ``_``.
+    :param instance_type: For example ``ml.m5.large``.
+    :param instance_count: Instances of a new endpoint; an existing one keeps the count that autoscaling set.
+    :param ready_minutes: How long the endpoint may take until it serves the new model.
+    """
+
+    name: str | None = Field(default=None, pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")
+    instance_type: str = Field(default="ml.m5.large", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
+    instance_count: int = Field(default=1, ge=1, le=100)
+    ready_minutes: int = Field(default=60, ge=5, le=480)
+
+
+class Retention(_Section):
+    """What is kept.
+
+    :param run_days: Days that the files of a run stay in S3.
+    :param rollback_targets: Endpoint configs kept, newest first, besides the one that serves.
+    """
+
+    run_days: int = Field(default=90, ge=1, le=3650)
+    rollback_targets: int = Field(default=3, ge=1, le=100)
+
+
+class Limits(_Section):
+    """How long a stage may take before it counts as failed, in minutes.
+
+    :param transform_minutes: DataBrew job.
+    :param split_minutes: Glue job.
+    """
+
+    transform_minutes: int = Field(default=120, ge=5, le=2880)
+    split_minutes: int = Field(default=60, ge=1, le=2880)
+
+
+class Transform(_Section):
+    """Capacity of the DataBrew recipe job (CreateRecipeJob).
+
+    :param max_capacity: DataBrew nodes.
+    """
+
+    max_capacity: int = Field(default=5, ge=2, le=149)
+
+
+class Pipeline(_Section):
+    """One retraining pipeline.
+
+    :param name: Lower case words joined by ``_``, at most 24 characters; part of every name on AWS.
+    :param schedule: ``@hourly``, ``@daily``, ``@weekly``, ``@monthly`` or cron, in UTC.
+    :param start_date: First day that may be trained on; backfills reach no further.
+    :param window_days: Days of data, up to the interval's end, that a model is trained on.
+    :param recipe: File name in include/recipes/.
+    """
+
+    name: str = Field(min_length=1, max_length=names.PIPELINE_NAME_MAX_LENGTH, pattern=names.PIPELINE_NAME_PATTERN)
+    description: str = Field(default="", max_length=500)
+    owner: str = Field(default="data-engineering", min_length=1, max_length=100)
+    schedule: Schedule = "@daily"
+    start_date: date
+    bucket: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    source: Source
+    window_days: int = Field(default=365, ge=1, le=36500)
+    recipe: Annotated[str, AfterValidator(_check_plain_file_name)]
+    label: Label
+    split: Split = Split()
+    transform: Transform = Transform()
+    training: Training
+    gate: Gate
+    endpoint: Endpoint = Endpoint()
+    retention: Retention = Retention()
+    limits: Limits = Limits()
+
+    @property
+    def endpoint_name(self) -> str:
+        """Name of the endpoint that serves this pipeline's model."""
+        return self.endpoint.name or names.slug(self.name)
+
+    @property
+    def cron(self) -> str:
+        """The schedule as a cron expression of five fields."""
+        return _PRESET_CRON.get(self.schedule, self.schedule)
+
+    def window_start(self, interval_end: datetime) -> datetime:
+        """First instant (inclusive) of the training window that ends with ``interval_end`` (exclusive)."""
+        return interval_end.astimezone(UTC) - timedelta(days=self.window_days)
+
+    def bucket_name(self, account: names.Account) -> str:
+        """Bucket that the pipeline writes to and, unless its source says otherwise, reads from."""
+        return self.bucket or names.default_bucket(account.account_id, account.region)
+
+
+def parse_pipeline(document: object, *, source: str) -> Pipeline:
+    """Validate one pipeline file's content.
+
+    :param document: What the YAML parser returned.
+    :param source: The file's path, for messages.
+    :raises PipelineFileError: With one sentence per problem: field, what is wrong, what to write instead.
+    """
+    if not isinstance(document, dict):
+        raise PipelineFileError(source, ["is not a mapping; start it with 'name: …' as include/pipelines/ shows"])
+    try:
+        return Pipeline.model_validate(document)
+    except ValidationError as error:
+        raise PipelineFileError(source, [_sentence(detail) for detail in error.errors()]) from None
+
+
+def _fields_of(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Pipeline
+    for part in location:
+        field = model.model_fields.get(str(part))
+        annotation = field.annotation if field is not None else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return list(model.model_fields)
+
+
+def _sentence(detail: Any) -> str:
+    location = tuple(part for part in detail["loc"] if part not in ("str", "int", "float", "[key]"))
+    field = ".".join(str(part) for part in location) or "file"
+    given = detail.get("input")
+    if detail["type"] == "extra_forbidden":
+        known = _fields_of(location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"field '{field}' is not known; {advice}"
+    if detail["type"] == "missing":
+        return f"field '{field}' is missing; add it"
+    if detail["type"] == "value_error":
+        return f"field '{field}' {detail['ctx']['error']}" + (f" (it says {given!r})" if isinstance(given, str) else "")
+    if field == "name" and detail["type"] in ("string_pattern_mismatch", "string_too_long"):
+        return (
+            f"field 'name' is {given!r}; write lower case words joined by single '_', "
+            f"at most {names.PIPELINE_NAME_MAX_LENGTH} characters"
+        )
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    return f"field '{field}' is {given!r}; {message}"
