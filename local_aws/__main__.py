@@ -1,0 +1,59 @@
+"""``python -m local_aws``: AWS on this machine, for development and tests."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+
+from local_aws import DEFAULT_PORT
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; ``None`` takes ``sys.argv``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local_aws",
+        description="AWS on this machine, for development and tests. GET /health says which services are up.",
+    )
+    parser.add_argument("--port", type=int, default=int(os.environ.get("LOCAL_AWS_PORT", DEFAULT_PORT)), metavar="PORT",
+                        help="TCP port (default %(default)s; 0 picks a free one)")  # fmt: skip
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default %(default)s)")
+    parser.add_argument("--state-dir", metavar="DIR", default=os.environ.get("LOCAL_AWS_STATE_DIR") or None,
+                        help="keep objects, resources and executions in DIR across restarts")  # fmt: skip
+    parser.add_argument(
+        "--allow-non-loopback", action="store_true",
+        help="UNSAFE outside a private container network: local_aws checks no signatures and runs the code it is "
+        "sent (Lambda functions, Glue scripts), so whoever reaches the port can run programs as you",
+    )  # fmt: skip
+    parser.add_argument("--no-warm-up", action="store_true", help="do not preload job workers in the background")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; answers the exit code."""
+    options = parse_arguments(arguments)
+    stop_requested = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop_requested.set())
+    from local_aws import compat, server
+
+    try:
+        handle = server.start(
+            options.port, options.state_dir, options.host,
+            allow_non_loopback=options.allow_non_loopback, warm_up=not options.no_warm_up,
+        )  # fmt: skip
+    except (server.ServerStartError, compat.MotoIncompatibleError) as error:
+        print(f"local_aws: {error}", file=sys.stderr, flush=True)
+        return 1
+    server.report(f"local_aws ready on {handle.endpoint_url} (GET /health); stop with Ctrl-C")
+    stop_requested.wait()
+    server.report("local_aws stopping: ending jobs and saving state")
+    handle.stop()
+    server.report("local_aws stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The WSGI front: what every request passes before moto sees it.
+
+Order: health and control endpoints, identification, fault rules, authorisation, the service, call log. An exception that
+nobody handled becomes an AWS error here, never an HTML page. Must not import any service of local_aws.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+import urllib.parse
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from local_aws import authorisation, aws_errors, control
+from local_aws.call_identity import Call, identify
+from local_aws.call_log import CallLog
+from local_aws.fault_rules import FaultRules, Refusal
+
+StartResponse = Callable[..., Any]
+WsgiApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+_REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
+
+
+class ConnectionDropped(Exception):  # noqa: N818 - an event asked for by a fault rule, not a mistake
+    """A fault rule asked to close the connection without an answer."""
+
+
+class Front:
+    """The application that the server serves.
+
+    :param application: moto's dispatcher.
+    :param health: called for ``GET /health``; its answer is sent as JSON.
+    :param on_change: called after each call that may have changed state.
+    """
+
+    def __init__(
+        self, application: WsgiApplication, health: Callable[[], dict[str, Any]], on_change: Callable[[], None]
+    ) -> None:
+        self._application = application
+        self._health = health
+        self._on_change = on_change
+        self.call_log = CallLog()
+        self.fault_rules = FaultRules()
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "/")
+        if path.startswith("/_local/"):
+            return self._control(environ, path[len("/_local/") :], start_response)
+        if path in ("/health", "/_localstack/health") and "HTTP_AUTHORIZATION" not in environ:
+            return _json(start_response, 200, self._health())
+        return self._aws(environ, start_response)
+
+    def _aws(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        started = time.monotonic()
+        call = identify(environ)
+        delay, rule = self.fault_rules.judge(call)
+        if delay:
+            time.sleep(delay)
+        fault = rule.id if rule else ("delay" if delay else None)
+        refusal = rule.refusal(call) if rule else None
+        if refusal is None or (rule is not None and rule.when == "after"):
+            status, headers, body = self._serve(environ, call)
+        if refusal is not None:
+            if refusal.drop:
+                self._record(call, 0, "ConnectionDropped", started, fault)
+                _drop(environ)
+            status, headers, body = _refuse(call, refusal)
+        if call.operation[:3] not in ("Get", "Lis", "Des", "Hea"):
+            self._on_change()
+        code = int(status.split(" ", 1)[0])
+        self._record(call, code, aws_errors.code_of(headers, body) if code >= 400 else None, started, fault)
+        start_response(status, headers)
+        return [body]
+
+    def _serve(self, environ: dict[str, Any], call: Call) -> tuple[str, list[tuple[str, str]], bytes]:
+        denial = authorisation.authorise(call)
+        if denial is not None:
+            code = "AccessDenied" if call.protocol in ("query", "rest-xml") else "AccessDeniedException"
+            return _refuse(call, Refusal(code, denial.message, 403))
+        answer: dict[str, Any] = {}
+
+        def remember(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
+            answer["status"], answer["headers"] = status, headers
+            return lambda data: None
+
+        try:
+            chunks = self._application(environ, remember)
+            try:
+                body = b"".join(chunks)
+            finally:
+                close = getattr(chunks, "close", None)
+                if close is not None:
+                    close()
+        except Exception as error:  # noqa: BLE001 - the last line: whatever a service raises must leave as an AWS error
+            traceback.print_exc(file=sys.stderr)
+            message = f"{call.action} failed inside local_aws: {type(error).__name__}: {error}"
+            return _refuse(call, Refusal("InternalFailure", message, 500))
+        status, headers = str(answer["status"]), answer["headers"]
+        if status.startswith(("404", "500")) and any(
+            name.lower() == "content-type" and value.startswith("text/html") for name, value in headers
+        ) and b"<!doctype html" in body[:64].lower():
+            code = "UnknownOperationException" if status.startswith("404") else "InternalFailure"
+            return _refuse(call, Refusal(code, f"local_aws does not serve {call.action}.", int(status[:3])))
+        return status, headers, body
+
+    def _record(self, call: Call, status: int, error_code: str | None, started: float, fault: str | None) -> None:
+        self.call_log.append(
+            principal=call.principal.arn,
+            service=call.service,
+            operation=call.operation,
+            action=call.action,
+            resource=call.resource,
+            status=status,
+            error_code=error_code,
+            seconds=round(time.monotonic() - started, 4),
+            fault=fault,
+        )
+
+    def _control(self, environ: dict[str, Any], path: str, start_response: StartResponse) -> Iterable[bytes]:
+        if "HTTP_ORIGIN" in environ:
+            # A page open in the developer's browser must not steer the local AWS.
+            return _json(start_response, 403, {"message": "Control endpoints refuse requests from web pages."})
+        method = environ.get("REQUEST_METHOD", "GET")
+        query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+        try:
+            raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            body = json.loads(raw) if raw.strip() else None
+        except ValueError as error:
+            return _json(start_response, 400, {"message": f"Control request body is not JSON: {error}."})
+        status, answer = self._answer_control(method, path.strip("/"), query, body)
+        return _json(start_response, status, answer)
+
+    def _answer_control(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+        if path == "calls" and method == "GET":
+            try:
+                since = float(query["since"]) if "since" in query else None
+                since_id = int(query["since_id"]) if "since_id" in query else None
+            except ValueError:
+                return 400, {"message": "'since' must be epoch seconds and 'since_id' an integer."}
+            return 200, self.call_log.read(
+                since=since, since_id=since_id, service=query.get("service"), operation=query.get("operation")
+            )
+        if path == "calls" and method == "DELETE":
+            self.call_log.clear()
+            return 200, {"cleared": True}
+        if path == "faults" and method == "POST":
+            try:
+                return 201, {"id": self.fault_rules.add(body)}
+            except ValueError as error:
+                return 400, {"message": str(error)}
+        if path == "faults" and method == "GET":
+            return 200, {"faults": self.fault_rules.describe()}
+        if (path == "faults" or path.startswith("faults/")) and method == "DELETE":
+            return 200, {"removed": self.fault_rules.clear(path.partition("/")[2] or None)}
+        found = control.find(path)
+        if found is not None:
+            handler, rest = found
+            try:
+                return handler(method, rest, query, body)
+            except Exception as error:  # noqa: BLE001 - a control handler's mistake must not look like a dead server
+                traceback.print_exc(file=sys.stderr)
+                return 500, {"message": f"Control handler for {path!r} failed: {type(error).__name__}: {error}"}
+        known = ", ".join(f"/_local/{prefix}" for prefix in ["calls", "faults", *control.prefixes()])
+        return 404, {"message": f"No control endpoint {method} /_local/{path}; known are {known}."}
+
+
+def _refuse(call: Call, refusal: Refusal) -> tuple[str, list[tuple[str, str]], bytes]:
+    headers, body = aws_errors.render(call.protocol, refusal.code, refusal.message)
+    headers.append(("Content-Length", str(len(body))))
+    return f"{refusal.status} {_REASONS.get(refusal.status, 'Error')}", headers, body
+
+
+def _drop(environ: dict[str, Any]) -> None:
+    connection = environ.get("werkzeug.socket")
+    if connection is not None:
+        import socket
+
+        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionDropped("Connection closed by a fault rule.")
+
+
+def _json(start_response: StartResponse, status: int, answer: Any) -> Iterable[bytes]:
+    body = json.dumps(answer, default=str).encode()
+    start_response(
+        f"{status} {_REASONS.get(status, 'Error')}",
+        [("Content-Type", "application/json"), ("Content-Length", str(len(body)))],
+    )
+    return [body]

@@ -1,0 +1,76 @@
+"""The registry of AWS services that local_aws adds to moto or replaces in it.
+
+Exists so that the server knows no service by name and a service knows no server. Each module in ``SERVICE_MODULES``
+is a package with one required and some optional module-level functions:
+
+* ``register() -> None``: extend moto (url_paths, dispatch, backend subclass). Called once, before the first request.
+* ``warm_up() -> None``: optional, called in a background thread after the server is ready (preload workers).
+* ``stop_jobs() -> None``: optional, called at shutdown: stop everything the service started, wait until it is gone.
+* ``snapshot() -> object`` and ``restore(state: object) -> None``: optional, picklable state for ``--state-dir``. Only for
+  state that lives outside moto's backends, which persistence saves by itself.
+
+This module must not import moto or any service at import time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from types import ModuleType
+
+SERVICE_MODULES: tuple[str, ...] = (
+    "local_aws.states",
+    "local_aws.databrew",
+    "local_aws.glue",
+    "local_aws.sagemaker",
+    "local_aws.lambda_",
+)
+
+_lock = threading.Lock()
+_registered: list[ModuleType] = []
+
+
+def register_all() -> tuple[ModuleType, ...]:
+    """Import and register every service once per process.
+
+    :return: the registered modules, in the order of ``SERVICE_MODULES``.
+    :raises ImportError: a listed service cannot be imported.
+    """
+    with _lock:
+        if not _registered:
+            for name in SERVICE_MODULES:
+                if not _is_package(name):
+                    continue
+                module = importlib.import_module(name)
+                module.register()
+                _registered.append(module)
+        return tuple(_registered)
+
+
+def _is_package(name: str) -> bool:
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.origin is not None
+
+
+def registered() -> tuple[ModuleType, ...]:
+    """The modules registered so far; empty before the server's first start."""
+    return tuple(_registered)
+
+
+def call_hook(name: str) -> None:
+    """Call the optional hook ``name`` of every registered service, last registered first.
+
+    Every service gets its call even if an earlier one raises; the first error is raised at the end.
+    """
+    errors: list[Exception] = []
+    for module in reversed(_registered):
+        hook = getattr(module, name, None)
+        if hook is None:
+            continue
+        try:
+            hook()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]

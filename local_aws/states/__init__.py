@@ -1,0 +1,7 @@
+"""Step Functions."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Nothing yet."""

@@ -1,0 +1,66 @@
+"""Fixtures for every kind of test: local AWS in this process, boto3 clients for it, and the shared data folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from local_aws.server import ServerHandle
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def local_aws_server() -> Iterator[ServerHandle]:
+    """The session's local AWS; its ``front`` holds the call log and the fault rules."""
+    from local_aws import server
+
+    handle = server.start(port=0)
+    yield handle
+    handle.stop()
+
+
+@pytest.fixture(scope="session")
+def local_aws(local_aws_server: ServerHandle) -> str:
+    """The endpoint URL of the session's local AWS."""
+    return local_aws_server.endpoint_url
+
+
+@pytest.fixture(scope="session")
+def aws_client(local_aws: str) -> Iterator[Callable[..., Any]]:
+    """``aws_client(service, **overrides)``: a boto3 client for local AWS in us-east-1, cached per service."""
+    import boto3
+    from botocore.config import Config
+
+    made: dict[tuple[Any, ...], Any] = {}
+
+    def make(service: str, **overrides: Any) -> Any:
+        key = (service, tuple(sorted(overrides.items())))
+        if key not in made:
+            settings: dict[str, Any] = {
+                "region_name": "us-east-1",
+                "endpoint_url": local_aws,
+                "aws_access_key_id": "testing",
+                "aws_secret_access_key": "testing",
+                "config": Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}),
+            }
+            made[key] = boto3.client(service, **{**settings, **overrides})
+        return made[key]
+
+    yield make
+    for client in made.values():
+        client.close()
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Data and cases that are kept outside the repository (``BREWTRAIN_SHARED``, else ``../shared``); skips without it."""
+    path = Path(os.environ.get("BREWTRAIN_SHARED", REPOSITORY.parent / "shared"))
+    if not path.is_dir():
+        pytest.skip(f"no shared data at {path}: set BREWTRAIN_SHARED to run this test")
+    return path
