@@ -1,0 +1,87 @@
+# Every command a person needs. `make help` lists them; each sets up what it needs first, and that is quick when nothing is to be done.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+
+VENV ?= .venv
+VENV_FLOOR ?= .venv-floor
+VENV_AUTHORING ?= .venv-authoring
+PY := $(VENV)/bin/python
+# One worker per core, two at most needed; tests of one file, and everything that starts real components, stay on one worker.
+WORKERS ?= 2
+PYTEST := -m pytest -p tests.distribution -n $(WORKERS) --dist loadgroup
+export PYTHON
+# Airflow's own version and usage look-ups would leave this machine.
+export SCARF_ANALYTICS := false
+export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
+
+.PHONY: help setup run up down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check data pr clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make .venv hold exactly what requirements-dev.txt says (PYTHON=python3.11 chooses the interpreter)
+	@tools/setup.sh $(VENV) requirements-dev.txt
+
+run: ## Retrain once on this machine, end to end (DATA=file.csv for your own data, IAM=… for the enforcement of permissions)
+	@started=$$(date +%s%3N); tools/setup.sh $(VENV) requirements-dev.txt; \
+	export BREWTRAIN_SETUP_SECONDS=$$(awk -v a=$$started -v b=$$(date +%s%3N) 'BEGIN { printf "%.3f", (b - a) / 1000 }'); \
+	exec $(PY) -m tools.run $(if $(DATA),--data '$(DATA)') $(if $(IAM),--iam '$(IAM)')
+
+up: setup ## Start Airflow (UI on 127.0.0.1:8080), PostgreSQL and local_aws, and wait until they are healthy
+	@exec $(PY) -m tools.up start
+
+down: ## Stop exactly what `make up` started
+	@if [ -x $(PY) ]; then exec $(PY) -m tools.up stop; else echo "down: nothing was started here."; fi
+
+test: setup ## Run every test
+	@$(PY) $(PYTEST) $(ARGS)
+
+test-fast: setup ## Run the tests that need neither much time nor real components
+	@$(PY) $(PYTEST) -m "not slow and not integration" $(ARGS)
+
+test-floor: ## Run the unit, DAG and trigger tests against the oldest supported Airflow
+	@tools/setup.sh $(VENV_FLOOR) requirements-floor.txt
+	@echo "test-floor: $$($(VENV_FLOOR)/bin/python -c 'from importlib.metadata import version; print("Airflow", version("apache-airflow"))')"
+	@$(VENV_FLOOR)/bin/python $(PYTEST) -m "not slow and not integration" $(FLOOR_TESTS) $(ARGS)
+
+# recipes and tools do not touch Airflow, so the floor says nothing about them
+FLOOR_TESTS = $(wildcard tests/unit/domain tests/dags tests/functional/plugins tests/functional/triggers)
+
+lint: types ## Check style (ruff) and types (mypy strict); changes nothing
+	@echo "lint: ruff"
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m ruff format --check --quiet . || { echo "lint: run .venv/bin/ruff format on the files that differ:"; $(PY) -m ruff format --check . | sed -n 's/^Would reformat: /  /p'; exit 1; }
+
+types: setup ## Check types alone
+	@echo "types: mypy"
+	@$(PY) -m mypy --no-error-summary
+
+bench: setup ## Run the benchmarks, each a ratio against a named peer (BENCH=name for one)
+	@for file in $(if $(BENCH),benchmarks/$(BENCH).py,$(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))); do \
+	  echo "bench: $$file"; $(PY) -m benchmarks.$$(basename $$file .py); done
+
+statemachine: ## Render the state machine's definition in its authoring environment
+	@tools/setup.sh $(VENV_AUTHORING) include/statemachine/requirements.txt
+	@$(VENV_AUTHORING)/bin/python include/statemachine/workflow.py --write
+
+statemachine-check: ## Fail when the committed definition is not what workflow.py renders
+	@tools/setup.sh $(VENV_AUTHORING) include/statemachine/requirements.txt
+	@$(VENV_AUTHORING)/bin/python include/statemachine/workflow.py --check
+
+lock: setup ## Resolve requirements*.in into the locks (UPGRADE=1 takes new releases)
+	@tools/lock.sh write $(if $(UPGRADE),--upgrade)
+
+lock-check: setup ## Fail when a lock is not what its *.in file resolves to
+	@tools/lock.sh check
+
+data: setup ## Fetch the full bank marketing file from UCI into var/data
+	@$(PY) -m tools.fetch_data
+
+pr: lint lock-check statemachine-check test-floor test ## Everything CI checks, before you open a pull request
+	@echo "pr: all green"
+
+clean: down ## Remove what was made here: environments, var/, caches
+	@rm -rf $(VENV) $(VENV_FLOOR) $(VENV_AUTHORING) var .pytest_cache .mypy_cache .ruff_cache .hypothesis

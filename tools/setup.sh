@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Makes a virtual environment hold exactly what a lock file says, and nothing else. Quick when it already does.
+#
+#   tools/setup.sh VENV LOCK [NAME]
+#
+# pip installs uv (hash pinned in requirements-bootstrap.txt), uv installs the lock with --require-hashes.
+# PYTHON=… chooses the interpreter (3.11 or 3.12); otherwise the first that works of python3.12, python3.11, python3.
+set -euo pipefail
+
+venv=$1
+lock=$2
+name=${3:-$venv}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+bootstrap=$root/requirements-bootstrap.txt
+stamp=$venv/.brewtrain-lock
+
+fail() {
+  printf '%s\n' "setup: $*" >&2
+  exit 1
+}
+
+# In range, and able to make an environment that has pip. A pyenv shim may exist and still fail: so run it.
+usable() {
+  "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' >/dev/null 2>&1
+}
+
+choose_python() {
+  local candidate
+  if [ -n "${PYTHON:-}" ]; then
+    usable "$PYTHON" || fail "PYTHON=$PYTHON is not a Python 3.11 or 3.12 with venv and ensurepip; name another one."
+    printf '%s\n' "$PYTHON"
+    return
+  fi
+  for candidate in python3.12 python3.11 python3 /usr/bin/python3.12 /usr/bin/python3.11 /usr/bin/python3; do
+    if usable "$candidate"; then
+      printf '%s\n' "$candidate"
+      return
+    fi
+  done
+  fail "no Python 3.11 or 3.12 with venv found; install one (Debian: apt-get install python3-venv) or run make PYTHON=/path/to/python3.12."
+}
+
+[ -f "$lock" ] || fail "$lock does not exist; run this from a complete checkout."
+
+fingerprint=$(cat "$bootstrap" "$lock" | (sha256sum 2>/dev/null || shasum -a 256) | cut -d' ' -f1)
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$fingerprint" ] && "$venv/bin/python" -c '' 2>/dev/null; then
+  if [ -z "${PYTHON:-}" ] || [ "$("$venv/bin/python" -c 'import sys; print(sys.version_info[:2])')" = "$("$PYTHON" -c 'import sys; print(sys.version_info[:2])')" ]; then
+    exit 0
+  fi
+fi
+
+rm -f "$stamp"
+python=$(choose_python)
+wanted=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+if [ -d "$venv" ]; then
+  found=$("$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+  # An environment of another Python is only replaced when a Python was asked for by name.
+  if [ -z "$found" ] || { [ -n "${PYTHON:-}" ] && [ "$found" != "$wanted" ]; }; then
+    rm -rf "$venv"
+  fi
+fi
+if [ ! -d "$venv" ]; then
+  printf '%s\n' "setup: $name: new environment with Python $wanted"
+  "$python" -m venv "$venv" || { rm -rf "$venv"; fail "$python -m venv failed; on Debian, apt-get install python3-venv."; }
+fi
+
+uv_wanted=$(sed -n 's/^uv==\([^ ]*\).*/\1/p' "$bootstrap")
+uv_found=$("$venv/bin/uv" --version 2>/dev/null | cut -d' ' -f2 || true)
+if [ "$uv_found" != "$uv_wanted" ]; then
+  printf '%s\n' "setup: $name: uv $uv_wanted"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
+    -r "$bootstrap" || fail "pip could not install uv $uv_wanted; check that the package index can be reached, then run it again."
+fi
+
+printf '%s\n' "setup: $name: $(grep -c '^[a-z0-9]' "$lock") packages of $(basename "$lock")"
+"$venv/bin/uv" pip sync --no-config --quiet --python "$venv/bin/python" --require-hashes "$lock" ||
+  fail "uv could not install $lock; the reason stands above. Nothing is marked as done: run it again when it is mended."
+printf '%s\n' "$fingerprint" >"$stamp"
