@@ -1,0 +1,1 @@
+"""`make run`: one whole retraining on this machine, and one readable summary of it."""

@@ -1,0 +1,93 @@
+"""What the run left behind on AWS, read back through the ordinary APIs.
+
+Reads only, except for InvokeEndpoint.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from brewtrain.domain.names import RunIdentity, run_prefix
+
+PREDICTIONS = 3
+
+
+def describe_execution(states: Any, execution_arn: str) -> dict[str, Any] | None:
+    """DescribeExecution, or ``None`` where the execution was never started."""
+    try:
+        described: dict[str, Any] = states.describe_execution(executionArn=execution_arn)
+    except states.exceptions.ExecutionDoesNotExist:
+        return None
+    return described
+
+
+def stage_seconds(states: Any, execution_arn: str, stage_of: dict[str, str]) -> list[dict[str, Any]]:
+    """Seconds between a stage's first state being entered and the next stage's, in order.
+
+    :param stage_of: Stage by the state's name; states that are not in it belong to the stage before.
+    """
+    starts: list[tuple[str, float]] = []
+    end = None
+    pages = states.get_paginator("get_execution_history").paginate(
+        executionArn=execution_arn, includeExecutionData=False
+    )
+    for event in (event for page in pages for event in page["events"]):
+        end = event["timestamp"].timestamp()
+        if event["type"].endswith("StateEntered"):
+            stage = stage_of.get(event["stateEnteredEventDetails"]["name"])
+            if stage is not None and (not starts or starts[-1][0] != stage):
+                starts.append((stage, end))
+    ends = [start for _, start in starts[1:]] + ([end] if end is not None else [])
+    return [
+        {"name": stage, "seconds": round(max(0.0, until - start), 3)}
+        for (stage, start), until in zip(starts, ends, strict=True)
+    ]
+
+
+def serving(sagemaker: Any, endpoint_name: str) -> dict[str, str | None]:
+    """Name, config and model of the endpoint as it serves now."""
+    try:
+        config = sagemaker.describe_endpoint(EndpointName=endpoint_name)["EndpointConfigName"]
+    except sagemaker.exceptions.ClientError as error:
+        if "Could not find" not in error.response["Error"]["Message"]:
+            raise
+        return {"name": endpoint_name, "config": None, "model": None}
+    variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    return {"name": endpoint_name, "config": config, "model": variants[0]["ModelName"]}
+
+
+def predictions(
+    s3: Any, runtime: Any, *, bucket: str, identity: RunIdentity, endpoint_name: str
+) -> list[dict[str, float]]:
+    """Ask the endpoint about rows of this run's validation side, which training never saw.
+
+    One of them has label 1 if any row has.
+    """
+    chosen: dict[float, list[list[str]]] = {0.0: [], 1.0: []}
+    for row in _rows(s3, bucket, f"{run_prefix(identity)}validation/"):
+        chosen.setdefault(float(row[0]), []).append(row)
+        if len(chosen[1.0]) >= 1 and len(chosen[0.0]) >= PREDICTIONS - 1:
+            break
+    rows = (chosen[1.0][:1] + chosen[0.0])[:PREDICTIONS] or chosen[1.0][:PREDICTIONS]
+    body = "\n".join(",".join(row[1:]) for row in rows)
+    answer = runtime.invoke_endpoint(EndpointName=endpoint_name, ContentType="text/csv", Accept="text/csv", Body=body)
+    scores = [float(score) for score in answer["Body"].read().decode().replace("\n", ",").split(",") if score.strip()]
+    return [{"label": float(row[0]), "score": round(score, 6)} for row, score in zip(rows, scores, strict=True)]
+
+
+def _rows(s3: Any, bucket: str, prefix: str) -> Iterator[list[str]]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for item in (item for page in pages for item in page.get("Contents", [])):
+        if item["Size"]:
+            text = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode()
+            yield from csv.reader(io.StringIO(text))
+
+
+def output_of(execution: dict[str, Any]) -> dict[str, Any]:
+    """The execution's output document; empty unless it SUCCEEDED."""
+    output: dict[str, Any] = json.loads(execution.get("output") or "{}")
+    return output
