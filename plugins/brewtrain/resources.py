@@ -1,7 +1,6 @@
 """The only module that knows where include/ is, and that reads it.
 
-Must not import boto3, and imports YAML only when a pipeline file is read. Called while DAG files are parsed, so it
-stays cheap.
+Must not import Airflow or boto3. Called while DAG files are parsed, so it stays cheap.
 """
 
 from __future__ import annotations
@@ -12,9 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from brewtrain.domain.errors import PipelineFileError
+from brewtrain import strict_yaml
+from brewtrain.domain.errors import DeploymentError, PipelineFileError
 from brewtrain.domain.execution_input import ImageTable
 from brewtrain.domain.pipeline import Pipeline, parse_pipeline
+from brewtrain.domain.recipe_document import parse_recipe
 
 INCLUDE_VARIABLE = "BREWTRAIN_INCLUDE"
 
@@ -45,9 +46,35 @@ def include_dir() -> Path:
 
 
 def pipeline_files() -> list[Path]:
-    """Return the pipeline files, in order of name."""
+    """Return the pipeline files, in order of name. What an editor keeps beside them (``.x.yaml.swp``) is not one."""
     folder = include_dir() / "pipelines"
-    return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
+    return sorted(
+        path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
+    )
+
+
+def valid_pipelines() -> list[Pipeline]:
+    """Return the pipelines of all valid files, in order of name: what DAG files make DAGs of.
+
+    A file that is not valid is left out, so that a typo in one pipeline stops no other; dags/pipeline_file_errors.py
+    shows it in the UI as an import error.
+    """
+    return [loaded for loaded in _load_all() if isinstance(loaded, Pipeline)]
+
+
+def pipeline_file_errors() -> list[PipelineFileError]:
+    """Return what is wrong with the pipeline files, file by file; empty if all are valid."""
+    return [loaded for loaded in _load_all() if isinstance(loaded, PipelineFileError)]
+
+
+def _load_all() -> list[Pipeline | PipelineFileError]:
+    loaded: list[Pipeline | PipelineFileError] = []
+    for path in pipeline_files():
+        try:
+            loaded.append(load_pipeline(path))
+        except PipelineFileError as error:
+            loaded.append(error)
+    return loaded
 
 
 def load_pipeline(path: Path) -> Pipeline:
@@ -56,30 +83,40 @@ def load_pipeline(path: Path) -> Pipeline:
     :raises PipelineFileError: If it is not YAML, not valid, names a recipe that is not there, or is called otherwise
         than its pipeline.
     """
-    import yaml
-
     source = f"include/pipelines/{path.name}"
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = strict_yaml.load(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise PipelineFileError(source, [f"is not UTF-8 (byte {error.start}); save it as UTF-8"]) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise PipelineFileError(source, [f"is not YAML{where}: {problem}; check indentation and quotes"]) from None
+    except OSError as error:
+        raise PipelineFileError(source, [f"cannot be read ({error.strerror}); check the file"]) from None
+    except strict_yaml.YamlError as error:
+        raise PipelineFileError(source, [str(error)]) from None
     pipeline = parse_pipeline(document, source=source)
     if pipeline.name != path.stem:
         raise PipelineFileError(source, [f"field 'name' is {pipeline.name!r}; name it like the file, {path.stem!r}"])
-    if not (path.parent.parent / "recipes" / pipeline.recipe).is_file():
-        known = ", ".join(sorted(file.name for file in (path.parent.parent / "recipes").glob("*.json"))) or "none"
-        raise PipelineFileError(
-            source,
-            [
-                f"field 'recipe' is {pipeline.recipe!r}, which include/recipes/ lacks; it has {', '.join(known) or 'none'}"
-            ],
-        )
+    if path.suffix == ".yml" and path.with_suffix(".yaml").is_file():
+        raise PipelineFileError(source, [f"is the same pipeline as {path.stem}.yaml; remove one of the two files"])
+    recipes = path.parent.parent / "recipes"
+    if not (recipes / pipeline.recipe).is_file():
+        known = ", ".join(sorted(file.name for file in recipes.glob("*.json"))) or "none"
+        problem = f"field 'recipe' is {pipeline.recipe!r}, which include/recipes/ lacks; it has {known}"
+        raise PipelineFileError(source, [problem])
     return pipeline
+
+
+def check_endpoint_claim(pipeline: Pipeline) -> None:
+    """Check that no other pipeline file names this pipeline's endpoint: two would overwrite each other's model.
+
+    :raises DeploymentError: Naming both files.
+    """
+    for other in valid_pipelines():
+        if other.name != pipeline.name and other.endpoint_name == pipeline.endpoint_name:
+            raise DeploymentError(
+                f"endpoint {pipeline.endpoint_name!r} is named by two pipeline files, "
+                f"include/pipelines/{pipeline.name}.yaml and include/pipelines/{other.name}.yaml; "
+                "give one of them another endpoint.name"
+            )
 
 
 def find_pipeline(name: str) -> Pipeline:
@@ -95,23 +132,42 @@ def find_pipeline(name: str) -> Pipeline:
 
 
 def recipe_steps(file_name: str) -> list[dict[str, Any]]:
-    """Read the steps of a recipe in include/recipes/."""
-    steps: list[dict[str, Any]] = json.loads((include_dir() / "recipes" / file_name).read_text(encoding="utf-8"))
-    return steps
+    """Read the steps of a recipe in include/recipes/, in the form that CreateRecipe takes.
+
+    :raises RecipeFileError: If the file is not a DataBrew recipe; names the file and the step.
+    """
+    return parse_recipe(_text("recipes", file_name), source=f"include/recipes/{file_name}")
 
 
 def state_machine_definition() -> str:
-    """Read the rendered state machine definition."""
-    return (include_dir() / "statemachine" / "retraining.asl.json").read_text(encoding="utf-8")
+    """Read the rendered state machine definition.
+
+    :raises DeploymentError: If it is not there.
+    """
+    return _text("statemachine", "retraining.asl.json")
 
 
 def split_script() -> str:
-    """Read the Glue script."""
-    return (include_dir() / "glue" / "split.py").read_text(encoding="utf-8")
+    """Read the Glue script.
+
+    :raises DeploymentError: If it is not there.
+    """
+    return _text("glue", "split.py")
 
 
 @cache
 def images() -> ImageTable:
     """Read the table of training images that the authoring environment rendered."""
-    document = json.loads((include_dir() / "statemachine" / "images.json").read_text(encoding="utf-8"))
+    document = json.loads(_text("statemachine", "images.json"))
     return ImageTable(registries=document["xgboost"])
+
+
+def _text(*parts: str) -> str:
+    path = include_dir().joinpath(*parts)
+    where = "/".join(("include", *parts))
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DeploymentError(f"{where} does not exist; restore it from the repository or ship it with dags/") from None
+    except UnicodeDecodeError as error:
+        raise DeploymentError(f"{where} is not UTF-8 (byte {error.start}); save it as UTF-8") from None

@@ -6,6 +6,7 @@ Must not import Airflow: operators translate these into Airflow's own exceptions
 
     BrewtrainError
     ├── PipelineFileError      a pipeline file says something that cannot be deployed
+    ├── RecipeFileError        a recipe file is not a DataBrew recipe
     ├── InputError             the data or a DAG param is not what the pipeline file promises
     ├── DeploymentError        AWS refuses, or lacks, what the pipeline needs
     ├── TransientError         AWS was not available; trying again may help
@@ -30,6 +31,10 @@ class PipelineFileError(BrewtrainError):
         self.source = source
         self.problems = problems
         super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+
+
+class RecipeFileError(BrewtrainError):
+    """A recipe file is not a DataBrew recipe; names the file, the step and what to write."""
 
 
 class InputError(BrewtrainError):

@@ -1,0 +1,61 @@
+"""Which data interval a DAG run stands for, and which days it trains on.
+
+Must not import Airflow or boto3. A run that Airflow dated has an interval of its own; one triggered without a logical
+date has none, and stands for the newest complete interval at the time it was triggered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from croniter import croniter
+
+
+@dataclass(frozen=True)
+class DataInterval:
+    """A data interval.
+
+    :param start: Inclusive, aware, UTC.
+    :param end: Exclusive, aware, UTC.
+    """
+
+    start: datetime
+    end: datetime
+
+
+def newest_complete(cron: str, at: datetime) -> DataInterval:
+    """Return the newest interval of a schedule that has ended.
+
+    :param cron: Cron expression of five fields, in UTC.
+    :param at: Aware time; an interval that ends exactly then counts as complete.
+    """
+    # croniter's get_prev is exclusive: a time that is itself a tick must be found.
+    end = croniter(cron, at.astimezone(UTC) + timedelta(seconds=1)).get_prev(datetime)
+    start = croniter(cron, end).get_prev(datetime)
+    return DataInterval(start=start, end=end)
+
+
+def resolve(start: datetime | None, end: datetime | None, *, cron: str, run_after: datetime) -> DataInterval:
+    """Return the interval of a DAG run.
+
+    :param start: The DAG run's data_interval_start, or ``None``.
+    :param end: The DAG run's data_interval_end, or ``None``.
+    :param cron: The pipeline's schedule.
+    :param run_after: The DAG run's run_after.
+    """
+    if start is None or end is None:
+        return newest_complete(cron, run_after)
+    return DataInterval(start=start.astimezone(UTC), end=end.astimezone(UTC))
+
+
+def newest_day(interval: DataInterval) -> date:
+    """Return the newest day whose partition the interval covers, in UTC."""
+    return (interval.end - timedelta(microseconds=1)).astimezone(UTC).date()
+
+
+def first_day(window_start: datetime) -> date:
+    """Return the first day whose midnight is not before the training window's start, in UTC."""
+    start = window_start.astimezone(UTC)
+    day = start.date()
+    return day if start.time() == datetime.min.time() else day + timedelta(days=1)

@@ -1,0 +1,154 @@
+"""The retry ladder: what an attempt does with the execution that it finds.
+
+One place for every task of the run, so that a retry, a clear and a killed worker lead to the same execution. Pure: the
+caller describes the execution and acts on the decision. Must not import Airflow or boto3.
+
+Source: DescribeExecution and RedriveExecution in the AWS Step Functions API Reference; "Restarting state machine
+executions with redrive" in its Developer Guide (14 days, eligibility).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from brewtrain.domain.stages import ACTIVE_STATUSES, FAILED_STATUSES
+
+RerunMode = Literal["auto", "redrive", "fresh"]
+RERUN_MODES: tuple[RerunMode, ...] = ("auto", "redrive", "fresh")
+REDRIVE_PERIOD = timedelta(days=14)
+STOPPED_ERROR = "Brewtrain.Stopped"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution as DescribeExecution shows it.
+
+    :param redrive_status: ``REDRIVABLE``, ``NOT_REDRIVABLE``, ``REDRIVABLE_BY_MAP_RUN`` or ``None``.
+    :param redrive_count: How often it was redriven.
+    :param input: Its input, parsed.
+    :param output: Its output, parsed; ``None`` unless it SUCCEEDED.
+    """
+
+    arn: str
+    status: str
+    started_at: datetime
+    stopped_at: datetime | None = None
+    redriven_at: datetime | None = None
+    redrive_status: str | None = None
+    redrive_status_reason: str | None = None
+    redrive_count: int = 0
+    input: Mapping[str, Any] | None = None
+    output: Mapping[str, Any] | None = None
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the execution, which is the run's id."""
+        return self.arn.rsplit(":", 1)[-1]
+
+    @property
+    def last_started_at(self) -> datetime:
+        """When its latest life began: the start, or the latest redrive."""
+        return self.redriven_at or self.started_at
+
+    @property
+    def active(self) -> bool:
+        """Whether it runs, or is about to."""
+        return self.status in ACTIVE_STATUSES
+
+    @property
+    def redrivable_until(self) -> datetime | None:
+        """Until when it may be redriven; ``None`` if it may not."""
+        if self.redrive_status != "REDRIVABLE" or self.stopped_at is None:
+            return None
+        return self.stopped_at + REDRIVE_PERIOD
+
+
+class Action(StrEnum):
+    """What to do next."""
+
+    START = "start"
+    ATTACH = "attach"
+    FINISH = "finish"
+    REDRIVE = "redrive"
+    REPORT = "report"
+    ADVISE_FRESH = "advise_fresh"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of one task.
+
+    :param follows_failure: Whether this try comes after one that failed, or after a person cleared it. What an
+        earlier try has reported is not reported again: it is redriven.
+    :param may_start: Whether the task may start an execution (``start_execution`` alone).
+    :param redrive_count: Redrives that the execution had when this try redrove it; ``None`` if it has not. A try
+        redrives once; a failure after that is its own.
+    :param rerun_mode: The DAG run's param.
+    """
+
+    follows_failure: bool = False
+    may_start: bool = False
+    redrive_count: int | None = None
+    rerun_mode: RerunMode = "auto"
+
+
+def decide(execution: Execution | None, attempt: Attempt) -> Action:
+    """Return the rung of the ladder on which an attempt stands.
+
+    :param execution: What DescribeExecution said; ``None`` if there is no such execution.
+    :param attempt: Who asks.
+    """
+    if execution is None:
+        return Action.START if attempt.may_start else Action.MISSING
+    if execution.active:
+        return Action.ATTACH
+    if execution.status == "SUCCEEDED":
+        return Action.FINISH
+    if execution.status not in FAILED_STATUSES:
+        return Action.UNKNOWN
+    redriven = attempt.redrive_count is not None
+    if redriven and execution.redrive_count > (attempt.redrive_count or 0):
+        return Action.REPORT
+    if not (attempt.follows_failure or redriven):
+        return Action.REPORT
+    if attempt.rerun_mode == "fresh" or execution.redrive_status != "REDRIVABLE":
+        return Action.ADVISE_FRESH
+    return Action.REDRIVE
+
+
+def redrive_token(execution: Execution, attempt_key: str) -> str:
+    """Return the client token that makes a repeated RedriveExecution of one attempt the same call.
+
+    :param attempt_key: What tells the attempt from every other, e.g. ``deploy-2``.
+    """
+    return f"{attempt_key}-{execution.redrive_count}"[:64]
+
+
+def stop_cause(by: str, attempt: int) -> str:
+    """Return the cause that StopExecution gets, from which :func:`stopped_by_earlier` reads the attempt.
+
+    :param by: Task that was killed.
+    :param attempt: Its try number.
+    """
+    return f"{by} attempt {attempt} was killed, marked failed or cleared in Airflow"
+
+
+def stopped_by_earlier(execution: Execution, task_id: str, attempt: int) -> bool:
+    """Whether an earlier try of the same task stopped the execution after this try had begun to wait.
+
+    Clearing a waiting task starts the new try and stops the old one's execution at about the same time.
+    """
+    if execution.status != "ABORTED" or execution.error != STOPPED_ERROR or not execution.cause:
+        return False
+    words = execution.cause.split()
+    if len(words) < 3 or words[0] != task_id or not words[2].isdigit():
+        return False
+    return int(words[2]) < attempt

@@ -1,0 +1,78 @@
+"""Reads YAML the way a configuration file's author expects it: a key given twice is an error, and so are tabs.
+
+PyYAML keeps the last of two equal keys and says nothing. Must not import Airflow or boto3.
+
+Source: YAML 1.1, 3.2.1.3 "Node Comparison" (keys of a mapping are unique).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+
+class YamlError(ValueError):
+    """The text is not YAML that can be read without guessing; says the line and what to do."""
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a mapping with two equal keys."""
+
+
+def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    first: dict[Any, int] = {}
+    for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
+        key = loader.construct_object(key_node, deep=True)
+        line = key_node.start_mark.line + 1
+        try:
+            earlier = first.get(key)
+        except TypeError:
+            raise YamlError(f"has a list or mapping as a key at line {line}; a key is a word") from None
+        if earlier is not None:
+            raise YamlError(f"says {key!r} twice, at line {earlier} and line {line}; keep one")
+        first[key] = line
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeyLoader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
+
+
+def load(text: str) -> Any:
+    """Parse one YAML document.
+
+    :param text: The document.
+    :return: Plain Python objects; ``None`` for a document without content.
+    :raises YamlError: If it is not YAML, holds several documents, or gives a key twice. The message is a predicate,
+        such as ``is not YAML at line 3, column 1: …``, for the caller to put the file's name before.
+    """
+    try:
+        return yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise YamlError(_sentence(error)) from None
+    except ValueError as error:
+        # SafeLoader parses dates and numbers with Python's own constructors: 2008-02-31 ends here.
+        if isinstance(error, YamlError):
+            raise
+        raise YamlError(
+            f"has a value that YAML reads as a date or number and that is none ({error}); correct it"
+        ) from None
+
+
+def _sentence(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if "'\\t'" in problem:
+        return f"has a tab{where}; indent with spaces"
+    if "cannot start any token" in problem:
+        character = problem.split("'")[1] if problem.count("'") >= 2 else "it"
+        return f"is not YAML{where}: a value cannot start with {character}; put it in quotes"
+    if "expected a single document" in problem:
+        return f"holds more than one document{where}; a file is one pipeline, remove the '---'"
+    if "special characters are not allowed" in str(error):
+        return "holds control characters; save it as plain text"
+    return f"is not YAML{where}: {problem}; check indentation, colons and quotes"
