@@ -1,0 +1,201 @@
+"""Data science actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-science.html)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from local_aws.recipes.datatypes import as_text
+from local_aws.recipes.declaration import Step, action
+from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.parameters import boolean, choice, column, json_map, new_column, number, numbers, strings, text, to_number
+from local_aws.recipes.table import Change, Columns, NewColumn, Table, type_name
+
+FAMILY = "Data science"
+MAX_CATEGORIES = 10
+
+
+@action(
+    "BINARIZATION",
+    FAMILY,
+    column(),
+    new_column(),
+    number("threshold"),
+    boolean("flip"),
+    ambiguities=[("Null in the source", "null", "a comparison with nothing has no answer")],
+)
+def binarization(step: Step, table: Table) -> Change:
+    source = step["sourceColumn"]
+    above = table.numeric(source) > step["threshold"]
+    return Columns([NewColumn(step["targetColumn"], (~above if step["flip"] else above).cast(pl.Int32), source)])
+
+
+def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
+    names, splits, share = arguments["bucketNames"], arguments["splits"], arguments["percentage"]
+    problems = []
+    if splits is not None and share is not None:
+        problems.append("give either splits or percentage, not both")
+    if splits is not None:
+        if len(splits) < 2 or any(low >= high for low, high in zip(splits, splits[1:], strict=False)):
+            problems.append("splits must be at least two numbers in rising order")
+        elif len(names) != len(splits) - 1:
+            problems.append(f"{len(splits)} splits make {len(splits) - 1} buckets, but there are {len(names)} bucketNames")
+    if share is not None and len(names) != math.ceil(100 / share):
+        problems.append(f"buckets of {share:g} percent are {math.ceil(100 / share)}, but there are {len(names)} bucketNames")
+    return problems
+
+
+@action(
+    "BUCKETIZATION",
+    FAMILY,
+    column(),
+    new_column(),
+    strings("bucketNames"),
+    numbers("splits", required=False),
+    number("percentage", required=False, minimum=0.0001, maximum=100),
+    one_of=[("splits", "percentage")],
+    check=_check_buckets,
+    ambiguities=[
+        ("The last bucket's upper edge", "belongs to the last bucket", "Spark's Bucketizer closes the last bucket, or the maximum would be lost"),
+        ("A value outside the splits", "null", "no bucket holds it"),
+        ("What percentage splits", "the range from minimum to maximum, into equal widths", "the console's binning shows equal ranges for a percentage"),
+    ],
+)
+def bucketization(step: Step, table: Table) -> Change:
+    source = step["sourceColumn"]
+    value = table.numeric(source)
+    splits: list[float] = [float(split) for split in step["splits"] or []]
+    if not splits:
+        bounds = table.collect_one(low=value.min(), high=value.max())
+        if bounds["low"] is None:
+            return Columns([NewColumn(step["targetColumn"], pl.lit(None, dtype=pl.String), source)])
+        low, high = float(bounds["low"]), float(bounds["high"])
+        width = (high - low) * step["percentage"] / 100
+        splits = [low + width * index for index in range(len(step["bucketNames"]))] + [high]
+    names = step["bucketNames"]
+    expression = pl.when(value.is_null() | (value.cast(pl.Float64).is_nan())).then(pl.lit(None, dtype=pl.String))
+    # Polars sorts NaN above infinity, so NaN is taken out first.
+    chain = expression.when((value < splits[0]) | (value > splits[-1])).then(pl.lit(None, dtype=pl.String))
+    for name, upper in zip(names[:-1], splits[1:-1], strict=True):
+        chain = chain.when(value < upper).then(pl.lit(name))
+    return Columns([NewColumn(step["targetColumn"], chain.otherwise(pl.lit(names[-1])), source)])
+
+
+def _check_mapping(arguments: Mapping[str, Any]) -> Sequence[str]:
+    problems = []
+    if not arguments["categoryMap"]:
+        problems.append("categoryMap must map at least one value")
+    if any(isinstance(value, list | dict) for value in arguments["categoryMap"].values()):
+        problems.append("categoryMap must map texts to single values")
+    if arguments["deleteOtherRows"] and (arguments["keepOthers"] or arguments["other"] is not None):
+        problems.append("deleteOtherRows removes what keepOthers or other would keep; give one of them")
+    if arguments["mapType"] == "NUMERIC":
+        values = list(arguments["categoryMap"].values()) + ([arguments["other"]] if arguments["other"] not in (None, "") else [])
+        for value in values:
+            try:
+                to_number(value)
+            except (ValueError, TypeError):
+                problems.append(f"mapType NUMERIC needs numbers, but categoryMap or other has {value!r}")
+    return problems
+
+
+@action(
+    "CATEGORICAL_MAPPING",
+    FAMILY,
+    column(),
+    json_map("categoryMap"),
+    boolean("deleteOtherRows"),
+    text("other", required=False),
+    boolean("keepOthers"),
+    choice("mapType", "NUMERIC", "TEXT", "STRING", default="TEXT"),
+    new_column(),
+    check=_check_mapping,
+    ambiguities=[
+        ("A value outside the map, with neither other nor keepOthers", "null", "nothing says what else it should be"),
+        ("keepOthers with mapType NUMERIC and a text value", "the value if it is a number, else null", "the new column is numeric"),
+        ("Null in the source", "counts as not mapped: other applies, deleteOtherRows removes it", "the page speaks of all non-mapped rows"),
+        ("Whole numbers in a NUMERIC map", "a whole-number column", "the service was seen to show 0 and 1"),
+    ],
+)
+def categorical_mapping(step: Step, table: Table) -> Change:
+    source, target = step["sourceColumn"], step["targetColumn"]
+    dtype = table.dtype(source)
+    if dtype.is_nested():
+        raise RecipeError(f"the column holds {type_name(dtype)}; only single values can be mapped", column=source)
+    table.require_free(target, unless=source)
+    key = as_text(pl.col(source), dtype)
+    if dtype.is_float():
+        # JSON keys are texts: "1" has to find 1.0 too.
+        key = key.str.replace(r"\.0$", "")
+    mapping = {(str(k).removesuffix(".0") if dtype.is_float() else str(k)): v for k, v in step["categoryMap"].items()}
+    mapped: pl.Expr
+    default: pl.Expr
+    if step["mapType"] == "NUMERIC":
+        values = {k: to_number(v) for k, v in mapping.items()}
+        other = to_number(step["other"]) if step["other"] not in (None, "") else None
+        whole = all(isinstance(v, int) for v in [*values.values(), *([] if other is None else [other])])
+        value_type: pl.DataType = pl.Int64() if whole else pl.Float64()
+        kept = key.cast(pl.Float64, strict=False)
+        if step["keepOthers"] and not dtype.is_integer():
+            value_type = pl.Float64() if not whole or dtype.is_float() else value_type
+        default = pl.lit(other, dtype=value_type)
+        if step["keepOthers"]:
+            default = kept.cast(value_type, strict=False)
+        mapped = key.replace_strict(list(values), list(values.values()), default=default, return_dtype=value_type)
+    else:
+        texts = {k: "true" if v is True else "false" if v is False else None if v is None else str(v) for k, v in mapping.items()}
+        default = as_text(pl.col(source), dtype) if step["keepOthers"] else pl.lit(step["other"], dtype=pl.String)
+        mapped = key.replace_strict(list(texts), list(texts.values()), default=default, return_dtype=pl.String)
+    if step["deleteOtherRows"]:
+        known = key.is_in(list(mapping)).fill_null(False)
+        table = table.filter(known | ~_condition(step, table))
+    change = table.with_columns([NewColumn(target, mapped, source, in_place=target == source)], _optional_condition(step, table))
+    return change
+
+
+def _optional_condition(step: Step, table: Table) -> pl.Expr | None:
+    from local_aws.recipes.conditions import combined
+
+    return combined(step.conditions, table)
+
+
+def _condition(step: Step, table: Table) -> pl.Expr:
+    condition = _optional_condition(step, table)
+    return pl.lit(True) if condition is None else condition
+
+
+@action(
+    "ONE_HOT_ENCODING",
+    FAMILY,
+    column(),
+    ambiguities=[
+        ("Order of the new columns", "alphabetical", "seen on the service; the page's example orders by size"),
+        ("Null rows", "0 in every new column, and no column of their own", "the row is in none of the categories"),
+        ("More than ten values", "an error", "the page's limit; truncating would change a model's features silently"),
+        ("Rows that fail the condition", "null in every new column", "as for every step that adds columns"),
+    ],
+)
+def one_hot_encoding(step: Step, table: Table) -> Change:
+    source = step["sourceColumn"]
+    dtype = table.dtype(source)
+    if dtype.is_nested():
+        raise RecipeError(f"the column holds {type_name(dtype)}; only single values can be encoded", column=source)
+    # One more than the limit is enough to know that there are too many.
+    found = table.frame.select(pl.col(source).unique()).collect(engine="streaming").to_series().drop_nulls().sort()
+    if len(found) > MAX_CATEGORIES:
+        raise RecipeError(
+            f"the column has {len(found)} distinct values, and one-hot encoding takes at most {MAX_CATEGORIES}; "
+            "map the rare ones together with CATEGORICAL_MAPPING first",
+            column=source,
+        )
+    names = pl.DataFrame({"v": found}).select(as_text(pl.col("v"), dtype)).to_series() if len(found) else []
+    return Columns(
+        [
+            NewColumn(f"{source}_{name}", (pl.col(source) == value).fill_null(False).cast(pl.Int32), source)
+            for name, value in zip(names, found, strict=True)
+        ]
+    )
+

@@ -1,0 +1,171 @@
+"""What the rest of local_aws calls: run, validate, profile, check rules, select files.
+
+Stable for the DataBrew service of local_aws. Knows neither moto nor S3: files are local, and whoever calls moves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from local_aws.recipes.checking import check_document, typed_steps
+from local_aws.recipes.declaration import Step
+from local_aws.recipes.errors import RecipeError, RecipeErrors, StepError
+from local_aws.recipes.inputs import TypesContradicted, contradicts_types, scan_dataset
+from local_aws.recipes.outputs import WrittenOutput, write_outputs
+from local_aws.recipes.plan import build_plan, from_polars
+from local_aws.recipes.table import DatasetFiles, RunContext, SecondaryInput, Table
+
+T = TypeVar("T")
+
+__all__ = [
+    "DatasetFiles",
+    "RecipeError",
+    "RecipeErrors",
+    "RunReport",
+    "SecondaryInput",
+    "StepError",
+    "run_recipe",
+    "validate_steps",
+]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did.
+
+    Attributes:
+        outputs: per output, its shape and the files written, relative to the output's folder.
+        rows_in: rows read from the primary dataset; -1 if the format does not tell cheaply.
+        rows_out: rows written to each output.
+        columns: names of the columns written, in order.
+    """
+
+    outputs: list[WrittenOutput]
+    rows_in: int
+    rows_out: int
+    columns: list[str] = field(default_factory=list)
+
+
+def validate_steps(steps: Any) -> list[StepError]:
+    """Every fault of a recipe that shows without data, in order of its steps.
+
+    Parameters:
+        steps: list of steps (API shape or another dialect).
+    """
+    return check_document(steps)[1]
+
+
+def run_recipe(
+    steps: Any,
+    inputs: Sequence[Path],
+    *,
+    input_format: str,
+    input_options: Mapping[str, Any] | None = None,
+    output_dir: Path | Sequence[Path],
+    outputs: Sequence[Mapping[str, Any]],
+    job_name: str,
+    started_at: datetime,
+    extra_columns: Mapping[Path, Mapping[str, Any]] | None = None,
+    secondary: Callable[[SecondaryInput], DatasetFiles] | None = None,
+    secret: Callable[[str], bytes] | None = None,
+) -> RunReport:
+    """Run a recipe over local files and write its outputs.
+
+    Parameters:
+        steps: the recipe's steps.
+        inputs: files of the dataset, in order.
+        input_format: CSV, JSON, PARQUET, EXCEL, ORC; empty to go by the extension.
+        input_options: DataBrew's FormatOptions.
+        output_dir: folder that stands for the outputs' S3 location: one for all, or one each.
+        outputs: DataBrew's Output shapes (Format, FormatOptions, CompressionFormat, PartitionColumns, Overwrite, MaxOutputFiles).
+        job_name: name of the job.
+        started_at: start of the run, with time zone.
+        extra_columns: per input file, columns to add with their values (path parameters with CreateColumn).
+        secondary: finds the files of a second dataset (JOIN, UNION).
+        secret: value of a secret by its id (PII actions).
+
+    Returns:
+        Files written and rows read and written.
+
+    Raises:
+        RecipeError: the recipe, the data or an output is at fault; no output has been written.
+    """
+    typed = typed_steps(steps)
+    files = DatasetFiles(list(inputs), input_format, input_options or {}, extra_columns or {})
+
+    def attempt(all_rows: bool) -> RunReport:
+        table = open_table(files, started_at=started_at, secondary=secondary, secret=secret, all_rows=all_rows)
+        rows_in = int(table.frame.select(pl.len()).collect(engine="streaming").item())
+        result = build_plan(typed, table)
+        written, rows_out = write_outputs(result, outputs, output_dir, job_name=job_name, started_at=started_at)
+        if rows_out < 0:
+            rows_out = _rows_of(written, output_dir, rows_in, typed)
+        return RunReport(written, rows_in, rows_out, result.names)
+
+    return with_types(attempt)
+
+
+def _rows_of(written: Sequence[WrittenOutput], output_dir: Path | Sequence[Path], rows_in: int, steps: Sequence[Step]) -> int:
+    folder = output_dir if isinstance(output_dir, Path) else output_dir[0]
+    path = folder / written[0].files[0]
+    kind = str(written[0].output.get("Format") or "CSV").upper()
+    if written[0].output.get("CompressionFormat") and kind in ("CSV", "JSON"):
+        return -1
+    if kind == "CSV":
+        return int(pl.scan_csv(path, infer_schema=False).select(pl.len()).collect().item())
+    if kind == "JSON":
+        with path.open("rb") as stream:
+            return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+    if kind in ("PARQUET", "GLUEPARQUET"):
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    return -1
+
+
+def open_table(
+    files: DatasetFiles,
+    *,
+    started_at: datetime | None = None,
+    secondary: Callable[[SecondaryInput], DatasetFiles] | None = None,
+    secret: Callable[[str], bytes] | None = None,
+    all_rows: bool = False,
+    checked: bool = True,
+) -> Table:
+    """The dataset as a table that steps can be applied to.
+
+    Raises:
+        RecipeError: a file is not there or not of its format.
+    """
+    context = RunContext(
+        secondary=secondary, scan=lambda other: scan_dataset(other, all_rows=all_rows, checked=checked), secret=secret
+    )
+    if started_at is not None:
+        context = replace(context, started_at=started_at)
+    return Table.of(scan_dataset(files, all_rows=all_rows, checked=checked), context)
+
+
+def with_types(attempt: Callable[[bool], T]) -> T:
+    """Run with types guessed from the first rows and, where a later value contradicts them, again with types from all rows.
+
+    Raises:
+        RecipeError: what went wrong, also where polars raised it.
+    """
+    try:
+        return attempt(False)
+    except (pl.exceptions.PolarsError, RecipeError) as problem:
+        if not contradicts_types(problem):
+            if isinstance(problem, RecipeError):
+                raise
+            raise from_polars(problem) from problem
+    except TypesContradicted:
+        pass
+    try:
+        return attempt(True)
+    except pl.exceptions.PolarsError as problem:
+        raise from_polars(problem) from problem
+

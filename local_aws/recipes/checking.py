@@ -1,0 +1,118 @@
+"""From raw steps to validated, typed steps; every fault of a recipe at once.
+
+Reads nothing but the declarations. A parameter that is not declared is a named error with the nearest valid name, never
+skipped: recipes with invented operations are in circulation.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from local_aws.recipes import actions  # noqa: F401 - importing it fills ACTIONS
+from local_aws.recipes.conditions import parse_condition
+from local_aws.recipes.declaration import ACTIONS, Action, Condition, Step
+from local_aws.recipes.errors import RecipeErrors, StepError
+from local_aws.recipes.parameters import IGNORED_PARAMETERS, Kind
+from local_aws.recipes.reader import RawStep, read_steps
+
+
+def check_document(document: Any) -> tuple[list[Step], list[StepError]]:
+    """Validate a parsed recipe document.
+
+    Returns:
+        The steps that are valid, and all errors, in order of the steps.
+    """
+    raw_steps, errors = read_steps(document)
+    steps: list[Step] = []
+    for raw in raw_steps:
+        step, step_errors = check_step(raw)
+        errors.extend(step_errors)
+        if step is not None:
+            steps.append(step)
+    errors.sort(key=lambda error: error.step)
+    return steps, errors
+
+
+def typed_steps(document: Any) -> list[Step]:
+    """Validated steps of a document.
+
+    Raises:
+        RecipeErrors: with every fault found.
+    """
+    steps, errors = check_document(document)
+    if errors:
+        raise RecipeErrors(errors)
+    return steps
+
+
+def check_step(raw: RawStep) -> tuple[Step | None, list[StepError]]:
+    """Validate one step; None where it has errors."""
+    found = ACTIONS.get(raw.operation)
+    if found is None:
+        near = get_close_matches(raw.operation.upper(), ACTIONS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "see docs/recipe-coverage.md for the operations there are."
+        return None, [StepError(raw.number, raw.operation, "", f"there is no operation {raw.operation!r}; {hint}")]
+    if found.refusal:
+        return None, [StepError(raw.number, raw.operation, "", f"the operation cannot be done locally: {found.refusal}")]
+    errors: list[StepError] = []
+    arguments = _arguments(raw, found, errors)
+    conditions = _conditions(raw, found, errors)
+    if not errors and found.check is not None:
+        errors.extend(StepError(raw.number, raw.operation, "", message) for message in found.check(arguments))
+    if errors:
+        return None, errors
+    return Step(raw.number, found, arguments, tuple(conditions)), []
+
+
+def _arguments(raw: RawStep, found: Action, errors: list[StepError]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {p.name: p.default for p in found.declared.parameters}
+    given: set[str] = set()
+    for name, value in raw.parameters.items():
+        parameter = found.declared.find(name)
+        if parameter is None:
+            if name[:1].lower() + name[1:] in IGNORED_PARAMETERS:
+                continue
+            near = get_close_matches(name, found.declared.names(), n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(found.declared.names()) or 'none'}"
+            errors.append(StepError(raw.number, raw.operation, "", f"there is no parameter {name!r}; {hint}"))
+            continue
+        if value is None:
+            continue
+        if value == "" and not parameter.required and parameter.kind not in (Kind.TEXT, Kind.SCALAR, Kind.PATTERN):
+            continue
+        if parameter.name in given:
+            errors.append(StepError(raw.number, raw.operation, "", f"the parameter {parameter.name!r} is given twice"))
+            continue
+        given.add(parameter.name)
+        try:
+            arguments[parameter.name] = parameter.parse(value)
+        except ValueError as problem:
+            errors.append(StepError(raw.number, raw.operation, "", str(problem)))
+    errors.extend(
+        StepError(raw.number, raw.operation, "", f"the parameter {p.name!r} ({p.describe()}) is missing")
+        for p in found.declared.parameters
+        if p.required and p.name not in given
+    )
+    errors.extend(
+        StepError(raw.number, raw.operation, "", f"one of the parameters {', '.join(group)} is needed")
+        for group in found.declared.one_of
+        if not given.intersection(group)
+    )
+    return arguments
+
+
+def _conditions(raw: RawStep, found: Action, errors: list[StepError]) -> list[Condition]:
+    conditions: list[Condition] = []
+    for condition in raw.conditions:
+        try:
+            conditions.append(parse_condition(condition))
+        except ValueError as problem:
+            errors.append(StepError(raw.number, raw.operation, condition.column, str(problem)))
+    if raw.conditions and not found.takes_conditions:
+        errors.append(StepError(raw.number, raw.operation, "", "the operation acts on whole columns and takes no ConditionExpressions"))
+    if found.needs_condition and not raw.conditions:
+        errors.append(
+            StepError(raw.number, raw.operation, "", "the operation needs ConditionExpressions: without one it would remove every row")
+        )
+    return conditions

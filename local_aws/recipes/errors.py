@@ -1,0 +1,82 @@
+"""What can be wrong with a recipe or its data, said with the step's number and the column.
+
+One exception class, so that a caller (the DataBrew service, the command line) needs one `except`. Imports nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StepError:
+    """One thing wrong with a recipe.
+
+    Attributes:
+        step: number of the step, counted from 1; 0 where the fault is not in one step (the file, the input, the output).
+        operation: name of the operation as the recipe spells it; empty where there is none.
+        column: name of the column concerned; empty where there is none.
+        message: one sentence: what is wrong and what to do.
+    """
+
+    step: int
+    operation: str
+    column: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"step {self.step}" if self.step else ""
+        if self.operation:
+            where = f"{where} ({self.operation})" if where else self.operation
+        if self.column:
+            where = f"{where}, column {self.column!r}" if where else f"column {self.column!r}"
+        return f"{where}: {self.message}" if where else self.message
+
+
+class RecipeError(Exception):
+    """A recipe that cannot run, or data that does not fit it.
+
+    Parameters:
+        message: one sentence: what is wrong and what to do.
+        step: number of the step, counted from 1; 0 where the fault is not in one step.
+        operation: name of the operation; empty where there is none.
+        column: name of the column; empty where there is none.
+    """
+
+    def __init__(self, message: str, *, step: int = 0, operation: str = "", column: str = "") -> None:
+        self.detail = StepError(step, operation, column, message)
+        super().__init__(str(self.detail))
+
+    @property
+    def step(self) -> int:
+        return self.detail.step
+
+    @property
+    def operation(self) -> str:
+        return self.detail.operation
+
+    @property
+    def column(self) -> str:
+        return self.detail.column
+
+    @property
+    def message(self) -> str:
+        return self.detail.message
+
+    def at(self, step: int, operation: str) -> RecipeError:
+        """The same error, placed in a step unless it already is in one."""
+        if self.detail.step:
+            return self
+        return RecipeError(self.message, step=step, operation=operation, column=self.column)
+
+
+class RecipeErrors(RecipeError):
+    """Several faults found at once; `errors` has them all, the exception itself is the first."""
+
+    def __init__(self, errors: list[StepError]) -> None:
+        first = errors[0]
+        super().__init__(first.message, step=first.step, operation=first.operation, column=first.column)
+        self.errors = errors
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)

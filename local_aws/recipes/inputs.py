@@ -1,0 +1,366 @@
+"""Files of a dataset as one lazy frame: CSV, JSON, Parquet, Excel, ORC.
+
+Formats and options: https://docs.aws.amazon.com/databrew/latest/dg/API_FormatOptions.html and
+datasets.connecting-to-data-in-text-files.html. A CSV is checked whole (fields per row, encoding) before anything is written,
+in one fast pass. Types are guessed from the first rows and, where the rest contradicts them, from all rows
+(`TypesContradicted` tells the caller to try again). Knows no action.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from local_aws.recipes.datatypes import json_text
+from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.table import DatasetFiles, first_line
+
+SAMPLE_ROWS = 10_000
+FORMATS = {
+    ".csv": "CSV",
+    ".tsv": "CSV",
+    ".txt": "CSV",
+    ".json": "JSON",
+    ".jsonl": "JSON",
+    ".ndjson": "JSON",
+    ".parquet": "PARQUET",
+    ".xlsx": "EXCEL",
+    ".xls": "EXCEL",
+    ".orc": "ORC",
+}
+DELIMITERS = (",", ":", ";", "|", "\t", "^", "*", " ")
+
+
+class TypesContradicted(Exception):  # noqa: N818 - a request to the caller, not a fault of the user
+    """A value further down does not fit the types guessed from the first rows."""
+
+
+@dataclass(frozen=True)
+class CsvShape:
+    """Facts of one CSV file: column names, whether the first row is the header, rows without it."""
+
+    names: list[str]
+    header: bool
+    rows: int
+
+
+def format_of(path: Path, declared: str = "") -> str:
+    """Input format: the declared one, else by the file's extension.
+
+    Raises:
+        RecipeError: neither says.
+    """
+    if declared:
+        name = declared.upper().replace("JSONLINES", "JSON").replace("JSONL", "JSON")
+        if name not in ("CSV", "JSON", "PARQUET", "EXCEL", "ORC"):
+            raise RecipeError(f"the input format {declared!r} is not one of CSV, JSON, PARQUET, EXCEL, ORC")
+        return name
+    suffix = path.suffix.lower()
+    if suffix in (".gz", ".bz2", ".zst"):
+        suffix = Path(path.stem).suffix.lower()
+    if suffix not in FORMATS:
+        raise RecipeError(f"the format of {path.name} is not known from its extension; name it with --input-format")
+    return FORMATS[suffix]
+
+
+def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool = True) -> pl.LazyFrame:
+    """Lazy frame over all files of a dataset, in the order given.
+
+    Parameters:
+        files: paths, format, FormatOptions and the columns to add per file.
+        all_rows: guess CSV types from all rows, not the first ones.
+        checked: look at every row of a CSV for missing or surplus fields and wrong encoding.
+
+    Raises:
+        RecipeError: a file is not there, empty, ragged, not UTF-8, or not of its format.
+    """
+    if not files.paths:
+        raise RecipeError("the dataset has no file")
+    for path in files.paths:
+        if not path.is_file():
+            raise RecipeError(f"the input {path} is not there")
+    kind = format_of(files.paths[0], files.input_format)
+    if kind == "CSV":
+        frames = _scan_csv(files.paths, files.input_options.get("Csv") or {}, all_rows, checked)
+    else:
+        frames = [_scan_other(kind, path, files.input_options) for path in files.paths]
+    frames = [_with_extra(frame, files.extra_columns.get(path)) for frame, path in zip(frames, files.paths, strict=True)]
+    if len(frames) == 1:
+        return frames[0]
+    return pl.concat(frames, how="diagonal_relaxed")
+
+
+def _with_extra(frame: pl.LazyFrame, extra: Mapping[str, Any] | None) -> pl.LazyFrame:
+    return frame.with_columns([pl.lit(value).alias(name) for name, value in extra.items()]) if extra else frame
+
+
+def _first_record(path: Path, delimiter: str) -> list[str]:
+    raw: Any = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 - closed below
+    with raw as stream:
+        start = stream.read(4)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise RecipeError(f"{path.name} is UTF-16; DataBrew reads UTF-8, so convert it")
+        stream.seek(0)
+        reader = csv.reader(codecs.iterdecode(_lines(stream), "utf-8-sig"), delimiter=delimiter, strict=False)
+        try:
+            return next(iter(reader), [])
+        except UnicodeDecodeError:
+            raise RecipeError(f"{path.name} is not UTF-8 in its first row; convert it") from None
+        except csv.Error as problem:
+            raise RecipeError(f"{path.name} is not CSV: {problem}") from problem
+
+
+def _lines(stream: Any) -> Any:
+    limit = 1 << 24
+    while line := stream.readline(limit):
+        yield line
+
+
+def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True) -> CsvShape:
+    """Names and row count of a CSV file; with `checked`, every row has been looked at.
+
+    Raises:
+        RecipeError: empty, ragged, duplicate column names, or not UTF-8; with the line's number.
+    """
+    first = _first_record(path, delimiter)
+    if not first:
+        raise RecipeError(f"{path.name} is empty: it has no {'header' if header else 'row'}")
+    names = [name or f"Column_{n}" for n, name in enumerate(first, 1)] if header else [f"Column_{n}" for n in range(1, len(first) + 1)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RecipeError(f"{path.name} has the column {twice[0]!r} more than once; a dataset's column names must differ", column=twice[0])
+    rows = _checked_rows(path, delimiter, len(names)) if checked and path.suffix not in (".gz", ".bz2", ".zst") else -1
+    return CsvShape(names, header, rows - 1 if header and rows > 0 else rows)
+
+
+def _checked_rows(path: Path, delimiter: str, width: int) -> int:
+    lines = pl.scan_csv(
+        path, separator="\x01", quote_char=None, has_header=False, new_columns=["line"], schema={"line": pl.String}, missing_utf8_is_empty_string=True
+    )
+    text = pl.col("line")
+    quoted = text.str.contains('"', literal=True)
+    outside = pl.when(quoted).then(text.str.replace_all('"[^"]*"', "")).otherwise(text)
+    count = outside.str.count_matches(delimiter, literal=True)
+    blank = text == ""
+    try:
+        facts = (
+            lines.select(
+                rows=pl.len() - blank.sum(),
+                ragged=((count != width - 1) & ~blank).sum(),
+                open=(quoted & (outside.str.contains('"', literal=True))).sum(),
+            )
+            .collect(engine="streaming")
+            .row(0, named=True)
+        )
+    except pl.exceptions.PolarsError as problem:
+        if "utf-8" in str(problem).lower() or "utf8" in str(problem).lower():
+            raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from problem
+        # A byte 0x01 in the data upsets the fast look; the slow one below decides.
+        facts = {"rows": 0, "ragged": 1, "open": 1}
+    if not facts["ragged"] and not facts["open"]:
+        return int(facts["rows"])
+    return _slowly_checked_rows(path, delimiter, width)
+
+
+def _slowly_checked_rows(path: Path, delimiter: str, width: int) -> int:
+    """Row by row, for files with line breaks inside quotes, and to say where a ragged row is."""
+    rows = 0
+    csv.field_size_limit(1 << 30)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, delimiter=delimiter)
+        try:
+            for record in reader:
+                if not record:
+                    continue
+                if len(record) != width:
+                    raise RecipeError(
+                        f"{path.name} is ragged: the row ending at line {reader.line_num} has {len(record)} fields, the first row has {width}"
+                    )
+                rows += 1
+        except UnicodeDecodeError:
+            raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from None
+        except csv.Error as problem:
+            raise RecipeError(f"{path.name} is not CSV at line {reader.line_num}: {problem}") from problem
+    return rows
+
+
+def _where_not_utf8(path: Path) -> str:
+    with path.open("rb") as stream:
+        for number, line in enumerate(_lines(stream), 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as problem:
+                return f" at line {number}, byte {problem.start + 1}"
+    return ""
+
+
+def _csv_options(options: Mapping[str, Any]) -> tuple[str, bool]:
+    delimiter = options.get("Delimiter") or ","
+    if delimiter == "\\t":
+        delimiter = "\t"
+    if len(delimiter) != 1 or len(delimiter.encode()) != 1:
+        raise RecipeError(f"the delimiter {delimiter!r} must be one ASCII character")
+    header = options.get("HeaderRow")
+    return delimiter, True if header is None else bool(header)
+
+
+def _scan_csv(paths: Sequence[Path], options: Mapping[str, Any], all_rows: bool, checked: bool) -> list[pl.LazyFrame]:
+    delimiter, header = _csv_options(options)
+    shapes = [csv_shape(path, delimiter, header, checked=checked) for path in paths]
+    types: dict[str, pl.DataType] = {}
+    for path, shape in zip(paths, shapes, strict=True):
+        for name, dtype in _guessed_types(path, shape, delimiter, all_rows).items():
+            types[name] = _wider(types[name], dtype) if name in types else dtype
+    return [
+        pl.scan_csv(
+            path,
+            separator=delimiter,
+            has_header=shape.header,
+            schema={name: types[name] if types[name] != pl.Null else pl.String() for name in shape.names},
+            low_memory=False,
+        )
+        for path, shape in zip(paths, shapes, strict=True)
+    ]
+
+
+def _guessed_types(path: Path, shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str, pl.DataType]:
+    try:
+        sample = pl.read_csv(
+            path,
+            separator=delimiter,
+            has_header=shape.header,
+            new_columns=shape.names,
+            infer_schema_length=None if all_rows else SAMPLE_ROWS,
+            n_rows=None if all_rows else SAMPLE_ROWS,
+        )
+    except pl.exceptions.NoDataError:
+        return dict.fromkeys(shape.names, pl.Null())
+    except pl.exceptions.PolarsError as problem:
+        raise RecipeError(f"{path.name} is not CSV: {first_line(problem)}") from problem
+    empty = {name for name in sample.columns if sample[name].null_count() == sample.height}
+    if empty and not all_rows and sample.height == SAMPLE_ROWS:
+        # A column without a value in the sample says nothing about its type.
+        return _guessed_types(path, shape, delimiter, True)
+    return {name: pl.Null() if name in empty else dtype for name, dtype in sample.schema.items()}
+
+
+def _wider(left: pl.DataType, right: pl.DataType) -> pl.DataType:
+    if left == right or right == pl.Null:
+        return left
+    if left == pl.Null:
+        return right
+    return pl.Float64() if left.is_numeric() and right.is_numeric() else pl.String()
+
+
+def _scan_other(kind: str, path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
+    try:
+        if kind == "PARQUET":
+            frame = pl.scan_parquet(path)
+            frame.collect_schema()
+            return frame
+        if kind == "JSON":
+            return _scan_json(path, options.get("Json") or {})
+        if kind == "EXCEL":
+            return _read_excel(path, options.get("Excel") or {})
+        return _read_orc(path)
+    except (pl.exceptions.PolarsError, OSError) as problem:
+        raise RecipeError(f"{path.name} cannot be read as {kind}: {first_line(problem)}") from problem
+
+
+def _scan_json(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
+    import json
+
+    opened: Any = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 - closed below
+    with opened as stream:
+        head = stream.read(4096).lstrip(codecs.BOM_UTF8).lstrip()
+    if not head:
+        raise RecipeError(f"{path.name} is empty")
+    lines = not head.startswith(b"[") and not options.get("MultiLine")
+    if lines:
+        try:
+            frame = pl.scan_ndjson(path, infer_schema_length=None)
+            return _without_null_types(frame)
+        except pl.exceptions.PolarsError:
+            pass  # one pretty-printed object, or lines that need the tolerant reader below
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise RecipeError(f"{path.name} is not UTF-8 at byte {problem.start + 1}; convert it") from None
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as whole:
+        document = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                document.append(json.loads(line))
+            except json.JSONDecodeError as problem:
+                if number == 1 and "\n" in text:
+                    raise RecipeError(f"{path.name} is not JSON: {whole.msg} at line {whole.lineno}") from None
+                raise RecipeError(f"{path.name} is not JSON Lines: line {number}: {problem.msg}") from None
+    rows = document if isinstance(document, list) else [document]
+    if not all(isinstance(row, dict) for row in rows):
+        raise RecipeError(f"{path.name} must hold JSON objects, one a row")
+    return frame_of_rows(rows).lazy()
+
+
+def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Frame of JSON rows; a column whose values have no common type becomes text."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    data: list[pl.Series] = []
+    for name in names:
+        values = [row.get(name) for row in rows]
+        kinds = {type(value) for value in values if value is not None}
+        if len(kinds) > 1 and not kinds <= {int, float}:
+            values = [value if value is None or isinstance(value, str) else json_text(value) for value in values]
+        try:
+            series = pl.Series(name, values, strict=False)
+        except (pl.exceptions.PolarsError, TypeError, OverflowError):
+            series = pl.Series(name, [None if value is None else json_text(value) for value in values])
+        data.append(series.cast(pl.String) if series.dtype == pl.Null else series)
+    return pl.DataFrame(data)
+
+
+def _without_null_types(frame: pl.LazyFrame) -> pl.LazyFrame:
+    schema = frame.collect_schema()
+    empty = [name for name, dtype in schema.items() if dtype == pl.Null]
+    return frame.with_columns(pl.col(empty).cast(pl.String)) if empty else frame
+
+
+def _read_excel(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
+    header = options.get("HeaderRow")
+    header = True if header is None else bool(header)
+    names, indexes = options.get("SheetNames"), options.get("SheetIndexes")
+    kwargs: dict[str, Any] = {}
+    if names:
+        kwargs["sheet_name"] = names[0]
+    else:
+        kwargs["sheet_id"] = int(indexes[0]) + 1 if indexes else 1
+    frame = pl.read_excel(path, has_header=header, infer_schema_length=None, engine="calamine", **kwargs)
+    if not header:
+        frame = frame.rename({old: f"Column_{n}" for n, old in enumerate(frame.columns, 1)})
+    return _without_null_types(frame.lazy())
+
+
+def _read_orc(path: Path) -> pl.LazyFrame:
+    try:
+        from pyarrow import orc
+    except ImportError as problem:
+        raise RecipeError(f"{path.name}: reading ORC needs the package pyarrow (requirements-dev.in); install it") from problem
+    frame = pl.from_arrow(orc.read_table(path))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.lazy()
+
+
+def contradicts_types(problem: Exception) -> bool:
+    """Whether polars stopped at a value that does not fit a guessed type."""
+    return "could not parse" in str(problem) or "invalid primitive value" in str(problem)

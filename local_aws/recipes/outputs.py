@@ -1,0 +1,285 @@
+"""Job outputs: formats, file names, partitions, compression; every output is complete or absent.
+
+https://docs.aws.amazon.com/databrew/latest/dg/jobs.recipe.html and API_Output.html. Files are written into a hidden folder
+beside their place and renamed when all are whole. Knows no action.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import shutil
+import tempfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import polars as pl
+
+from local_aws.recipes.datatypes import as_text, timestamp_text
+from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.table import Table
+
+EXTENSIONS = {"CSV": "csv", "JSON": "json", "PARQUET": "parquet", "GLUEPARQUET": "parquet", "AVRO": "avro", "ORC": "orc", "XML": "xml"}
+TEXT_COMPRESSIONS = {"GZIP": ".gz", "BZIP2": ".bz2", "DEFLATE": ".deflate", "ZLIB": ".zlib", "ZSTD": ".zst", "BROTLI": ".br", "SNAPPY": ".snappy", "LZ4": ".lz4"}
+PARQUET_COMPRESSIONS = {"SNAPPY": "snappy", "GZIP": "gzip", "LZ4": "lz4", "BROTLI": "brotli", "ZSTD": "zstd"}
+
+
+@dataclass(frozen=True)
+class WrittenOutput:
+    """Files of one output, relative to its folder, in order."""
+
+    output: Mapping[str, Any]
+    files: list[Path]
+
+
+def output_stem(job_name: str, started_at: datetime) -> str:
+    """The service's name of one run's output: `<job>_<ddMonyyyy>_<epoch milliseconds>`."""
+    moment = started_at.astimezone(UTC) if started_at.tzinfo else started_at.replace(tzinfo=UTC)
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    return f"{job_name}_{moment.day:02d}{months[moment.month - 1]}{moment.year}_{int(moment.timestamp() * 1000)}"
+
+
+def check_output(output: Mapping[str, Any], table: Table) -> None:
+    """Refuse an output that cannot be written, before anything runs.
+
+    Raises:
+        RecipeError: unknown format, a compression the format does not take, a partition column that is not there, nested
+            values in CSV's place, MaxOutputFiles out of bounds.
+    """
+    kind = str(output.get("Format") or "CSV").upper()
+    if kind == "TABLEAUHYPER":
+        raise RecipeError("the output format TABLEAUHYPER cannot be written locally: it needs Tableau's closed library")
+    if kind not in EXTENSIONS:
+        raise RecipeError(f"the output format {kind!r} is not one of {', '.join(EXTENSIONS)}")
+    compression = str(output.get("CompressionFormat") or "").upper()
+    if compression and compression not in (*TEXT_COMPRESSIONS, "LZO"):
+        raise RecipeError(f"the compression {compression!r} is not one of {', '.join(TEXT_COMPRESSIONS)}, LZO")
+    if compression and kind in ("PARQUET", "GLUEPARQUET") and compression not in PARQUET_COMPRESSIONS:
+        raise RecipeError(f"{kind} output takes the compressions {', '.join(PARQUET_COMPRESSIONS)}, not {compression}")
+    if compression in ("BROTLI", "SNAPPY", "LZ4", "LZO") and kind not in ("PARQUET", "GLUEPARQUET"):
+        raise RecipeError(f"{kind} output with the compression {compression} cannot be written locally; use GZIP, BZIP2, DEFLATE, ZLIB or ZSTD")
+    files = output.get("MaxOutputFiles")
+    if files is not None and not 1 <= int(files) <= 999:
+        raise RecipeError(f"MaxOutputFiles must be 1 to 999; it is {files}")
+    partitions = output.get("PartitionColumns") or []
+    table.require(*partitions)
+    if partitions and set(partitions) >= set(table.names):
+        raise RecipeError("every column is a partition column, so that no column is left to write")
+    if kind == "ORC":
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError as problem:
+            raise RecipeError("writing ORC needs the package pyarrow; install it") from problem
+
+
+def printable(table: Table, kind: str) -> pl.LazyFrame:
+    """Frame with the values as the format shows them: timestamps as text; nested values as JSON text in CSV and XML."""
+    expressions = []
+    for name, dtype in table.schema.items():
+        if isinstance(dtype, pl.Datetime) and kind in ("CSV", "JSON", "XML"):
+            expressions.append(timestamp_text(pl.col(name)).alias(name))
+        elif dtype.is_nested() and kind in ("CSV", "XML"):
+            expressions.append(as_text(pl.col(name), dtype).alias(name))
+        elif isinstance(dtype, pl.Decimal) and kind == "JSON":
+            expressions.append(pl.col(name).cast(pl.Float64).alias(name))
+    frame = table.lazy()
+    return frame.with_columns(expressions) if expressions else frame
+
+
+def write_outputs(
+    table: Table, outputs: Sequence[Mapping[str, Any]], output_dir: Path | Sequence[Path], *, job_name: str, started_at: datetime
+) -> tuple[list[WrittenOutput], int]:
+    """Write a table to all outputs in one pass over the data.
+
+    Parameters:
+        table: what to write.
+        outputs: DataBrew Output shapes.
+        output_dir: folder that stands for each output's S3 location; one for all, or one each.
+        job_name: name of the job, in the file names.
+        started_at: start of the run, with zone, in the file names.
+
+    Returns:
+        The files of each output, and the number of rows written.
+
+    Raises:
+        RecipeError: an output cannot be written, or the data did not fit a step; nothing is left behind.
+    """
+    folders = [output_dir] * len(outputs) if isinstance(output_dir, Path) else list(output_dir)
+    for output in outputs:
+        check_output(output, table)
+    names = [f"{Path(f)}" for f in folders]
+    for folder in names:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".brewing-", dir=names[0] if names else None))
+    try:
+        whole = staging / "all"
+        single = len(outputs) == 1 and not outputs[0].get("PartitionColumns") and not outputs[0].get("MaxOutputFiles")
+        if single:
+            kind = str(outputs[0].get("Format") or "CSV").upper()
+            produced = [_write_parts(printable(table, kind), outputs[0], staging / "0", kind)]
+            rows = -1
+        else:
+            # Several outputs, or several files of one, share one run of the plan through a columnar copy.
+            whole.mkdir()
+            table.lazy().sink_parquet(whole / "rows.parquet", compression="lz4", maintain_order=True)
+            copy = Table(pl.scan_parquet(whole / "rows.parquet"), table.schema, table.context)
+            rows = int(copy.frame.select(pl.len()).collect().item())
+            produced = []
+            for index, output in enumerate(outputs):
+                kind = str(output.get("Format") or "CSV").upper()
+                if output.get("PartitionColumns"):
+                    produced.append(_write_partitions(copy, output, staging / str(index), kind))
+                else:
+                    produced.append(_write_parts(printable(copy, kind), output, staging / str(index), kind, rows=rows))
+        written = []
+        for index, (output, parts) in enumerate(zip(outputs, produced, strict=True)):
+            written.append(WrittenOutput(output, _put_in_place(parts, output, Path(names[index]), job_name, started_at)))
+        return written, rows
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write_parts(frame: pl.LazyFrame, output: Mapping[str, Any], folder: Path, kind: str, rows: int | None = None) -> list[tuple[str, Path]]:
+    """Write one or MaxOutputFiles files; returns (partition prefix, path) pairs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = int(output.get("MaxOutputFiles") or 1)
+    if rows is None or count == 1:
+        path = folder / "part00000"
+        write_file(frame, path, output, kind)
+        return [("", path)]
+    count = max(1, min(count, rows))
+    size = -(-rows // count) if rows else 0
+    paths: list[tuple[str, Path]] = []
+    for number in range(count):
+        path = folder / f"part{number:05d}"
+        write_file(frame.slice(number * size, size), path, output, kind)
+        paths.append(("", path))
+        if (number + 1) * size >= rows:
+            break
+    return paths
+
+
+def _write_partitions(table: Table, output: Mapping[str, Any], folder: Path, kind: str) -> list[tuple[str, Path]]:
+    columns = list(output["PartitionColumns"])
+    keys = table.frame.select(columns).unique(maintain_order=True).collect(engine="streaming")
+    rest = table.select([name for name in table.names if name not in columns])
+    parts: list[tuple[str, Path]] = []
+    for index, row in enumerate(keys.iter_rows(named=True)):
+        keep = pl.lit(True)
+        for name in columns:
+            keep = keep & pl.col(name).eq_missing(pl.lit(row[name], dtype=table.schema[name]))
+        subset = Table(table.frame.filter(keep), rest.schema, table.context)
+        prefix = "".join(f"{partition_part(name)}={partition_value(row[name])}/" for name in columns)
+        path = folder / f"{index:06d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_file(printable(subset, kind), path, output, kind)
+        parts.append((prefix, path))
+    return parts
+
+
+def partition_part(name: str) -> str:
+    """Name of a partition column inside a key: what would break a path is percent-encoded, as Hive does."""
+    return quote(name, safe=" -_.,()&$@!+;~")
+
+
+def partition_value(value: Any) -> str:
+    """Value inside a key; null and empty as Hive's default partition."""
+    if value is None or value == "":
+        return "__HIVE_DEFAULT_PARTITION__"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return partition_part(value.strftime("%Y-%m-%d %H:%M:%S"))
+    return partition_part(str(value))
+
+
+def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind: str) -> None:
+    """Write one file of an output's format and compression."""
+    compression = str(output.get("CompressionFormat") or "").upper()
+    if kind == "CSV":
+        options = (output.get("FormatOptions") or {}).get("Csv") or {}
+        delimiter = options.get("Delimiter") or ","
+        frame.sink_csv(path, separator="\t" if delimiter == "\\t" else delimiter, line_terminator="\n", quote_style="necessary", maintain_order=True)
+    elif kind == "JSON":
+        frame.sink_ndjson(path, maintain_order=True)
+    elif kind in ("PARQUET", "GLUEPARQUET"):
+        chosen: Any = PARQUET_COMPRESSIONS[compression] if compression else "snappy"
+        frame.sink_parquet(path, compression=chosen, maintain_order=True)
+        return
+    elif kind == "AVRO":
+        frame.collect(engine="streaming").write_avro(path)
+    elif kind == "ORC":
+        from pyarrow import orc
+
+        orc.write_table(frame.collect(engine="streaming").to_arrow(), str(path))
+    else:
+        _write_xml(frame, path)
+    if compression:
+        _compress(path, compression)
+
+
+def _write_xml(frame: pl.LazyFrame, path: Path) -> None:
+    from xml.sax.saxutils import escape, quoteattr
+
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<root>\n')
+        for row in frame.collect(engine="streaming").iter_rows(named=True):
+            cells = "".join(
+                f"<column name={quoteattr(name)}>{escape(str(value))}</column>" for name, value in row.items() if value is not None
+            )
+            stream.write(f"<record>{cells}</record>\n")
+        stream.write("</root>\n")
+
+
+def _compress(path: Path, compression: str) -> None:
+    target = path.with_name(path.name + ".packed")
+    with path.open("rb") as source, target.open("wb") as sink:
+        if compression == "GZIP":
+            # No name and no time inside, so that equal data give equal bytes.
+            with gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0) as packed:
+                shutil.copyfileobj(source, packed)
+        elif compression == "BZIP2":
+            sink.write(bz2.compress(source.read()))
+        elif compression in ("DEFLATE", "ZLIB"):
+            packer = zlib.compressobj(wbits=-15 if compression == "DEFLATE" else 15)
+            while block := source.read(1 << 20):
+                sink.write(packer.compress(block))
+            sink.write(packer.flush())
+        else:
+            import zstandard
+
+            zstandard.ZstdCompressor().copy_stream(source, sink)
+    target.replace(path)
+
+
+def _put_in_place(
+    parts: Sequence[tuple[str, Path]], output: Mapping[str, Any], folder: Path, job_name: str, started_at: datetime
+) -> list[Path]:
+    kind = str(output.get("Format") or "CSV").upper()
+    compression = str(output.get("CompressionFormat") or "").upper()
+    extension = EXTENSIONS[kind] + ("" if kind in ("PARQUET", "GLUEPARQUET") or not compression else TEXT_COMPRESSIONS[compression])
+    overwrite = bool(output.get("Overwrite"))
+    stem = job_name if overwrite else output_stem(job_name, started_at)
+    root = Path() if overwrite else Path(stem)
+    files: list[Path] = []
+    per_prefix: dict[str, int] = {}
+    for prefix, path in parts:
+        number = per_prefix.get(prefix, 0)
+        per_prefix[prefix] = number + 1
+        relative = root / prefix / f"{stem}_part{number:05d}.{extension}"
+        target = folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+        files.append(relative)
+    if overwrite:
+        # What an earlier run left under this job's name would double the data.
+        for old in folder.glob(f"**/{job_name}_part*"):
+            if old.relative_to(folder) not in files and ".brewing-" not in str(old):
+                old.unlink()
+    return files
+
