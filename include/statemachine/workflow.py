@@ -95,9 +95,7 @@ def _retry(errors: list[str], *, first: int, attempts: int, longest: int) -> Any
 # is why the retries on it are few); SDK integrations carry those of the Java SDK 2 (`SageMakerException`).
 DATABREW_RETRY = [
     # The run of an execution that was just stopped may still be stopping.
-    _retry(
-        ["DataBrew.ServiceQuotaExceededException", "DataBrew.ConflictException"], first=30, attempts=6, longest=300
-    ),
+    _retry(["DataBrew.ServiceQuotaExceededException", "DataBrew.ConflictException"], first=30, attempts=6, longest=300),
     _retry(
         [
             "DataBrew.ThrottlingException",
@@ -345,8 +343,8 @@ def _evaluate() -> list[Any]:
 def _gate(accepted: Any) -> Any:
     """Thresholds by name, and better than always answering with the majority class."""
     verdict = (
-        "States.Format('AUC {} (at least {}), AUC-PR {} (at least {}), error {} (at most {}; {} for the majority class),"
-        " log loss {} (at most {})', $.metrics.auc, $.gate.auc_min, $.metrics.aucpr, $.gate.aucpr_min,"
+        "States.Format('AUC {} (at least {}), AUC-PR {} (at least {}), error {} (at most {}; {} for the majority"
+        " class), log loss {} (at most {})', $.metrics.auc, $.gate.auc_min, $.metrics.aucpr, $.gate.aucpr_min,"
         " $.metrics.error, $.gate.error_max, $.split_summary.document.majority_class_error,"
         " $.metrics.logloss, $.gate.logloss_max)"
     )
@@ -491,9 +489,7 @@ def _deploy() -> Any:
     deployment_failed.add_branch(which_failure)
 
     def failure(name: str, error_name: str, sentence: str) -> Any:
-        state = steps.Pass(
-            name, parameters={"Error": error_name, "Cause.$": sentence}, result_path="$.failure"
-        )
+        state = steps.Pass(name, parameters={"Error": error_name, "Cause.$": sentence}, result_path="$.failure")
         state.next(deployment_failed)
         return state
 
@@ -513,14 +509,14 @@ def _deploy() -> Any:
     failed_without_reason = failure(
         "Report Endpoint Failure",
         FAILED,
-        "States.Format('Endpoint {} is {} and SageMaker gives no reason; see its CloudWatch log, mend or delete it, then"
-        " redrive.', $.endpoint.name, $.serving.EndpointStatus)",
+        "States.Format('Endpoint {} is {} and SageMaker gives no reason; see its CloudWatch log, mend or delete it,"
+        " then redrive.', $.endpoint.name, $.serving.EndpointStatus)",
     )
     vanished = failure(
         "Report Endpoint Deleted",
         FAILED,
-        "States.Format('Endpoint {} was deleted while endpoint config {} was being deployed to it; redrive to create it'"
-        ", $.endpoint.name, $.endpoint_config.name)",
+        "States.Format('Endpoint {} was deleted while endpoint config {} was being deployed to it; redrive to create"
+        " it.', $.endpoint.name, $.endpoint_config.name)",
     )
     stuck_status = failure(
         "Report Endpoint Stuck",
@@ -628,9 +624,7 @@ def _deploy() -> Any:
         comment="Refused since another deployment is under way or the endpoint came or went: wait and look again.",
     )
     for state in (create, update):
-        state.add_catch(
-            steps.Catch(error_equals=["States.ALL"], next_step=write_refused, result_path="$.failure")
-        )
+        state.add_catch(steps.Catch(error_equals=["States.ALL"], next_step=write_refused, result_path="$.failure"))
 
     # -- may this config replace that one? ---------------------------------------------------------------------------
     older_than_serving = _outcome(
@@ -807,9 +801,7 @@ def _deploy() -> Any:
             (
                 _all(
                     written,
-                    ChoiceRule.StringEqualsPath(
-                        "$.serving.EndpointConfigName", "$.deployment.previous_config_name"
-                    ),
+                    ChoiceRule.StringEqualsPath("$.serving.EndpointConfigName", "$.deployment.previous_config_name"),
                 ),
                 rolled_back,
             ),
@@ -870,7 +862,7 @@ def images() -> dict[str, Any]:
             uri = image_uris.retrieve("xgboost", region, version=version)
             registry, _, image = uri.partition("/")
             if image != f"sagemaker-xgboost:{version}":
-                raise ValueError(f"image of XGBoost {version} in {region} is {image}: the table's form does not hold it")
+                raise ValueError(f"image of XGBoost {version} in {region} is {image}, which the table cannot hold")
             table[version][region] = registry
     return {"xgboost": table}
 
