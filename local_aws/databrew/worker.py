@@ -1,0 +1,226 @@
+"""Executes a DataBrew job run: select the dataset's files on S3, apply the recipe (or profile the data), write the outputs to S3.
+
+Runs in a forked process with the job role's keys; every S3 call carries them. Must not import moto or anything of the server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local_aws.jobs import entry
+from local_aws.jobs.entry import JobError, reports_result, split_s3_uri
+
+_FORMATS_BY_SUFFIX = {
+    ".csv": "CSV",
+    ".tsv": "CSV",
+    ".txt": "CSV",
+    ".json": "JSON",
+    ".jsonl": "JSON",
+    ".parquet": "PARQUET",
+    ".xlsx": "EXCEL",
+    ".xls": "EXCEL",
+    ".orc": "ORC",
+}
+_COMPRESSION_SUFFIXES = (".gz", ".bz2", ".snappy", ".zst", ".deflate")
+
+
+def warm_up() -> None:
+    """Import the recipe engine before the fork."""
+    from local_aws.recipes import api  # noqa: F401
+
+    entry.warm_up()
+
+
+@reports_result
+def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
+    """Entry point of a recipe job's run.
+
+    Parameters
+    ----------
+    payload:
+        ``job_name``, ``started_ms``, ``dataset``, ``datasets``, ``steps``, ``outputs``, as the service recorded them.
+
+    Returns
+    -------
+    Rows read and written, and the S3 URIs written.
+    """
+    from local_aws.recipes.api import DatasetFiles, RecipeError, SecondaryInput, run_recipe
+
+    if payload["unsupported_outputs"]:
+        raise JobError(f"{payload['unsupported_outputs'][0]} cannot be written on local AWS; use Outputs with an S3 location")
+    s3 = entry.client("s3")
+    started_at = datetime.fromtimestamp(payload["started_ms"] / 1000, UTC)
+    by_name = {dataset["Name"]: dataset for dataset in payload["datasets"]}
+    files = _fetch_dataset(s3, payload["dataset"], started_at, Path("input"))
+
+    def secondary(wanted: SecondaryInput) -> DatasetFiles:
+        dataset = by_name.get(wanted.name.rsplit("/", 1)[-1]) if wanted.name else None
+        if dataset is None and wanted.location:
+            bucket, key = split_s3_uri(wanted.location)
+            dataset = {"Name": wanted.location, "Source": "S3", "Input": {"S3InputDefinition": {"Bucket": bucket, "Key": key}}}
+        if dataset is None:
+            raise RecipeError(f"the dataset {wanted.name!r} does not exist; create it or correct the step")
+        return _fetch_dataset(s3, dataset, started_at, Path("secondary") / dataset["Name"].replace("/", "_"))
+
+    print(f"job {payload['job_name']} run {payload['run_id']}: {len(payload['steps'])} steps over {len(files.paths)} files")
+    folders = [Path(f"output-{number}").absolute() for number in range(len(payload["outputs"]))]
+    try:
+        report = run_recipe(
+            payload["steps"],
+            files.paths,
+            input_format=files.input_format,
+            input_options=files.input_options,
+            output_dir=folders,
+            outputs=payload["outputs"],
+            job_name=payload["job_name"],
+            started_at=started_at,
+            extra_columns=files.extra_columns,
+            secondary=secondary,
+        )
+    except RecipeError as error:
+        raise JobError(f"Dataset {payload['dataset']['Name']}: {_one_line(error)}") from error
+    written = [uri for output, folder in zip(payload["outputs"], folders, strict=True) for uri in _publish(s3, output, folder, payload["job_name"])]
+    print(f"rows read {report.rows_in}, rows written {report.rows_out}, objects written {len(written)}")
+    return {"rows_in": report.rows_in, "rows_out": report.rows_out, "written": written}
+
+
+@reports_result
+def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
+    """Entry point of a profile job's run: statistics per column and the rulesets' results, as one JSON document each.
+
+    Returns
+    -------
+    The S3 URIs written.
+    """
+    from local_aws.recipes import api
+    from local_aws.recipes.api import RecipeError
+
+    s3 = entry.client("s3")
+    started_at = datetime.fromtimestamp(payload["started_ms"] / 1000, UTC)
+    files = _fetch_dataset(s3, payload["dataset"], started_at, Path("input"))
+    run_profile = getattr(api, "run_profile", None)
+    if run_profile is None:
+        raise JobError("Profile jobs cannot run: the recipe engine has no profiler in this version of local AWS")
+    try:
+        document = run_profile(
+            files,
+            configuration=payload["configuration"],
+            job_sample=payload["job_sample"],
+            rulesets=payload["rulesets"],
+            job_name=payload["job_name"],
+            started_at=started_at,
+            dataset_name=payload["dataset"]["Name"],
+        )
+    except RecipeError as error:
+        raise JobError(f"Dataset {payload['dataset']['Name']}: {_one_line(error)}") from error
+    location = payload["outputs"][0]["Location"]
+    name = f"{payload['dataset']['Name']}_{started_at:%d%b%Y}_{payload['started_ms']}.json"
+    key = _join(location.get("Key", ""), name)
+    s3.put_object(Bucket=location["Bucket"], Key=key, Body=json.dumps(document, default=str).encode(), ContentType="application/json")
+    return {"written": [f"s3://{location['Bucket']}/{key}"]}
+
+
+def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, folder: Path) -> Any:
+    from botocore.exceptions import ClientError
+
+    from local_aws.recipes.api import DatasetFiles
+
+    if dataset.get("Source", "S3") != "S3":
+        raise JobError(f"Dataset {dataset['Name']} reads from {dataset['Source']}, which local AWS does not have; use an S3 input")
+    source = dataset["Input"]["S3InputDefinition"]
+    bucket, key = source["Bucket"], source.get("Key", "")
+    try:
+        selected = _select(s3, dataset["Name"], bucket, key, dataset.get("PathOptions") or {}, started_at)
+    except ClientError as error:
+        raise JobError(f"Dataset {dataset['Name']}: s3://{bucket}/{key} cannot be listed: {error.response['Error']['Code']}: {error}") from error
+    chosen = str(dataset.get("Format") or "") or _format_of(selected)
+    paths, extra = [], {}
+    for number, (name, columns) in enumerate(selected.items()):
+        target = folder.absolute() / f"{number:05d}" / (Path(name).name or "data")
+        try:
+            entry.download(s3, bucket, name, target)
+        except ClientError as error:
+            raise JobError(f"Dataset {dataset['Name']}: s3://{bucket}/{name} cannot be read: {error.response['Error']['Code']}: {error}") from error
+        paths.append(target)
+        if columns:
+            extra[target] = columns
+    return DatasetFiles(paths, chosen, dataset.get("FormatOptions") or {}, extra)
+
+
+def _select(s3: Any, name: str, bucket: str, key: str, options: Mapping[str, Any], started_at: datetime) -> dict[str, dict[str, Any]]:
+    from local_aws.recipes import api
+    from local_aws.recipes.api import RecipeError
+
+    fixed = key[: min((key.index(sign) for sign in "<{" if sign in key), default=len(key))]
+    listing = [item for item in entry.list_objects(s3, bucket, fixed) if not item.key.endswith("/")]
+    select_files = getattr(api, "select_files", None)
+    if select_files is None or (fixed == key and not options):
+        wanted = {item.key: {} for item in listing if item.key == key or key == "" or item.key.startswith(key.rstrip("/") + "/")}
+        found: dict[str, dict[str, Any]] = {one: {} for one in wanted if not Path(one).name.startswith(("_", "."))}
+        if select_files is None and (fixed != key or options):
+            raise JobError(f"Dataset {name}: path parameters and conditions cannot be evaluated by this version of local AWS")
+    else:
+        try:
+            found = _as_mapping(select_files([(item.key, item.last_modified) for item in listing], key, options, now=started_at))
+        except (RecipeError, ValueError) as error:
+            raise JobError(f"Dataset {name}: {_one_line(error)}") from error
+    if not found:
+        shown = f" that meets its path conditions ({json.dumps(options)})" if options else ""
+        raise JobError(f"Dataset {name}: no file found at s3://{bucket}/{key}{shown}; check the path or load the data first")
+    return found
+
+
+def _as_mapping(selected: Any) -> dict[str, dict[str, Any]]:
+    if isinstance(selected, Mapping):
+        return {str(key): dict(value) for key, value in selected.items()}
+    return {str(item.key): dict(item.columns) for item in selected}
+
+
+def _format_of(keys: Iterable[str]) -> str:
+    for key in keys:
+        path = Path(key)
+        suffix = path.suffix.lower()
+        if suffix in _COMPRESSION_SUFFIXES:
+            suffix = Path(path.stem).suffix.lower()
+        if suffix in _FORMATS_BY_SUFFIX:
+            return _FORMATS_BY_SUFFIX[suffix]
+    return "CSV"
+
+
+def _publish(s3: Any, output: Mapping[str, Any], folder: Path, job_name: str) -> list[str]:
+    from botocore.exceptions import ClientError
+
+    location = output["Location"]
+    bucket, prefix = location["Bucket"], location.get("Key", "")
+    files = {_join(prefix, path.relative_to(folder).as_posix()): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    stale = []
+    done: list[str] = []
+    try:
+        if output.get("Overwrite"):
+            # A run that writes fewer files than the last one must not leave the rest of the last one beside its own.
+            base = prefix.rstrip("/") + "/" if prefix.rstrip("/") else ""
+            stale = [item.key for item in entry.list_objects(s3, bucket, base) if Path(item.key).name.startswith(f"{job_name}_part") and item.key not in files]
+        for key, path in files.items():
+            entry.upload(s3, path, bucket, key)
+            done.append(key)
+        for key in stale:
+            s3.delete_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if not output.get("Overwrite"):
+            for key in done:
+                s3.delete_object(Bucket=bucket, Key=key)
+        code = error.response["Error"]["Code"]
+        raise JobError(f"The output s3://{bucket}/{prefix} cannot be written: {code}: {error}") from error
+    return [f"s3://{bucket}/{key}" for key in files]
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix.rstrip('/')}/{name}" if prefix.rstrip("/") else name
+
+
+def _one_line(error: Exception) -> str:
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())

@@ -1,0 +1,253 @@
+# ruff: noqa: N802, N803  names are PySpark's
+"""The session and the DataFrame that scripts see, over sqlframe's DuckDB engine.
+
+Source: https://spark.apache.org/docs/latest/api/python/reference/pyspark.sql/index.html
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import Any
+
+from sqlframe.duckdb import DuckDBDataFrame, DuckDBSession
+
+from .reader import LocalReader
+from .writer import LocalWriter
+
+_numbers = itertools.count(1)
+_active: LocalSession | None = None
+
+
+class LocalDataFrame(DuckDBDataFrame):  # type: ignore[misc]
+    """sqlframe's DataFrame with Spark's writer and what sqlframe leaves out."""
+
+    @property
+    def write(self) -> LocalWriter:
+        """Spark's writer."""
+        return LocalWriter(self)
+
+    def materialise(self) -> str:
+        """Compute the DataFrame into a temporary table with the columns as the script named them.
+
+        Returns
+        -------
+        The table's name.
+        """
+        table = f"materialised_{next(_numbers)}"
+        *before, last = self._get_expressions(optimize=False)
+        for expression in before:
+            self.session._execute(self.session._to_sql(expression))
+        self.session.connection.execute(f"CREATE TEMP TABLE {table} AS {self.session._to_sql(last)}")
+        return table
+
+    def randomSplit(self, weights: list[float], seed: int | None = None) -> list[LocalDataFrame]:
+        """Split the rows at random, in the weights' proportions; every row lands in exactly one part.
+
+        Parameters
+        ----------
+        weights:
+            Positive numbers; normalised when they do not add up to 1.
+        seed:
+            Same seed and same rows, same split.
+        """
+        for weight in weights:
+            if weight < 0.0:
+                raise ValueError(f"Weights must be positive. Found weight value: {weight}")
+        chosen = seed if seed is not None else random.SystemRandom().randrange(2**31)
+        generator = random.Random(chosen)  # noqa: S311
+        table = self.materialise()
+        split = f"split_{next(_numbers)}"
+        connection = self.session.connection
+        salt = generator.getrandbits(62)
+        columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"DESCRIBE {table}").fetchall())
+        connection.execute(f"CREATE TEMP TABLE {split} AS SELECT {columns}, (hash(rowid, {salt}::BIGINT) >> 11)::DOUBLE / 9007199254740992.0 AS __draw FROM {table}")
+        connection.execute(f"DROP TABLE {table}")
+        total = sum(weights)
+        parts, low = [], 0.0
+        for number, weight in enumerate(weights):
+            high = low + weight / total
+            upper = "2.0" if number == len(weights) - 1 else repr(high)
+            part = f"{split}_{number}"
+            connection.execute(f"CREATE TEMP TABLE {part} AS SELECT {columns} FROM {split} WHERE __draw >= {low!r} AND __draw < {upper}")
+            parts.append(self.session.read._frame(part))
+            low = high
+        connection.execute(f"DROP TABLE {split}")
+        return parts
+
+    def coalesce(self, *arguments: Any) -> LocalDataFrame:
+        """The number of partitions has no meaning here: one file is written."""
+        if len(arguments) == 1 and isinstance(arguments[0], int):
+            return self
+        frame: LocalDataFrame = super().coalesce(*arguments)
+        return frame
+
+    def repartition(self, *arguments: Any) -> LocalDataFrame:
+        """The same."""
+        return self
+
+    def toDF(self, *names: str) -> LocalDataFrame:
+        """Rename all columns."""
+        if not names:
+            return self
+        frame: LocalDataFrame = super().toDF(*names)
+        return frame
+
+    @property
+    def rdd(self) -> Any:
+        """Refused by name."""
+        raise NotImplementedError("RDDs do not exist on local AWS; use the DataFrame API, or LOCAL_AWS_SPARK=pyspark where Spark is installed")
+
+
+class LocalSession(DuckDBSession):  # type: ignore[misc]
+    """The one session of a script."""
+
+    _df = LocalDataFrame
+
+    @property
+    def connection(self) -> Any:
+        """The DuckDB connection."""
+        return self._conn
+
+    @property
+    def read(self) -> LocalReader:
+        """Spark's reader."""
+        return LocalReader(self)
+
+    @property
+    def sparkContext(self) -> SparkContext:
+        """The context of this session."""
+        return SparkContext.getOrCreate()
+
+    @property
+    def version(self) -> str:
+        """The Spark version whose API is imitated."""
+        return "3.5.0"
+
+    def stop(self) -> None:
+        """Nothing to release before the process ends."""
+
+    def newSession(self) -> LocalSession:
+        """There is one session."""
+        return self
+
+
+class SessionBuilder:
+    """``SparkSession.builder``."""
+
+    def appName(self, name: str) -> SessionBuilder:
+        """Accepted; there is no cluster to show it."""
+        return self
+
+    def master(self, url: str) -> SessionBuilder:
+        """Accepted; there is no cluster."""
+        return self
+
+    def config(self, *arguments: Any, **options: Any) -> SessionBuilder:
+        """Accepted; Hadoop's and Spark's tuning has no meaning here."""
+        return self
+
+    def enableHiveSupport(self) -> SessionBuilder:
+        """Accepted; there is no Hive."""
+        return self
+
+    def getOrCreate(self) -> LocalSession:
+        """The session."""
+        return get_session()
+
+
+class SparkSession(LocalSession):
+    """The name that scripts import."""
+
+    builder = SessionBuilder()
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Any:
+        """``SparkSession(sc)`` gives the one session."""
+        return get_session()
+
+    @classmethod
+    def getActiveSession(cls) -> LocalSession | None:
+        """The session, when there is one."""
+        return _active
+
+
+class _HadoopConfiguration:
+    def set(self, key: str, value: str) -> None:
+        """Accepted; S3 is reached with the run's keys."""
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        """Nothing is kept."""
+        return default
+
+
+class _JavaContext:
+    def hadoopConfiguration(self) -> _HadoopConfiguration:
+        """``sc._jsc.hadoopConfiguration()``."""
+        return _HadoopConfiguration()
+
+
+class SparkConf:
+    """Settings, kept and not used."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._values: dict[str, str] = {}
+
+    def set(self, key: str, value: str) -> SparkConf:
+        """Keep a setting."""
+        self._values[key] = value
+        return self
+
+    def setAppName(self, value: str) -> SparkConf:
+        """Keep the name."""
+        return self.set("spark.app.name", value)
+
+    def setMaster(self, value: str) -> SparkConf:
+        """Keep the master."""
+        return self.set("spark.master", value)
+
+    def get(self, key: str, defaultValue: str | None = None) -> str | None:
+        """A setting."""
+        return self._values.get(key, defaultValue)
+
+    def getAll(self) -> list[tuple[str, str]]:
+        """All settings."""
+        return list(self._values.items())
+
+
+class SparkContext:
+    """The part of SparkContext that scripts on DataFrames touch."""
+
+    _instance: SparkContext | None = None
+    applicationId = "local-aws"
+    version = "3.5.0"
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        SparkContext._instance = self
+        self._jsc = _JavaContext()
+
+    @classmethod
+    def getOrCreate(cls, conf: SparkConf | None = None) -> SparkContext:
+        """The context."""
+        return cls._instance or cls()
+
+    def setLogLevel(self, level: str) -> None:
+        """Accepted; there is no JVM that logs."""
+
+    def getConf(self) -> SparkConf:
+        """No settings."""
+        return SparkConf()
+
+    def stop(self) -> None:
+        """Nothing to release."""
+
+
+def get_session() -> LocalSession:
+    """The one session of this process; DuckDB is opened here and never before the fork."""
+    global _active
+    if _active is None:
+        import duckdb
+
+        connection = duckdb.connect()
+        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET threads = 2; SET autoinstall_known_extensions = false")
+        _active = LocalSession(conn=connection)
+    return _active

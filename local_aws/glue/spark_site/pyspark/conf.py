@@ -1,0 +1,7 @@
+"""``pyspark.conf``."""
+
+from __future__ import annotations
+
+from local_aws.glue.spark.session import SparkConf
+
+__all__ = ["SparkConf"]

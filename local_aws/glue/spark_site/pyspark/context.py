@@ -1,0 +1,7 @@
+"""``pyspark.context``."""
+
+from __future__ import annotations
+
+from local_aws.glue.spark.session import SparkContext
+
+__all__ = ["SparkContext"]

@@ -1,0 +1,7 @@
+"""``pyspark.sql.dataframe``."""
+
+from __future__ import annotations
+
+from local_aws.glue.spark.session import LocalDataFrame as DataFrame
+
+__all__ = ["DataFrame"]

@@ -1,0 +1,5 @@
+"""``pyspark.sql.functions``."""
+
+from __future__ import annotations
+
+from sqlframe.duckdb.functions import *  # noqa: F403

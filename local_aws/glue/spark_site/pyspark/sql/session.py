@@ -1,0 +1,7 @@
+"""``pyspark.sql.session``."""
+
+from __future__ import annotations
+
+from local_aws.glue.spark.session import SparkSession
+
+__all__ = ["SparkSession"]

@@ -1,0 +1,5 @@
+"""``pyspark.sql.types``."""
+
+from __future__ import annotations
+
+from sqlframe.duckdb.types import *  # noqa: F403

@@ -1,0 +1,8 @@
+"""``pyspark.sql.utils``."""
+
+from __future__ import annotations
+
+from local_aws.glue.spark.storage import PathExistsError, PathNotFoundError
+
+AnalysisException = (PathExistsError, PathNotFoundError)
+__all__ = ["AnalysisException"]

@@ -1,0 +1,7 @@
+"""``pyspark.sql.window``."""
+
+from __future__ import annotations
+
+from sqlframe.duckdb import Window, WindowSpec
+
+__all__ = ["Window", "WindowSpec"]

@@ -1,0 +1,130 @@
+"""Executes a Glue job's Python script: fetched from S3, run as ``__main__`` with the job's arguments, in a forked process.
+
+`pyspark` and `awsglue` resolve to this package's shims over DuckDB (sqlframe), or pyspark to the real one when ``LOCAL_AWS_SPARK=pyspark``.
+Must not import moto or anything of the server.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import traceback
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from local_aws.jobs import entry
+from local_aws.jobs.entry import JobError, reports_result
+
+_SITE = Path(__file__).parent / "spark_site"
+# Arguments of the service itself; the script does not need them, but sees them, as on AWS.
+_MODULES_ARGUMENT = "--additional-python-modules"
+_PY_FILES_ARGUMENT = "--extra-py-files"
+
+
+def warm_up() -> None:
+    """Import what nearly every script needs, before the fork."""
+    import duckdb  # noqa: F401
+    import sqlframe.duckdb.functions  # noqa: F401
+    import sqlglot
+
+    entry.warm_up()
+    from .spark import reader, session, writer  # noqa: F401
+
+    sqlglot.parse_one("SELECT a FROM t WHERE MD5(a) < 'c'", dialect="spark").sql(dialect="duckdb")
+
+
+@reports_result
+def run_script(payload: dict[str, Any]) -> dict[str, Any]:
+    """Entry point of the worker.
+
+    Parameters
+    ----------
+    payload:
+        ``job_name``, ``run_id``, ``arguments`` (``--name`` → value), ``command`` (Name, ScriptLocation).
+
+    Returns
+    -------
+    An empty object; what a script makes is in S3.
+    """
+    command = payload["command"]
+    kind = command.get("Name", "glueetl")
+    if kind not in ("glueetl", "pythonshell"):
+        raise JobError(f"Glue jobs of type {kind} cannot run on local AWS; use glueetl or pythonshell")
+    location = command.get("ScriptLocation")
+    if not location:
+        raise JobError("The job has no script; set Command.ScriptLocation to the S3 URI of a Python file")
+    home = Path.cwd()
+    s3 = entry.client("s3")
+    bucket, key = entry.split_s3_uri(location)
+    script = home / (Path(key).name or "script.py")
+    _fetch(s3, bucket, key, script, f"The script {location}")
+    arguments: dict[str, str] = payload["arguments"]
+    sys.path[:] = [str(home), *_libraries(s3, arguments, home), str(_SITE), *_packages()]
+    if arguments.get(_MODULES_ARGUMENT):
+        print(f"{_MODULES_ARGUMENT} {arguments[_MODULES_ARGUMENT]}: local AWS installs nothing; what is in its environment is used.", file=sys.stderr)
+    sys.argv = [str(script), "--JOB_NAME", payload["job_name"], "--JOB_RUN_ID", payload["run_id"]]
+    for name, value in arguments.items():
+        if name not in ("--JOB_NAME", "--JOB_RUN_ID"):
+            sys.argv += [name, str(value)] if value != "" else [name]
+    _reset_session()
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as stop:
+        if stop.code not in (None, 0):
+            raise JobError(f"SystemExit: {stop.code}") from stop
+    except BaseException as error:
+        _print_script_traceback(error, script)
+        text = " ".join(str(error).split())
+        raise JobError(f"{type(error).__name__}: {text}" if text else type(error).__name__) from None
+    return {}
+
+
+def _fetch(s3: Any, bucket: str, key: str, target: Path, what: str) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        entry.download(s3, bucket, key, target)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ("NoSuchKey", "NoSuchBucket", "404"):
+            raise JobError(f"LAUNCH ERROR | {what} does not exist ({code})") from None
+        raise JobError(f"LAUNCH ERROR | {what} cannot be read: {error}") from None
+
+
+def _libraries(s3: Any, arguments: dict[str, str], home: Path) -> list[str]:
+    paths = []
+    for number, uri in enumerate(filter(None, arguments.get(_PY_FILES_ARGUMENT, "").split(","))):
+        bucket, key = entry.split_s3_uri(uri.strip())
+        name = Path(key).name
+        folder = home / f"extra_py_files_{number}"
+        target = folder / name
+        _fetch(s3, bucket, key, target, f"{_PY_FILES_ARGUMENT} {uri}")
+        if name.endswith((".zip", ".egg", ".whl")):
+            if not zipfile.is_zipfile(target):
+                raise JobError(f"LAUNCH ERROR | {_PY_FILES_ARGUMENT} {uri} is not a zip archive")
+            paths.append(str(target))
+        else:
+            paths.append(str(folder))
+    return paths
+
+
+def _packages() -> list[str]:
+    # A script must not find local_aws or the project by name; only installed packages.
+    root = str(Path(__file__).resolve().parents[2])
+    return [path for path in sys.path if path not in ("", root)]
+
+
+def _reset_session() -> None:
+    if os.environ.get("LOCAL_AWS_SPARK") == "pyspark":
+        sys.path.remove(str(_SITE))
+        sys.path.insert(1, str(_SITE / "awsglue_only"))
+
+
+def _print_script_traceback(error: BaseException, script: Path) -> None:
+    frames = traceback.extract_tb(error.__traceback__)
+    first = next((number for number, frame in enumerate(frames) if frame.filename == str(script)), 0)
+    lines = traceback.format_list(frames[first:]) + traceback.format_exception_only(error)
+    sys.stdout.flush()
+    print("Traceback (most recent call last):\n" + "".join(lines), file=sys.stderr)

@@ -1,0 +1,31 @@
+"""The error that a service answers with: AWS's code, AWS's message, the HTTP status and any further members of the error shape.
+
+Must not import moto: workers in other processes raise it too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AwsError(Exception):
+    """A request that AWS would refuse.
+
+    Parameters
+    ----------
+    code:
+        The error code of the service's API model, for example ``ValidationException``.
+    message:
+        The text that the client sees.
+    status:
+        HTTP status code.
+    members:
+        Further members of the error's shape, for example ``OriginalMessage`` of SageMaker's ``ModelError``.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400, **members: Any) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.members = members

@@ -1,0 +1,281 @@
+"""The life of a run: assume the role, fork the worker, watch it, stop it, time it out, keep its log, say how it ended.
+
+One daemon thread per run. A service gives a `RunPlan` and three callbacks; it alone knows its states' names.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from . import knobs, workers
+from .logs import LogStream, LogTail, service_client
+from .roles import assume_role
+
+logger = logging.getLogger(__name__)
+
+OutcomeKind = Literal["succeeded", "failed", "stopped", "timeout", "error"]
+
+_LOG_INTERVAL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    kind:
+        What the service maps to its own terminal state; ``error`` is a failure of local AWS itself, not of the job.
+    message:
+        One sentence for a failure, as the worker gave it; empty otherwise.
+    result:
+        What the worker returned (JSON object), also for a failure.
+    seconds:
+        Wall time from the worker's start.
+    """
+
+    kind: OutcomeKind
+    message: str
+    result: dict[str, Any]
+    seconds: float
+
+
+@dataclass
+class RunPlan:
+    """All that the engine needs to execute a run.
+
+    Attributes
+    ----------
+    service:
+        Key of `knobs.SERVICES`.
+    worker_kind, entry:
+        See `workers.start`.
+    payload:
+        What the worker's function is called with.
+    role_arn, session_name:
+        Whose keys the worker gets, and under which session name.
+    endpoint_url, region:
+        Where the worker finds AWS.
+    timeout_seconds:
+        Wall time after which it is stopped as a timeout; None for no limit.
+    stdout_log, stderr_log:
+        (group, stream) in CloudWatch Logs; `stderr_log` None joins both.
+    environment:
+        Further variables of the worker.
+    write_logs:
+        False when the job's owner wants no log in CloudWatch.
+    """
+
+    service: str
+    worker_kind: str
+    entry: str
+    payload: dict[str, Any]
+    role_arn: str
+    session_name: str
+    endpoint_url: str
+    region: str
+    timeout_seconds: float | None
+    stdout_log: tuple[str, str]
+    stderr_log: tuple[str, str] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    write_logs: bool = True
+
+
+class Run:
+    """A run under supervision; made by `start_run`."""
+
+    def __init__(self, plan: RunPlan, on_running: Callable[[], None], on_end: Callable[[Outcome], None]) -> None:
+        self.plan = plan
+        self._on_running = on_running
+        self._on_end = on_end
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._supervise, name=f"run-{plan.service}", daemon=True)
+        self.log_problem: str | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        with _active_lock:
+            _active.add(self)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the run to stop; returns at once, `on_end` says when it has."""
+        self._stop.set()
+
+    def join(self, timeout_seconds: float | None = None) -> None:
+        """Wait until the run has ended."""
+        self._thread.join(timeout_seconds)
+
+    def _supervise(self) -> None:
+        try:
+            outcome = self._execute()
+        except Exception as error:
+            logger.exception("run of %s could not be executed", self.plan.service)
+            outcome = Outcome("error", f"InternalError: {type(error).__name__}: {error}", {}, 0.0)
+        finally:
+            with _active_lock:
+                _active.discard(self)
+        try:
+            self._on_end(outcome)
+        except Exception:
+            logger.exception("the end of a run of %s could not be recorded", self.plan.service)
+
+    def _execute(self) -> Outcome:
+        plan = self.plan
+        credentials = assume_role(plan.role_arn, plan.session_name, plan.region)
+        directory = Path(tempfile.mkdtemp(prefix=f"local-aws-{plan.service}-"))
+        try:
+            return self._work(credentials.environment(), directory)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _tails(self, keys: dict[str, str], stdout: Path, stderr: Path) -> list[LogTail]:
+        plan = self.plan
+        client = service_client("logs", endpoint_url=plan.endpoint_url, region=plan.region, credentials=keys)
+        tails = [LogTail(stdout, LogStream(client, *plan.stdout_log))]
+        if plan.stderr_log:
+            tails.append(LogTail(stderr, LogStream(client, *plan.stderr_log)))
+        return tails
+
+    def _work(self, keys: dict[str, str], directory: Path) -> Outcome:
+        plan = self.plan
+        began = time.monotonic()
+        self._on_running()
+        if self._stop.wait(knobs.delay_seconds(plan.service)):
+            return Outcome("stopped", "", {}, time.monotonic() - began)
+        work = directory / "work"
+        work.mkdir()
+        result_path = directory / "result.json"
+        stdout = directory / "stdout.log"
+        stderr = directory / "stderr.log" if plan.stderr_log else stdout
+        worker = workers.start(
+            plan.worker_kind,
+            plan.entry,
+            {**plan.payload, "result_path": str(result_path)},
+            environment=clean_environment(plan.endpoint_url, plan.region, work) | keys | plan.environment,
+            directory=work,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        tails: list[LogTail] = []
+        if plan.write_logs:
+            tails = self._tails(keys, stdout, stderr)
+        deadline = None if plan.timeout_seconds is None else began + plan.timeout_seconds
+        ended_by: OutcomeKind | None = None
+        next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
+        while not worker.exited.is_set():
+            moment = time.monotonic()
+            if self._stop.is_set():
+                ended_by = "stopped"
+            elif deadline is not None and moment >= deadline:
+                ended_by = "timeout"
+            if ended_by is not None:
+                worker.terminate()
+                break
+            if moment >= next_log:
+                for tail in tails:
+                    tail.pump()
+                next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
+            _wait_either(worker.exited, self._stop, None if deadline is None else deadline - moment)
+        seconds = time.monotonic() - began
+        for tail in tails:
+            tail.pump(final=True)
+        result = _read_result(result_path)
+        if ended_by is not None and not (worker.code == 0 and result):
+            return Outcome(ended_by, "", result, seconds)
+        if worker.code == 0:
+            return Outcome("succeeded", "", result, seconds)
+        if worker.code is not None and worker.code < 0:
+            return Outcome("error", f"InternalError: the process was ended by signal {-worker.code}", result, seconds)
+        return Outcome("failed", str(result.get("error") or _death_notice(worker.code, stderr)), result, seconds)
+
+
+def start_run(plan: RunPlan, on_running: Callable[[], None], on_end: Callable[[Outcome], None]) -> Run:
+    """Execute a plan in the background.
+
+    Parameters
+    ----------
+    plan:
+        What to do.
+    on_running:
+        Called when the role has been assumed and the work begins.
+    on_end:
+        Called once, with the outcome, after the log is complete.
+    """
+    run = Run(plan, on_running, on_end)
+    run.start()
+    return run
+
+
+def stop_all(timeout_seconds: float = 10.0) -> None:
+    """Stop every run and wait until each has recorded its end; for the server's shutdown."""
+    with _active_lock:
+        active = list(_active)
+    for run in active:
+        run.stop()
+    deadline = time.monotonic() + timeout_seconds
+    for run in active:
+        run.join(max(0.0, deadline - time.monotonic()))
+
+
+def clean_environment(endpoint_url: str, region: str, home: Path) -> dict[str, str]:
+    """The whole environment of a worker, without anything of the server's own.
+
+    Parameters
+    ----------
+    endpoint_url, region:
+        Where AWS is.
+    home:
+        The run's private directory.
+    """
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "4",
+        "AWS_RETRY_MODE": "standard",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    for name in ("LD_LIBRARY_PATH", "JAVA_HOME", "LOCAL_AWS_SPARK"):
+        if name in os.environ:
+            environment[name] = os.environ[name]
+    return environment
+
+
+_active: set[Run] = set()
+_active_lock = threading.Lock()
+
+
+def _wait_either(exited: threading.Event, stop: threading.Event, limit_seconds: float | None) -> None:
+    # Both events matter, so the wait on the likelier one is short; a stop is seen within the interval.
+    interval = 0.1 if limit_seconds is None else max(0.0, min(0.1, limit_seconds))
+    if not stop.is_set():
+        exited.wait(interval)
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {}
+
+
+def _death_notice(code: int | None, stderr: Path) -> str:
+    lines = [line for line in stderr.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()] if stderr.exists() else []
+    return lines[-1].strip() if lines else f"the process ended with exit code {code}"
