@@ -101,14 +101,16 @@ class LocalReader:
 
     def table(self, name: str) -> LocalDataFrame:
         """A table of the session."""
-        frame: LocalDataFrame = self._session.table(name)
+        from sqlframe.duckdb.readwriter import DuckDBDataFrameReader
+
+        frame: LocalDataFrame = DuckDBDataFrameReader(self._session).table(name)
         return frame
 
     def _read_typed(self, source: str, files: list[Path]) -> LocalDataFrame:
         function = "read_json" if source == "json" else "read_parquet"
         table = f"source_{next(_table_numbers)}"
         names = ", ".join(_quote(str(file)) for file in files)
-        self._session.connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {function}([{names}])")
+        self._session.connection.execute(f"CREATE TABLE {table} AS SELECT * FROM {function}([{names}])")
         return self._frame(table)
 
     def _read_csv(self, files: list[Path], options: dict[str, Any], schema: Any, *, text: bool) -> LocalDataFrame:
@@ -128,7 +130,7 @@ class LocalReader:
         for number, sign in enumerate(attempts):
             try:
                 connection.execute(
-                    f"CREATE TEMP TABLE {table} AS SELECT * FROM read_csv([{names}], header={str(header).lower()}, all_varchar=true,"
+                    f"CREATE TABLE {table} AS SELECT * FROM read_csv([{names}], header={str(header).lower()}, all_varchar=true,"
                     f" delim={_quote(separator)}, quote={_quote(quote)}, escape={_quote(sign)}, nullstr={_quote(null)},"
                     f" null_padding=true, auto_detect=true, sample_size=20480, strict_mode=false, parallel=false)"
                 )
@@ -149,7 +151,7 @@ class LocalReader:
             for number, (label, kind) in enumerate(wanted)
         )
         typed = f"{table}_typed"
-        connection.execute(f"CREATE TEMP TABLE {typed} AS SELECT {chosen} FROM {table}")
+        connection.execute(f"CREATE TABLE {typed} AS SELECT {chosen} FROM {table}")
         connection.execute(f"DROP TABLE {table}")
         return self._frame(typed)
 
@@ -177,7 +179,7 @@ class LocalReader:
 
     def _frame(self, table: str) -> LocalDataFrame:
         names = [row[0] for row in self._session.connection.execute(f"DESCRIBE {table}").fetchall()]
-        frame: LocalDataFrame = self._session.table(table)
+        frame = self.table(table)
         frame.display_name_mapping.update(zip(frame._columns, names, strict=True))
         return frame
 

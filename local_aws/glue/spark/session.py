@@ -11,6 +11,7 @@ import random
 from typing import Any
 
 from sqlframe.duckdb import DuckDBDataFrame, DuckDBSession
+from sqlframe.duckdb.table import DuckDBTable
 
 from .reader import LocalReader
 from .writer import LocalWriter
@@ -19,8 +20,12 @@ _numbers = itertools.count(1)
 _active: LocalSession | None = None
 
 
-class LocalDataFrame(DuckDBDataFrame):  # type: ignore[misc]
-    """sqlframe's DataFrame with Spark's writer and what sqlframe leaves out."""
+class _SparkSurface:
+    """Spark's writer and what sqlframe leaves out, for both of sqlframe's frame classes."""
+
+    session: Any
+    columns: list[str]
+    _get_expressions: Any
 
     @property
     def write(self) -> LocalWriter:
@@ -38,7 +43,7 @@ class LocalDataFrame(DuckDBDataFrame):  # type: ignore[misc]
         *before, last = self._get_expressions(optimize=False)
         for expression in before:
             self.session._execute(self.session._to_sql(expression))
-        self.session.connection.execute(f"CREATE TEMP TABLE {table} AS {self.session._to_sql(last)}")
+        self.session.connection.execute(f"CREATE TABLE {table} AS {self.session._to_sql(last)}")
         return table
 
     def randomSplit(self, weights: list[float], seed: int | None = None) -> list[LocalDataFrame]:
@@ -61,7 +66,7 @@ class LocalDataFrame(DuckDBDataFrame):  # type: ignore[misc]
         connection = self.session.connection
         salt = generator.getrandbits(62)
         columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"DESCRIBE {table}").fetchall())
-        connection.execute(f"CREATE TEMP TABLE {split} AS SELECT {columns}, (hash(rowid, {salt}::BIGINT) >> 11)::DOUBLE / 9007199254740992.0 AS __draw FROM {table}")
+        connection.execute(f"CREATE TABLE {split} AS SELECT {columns}, (hash(rowid, {salt}::BIGINT) >> 11)::DOUBLE / 9007199254740992.0 AS __draw FROM {table}")
         connection.execute(f"DROP TABLE {table}")
         total = sum(weights)
         parts, low = [], 0.0
@@ -69,28 +74,28 @@ class LocalDataFrame(DuckDBDataFrame):  # type: ignore[misc]
             high = low + weight / total
             upper = "2.0" if number == len(weights) - 1 else repr(high)
             part = f"{split}_{number}"
-            connection.execute(f"CREATE TEMP TABLE {part} AS SELECT {columns} FROM {split} WHERE __draw >= {low!r} AND __draw < {upper}")
+            connection.execute(f"CREATE TABLE {part} AS SELECT {columns} FROM {split} WHERE __draw >= {low!r} AND __draw < {upper}")
             parts.append(self.session.read._frame(part))
             low = high
         connection.execute(f"DROP TABLE {split}")
         return parts
 
-    def coalesce(self, *arguments: Any) -> LocalDataFrame:
+    def coalesce(self, *arguments: Any) -> Any:
         """The number of partitions has no meaning here: one file is written."""
         if len(arguments) == 1 and isinstance(arguments[0], int):
             return self
-        frame: LocalDataFrame = super().coalesce(*arguments)
+        frame: LocalDataFrame = super().coalesce(*arguments)  # type: ignore[misc]
         return frame
 
-    def repartition(self, *arguments: Any) -> LocalDataFrame:
+    def repartition(self, *arguments: Any) -> Any:
         """The same."""
         return self
 
-    def toDF(self, *names: str) -> LocalDataFrame:
+    def toDF(self, *names: str) -> Any:
         """Rename all columns."""
         if not names:
             return self
-        frame: LocalDataFrame = super().toDF(*names)
+        frame: LocalDataFrame = super().toDF(*names)  # type: ignore[misc]
         return frame
 
     @property
@@ -99,10 +104,21 @@ class LocalDataFrame(DuckDBDataFrame):  # type: ignore[misc]
         raise NotImplementedError("RDDs do not exist on local AWS; use the DataFrame API, or LOCAL_AWS_SPARK=pyspark where Spark is installed")
 
 
+class LocalDataFrame(_SparkSurface, DuckDBDataFrame):  # type: ignore[misc]
+    """A DataFrame."""
+
+
+class LocalTable(_SparkSurface, DuckDBTable):  # type: ignore[misc]
+    """A DataFrame that is a table as it stands."""
+
+    _df = LocalDataFrame
+
+
 class LocalSession(DuckDBSession):  # type: ignore[misc]
     """The one session of a script."""
 
     _df = LocalDataFrame
+    _table = LocalTable
 
     @property
     def connection(self) -> Any:
