@@ -26,8 +26,7 @@ setup: ## Make .venv hold exactly what requirements-dev.txt says (PYTHON=python3
 	@tools/setup.sh $(VENV) requirements-dev.txt
 
 run: ## Retrain once on this machine, end to end (DATA=file.csv for your own data, IAM=… for the enforcement of permissions)
-	@started=$$(date +%s%3N); tools/setup.sh $(VENV) requirements-dev.txt; \
-	export BREWTRAIN_SETUP_SECONDS=$$(awk -v a=$$started -v b=$$(date +%s%3N) 'BEGIN { printf "%.3f", (b - a) / 1000 }'); \
+	@export BREWTRAIN_RUN_STARTED=$$(date +%s); tools/setup.sh $(VENV) requirements-dev.txt; \
 	exec $(PY) -m tools.run $(if $(DATA),--data '$(DATA)') $(if $(IAM),--iam '$(IAM)')
 
 up: setup ## Start Airflow (UI on 127.0.0.1:8080), PostgreSQL and local_aws, and wait until they are healthy

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 UPLOADS_AT_ONCE = 8
 _INDICATORS = ("cons.price.idx", "cons.conf.idx", "nr.employed")
-_OWN_KEY = re.compile(r"dt=\d{4}-\d{2}-\d{2}/[0-9a-f]{12}\.csv")
+_DATE = "{date}"
 
 
 class LoadError(Exception):
@@ -201,17 +201,19 @@ def load(
         data = read_file(path_or_frame)
     partitions = partition(data)
     digest = hashlib.sha256(data).hexdigest()[:12]
-    base = prefix.strip("/") + "/" if prefix.strip("/") else ""
-    keys = {f"{base}dt={date}/{digest}.csv": content for date, content in partitions.content.items()}
+    folder = f"{prefix.strip('/')}/".removeprefix("/")
+    if _DATE not in folder:
+        folder += f"dt={_DATE}/"
+    keys = {f"{folder.replace(_DATE, str(date))}{digest}.csv": content for date, content in partitions.content.items()}
     try:
-        before = _own_keys(s3_client, bucket, base)
+        before = _own_keys(s3_client, bucket, folder)
         _upload(s3_client, bucket, keys, before, on_progress or (lambda done, total: None))
         _delete(s3_client, bucket, sorted(before - keys.keys()))
     except Exception as error:
         if type(error).__module__.split(".")[0] not in {"botocore", "boto3", "urllib3"}:
             raise
         raise LoadError(
-            f"s3://{bucket}/{base} could not be loaded: {error}; "
+            f"s3://{bucket}/{folder} could not be loaded: {error}; "
             "check the bucket, the endpoint and the credentials, and load again."
         ) from error
     dates = list(partitions.content)
@@ -229,11 +231,12 @@ def read_file(path: str | Path) -> bytes:
         ) from error
 
 
-def _own_keys(s3_client: Any, bucket: str, base: str) -> set[str]:
-    """Keys that an earlier load made below `base`; other objects there are none of this module's business."""
-    pages = s3_client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{base}dt=")
-    found = (item["Key"] for page in pages for item in page.get("Contents", ()))
-    return {key for key in found if _OWN_KEY.fullmatch(key.removeprefix(base))}
+def _own_keys(s3_client: Any, bucket: str, folder: str) -> set[str]:
+    """Keys that earlier loads into `folder` made; other objects there are none of this module's business."""
+    before, _, after = folder.partition(_DATE)
+    own = re.compile(rf"{re.escape(before)}\d{{4}}-\d{{2}}-\d{{2}}{re.escape(after)}[0-9a-f]{{12}}\.csv")
+    pages = s3_client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=before)
+    return {item["Key"] for page in pages for item in page.get("Contents", ()) if own.fullmatch(item["Key"])}
 
 
 def _upload(
