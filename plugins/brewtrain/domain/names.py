@@ -164,6 +164,10 @@ class Account:
         """ARN of :func:`role`."""
         return self._arn("iam", f"role/{role(service)}", region="")
 
+    def recipe_arn(self, pipeline: str) -> str:
+        """ARN of the pipeline's DataBrew recipe, without version."""
+        return self._arn("databrew", f"recipe/{recipe(pipeline)}")
+
     def state_machine_arn(self, pipeline: str) -> str:
         """ARN of the pipeline's state machine, without version or alias."""
         return self._arn("states", f"stateMachine:{state_machine(pipeline)}")
@@ -180,6 +184,14 @@ class Account:
 def code_prefix(pipeline: str) -> str:
     """S3 key prefix of the pipeline's deployed scripts, with a trailing slash."""
     return f"{PREFIX}/{pipeline}/code/"
+
+
+def split_script_key(pipeline: str, content_sha256: str) -> str:
+    """S3 key of the Glue script with this content: other content has another key, so that no running job sees a change.
+
+    :param content_sha256: SHA-256 of the script, in hex.
+    """
+    return f"{code_prefix(pipeline)}split-{content_sha256[:12]}.py"
 
 
 def run_prefix(identity: RunIdentity) -> str:

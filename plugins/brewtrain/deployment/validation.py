@@ -1,0 +1,121 @@
+"""What can be wrong with a deployment and is better known before it begins; all problems are told at once."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from brewtrain.deployment.stack import Content
+from brewtrain.domain import names
+from brewtrain.domain.errors import DeploymentError
+from brewtrain.domain.execution_input import ImageTable
+from brewtrain.domain.pipeline import Pipeline
+from brewtrain.domain.trust_policy import allows_service
+
+if TYPE_CHECKING:
+    from brewtrain.hooks.iam_role import IamRoleHook
+    from brewtrain.hooks.sagemaker_endpoint import SageMakerEndpointHook
+    from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
+
+PASSED_ROLES = ("states", "databrew", "glue", "sagemaker")
+_DEPLOY_ROLES = (
+    "aws cloudformation deploy --stack-name brewtrain-roles --template-file include/cloudformation/roles.yaml "
+    "--capabilities CAPABILITY_NAMED_IAM"
+)
+_PIPELINE_TAG = f"{names.PREFIX}:pipeline"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The checks of one pipeline's deployment. They change nothing.
+
+    :param pipeline: The pipeline file.
+    :param content: What is to be deployed.
+    :param account: Where.
+    :param images: Table of the training images.
+    :param claim: Raises DeploymentError if another pipeline file names the same endpoint.
+    """
+
+    pipeline: Pipeline
+    content: Content
+    account: names.Account
+    images: ImageTable
+    claim: Callable[[Pipeline], None]
+    iam: IamRoleHook
+    sagemaker: SageMakerEndpointHook
+    states: StepFunctionsStateMachineHook
+
+    def run(self, report: Callable[[str], None]) -> None:
+        """Run every check.
+
+        :param report: Called with one line a check.
+        :raises DeploymentError: With one sentence a problem, after all checks have run.
+        :raises TransientError: If AWS could not be asked.
+        """
+        checks = {
+            "state machine definition": self._definition_problems,
+            "split script": self._script_problems,
+            "roles": self._role_problems,
+            "training image": self._image_problems,
+            "endpoint": self._endpoint_problems,
+        }
+        problems: list[str] = []
+        for name, check in checks.items():
+            found = _problems_of(check)
+            report(f"{'FAILED' if found else 'ok':<6}  {name}")
+            problems += found
+        if problems:
+            raise DeploymentError("\n".join(problems))
+
+    def _definition_problems(self) -> Iterator[str]:
+        for diagnostic in self.states.validate_definition(self.content.definition):
+            if diagnostic["severity"] == "ERROR":
+                where = f" at {diagnostic['location']}" if diagnostic.get("location") else ""
+                yield (
+                    f"include/statemachine/retraining.asl.json{where}: {diagnostic['message']} ({diagnostic['code']}); "
+                    "correct include/statemachine/workflow.py and run: make statemachine"
+                )
+
+    def _script_problems(self) -> Iterator[str]:
+        try:
+            ast.parse(self.content.split_script)
+        except SyntaxError as error:
+            yield f"include/glue/split.py is not Python at line {error.lineno}: {error.msg}; correct it there"
+
+    def _role_problems(self) -> Iterator[str]:
+        for service in PASSED_ROLES:
+            name = names.role(service)
+            policy = self.iam.trust_policy(name)
+            if policy is None:
+                yield f"role {name!r} does not exist; create the roles: {_DEPLOY_ROLES}"
+            elif not allows_service(policy, service):
+                yield (
+                    f"role {name!r} may not be assumed by {service}.amazonaws.com (trust policy); "
+                    f"deploy the roles again: {_DEPLOY_ROLES}"
+                )
+
+    def _image_problems(self) -> Iterator[str]:
+        self.images.xgboost(self.account.region, self.pipeline.training.image_version)
+        yield from ()
+
+    def _endpoint_problems(self) -> Iterator[str]:
+        self.claim(self.pipeline)
+        name = self.pipeline.endpoint_name
+        tags = self.sagemaker.endpoint_tags(name)
+        if tags is None or tags.get(_PIPELINE_TAG) == self.pipeline.name:
+            return
+        owner = tags.get(_PIPELINE_TAG)
+        whose = f"belongs to pipeline {owner!r}" if owner else f"was not made by brewtrain (no tag {_PIPELINE_TAG})"
+        yield (
+            f"endpoint {name!r} exists and {whose}; name another in include/pipelines/{self.pipeline.name}.yaml "
+            f"(endpoint.name), or hand it over by tagging it {_PIPELINE_TAG}={self.pipeline.name}"
+        )
+
+
+def _problems_of(check: Callable[[], Iterator[str]]) -> list[str]:
+    try:
+        return list(check())
+    except DeploymentError as error:
+        return [str(error)]

@@ -1,0 +1,138 @@
+"""The tasks of the deploy DAG: plan, validate, apply.
+
+Imported while DAG files are parsed, so hooks (which pull in botocore) are imported when a task runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from brewtrain import resources
+from brewtrain.deployment.stack import Content, Hooks, Stack
+from brewtrain.deployment.validation import Validation
+from brewtrain.domain.deployment_plan import Change, summary
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from brewtrain.domain.names import Account
+    from brewtrain.domain.pipeline import Pipeline
+
+CONNECTION_ID = "brewtrain_aws"
+PLAN_ONLY = "plan_only"
+
+
+class _DeploymentOperator(BaseOperator):
+    """What the three have in common: which pipeline, deployed where.
+
+    :param pipeline: Name of the pipeline; its file is read when the task runs.
+    :param aws_conn_id: Airflow connection of type ``aws``.
+    """
+
+    template_fields = ()
+
+    def __init__(self, *, pipeline: str, aws_conn_id: str = CONNECTION_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.aws_conn_id = aws_conn_id
+
+    def _read(self) -> tuple[Pipeline, Content]:
+        pipeline = resources.find_pipeline(self.pipeline)
+        content = Content(
+            recipe_steps=resources.recipe_steps(pipeline.recipe),
+            split_script=resources.split_script(),
+            definition=resources.state_machine_definition(),
+        )
+        return pipeline, content
+
+    def _account(self) -> Account:
+        from brewtrain.hooks.connection import AwsClientHook
+
+        account = AwsClientHook(self.aws_conn_id).account
+        self.log.info("Pipeline %s in account %s, %s", self.pipeline, account.account_id, account.region)
+        return account
+
+    def _stack(self) -> Stack:
+        from brewtrain.hooks.databrew_recipe import DataBrewRecipeHook
+        from brewtrain.hooks.glue_job import GlueJobHook
+        from brewtrain.hooks.s3_deployment import S3DeploymentHook
+        from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
+
+        pipeline, content = self._read()
+        hooks = Hooks(
+            s3=S3DeploymentHook(self.aws_conn_id),
+            databrew=DataBrewRecipeHook(self.aws_conn_id),
+            glue=GlueJobHook(self.aws_conn_id),
+            states=StepFunctionsStateMachineHook(self.aws_conn_id),
+        )
+        return Stack(pipeline, content, self._account(), hooks)
+
+    def _log_change(self, change: Change) -> None:
+        self.log.info("%s", change.line)
+
+
+class PlanDeploymentOperator(_DeploymentOperator):
+    """Says what a deployment would change, one line a resource, and changes nothing.
+
+    Returns the changes as a list of ``{"action", "resource", "name", "differences"}``.
+    """
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Log and return the plan.
+
+        :raises BrewtrainError: If a file, the connection or the bucket is not usable; says what to do.
+        """
+        changes = self._stack().plan()
+        for change in changes:
+            self._log_change(change)
+        self.log.info("%s", summary(changes, done=False))
+        return [change.as_dict() for change in changes]
+
+
+class ValidateDeploymentOperator(_DeploymentOperator):
+    """Checks what the deployment needs and what would make it fail later; changes nothing."""
+
+    def execute(self, context: Context) -> None:
+        """Run every check and log one line for each.
+
+        :raises DeploymentError: With one sentence a problem.
+        """
+        from brewtrain.hooks.iam_role import IamRoleHook
+        from brewtrain.hooks.sagemaker_endpoint import SageMakerEndpointHook
+        from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
+
+        pipeline, content = self._read()
+        Validation(
+            pipeline=pipeline,
+            content=content,
+            account=self._account(),
+            images=resources.images(),
+            claim=resources.check_endpoint_claim,
+            iam=IamRoleHook(self.aws_conn_id),
+            sagemaker=SageMakerEndpointHook(self.aws_conn_id),
+            states=StepFunctionsStateMachineHook(self.aws_conn_id),
+        ).run(lambda line: self.log.info("%s", line))
+
+
+class ApplyDeploymentOperator(_DeploymentOperator):
+    """Brings every resource to what the repository says, the alias last.
+
+    Looks at AWS again instead of trusting the plan: the account may have changed since. Returns the changes made, as
+    :class:`PlanDeploymentOperator` does.
+    """
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Make the changes, log one line for each, and look again whether they are there.
+
+        :raises DeploymentError: If AWS refuses something; what was done so far stays and the next run goes on from it.
+        :raises TransientError: If AWS was not available, or somebody else deployed at the same time.
+        :raises AirflowSkipException: If the run was asked for a plan only.
+        """
+        if context["params"].get(PLAN_ONLY):
+            raise AirflowSkipException("plan_only: nothing was changed")
+        changes = self._stack().apply(self._log_change)
+        self.log.info("%s", summary(changes, done=True))
+        return [change.as_dict() for change in changes]
