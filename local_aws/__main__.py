@@ -17,16 +17,26 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="python -m local_aws",
         description="AWS on this machine, for development and tests. GET /health says which services are up.",
     )
-    parser.add_argument("--port", type=int, default=int(os.environ.get("LOCAL_AWS_PORT", DEFAULT_PORT)), metavar="PORT",
-                        help="TCP port (default %(default)s; 0 picks a free one)")  # fmt: skip
-    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default %(default)s)")
-    parser.add_argument("--state-dir", metavar="DIR", default=os.environ.get("LOCAL_AWS_STATE_DIR") or None,
-                        help="keep objects, resources and executions in DIR across restarts")  # fmt: skip
     parser.add_argument(
-        "--allow-non-loopback", action="store_true",
+        "--port",
+        type=int,
+        default=int(os.environ.get("LOCAL_AWS_PORT", DEFAULT_PORT)),
+        metavar="PORT",
+        help="TCP port (default %(default)s; 0 picks a free one)",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default %(default)s)")
+    parser.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        default=os.environ.get("LOCAL_AWS_STATE_DIR") or None,
+        help="keep objects, resources and executions in DIR across restarts",
+    )
+    parser.add_argument(
+        "--allow-non-loopback",
+        action="store_true",
         help="UNSAFE outside a private container network: local_aws checks no signatures and runs the code it is "
         "sent (Lambda functions, Glue scripts), so whoever reaches the port can run programs as you",
-    )  # fmt: skip
+    )
     parser.add_argument("--no-warm-up", action="store_true", help="do not preload job workers in the background")
     return parser.parse_args(arguments)
 
@@ -41,9 +51,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         handle = server.start(
-            options.port, options.state_dir, options.host,
-            allow_non_loopback=options.allow_non_loopback, warm_up=not options.no_warm_up,
-        )  # fmt: skip
+            options.port,
+            options.state_dir,
+            options.host,
+            allow_non_loopback=options.allow_non_loopback,
+            warm_up=not options.no_warm_up,
+        )
     except (server.ServerStartError, compat.MotoIncompatibleError) as error:
         print(f"local_aws: {error}", file=sys.stderr, flush=True)
         return 1

@@ -20,7 +20,9 @@ def _cbor_text(value: str) -> bytes:
     return b"\x79" + min(len(raw), 0xFFFF).to_bytes(2, "big") + raw[:0xFFFF]
 
 
-def render(protocol: str, code: str, message: str, request_id: str | None = None) -> tuple[list[tuple[str, str]], bytes]:
+def render(
+    protocol: str, code: str, message: str, request_id: str | None = None
+) -> tuple[list[tuple[str, str]], bytes]:
     """Headers and body of an error answer.
 
     :param protocol: botocore protocol name (``json``, ``rest-json``, ``query``, ``rest-xml``, ``cbor``, ``ec2``).

@@ -345,7 +345,9 @@ def resource_arn(service: str, operation: str, params: Mapping[str, Any], region
         if isinstance(value, list) and value:
             value = value[0]
         if isinstance(value, str) and value:
-            where = f"arn:aws:iam::{account}" if service == "iam" else f"arn:aws:{_arn_service(service)}:{region}:{account}"
+            where = (
+                f"arn:aws:iam::{account}" if service == "iam" else f"arn:aws:{_arn_service(service)}:{region}:{account}"
+            )
             return f"{where}:{template.format(value)}"
     return "*"
 
@@ -355,7 +357,13 @@ def _arn_service(service: str) -> str:
 
 
 def _databrew_arn(operation: str, params: Mapping[str, Any], region: str, account: str) -> str:
-    kinds = (("Job", "job"), ("Recipe", "recipe"), ("Dataset", "dataset"), ("Ruleset", "ruleset"), ("Schedule", "schedule"))
+    kinds = (
+        ("Job", "job"),
+        ("Recipe", "recipe"),
+        ("Dataset", "dataset"),
+        ("Ruleset", "ruleset"),
+        ("Schedule", "schedule"),
+    )
     if isinstance(params.get("ResourceArn"), str):
         return str(params["ResourceArn"])
     name = params.get("name") or params.get("Name") or params.get("JobName")

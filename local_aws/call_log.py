@@ -49,7 +49,11 @@ class CallLog:
             self._next_id += 1
 
     def read(
-        self, *, since: float | None = None, since_id: int | None = None, service: str | None = None,
+        self,
+        *,
+        since: float | None = None,
+        since_id: int | None = None,
+        service: str | None = None,
         operation: str | None = None,
     ) -> dict[str, Any]:
         """The calls answered at or after ``since`` (epoch seconds) or with an id above ``since_id``, oldest first."""

@@ -17,9 +17,24 @@ from local_aws.call_identity import Call
 
 _EFFECTS = ("throttle", "http500", "delay", "error", "drop")
 _FIELDS = {
-    "service", "operation", "principal", "resource", "nth", "times", "probability", "seed", "after", "until",
-    "for_seconds", "effect", "seconds", "code", "message", "status", "when",
-}  # fmt: skip
+    "service",
+    "operation",
+    "principal",
+    "resource",
+    "nth",
+    "times",
+    "probability",
+    "seed",
+    "after",
+    "until",
+    "for_seconds",
+    "effect",
+    "seconds",
+    "code",
+    "message",
+    "status",
+    "when",
+}
 
 #: What each service answers when it throttles; everything else says ThrottlingException with HTTP 400.
 _THROTTLE = {
@@ -170,10 +185,16 @@ class FaultRules:
         """Every rule with its counters."""
         with self._lock:
             return [
-                {"id": rule.id, "effect": rule.effect, "service": rule.service, "operation": rule.operation,
-                 "matched": rule.matched, "applied": rule.applied}
+                {
+                    "id": rule.id,
+                    "effect": rule.effect,
+                    "service": rule.service,
+                    "operation": rule.operation,
+                    "matched": rule.matched,
+                    "applied": rule.applied,
+                }
                 for rule in self._rules
-            ]  # fmt: skip
+            ]
 
     def judge(self, call: Call) -> tuple[float, FaultRule | None]:
         """Seconds to wait, and the first rule that refuses the call, if any."""

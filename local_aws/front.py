@@ -22,7 +22,14 @@ from local_aws.fault_rules import FaultRules, Refusal
 StartResponse = Callable[..., Any]
 WsgiApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
-_REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
+_REASONS = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+}
 
 
 class ConnectionDropped(Exception):  # noqa: N818 - an event asked for by a fault rule, not a mistake
@@ -100,9 +107,11 @@ class Front:
             message = f"{call.action} failed inside local_aws: {type(error).__name__}: {error}"
             return _refuse(call, Refusal("InternalFailure", message, 500))
         status, headers = str(answer["status"]), answer["headers"]
-        if status.startswith(("404", "500")) and any(
-            name.lower() == "content-type" and value.startswith("text/html") for name, value in headers
-        ) and b"<!doctype html" in body[:64].lower():
+        if (
+            status.startswith(("404", "500"))
+            and any(name.lower() == "content-type" and value.startswith("text/html") for name, value in headers)
+            and b"<!doctype html" in body[:64].lower()
+        ):
             code = "UnknownOperationException" if status.startswith("404") else "InternalFailure"
             return _refuse(call, Refusal(code, f"local_aws does not serve {call.action}.", int(status[:3])))
         return status, headers, body

@@ -84,8 +84,12 @@ def require_loopback(host: str) -> None:
 
 
 def start(
-    port: int = 0, state_dir: str | os.PathLike[str] | None = None, host: str = "127.0.0.1",
-    *, allow_non_loopback: bool = False, warm_up: bool = False,
+    port: int = 0,
+    state_dir: str | os.PathLike[str] | None = None,
+    host: str = "127.0.0.1",
+    *,
+    allow_non_loopback: bool = False,
+    warm_up: bool = False,
 ) -> ServerHandle:
     """Start a server in this process and return once it answers.
 

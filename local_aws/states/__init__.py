@@ -1,7 +1,38 @@
-"""Step Functions."""
+"""Step Functions: an own interpreter and API (docs/adr/ says why not moto's), registered in moto's place.
+
+Must not import plugins or dags.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def register() -> None:
-    """Nothing yet."""
+    """Serve ``states`` with this package's handler; must run before the first request."""
+    from moto.stepfunctions import urls
+
+    from local_aws.states.responses import serve
+
+    urls.url_paths = {"{0}/$": serve}
+
+
+def stop_jobs() -> None:
+    """Stop running executions: ABORTED with error ``LocalAws.ServerStopped``, and redrivable."""
+    from local_aws.states.responses import API
+
+    API.stop_all()
+
+
+def snapshot() -> Any:
+    """State for ``--state-dir``."""
+    from local_aws.states.responses import API
+
+    return API.snapshot()
+
+
+def restore(state: Any) -> None:
+    """Take over what ``snapshot`` answered in an earlier process."""
+    from local_aws.states.responses import API
+
+    API.restore(state)

@@ -1,0 +1,89 @@
+"""The event history of an execution: the record from which everything else about it can be told.
+
+See https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html. Must not import moto or boto3.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import zlib
+from typing import Any
+
+#: The quota of events per execution; a redrive needs room for two more.
+MAX_EVENTS = 25_000
+MAX_EVENTS_FOR_REDRIVE = 24_999
+
+
+class Trail:
+    """Where a branch stands in the history: the id of its latest event."""
+
+    __slots__ = ("last_id",)
+
+    def __init__(self, last_id: int = 0) -> None:
+        self.last_id = last_id
+
+
+class History:
+    """Append-only events. Finished executions are kept compressed, so that thousands of them fit in memory."""
+
+    def __init__(self) -> None:
+        self._events: list[dict[str, Any]] | None = []
+        self._frozen: bytes | None = None
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, trail: Trail, event_type: str, details_name: str | None = None, **details: Any) -> int:
+        """Append an event after the latest of ``trail``; answers its id (1 = first).
+
+        :param details_name: the member that holds the details, for example ``taskFailedEventDetails``.
+        :param details: members of the details; ``None`` values are left out.
+        """
+        with self._lock:
+            events = self._thaw()
+            event: dict[str, Any] = {
+                "timestamp": round(time.time(), 3),
+                "type": event_type,
+                "id": len(events) + 1,
+                "previousEventId": trail.last_id,
+            }
+            if details_name is not None:
+                event[details_name] = {key: value for key, value in details.items() if value is not None}
+            events.append(event)
+            self._count = len(events)
+            trail.last_id = self._count
+            return self._count
+
+    def _thaw(self) -> list[dict[str, Any]]:
+        if self._events is None:
+            self._events = json.loads(zlib.decompress(self._frozen or b""))
+            self._frozen = None
+        return self._events
+
+    def freeze(self) -> None:
+        """Compress the events; they stay readable and appendable."""
+        with self._lock:
+            if self._events is not None:
+                self._frozen = zlib.compress(json.dumps(self._events, separators=(",", ":")).encode(), 6)
+                self._events = None
+
+    def read(self) -> list[dict[str, Any]]:
+        """All events, oldest first."""
+        with self._lock:
+            if self._events is None:
+                loaded: list[dict[str, Any]] = json.loads(zlib.decompress(self._frozen or b""))
+                return loaded
+            return list(self._events)
+
+    def __getstate__(self) -> dict[str, Any]:
+        events = self.read()
+        return {"frozen": zlib.compress(json.dumps(events, separators=(",", ":")).encode(), 6), "count": len(events)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._frozen, self._count = state["frozen"], state["count"]
+        self._events = None
+        self._lock = threading.Lock()
