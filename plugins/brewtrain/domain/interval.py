@@ -30,10 +30,11 @@ def newest_complete(cron: str, at: datetime) -> DataInterval:
     :param cron: Cron expression of five fields, in UTC.
     :param at: Aware time; an interval that ends exactly then counts as complete.
     """
-    # croniter's get_prev is exclusive: a time that is itself a tick must be found.
-    end = croniter(cron, at.astimezone(UTC) + timedelta(seconds=1)).get_prev(datetime)
+    # get_prev excludes the time it is given, and a tick is a whole second: a time that is itself a tick must be found.
+    after = at.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    end = croniter(cron, after).get_prev(datetime)
     start = croniter(cron, end).get_prev(datetime)
-    return DataInterval(start=start, end=end)
+    return DataInterval(start=start.replace(fold=0), end=end.replace(fold=0))
 
 
 def resolve(start: datetime | None, end: datetime | None, *, cron: str, run_after: datetime) -> DataInterval:

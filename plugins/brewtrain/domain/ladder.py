@@ -9,6 +9,7 @@ executions with redrive" in its Developer Guide (14 days, eligibility).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,17 +87,15 @@ class Action(StrEnum):
 class Attempt:
     """One try of one task.
 
-    :param follows_failure: Whether this try comes after one that failed, or after a person cleared it. What an
-        earlier try has reported is not reported again: it is redriven.
+    :param failure_known: Whether the failure that the execution shows has been reported already: by an earlier try of
+        the task, or because Airflow stopped the execution itself. What is known is redriven, what is not is reported.
+        So one life of an execution is redriven once, whoever dies in between.
     :param may_start: Whether the task may start an execution (``start_execution`` alone).
-    :param redrive_count: Redrives that the execution had when this try redrove it; ``None`` if it has not. A try
-        redrives once; a failure after that is its own.
     :param rerun_mode: The DAG run's param.
     """
 
-    follows_failure: bool = False
+    failure_known: bool = False
     may_start: bool = False
-    redrive_count: int | None = None
     rerun_mode: RerunMode = "auto"
 
 
@@ -114,41 +113,33 @@ def decide(execution: Execution | None, attempt: Attempt) -> Action:
         return Action.FINISH
     if execution.status not in FAILED_STATUSES:
         return Action.UNKNOWN
-    redriven = attempt.redrive_count is not None
-    if redriven and execution.redrive_count > (attempt.redrive_count or 0):
-        return Action.REPORT
-    if not (attempt.follows_failure or redriven):
+    if not attempt.failure_known:
         return Action.REPORT
     if attempt.rerun_mode == "fresh" or execution.redrive_status != "REDRIVABLE":
         return Action.ADVISE_FRESH
     return Action.REDRIVE
 
 
-def redrive_token(execution: Execution, attempt_key: str) -> str:
-    """Return the client token that makes a repeated RedriveExecution of one attempt the same call.
-
-    :param attempt_key: What tells the attempt from every other, e.g. ``deploy-2``.
-    """
-    return f"{attempt_key}-{execution.redrive_count}"[:64]
+def redrive_token(execution: Execution) -> str:
+    """Return the client token that makes a repeated RedriveExecution of one life the same call."""
+    digest = hashlib.sha256(execution.arn.encode()).hexdigest()[:32]
+    return f"{digest}-{execution.redrive_count}"
 
 
-def stop_cause(by: str, attempt: int) -> str:
-    """Return the cause that StopExecution gets, from which :func:`stopped_by_earlier` reads the attempt.
+def stop_cause(task_id: str, attempt: int) -> str:
+    """Return the cause that StopExecution gets, from which :func:`stopped_by_other` reads who stopped it.
 
-    :param by: Task that was killed.
+    :param task_id: Task that was killed.
     :param attempt: Its try number.
     """
-    return f"{by} attempt {attempt} was killed, marked failed or cleared in Airflow"
+    return f"{task_id} attempt {attempt} was killed, marked failed or cleared in Airflow"
 
 
-def stopped_by_earlier(execution: Execution, task_id: str, attempt: int) -> bool:
-    """Whether an earlier try of the same task stopped the execution after this try had begun to wait.
+def stopped_by_other(execution: Execution, task_id: str, attempt: int) -> bool:
+    """Whether Airflow stopped the execution, on behalf of another task or another try than this one.
 
     Clearing a waiting task starts the new try and stops the old one's execution at about the same time.
     """
-    if execution.status != "ABORTED" or execution.error != STOPPED_ERROR or not execution.cause:
+    if execution.status != "ABORTED" or execution.error != STOPPED_ERROR:
         return False
-    words = execution.cause.split()
-    if len(words) < 3 or words[0] != task_id or not words[2].isdigit():
-        return False
-    return int(words[2]) < attempt
+    return not (execution.cause or "").startswith(f"{task_id} attempt {attempt} ")

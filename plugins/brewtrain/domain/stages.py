@@ -1,7 +1,8 @@
 """Which part of the execution each Airflow stage task stands for, and when that part is over.
 
 Exists so that the grid shows where a retraining stands although only one execution runs. Must not import Airflow or
-boto3. The table follows "Stages and states" in docs/architecture.md; a contract test holds it against the state machine.
+boto3. The table follows "Stages and states" in docs/architecture.md; a contract test checks it against the
+state machine.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ STAGE_OF_STATE: Mapping[str, Stage] = {
     "Query Training Results": Stage.EVALUATE,
     "Read Split Summary": Stage.EVALUATE,
     "Accuracy > 90%": Stage.GATE,
+    "Record Rejection": Stage.GATE,
     "Model Accuracy Too Low": Stage.GATE,
 }
 """States of the stages before ``deploy``; see :func:`stage_of` for the rest."""

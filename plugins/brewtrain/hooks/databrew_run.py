@@ -1,0 +1,243 @@
+"""The DataBrew dataset and recipe job of one run.
+
+StartJobRun takes nothing but a job's name, and UpdateRecipeJob can change neither dataset nor recipe, so every run has a
+dataset and a job of its own. Must not be imported while DAG files are parsed.
+
+Source: CreateDataset, CreateRecipeJob, DatasetParameter in the AWS Glue DataBrew API Reference; "Connecting data in
+multiple files in Amazon S3" in its Developer Guide.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from brewtrain.domain import names
+from brewtrain.domain.errors import DeploymentError, TransientError
+from brewtrain.domain.interval import DataInterval, first_day, newest_day
+from brewtrain.domain.pipeline import Pipeline
+from brewtrain.hooks.aws_errors import error_code
+from brewtrain.hooks.connection import AwsClientHook
+
+DATE_PARAMETER = "partition_date"
+_DATE_FORMAT = "yyyy-MM-dd"
+_RUN_PAGE = 100
+_ACTIVE_JOB_RUNS = frozenset({"STARTING", "RUNNING", "STOPPING"})
+
+
+def _dataset(pipeline: Pipeline, identity: names.RunIdentity, bucket: str) -> dict[str, Any]:
+    """Build CreateDataset's request but for name and tags.
+
+    The pages do not say whether ``after`` and ``before`` include their bound. Days are compared with times a second
+    beside midnight, so that it does not matter.
+    """
+    interval = DataInterval(identity.interval_start, identity.interval_end)
+    first = first_day(pipeline.window_start(identity.interval_end))
+    last = newest_day(interval)
+    midnight = datetime.min.time()
+    after = datetime.combine(first, midnight) - timedelta(seconds=1)
+    before = datetime.combine(last, midnight) + timedelta(seconds=1)
+    return {
+        "Format": "CSV",
+        "FormatOptions": {"Csv": {"Delimiter": pipeline.source.delimiter, "HeaderRow": True}},
+        "Input": {
+            "S3InputDefinition": {
+                "Bucket": pipeline.source.bucket(bucket),
+                "Key": pipeline.source.key(f"{{{DATE_PARAMETER}}}"),
+            }
+        },
+        "PathOptions": {
+            "Parameters": {
+                DATE_PARAMETER: {
+                    "Name": DATE_PARAMETER,
+                    "Type": "Datetime",
+                    "DatetimeOptions": {"Format": _DATE_FORMAT, "TimezoneOffset": "+00:00"},
+                    "CreateColumn": False,
+                    "Filter": {
+                        "Expression": "(after :first and before :last)",
+                        "ValuesMap": {":first": f"{after.isoformat()}Z", ":last": f"{before.isoformat()}Z"},
+                    },
+                }
+            }
+        },
+    }
+
+
+def _job(
+    pipeline: Pipeline, identity: names.RunIdentity, account: names.Account, *, bucket: str, recipe_version: str
+) -> dict[str, Any]:
+    return {
+        "DatasetName": identity.job_name_prefix,
+        "RoleArn": account.role_arn("databrew"),
+        "RecipeReference": {"Name": names.recipe(pipeline.name), "RecipeVersion": recipe_version},
+        "Outputs": [
+            {
+                "Format": "CSV",
+                "FormatOptions": {"Csv": {"Delimiter": ","}},
+                "Location": {"Bucket": bucket, "Key": f"{names.run_prefix(identity)}transform/"},
+                "Overwrite": True,
+                "MaxOutputFiles": 1,
+            }
+        ],
+        "EncryptionMode": "SSE-S3",
+        "LogSubscription": "ENABLE",
+        "MaxCapacity": pipeline.transform.max_capacity,
+        # The ladder retries; a retry of DataBrew's own would run under the same job run unseen.
+        "MaxRetries": 0,
+        "Timeout": pipeline.limits.transform_minutes,
+    }
+
+
+def _contains(found: Any, wanted: Any) -> bool:
+    """Whether everything wanted is found; AWS adds fields of its own."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(_contains(found.get(key), value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return (
+            isinstance(found, list)
+            and len(found) == len(wanted)
+            and all(_contains(one, other) for one, other in zip(found, wanted, strict=True))
+        )
+    return bool(found == wanted)
+
+
+class DataBrewRunHook(AwsClientHook):
+    """Makes and removes the DataBrew dataset and job of a run."""
+
+    service = "databrew"
+
+    def newest_recipe_version(self, pipeline: Pipeline) -> str:
+        """Return the newest published version of the pipeline's recipe, e.g. ``3.0``.
+
+        :raises DeploymentError: If the recipe was never published.
+        """
+        name = names.recipe(pipeline.name)
+        with self.errors(f"DataBrew recipe {name!r}"):
+            try:
+                answer = self.conn.describe_recipe(Name=name, RecipeVersion="LATEST_PUBLISHED")
+            except ClientError as error:
+                if error_code(error) == "ResourceNotFoundException":
+                    raise DeploymentError(
+                        f"DataBrew recipe {name!r} has no published version; run DAG {pipeline.name}__deploy, "
+                        "then clear this task"
+                    ) from error
+                raise
+        return str(answer["RecipeVersion"])
+
+    def prepare(
+        self, pipeline: Pipeline, identity: names.RunIdentity, *, bucket: str, recipe_version: str
+    ) -> list[str]:
+        """Make sure that the run's dataset and job exist as they should.
+
+        :param bucket: The pipeline's bucket.
+        :param recipe_version: Published version that the run is pinned to.
+        :return: One line per resource, what was done.
+        """
+        name = identity.job_name_prefix
+        dataset = _dataset(pipeline, identity, bucket)
+        job = _job(pipeline, identity, self.account, bucket=bucket, recipe_version=recipe_version)
+        tags = names.tags(identity)
+        return [self._prepare_dataset(name, dataset, tags), self._prepare_job(name, job, tags)]
+
+    def _prepare_dataset(self, name: str, wanted: dict[str, Any], tags: dict[str, str]) -> str:
+        with self.errors(f"DataBrew dataset {name!r}"):
+            found = self._describe(self.conn.describe_dataset, name)
+            if found is None:
+                if self._create(self.conn.create_dataset, Name=name, Tags=tags, **wanted):
+                    return f"+ dataset {name}"
+                found = self._describe(self.conn.describe_dataset, name)
+            if _contains(found, wanted):
+                return f"= dataset {name}"
+            self.conn.update_dataset(Name=name, **wanted)
+            return f"~ dataset {name}"
+
+    def _prepare_job(self, name: str, wanted: dict[str, Any], tags: dict[str, str]) -> str:
+        with self.errors(f"DataBrew job {name!r}"):
+            found = self._describe(self.conn.describe_job, name)
+            if found is None:
+                if self._create(self.conn.create_recipe_job, Name=name, Tags=tags, **wanted):
+                    return f"+ job {name}"
+                found = self._describe(self.conn.describe_job, name)
+            if _contains(found, wanted):
+                return f"= job {name}"
+            fixed = {key: wanted[key] for key in ("DatasetName", "RecipeReference")}
+            if _contains(found, fixed):
+                self.conn.update_recipe_job(
+                    Name=name, **{key: value for key, value in wanted.items() if key not in fixed}
+                )
+                return f"~ job {name}"
+            # Neither dataset nor recipe of a job can be changed, and the execution was not started with it.
+            self.conn.delete_job(Name=name)
+            self.conn.create_recipe_job(Name=name, Tags=tags, **wanted)
+            return f"-/+ job {name}"
+
+    @staticmethod
+    def _describe(call: Any, name: str) -> dict[str, Any] | None:
+        try:
+            answer: dict[str, Any] = call(Name=name)
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFoundException":
+                return None
+            raise
+        return answer
+
+    @staticmethod
+    def _create(call: Any, **request: Any) -> bool:
+        try:
+            call(**request)
+        except ClientError as error:
+            if error_code(error) == "ConflictException":
+                return False
+            raise
+        return True
+
+    def release(self, identity: names.RunIdentity) -> list[str]:
+        """Remove the run's job, then its dataset. What is gone already is fine.
+
+        :return: One line per resource, what was done.
+        :raises TransientError: If AWS still uses one of them: a job run is stopping. Trying again helps.
+        """
+        name = identity.job_name_prefix
+        return [
+            self._delete("job", name, self.conn.delete_job),
+            self._delete("dataset", name, self.conn.delete_dataset),
+        ]
+
+    def _delete(self, kind: str, name: str, call: Any) -> str:
+        with self.errors(f"DataBrew {kind} {name!r}"):
+            try:
+                call(Name=name)
+            except ClientError as error:
+                code = error_code(error)
+                if code == "ResourceNotFoundException":
+                    return f"= {kind} {name} is gone already"
+                if code == "ConflictException":
+                    raise TransientError(
+                        f"DataBrew {kind} {name!r} is still in use ({error}); it is deleted on the next try"
+                    ) from error
+                raise
+        return f"- {kind} {name}"
+
+    def stop_job_runs(self, identity: names.RunIdentity) -> int:
+        """Stop what still runs of the run's job, such as a run whose execution was ended without stopping it.
+
+        :return: How many job runs were told to stop.
+        """
+        name = identity.job_name_prefix
+        stopped = 0
+        with self.errors(f"DataBrew job {name!r}"):
+            try:
+                pages = self.conn.get_paginator("list_job_runs").paginate(
+                    Name=name, PaginationConfig={"PageSize": _RUN_PAGE}
+                )
+                for page in pages:
+                    for run in page["JobRuns"]:
+                        if run.get("State") in _ACTIVE_JOB_RUNS:
+                            self.conn.stop_job_run(Name=name, RunId=run["RunId"])
+                            stopped += 1
+            except ClientError as error:
+                if error_code(error) != "ResourceNotFoundException":
+                    raise
+        return stopped

@@ -1,0 +1,162 @@
+"""What a run reads from and writes to S3 itself: the check of its input, and its result document.
+
+The data is read by DataBrew; only the newest file's header is looked at here, so that a wrong file costs seconds rather
+than a transform. Must not be imported while DAG files are parsed.
+
+Source: ListObjectsV2, GetObject (Range) and PutObject in the Amazon S3 API Reference.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from brewtrain.domain import names
+from brewtrain.domain.errors import DeploymentError, InputError
+from brewtrain.domain.interval import DataInterval, newest_day
+from brewtrain.domain.pipeline import Pipeline
+from brewtrain.hooks.aws_errors import error_code
+from brewtrain.hooks.connection import AwsClientHook
+
+HEADER_BYTES = 65536
+_DELIMITERS = ",;|\t "
+_DELIMITER_NAMES = {"\t": "a tab", " ": "a space"}
+_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+
+
+class S3RunHook(AwsClientHook):
+    """S3 as one run uses it."""
+
+    service = "s3"
+
+    def check_partition(self, pipeline: Pipeline, interval: DataInterval, *, bucket: str) -> dict[str, Any]:
+        """Check that the newest day of an interval has data of the promised shape.
+
+        :param bucket: The pipeline's bucket.
+        :return: ``{path, files, bytes, newest}`` of the partition.
+        :raises InputError: If the partition is missing or empty, or its newest file's header is not what the pipeline
+            file says.
+        """
+        day = newest_day(interval).isoformat()
+        source_bucket = pipeline.source.bucket(bucket)
+        prefix = pipeline.source.key(day)
+        path = f"s3://{source_bucket}/{prefix}"
+        files = self._files(source_bucket, prefix, path)
+        if not files:
+            raise InputError(
+                f"{path} has no files: the partition of {day} was not delivered; deliver it, then clear check_input"
+            )
+        filled = [file for file in files if file["Size"] > 0]
+        if not filled:
+            raise InputError(
+                f"{path} has {len(files)} file(s) and all are empty; deliver the data of {day} again, then clear "
+                "check_input"
+            )
+        newest = max(filled, key=lambda file: (file["LastModified"], file["Key"]))
+        self._check_header(pipeline, source_bucket, newest["Key"])
+        return {
+            "path": path,
+            "files": len(filled),
+            "bytes": sum(file["Size"] for file in filled),
+            "newest": f"s3://{source_bucket}/{newest['Key']}",
+        }
+
+    def _files(self, bucket: str, prefix: str, path: str) -> list[dict[str, Any]]:
+        with self.errors(path):
+            try:
+                pages = self.conn.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+                return [item for page in pages for item in page.get("Contents", ()) if not item["Key"].endswith("/")]
+            except ClientError as error:
+                if error_code(error) == "NoSuchBucket":
+                    raise DeploymentError(
+                        f"bucket {bucket!r} does not exist; deploy include/cloudformation/storage.yaml, or name the right "
+                        "bucket in the pipeline file"
+                    ) from error
+                raise
+
+    def _check_header(self, pipeline: Pipeline, bucket: str, key: str) -> None:
+        path = f"s3://{bucket}/{key}"
+        with self.errors(path):
+            answer = self.conn.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{HEADER_BYTES - 1}")
+            head: bytes = answer["Body"].read()
+        line = head.split(b"\n", 1)[0].rstrip(b"\r")
+        _check_text(head, path)
+        columns = _columns(line.decode("utf-8"), pipeline.source.delimiter)
+        _check_columns(pipeline, columns, line.decode("utf-8"), path)
+
+    def put_document(self, bucket: str, key: str, document: dict[str, Any]) -> str:
+        """Write a JSON document in one PutObject, so that it is complete or absent.
+
+        :return: Its address.
+        """
+        path = f"s3://{bucket}/{key}"
+        body = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        with self.errors(path):
+            self.conn.put_object(Bucket=bucket, Key=key, Body=body.encode(), ContentType="application/json")
+        return path
+
+
+def _columns(line: str, delimiter: str) -> list[str]:
+    rows = list(csv.reader([line.removeprefix(_BYTE_ORDER_MARK)], delimiter=delimiter))
+    return [column.strip() for column in rows[0]] if rows else []
+
+
+def _check_text(head: bytes, path: str) -> None:
+    if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"BZh")):
+        raise InputError(f"{path} is not plain CSV text but a compressed or binary file; deliver CSV in UTF-8")
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # The range may end inside of a character of at most four bytes.
+        if len(head) >= HEADER_BYTES and error.start >= len(head) - 3 and error.reason == "unexpected end of data":
+            return
+        raise InputError(
+            f"{path} is not UTF-8 (byte {head[error.start]:#04x} at position {error.start}); deliver it as UTF-8, then "
+            "clear check_input"
+        ) from None
+    if b"\x00" in head:
+        raise InputError(f"{path} contains NUL bytes, as UTF-16 does; deliver it as UTF-8, then clear check_input")
+
+
+def _check_columns(pipeline: Pipeline, columns: list[str], line: str, path: str) -> None:
+    wanted = pipeline.source.columns
+    source = f"include/pipelines/{pipeline.name}.yaml"
+    if not any(columns):
+        raise InputError(f"{path} begins with an empty line instead of a header; deliver it with its header")
+    missing = [column for column in wanted if column not in columns]
+    if len(missing) > len(wanted) // 2:
+        other = _delimiter_of(line, pipeline.source.delimiter, wanted)
+        if other is not None:
+            raise InputError(
+                f"{path} is delimited by {_name(other)}, not by {_name(pipeline.source.delimiter)} as source.delimiter in "
+                f"{source} says; deliver it so, or change source.delimiter"
+            )
+    if missing:
+        raise InputError(
+            f"{path} lacks the column(s) {', '.join(repr(column) for column in missing)} that source.columns in {source} "
+            f"names (it has {', '.join(repr(column) for column in columns[:30])}); deliver them, or change source.columns"
+        )
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        raise InputError(f"{path} has the column {twice[0]!r} twice; deliver each column once")
+
+
+def _delimiter_of(line: str, declared: str, wanted: tuple[str, ...]) -> str | None:
+    def found(delimiter: str) -> int:
+        columns = _columns(line, delimiter)
+        return sum(column in columns for column in wanted)
+
+    best = max((one for one in _DELIMITERS if one != declared), key=found)
+    return best if found(best) > found(declared) and found(best) >= max(1, len(wanted) // 2) else None
+
+
+def _name(delimiter: str) -> str:
+    return _DELIMITER_NAMES.get(delimiter, repr(delimiter))
+
+
+def result_key(identity: names.RunIdentity) -> str:
+    """S3 key of a run's result document."""
+    return f"{names.run_prefix(identity)}result.json"

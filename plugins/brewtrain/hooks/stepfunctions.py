@@ -1,0 +1,173 @@
+"""Step Functions as a retraining run uses it: describe, start, redrive, stop, list, read the history.
+
+Executions only; the state machine itself is deployed elsewhere. Must not be imported while DAG files are parsed.
+
+Source: AWS Step Functions API Reference.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from brewtrain.domain.errors import DeploymentError
+from brewtrain.domain.history import detail_of
+from brewtrain.domain.ladder import Execution
+from brewtrain.hooks.aws_errors import error_code
+from brewtrain.hooks.connection import AwsClientHook
+
+_CAUSE_LIMIT = 32768
+_HISTORY_PAGE = 100
+_HISTORY_LIMIT = 1000
+
+
+def _document(text: str | None) -> Mapping[str, Any] | None:
+    if text is None:
+        return None
+    value = json.loads(text)
+    return value if isinstance(value, dict) else {"value": value}
+
+
+class StepFunctionsHook(AwsClientHook):
+    """Executions of the retraining state machines."""
+
+    service = "stepfunctions"
+
+    def describe(self, execution_arn: str) -> Execution | None:
+        """Describe an execution; ``None`` if there is none (never started, or gone after 90 days).
+
+        :raises TransientError: If AWS could not be asked.
+        :raises DeploymentError: If AWS refuses.
+        """
+        with self.errors(f"execution {execution_arn}"):
+            try:
+                answer = self.conn.describe_execution(executionArn=execution_arn)
+            except ClientError as error:
+                if error_code(error) == "ExecutionDoesNotExist":
+                    return None
+                raise
+        return Execution(
+            arn=answer["executionArn"],
+            status=answer["status"],
+            started_at=answer["startDate"],
+            stopped_at=answer.get("stopDate"),
+            redriven_at=answer.get("redriveDate"),
+            redrive_status=answer.get("redriveStatus"),
+            redrive_status_reason=answer.get("redriveStatusReason"),
+            redrive_count=answer.get("redriveCount", 0),
+            input=_document(answer.get("input")),
+            output=_document(answer.get("output")),
+            error=answer.get("error"),
+            cause=answer.get("cause"),
+        )
+
+    def start(self, alias_arn: str, name: str, document: Mapping[str, Any]) -> bool:
+        """Start an execution under a derived name.
+
+        :param alias_arn: Alias of the state machine.
+        :param name: Name of the execution.
+        :param document: Its input.
+        :return: ``False`` if an execution of this name exists already: somebody was faster, describe it.
+        :raises DeploymentError: If the state machine or its alias is not deployed, or AWS refuses.
+        """
+        with self.errors(f"execution {name!r}"):
+            try:
+                self.conn.start_execution(
+                    stateMachineArn=alias_arn, name=name, input=json.dumps(document, sort_keys=True)
+                )
+            except ClientError as error:
+                code = error_code(error)
+                if code == "ExecutionAlreadyExists":
+                    return False
+                if code in ("StateMachineDoesNotExist", "ResourceNotFound", "StateMachineDeleting"):
+                    raise DeploymentError(
+                        f"execution {name!r} cannot start: {alias_arn} does not exist; run the pipeline's deploy DAG, "
+                        "then clear this task"
+                    ) from error
+                raise
+        return True
+
+    def redrive(self, execution_arn: str, client_token: str) -> bool:
+        """Redrive an execution from its failed state.
+
+        :param client_token: Makes a repeated call of the same attempt the same redrive.
+        :return: ``False`` if the execution is not redrivable (any more): it runs already, or its time is over.
+        """
+        with self.errors(f"redrive of {execution_arn}"):
+            try:
+                self.conn.redrive_execution(executionArn=execution_arn, clientToken=client_token)
+            except ClientError as error:
+                if error_code(error) == "ExecutionNotRedrivable":
+                    self.log.info("not redrivable: %s", error)
+                    return False
+                raise
+        return True
+
+    def stop(self, execution_arn: str, *, error: str, cause: str) -> bool:
+        """Stop an execution, and with it the jobs that its ``.sync`` states run.
+
+        :return: ``False`` if there is none. Stopping one that has ended changes nothing.
+        """
+        with self.errors(f"execution {execution_arn}"):
+            try:
+                self.conn.stop_execution(executionArn=execution_arn, error=error, cause=cause[:_CAUSE_LIMIT])
+            except ClientError as raised:
+                if error_code(raised) == "ExecutionDoesNotExist":
+                    return False
+                # AWS answers so when the execution has ended meanwhile.
+                if error_code(raised) == "ValidationException":
+                    self.log.info("nothing to stop: %s", raised)
+                    return True
+                raise
+        return True
+
+    def running(self, state_machine_arn: str) -> dict[str, int]:
+        """Return ARN → redrive count of the executions that run.
+
+        :param state_machine_arn: Without version or alias.
+        """
+        found: dict[str, int] = {}
+        with self.errors(f"executions of {state_machine_arn}"):
+            pages = self.conn.get_paginator("list_executions").paginate(
+                stateMachineArn=state_machine_arn, statusFilter="RUNNING", PaginationConfig={"PageSize": 1000}
+            )
+            for page in pages:
+                for item in page["executions"]:
+                    found[item["executionArn"]] = item.get("redriveCount", 0)
+        return found
+
+    def newest_events(self, execution_arn: str, *, limit: int) -> list[dict[str, Any]]:
+        """Return the newest events without their data, newest first.
+
+        :param limit: At most so many, 1–1000: one call.
+        """
+        with self.errors(f"history of {execution_arn}"):
+            events: list[dict[str, Any]] = self.conn.get_execution_history(
+                executionArn=execution_arn, reverseOrder=True, maxResults=limit, includeExecutionData=False
+            )["events"]
+        return events
+
+    def events_of_failure(self, execution_arn: str) -> list[dict[str, Any]]:
+        """Return the events with their data, newest first, from the end back to where the failed state was entered."""
+        return list(self._until_state_entered(execution_arn))
+
+    def _until_state_entered(self, execution_arn: str) -> Iterator[dict[str, Any]]:
+        seen = 0
+        with self.errors(f"history of {execution_arn}"):
+            pages = self.conn.get_paginator("get_execution_history").paginate(
+                executionArn=execution_arn,
+                reverseOrder=True,
+                includeExecutionData=True,
+                PaginationConfig={"PageSize": _HISTORY_PAGE},
+            )
+            for page in pages:
+                for event in page["events"]:
+                    yield event
+                    seen += 1
+                    if event["type"].endswith("StateEntered") and detail_of(event):
+                        return
+                    if seen >= _HISTORY_LIMIT:
+                        return

@@ -1,0 +1,73 @@
+"""How fast a poll loop may go: fast just after a change, slow in a long training, and never more than a fixed budget.
+
+Pure but for the clock and the random numbers, which are passed in. Must not import Airflow or boto3.
+
+Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 (full jitter on errors).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+FASTEST_SECONDS = 0.5
+SLOWEST_SECONDS = 15.0
+# A change an hour ago makes a poll every 15 s; one 10 s ago, every second: the delay stays near a tenth of the wait.
+SHARE_OF_WAIT = 0.1
+# Calls that may be made at once, and calls a second in the long run: at most 90 in any minute, however many wait.
+BURST_CALLS = 45.0
+CALLS_PER_SECOND = 0.75
+LONGEST_BACK_OFF_SECONDS = 60.0
+
+
+class Pace:
+    """Decides when to poll next, and how many calls a poll may make.
+
+    :param clock: Monotonic seconds.
+    :param jitter: Random number in [0, 1).
+    """
+
+    def __init__(self, clock: Callable[[], float], jitter: Callable[[], float]) -> None:
+        self._clock = clock
+        self._jitter = jitter
+        self._changed_at = clock()
+        self._tokens = BURST_CALLS
+        self._filled_at = self._changed_at
+        self._failures = 0
+
+    def changed(self) -> None:
+        """Note that something changed: the next change may be near."""
+        self._changed_at = self._clock()
+
+    def spend(self, calls: int) -> None:
+        """Note that calls were made."""
+        self._fill()
+        self._tokens -= calls
+
+    def succeeded(self) -> None:
+        """Note that a poll was answered."""
+        self._failures = 0
+
+    def failed(self) -> None:
+        """Note that a poll was not answered: throttled, 5xx, out of reach."""
+        self._failures += 1
+
+    @property
+    def failures(self) -> int:
+        """Polls in a row that were not answered."""
+        return self._failures
+
+    def delay_seconds(self, calls: int) -> float:
+        """Return how long to sleep before a poll of so many calls."""
+        if self._failures:
+            ceiling = min(LONGEST_BACK_OFF_SECONDS, FASTEST_SECONDS * 2.0 ** min(self._failures, 10))
+            return FASTEST_SECONDS + self._jitter() * ceiling
+        self._fill()
+        waited = self._clock() - self._changed_at
+        wanted = min(SLOWEST_SECONDS, max(FASTEST_SECONDS, SHARE_OF_WAIT * waited))
+        affordable = max(0.0, (calls - self._tokens) / CALLS_PER_SECOND)
+        return max(wanted, affordable) * (0.9 + 0.2 * self._jitter())
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._tokens = min(BURST_CALLS, self._tokens + (now - self._filled_at) * CALLS_PER_SECOND)
+        self._filled_at = now
