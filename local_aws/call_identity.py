@@ -1,7 +1,8 @@
 """Which AWS call an HTTP request is: service, operation, region, principal and resource.
 
 Exists because the call log, the fault rules and IAM all need the same answer, and moto only knows it deep inside each
-service. Reads botocore's models, so that every service moto serves is covered. Must not import any service of local_aws.
+service. Reads botocore's models, so that every service moto serves is covered. Must not import any service of
+local_aws.
 """
 
 from __future__ import annotations
@@ -103,7 +104,8 @@ _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/")
 class Principal:
     """Who calls: ``arn`` of a user, of an assumed-role session, or of the account's root.
 
-    ``role_arn`` is the ARN of the assumed role, ``None`` for users and root. ``access_key_id`` is what signed the request.
+    ``role_arn`` is the ARN of the assumed role, ``None`` for users and root. ``access_key_id`` is what signed the
+    request.
     """
 
     arn: str
@@ -260,7 +262,8 @@ def _assumed_role(backend: Any, access_key_id: str) -> Any:
 def identify(environ: dict[str, Any]) -> Call:
     """Identify the AWS call in a WSGI request; the body stays readable.
 
-    Follows the protocols of AWS: ``X-Amz-Target`` (JSON), the smithy RPC path (CBOR), ``Action`` (query), method and path
+    Follows the protocols of AWS: ``X-Amz-Target`` (JSON), the smithy RPC path (CBOR), ``Action`` (query), method
+    and path
     (REST). Requests without a signature are taken for S3, as moto does.
     """
     query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))

@@ -41,7 +41,7 @@ class CallLog:
         self._dropped = 0
 
     def append(self, **values: Any) -> None:
-        """Record a call that has just been answered; keyword arguments are ``CallRecord``'s except ``id`` and ``time``."""
+        """Record an answered call; keyword arguments are ``CallRecord``'s except ``id`` and ``time``."""
         with self._lock:
             if len(self._entries) == self._entries.maxlen:
                 self._dropped += 1

@@ -1,6 +1,7 @@
 """Fault rules: AWS misbehaving on request, so that tests can see the product survive it.
 
-Rules are data (``POST /_local/faults``), evaluated in the front before a call reaches its service: a refused call has had
+Rules are data (``POST /_local/faults``), evaluated in the front before a call reaches its service: a refused call
+has had
 no effect. Must not import moto.
 """
 

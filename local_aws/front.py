@@ -1,6 +1,7 @@
 """The WSGI front: what every request passes before moto sees it.
 
-Order: health and control endpoints, identification, fault rules, authorisation, the service, call log. An exception that
+Order: health and control endpoints, identification, fault rules, authorisation, the service, call log. An exception
+that
 nobody handled becomes an AWS error here, never an HTML page. Must not import any service of local_aws.
 """
 

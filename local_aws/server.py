@@ -1,6 +1,7 @@
 """The server: one process, one port, loopback only.
 
-Exists to put werkzeug, the front and moto together and to start and stop them in order; ``start`` is also what tests use
+Exists to put werkzeug, the front and moto together and to start and stop them in order; ``start`` is also what
+tests use
 in process. moto keeps its state per process, so two servers in one process share it. Must not know any service by name.
 """
 

@@ -6,7 +6,8 @@ is a package with one required and some optional module-level functions:
 * ``register() -> None``: extend moto (url_paths, dispatch, backend subclass). Called once, before the first request.
 * ``warm_up() -> None``: optional, called in a background thread after the server is ready (preload workers).
 * ``stop_jobs() -> None``: optional, called at shutdown: stop everything the service started, wait until it is gone.
-* ``snapshot() -> object`` and ``restore(state: object) -> None``: optional, picklable state for ``--state-dir``. Only for
+* ``snapshot() -> object`` and ``restore(state: object) -> None``: optional, picklable state for ``--state-dir``.
+  Only for
   state that lives outside moto's backends, which persistence saves by itself.
 
 This module must not import moto or any service at import time.
@@ -70,7 +71,7 @@ def call_hook(name: str) -> None:
             continue
         try:
             hook()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one service must not keep the others from their turn
             errors.append(error)
     if errors:
         raise errors[0]

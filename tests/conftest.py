@@ -59,7 +59,7 @@ def aws_client(local_aws: str) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """Data and cases that are kept outside the repository (``BREWTRAIN_SHARED``, else ``../shared``); skips without it."""
+    """Data and cases kept outside the repository (``BREWTRAIN_SHARED``, else ``../shared``); skips without them."""
     path = Path(os.environ.get("BREWTRAIN_SHARED", REPOSITORY.parent / "shared"))
     if not path.is_dir():
         pytest.skip(f"no shared data at {path}: set BREWTRAIN_SHARED to run this test")

@@ -1,6 +1,7 @@
 """Cancelling a running execution or branch, and the deadlines of executions and tasks.
 
-Every wait of the interpreter goes through a ``Scope`` here, so that StopExecution, a sibling's failure, a task's timeout
+Every wait of the interpreter goes through a ``Scope`` here, so that StopExecution, a sibling's failure, a task's
+timeout
 and the execution's timeout all interrupt it at once. Must not import moto or boto3.
 """
 
@@ -41,7 +42,7 @@ class CancelScope:
         self._parent = parent
         self._children: set[CancelScope] = set()
         self._lock = threading.Lock()
-        self.deadline = min(deadline, parent.deadline if parent else _FOREVER)
+        self.deadline: float = min(deadline, parent.deadline if parent else _FOREVER)
         if parent is not None:
             with parent._lock:
                 parent._children.add(self)

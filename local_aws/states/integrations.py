@@ -1,6 +1,7 @@
 """Service integrations: what a Task state does when it runs.
 
-One table describes every ``.sync`` integration (start, describe, stop, states); everything else is one API call. Calls go
+One table describes every ``.sync`` integration (start, describe, stop, states); everything else is one API call.
+Calls go
 through boto3 to this server with the credentials of the state machine's role. See
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html. Must not import moto.
 """
@@ -76,7 +77,8 @@ class RemoteJob(Protocol):
 class SyncJob:
     """How Step Functions runs a job: start it, describe it until it ends, stop it when the task is aborted.
 
-    ``describe`` and ``stop`` answer request members from the start request and response; ``description`` picks the job from
+    ``describe`` and ``stop`` answer request members from the start request and response; ``description`` picks the
+    job from
     the describe response.
     """
 
@@ -347,7 +349,7 @@ def _await_token(context: TaskContext, heartbeat_seconds: float | None) -> Any:
 def _invoke_function(resource: TaskResource, payload: Any, context: TaskContext) -> Any:
     """A Lambda function as ``Resource``: its payload is the state's input, its result the state's result."""
     function = resource.arn.split(":function:", 1)[1]
-    name, _, qualifier = function.partition(":")
+    _, _, qualifier = function.partition(":")
     request: dict[str, Any] = {"FunctionName": resource.arn if not qualifier else resource.arn.rsplit(":", 1)[0]}
     if qualifier:
         request["Qualifier"] = qualifier

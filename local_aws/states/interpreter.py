@@ -1,7 +1,8 @@
 """The interpreter of Amazon States Language: runs a frame (a position in a definition) to its end.
 
 A ``Frame`` is plain data: current state, its input, variables and the frames of its branches. The event history is the
-record, the frame is where to go on: a redrive runs the same frame again and whatever had succeeded in it is not repeated.
+record, the frame is where to go on: a redrive runs the same frame again and whatever had succeeded in it is not
+repeated.
 See https://states-language.net/spec.html and
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html. Must not import moto or boto3.
 """
@@ -758,7 +759,8 @@ class _TaskEvents:
 def error_matches(names: Sequence[str], error: str) -> bool:
     """Whether a retrier or catcher that lists ``names`` takes ``error``.
 
-    ``States.ALL`` takes everything except ``States.Runtime`` and ``States.DataLimitExceeded``; ``States.TaskFailed`` takes
+    ``States.ALL`` takes everything except ``States.Runtime`` and ``States.DataLimitExceeded``;
+    ``States.TaskFailed`` takes
     everything that ``States.ALL`` does except ``States.Timeout``.
     """
     if error in names:
@@ -788,5 +790,5 @@ def _uuid() -> str:
 
 
 def _time_scale() -> float:
-    """Tests may shrink Wait states and retry delays: seconds × ``LOCAL_AWS_STATES_TIME_SCALE`` (default 1, as on AWS)."""
+    """Shrinks Wait states and retry delays in tests: ``LOCAL_AWS_STATES_TIME_SCALE`` (default 1, as on AWS)."""
     return float(os.environ.get("LOCAL_AWS_STATES_TIME_SCALE", "1"))

@@ -86,8 +86,10 @@ class UnknownResourceError(ValueError):
 class TaskResource:
     """A parsed ``Resource``.
 
-    ``kind`` is ``lambda`` (function ARN), ``optimized``, ``aws-sdk`` or ``activity``; ``service`` is the name in the ARN,
-    ``boto_service`` botocore's; ``action`` is in camelCase, ``operation`` as in the API; ``pattern`` is empty, ``sync``,
+    ``kind`` is ``lambda`` (function ARN), ``optimized``, ``aws-sdk`` or ``activity``; ``service`` is the name in
+    the ARN,
+    ``boto_service`` botocore's; ``action`` is in camelCase, ``operation`` as in the API; ``pattern`` is empty,
+    ``sync``,
     ``sync:2`` or ``waitForTaskToken``; ``supported`` is false for what AWS runs and local_aws does not.
     """
 

@@ -69,11 +69,11 @@ def _check(value: Any, shape: Any, where: str, problems: list[str]) -> None:
     if expected is not None and (not isinstance(value, expected) or (isinstance(value, bool) and kind == "integer")):
         raise ApiError("SerializationException", f"'{where or 'request'}' must be of type {kind}.")
     if kind == "structure":
-        for member in shape.required_members:
-            if value.get(member) is None:
-                problems.append(
-                    f"Value null at '{_dotted(where, member)}' failed to satisfy constraint: Member must not be null"
-                )
+        problems += [
+            f"Value null at '{_dotted(where, member)}' failed to satisfy constraint: Member must not be null"
+            for member in shape.required_members
+            if value.get(member) is None
+        ]
         for member, item in value.items():
             if member in shape.members and item is not None:
                 _check(item, shape.members[member], _dotted(where, member), problems)

@@ -28,7 +28,7 @@ _OPTIMIZED_NAMES = {
     "dynamodb": ("DynamoDB", "AmazonDynamoDBException", "AmazonDynamoDBv2"),
 }
 
-_KINDS = {
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "string": (str, "STRING"),
     "integer": (int, "NUMBER"),
     "long": (int, "NUMBER"),
@@ -191,7 +191,8 @@ def _to_output(value: Any, shape: Any, *, iso_dates: bool) -> Any:
 def error_of(error: Exception, resource: TaskResource) -> StateError:
     """The error name and cause of a failed call.
 
-    Optimised integrations name the exception classes of the AWS SDK for Java 1 (``SageMaker.AmazonSageMakerException`` for
+    Optimised integrations name the exception classes of the AWS SDK for Java 1
+    (``SageMaker.AmazonSageMakerException`` for
     codes that the service's model lacks), SDK integrations those of version 2 (``SageMaker.SageMakerException``).
 
     :param error: what boto3 raised.
@@ -224,7 +225,8 @@ def error_of(error: Exception, resource: TaskResource) -> StateError:
         )
         if code == "SdkClientException":
             return StateError(f"{prefix}.SdkClientException", message)
-        cause = f"{message} (Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)"
+        about_call = f"Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null"
+        cause = f"{message} (Service: {service}; {about_call})"
     return StateError(f"{prefix}.{name or base}", cause)
 
 

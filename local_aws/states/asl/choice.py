@@ -67,7 +67,7 @@ def matches(rule: dict[str, Any], document: Any, scope: Scope) -> bool:
     except RuntimeStateError as error:
         raise RuntimeStateError(f"Invalid path '{rule['Variable']}': {error.cause}") from error
     if operator in TYPE_TESTS:
-        return _is(operator, value) == expected
+        return bool(_is(operator, value) == expected)
     if operator.endswith("Path"):
         operator, expected = operator[:-4], path_value(expected, document, scope, operator)
     return _compare(operator, value, expected)

@@ -332,7 +332,7 @@ class _Checker:
             if field in state and f"{field}Path" in state:
                 self.error(at, f"Only one of these fields may be given: [{field}, {field}Path]")
         timeout, heartbeat = state.get("TimeoutSeconds"), state.get("HeartbeatSeconds")
-        if _positive(timeout) and _positive(heartbeat) and heartbeat >= timeout:
+        if _positive(timeout) and _positive(heartbeat) and int(heartbeat or 0) >= int(timeout or 0):
             self.error(f"{at}/HeartbeatSeconds", "HeartbeatSeconds must be smaller than TimeoutSeconds")
         try:
             resource = resources.parse(arn)
@@ -532,7 +532,7 @@ def _positive(value: Any) -> bool:
 
 
 def _operand_fits(operator: str, value: Any) -> bool:
-    if operator.startswith("Is") or operator.startswith("Boolean"):
+    if operator.startswith(("Is", "Boolean")):
         return isinstance(value, bool)
     if operator.startswith("Numeric"):
         return jsonpath.is_number(value)
