@@ -1,0 +1,191 @@
+"""Reads a state machine definition the way Step Functions does: its states, their ways, the data each can rely on.
+
+For the contract tests only. Written from the Amazon States Language specification (https://states-language.net/spec.html),
+not from the code that renders the definition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+PATH = re.compile(r"(?<![$\w])\$(?:\.[A-Za-z_][\w]*|\[[^\]]*\])+")
+CONTEXT_PATH = re.compile(r"\$\$(?:\.[A-Za-z_]\w*)+")
+COMPARISONS = re.compile(r"^(String|Numeric|Boolean|Timestamp)\w+Path$")
+
+
+def state_machines(document: Document) -> Iterator[Document]:
+    """The machine itself and every branch inside it."""
+    yield document
+    for state in document["States"].values():
+        for branch in state.get("Branches", []):
+            yield from state_machines(branch)
+
+
+def all_states(document: Document) -> dict[str, Document]:
+    """Every state by name, those inside branches too.
+
+    :raises AssertionError: If a name comes twice.
+    """
+    found: dict[str, Document] = {}
+    for machine in state_machines(document):
+        for name, state in machine["States"].items():
+            assert name not in found, f"state {name!r} comes twice: names are unique in the whole state machine"
+            found[name] = state
+    return found
+
+
+def transitions(state: Document) -> Iterator[tuple[str, str | None]]:
+    """Next states, each with the ResultPath of the catcher that leads there (None for the ordinary way)."""
+    if "Next" in state:
+        yield state["Next"], None
+    for rule in state.get("Choices", []):
+        yield rule["Next"], None
+    if "Default" in state:
+        yield state["Default"], None
+    for catcher in state.get("Catch", []):
+        yield catcher["Next"], catcher.get("ResultPath", "$")
+
+
+def expressions(state: Document) -> Iterator[tuple[str, str]]:
+    """Every path or intrinsic function that is resolved against the state's input, with the field it stands in."""
+    for field in ("TimeoutSecondsPath", "SecondsPath", "CausePath", "ErrorPath", "InputPath", "OutputPath"):
+        if isinstance(state.get(field), str):
+            yield field, state[field]
+    yield from _dynamic(state.get("Parameters"), "Parameters")
+    for rule in state.get("Choices", []):
+        yield from _rule(rule)
+
+
+def result_expressions(state: Document) -> Iterator[tuple[str, str]]:
+    """Every path or intrinsic function that is resolved against the state's result."""
+    yield from _dynamic(state.get("ResultSelector"), "ResultSelector")
+
+
+def _dynamic(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key.endswith(".$"):
+                yield f"{where}.{key}", inner
+            else:
+                yield from _dynamic(inner, f"{where}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _dynamic(inner, where)
+
+
+def _rule(rule: Document) -> Iterator[tuple[str, str]]:
+    for combinator in ("And", "Or"):
+        for inner in rule.get(combinator, []):
+            yield from _rule(inner)
+    if "Not" in rule:
+        yield from _rule(rule["Not"])
+    # IsPresent asks whether the path is there, so the path may be absent.
+    if "Variable" in rule and "IsPresent" not in rule:
+        yield "Variable", rule["Variable"]
+    for key, value in rule.items():
+        if COMPARISONS.match(key):
+            yield key, value
+
+
+def guarded(rule: Document) -> set[str]:
+    """Paths that an IsPresent in this rule asks for."""
+    found = {rule["Variable"]} if "IsPresent" in rule else set()
+    for inner in [*rule.get("And", []), *rule.get("Or", []), *([rule["Not"]] if "Not" in rule else [])]:
+        found |= guarded(inner)
+    return found
+
+
+def paths(expression: str) -> list[str]:
+    """The reference paths into the state's data that an expression names, filters cut off."""
+    unquoted = re.sub(r"'(?:[^'\\]|\\.)*'", "''", expression) if expression.startswith("States.") else expression
+    return [match.group(0) for match in PATH.finditer(CONTEXT_PATH.sub("", unquoted))]
+
+
+def context_paths(expression: str) -> list[str]:
+    """The paths into the context object that an expression names."""
+    return CONTEXT_PATH.findall(expression)
+
+
+def segments(path: str) -> list[str]:
+    """Field names of a path up to the first index, wildcard or filter."""
+    plain = re.split(r"\[", path, maxsplit=1)[0]
+    return plain.split(".")[1:]
+
+
+def available(document: Document, start: Any) -> dict[str, dict[str, Any]]:
+    """What every state can rely on: the data that is there on **every** way that leads to it.
+
+    :param document: One machine (no branches).
+    :param start: The execution's input.
+    :returns: State name → data; ``...`` stands for a value whose fields are not known.
+    """
+    states = document["States"]
+    known: dict[str, dict[str, Any]] = {document["StartAt"]: dict(start)}
+    pending = [document["StartAt"]]
+    while pending:
+        name = pending.pop()
+        state = states[name]
+        for target, caught in transitions(state):
+            if caught is None:
+                data = _after(state, known[name])
+            else:
+                data = _placed(known[name], caught, {"Error": "", "Cause": ""})
+            merged = data if target not in known else _common(known[target], data)
+            if target not in known or merged != known[target]:
+                known[target] = merged
+                pending.append(target)
+    return known
+
+
+def _after(state: Document, data: dict[str, Any]) -> dict[str, Any]:
+    if state["Type"] not in ("Task", "Pass", "Parallel", "Map"):
+        return data
+    if "ResultPath" in state and state["ResultPath"] is None:
+        return data
+    if "ResultSelector" in state:
+        result = _template(state["ResultSelector"])
+    elif state["Type"] == "Pass" and "Result" in state:
+        result = state["Result"]
+    elif state["Type"] == "Pass" and "Parameters" in state:
+        result = _template(state["Parameters"])
+    elif state["Type"] == "Pass":
+        return data
+    else:
+        result = ...
+    return _placed(data, state.get("ResultPath", "$"), result)
+
+
+def _template(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key.removesuffix(".$"): ... if key.endswith(".$") else _template(inner) for key, inner in value.items()}
+    return value
+
+
+def _placed(data: dict[str, Any], path: str, result: Any) -> dict[str, Any]:
+    fields = segments(path)
+    if not fields:
+        return dict(result) if isinstance(result, Mapping) else {}
+    assert len(fields) == 1, f"ResultPath {path}: keep results at the top"
+    return {**data, fields[0]: result}
+
+
+def _common(left: Any, right: Any) -> Any:
+    if left is ... or right is ...:
+        return ...
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return {key: _common(left[key], right[key]) for key in left if key in right}
+    return left if left == right else ...
+
+
+def has(data: Any, path: str) -> bool:
+    """Whether a path is there in what is known of the data."""
+    for field in segments(path):
+        if data is ...:
+            return True
+        if not isinstance(data, Mapping) or field not in data:
+            return False
+        data = data[field]
+    return True

@@ -1,0 +1,37 @@
+"""The definition and a sample input for the contract tests."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+INCLUDE = REPOSITORY / "include"
+
+
+@pytest.fixture(scope="session")
+def definition() -> dict[str, Any]:
+    """The committed state machine."""
+    document: dict[str, Any] = json.loads((INCLUDE / "statemachine" / "retraining.asl.json").read_text("utf-8"))
+    return document
+
+
+@pytest.fixture(scope="session")
+def sample_input() -> dict[str, Any]:
+    """An execution input as the project builds it."""
+    from brewtrain.domain import names
+    from brewtrain.domain.execution_input import execution_input
+    from brewtrain.resources import find_pipeline, images
+
+    identity = names.RunIdentity(
+        pipeline="bank_marketing",
+        interval_start=datetime(2010, 11, 28, tzinfo=UTC),
+        interval_end=datetime(2010, 11, 29, tzinfo=UTC),
+        generation="0",
+    )
+    account = names.Account(account_id="123456789012", region="us-east-1")
+    return execution_input(find_pipeline("bank_marketing"), identity, account, images=images(), recipe_version="1.0")

@@ -1,0 +1,293 @@
+"""The committed state machine is valid, complete and safe to leave alone at night."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.contract import asl
+
+# States of the AWS sample that this project grew from, under their names there.
+SEED_STATES = {
+    "Apply Transformation",
+    "Split Train & Test DataSet",
+    "Model Training",
+    "Save Model",
+    "Query Training Results",
+    "Accuracy > 90%",
+    "Create Model Endpoint Config",
+    "Update Model Endpoint",
+    "Model Accuracy Too Low",
+}
+FIELDS = {
+    "Task": {"Resource", "Parameters", "ResultSelector", "ResultPath", "Retry", "Catch", "TimeoutSeconds",
+             "TimeoutSecondsPath", "HeartbeatSeconds", "InputPath", "OutputPath", "Next", "End"},
+    "Pass": {"Result", "Parameters", "ResultPath", "InputPath", "OutputPath", "Next", "End"},
+    "Choice": {"Choices", "Default", "InputPath", "OutputPath"},
+    "Wait": {"Seconds", "SecondsPath", "Timestamp", "TimestampPath", "InputPath", "OutputPath", "Next", "End"},
+    "Succeed": {"InputPath", "OutputPath"},
+    "Fail": {"Error", "Cause", "ErrorPath", "CausePath"},
+    "Parallel": {"Branches", "Parameters", "ResultSelector", "ResultPath", "Retry", "Catch", "InputPath", "OutputPath",
+                 "Next", "End"},
+}  # fmt: skip
+CONTEXT = {"Execution": {"Id", "Input", "Name", "RoleArn", "StartTime", "RedriveCount"}, "State": {"RetryCount"}}
+PAYLOAD_LIMIT_BYTES = 262_144
+
+
+def tasks(definition: dict[str, Any]) -> dict[str, Any]:
+    return {name: state for name, state in asl.all_states(definition).items() if state["Type"] == "Task"}
+
+
+def test_every_state_has_only_fields_of_its_type(definition: dict[str, Any]) -> None:
+    wrong = {
+        name: sorted(set(state) - FIELDS[state["Type"]] - {"Type", "Comment"})
+        for name, state in asl.all_states(definition).items()
+    }
+    assert {name: fields for name, fields in wrong.items() if fields} == {}
+
+
+def test_every_way_leads_to_a_state_and_every_state_is_reached(definition: dict[str, Any]) -> None:
+    for machine in asl.state_machines(definition):
+        names = set(machine["States"])
+        assert machine["StartAt"] in names
+        reached, pending = set(), [machine["StartAt"]]
+        while pending:
+            name = pending.pop()
+            if name in reached:
+                continue
+            reached.add(name)
+            targets = [target for target, _ in asl.transitions(machine["States"][name])]
+            assert set(targets) <= names, f"{name} leads to {set(targets) - names}, which is not in its machine"
+            pending += targets
+        assert reached == names, f"never reached: {names - reached}"
+
+
+def test_every_state_goes_on_or_ends(definition: dict[str, Any]) -> None:
+    for name, state in asl.all_states(definition).items():
+        if state["Type"] in ("Fail", "Succeed"):
+            assert not list(asl.transitions(state)), name
+        elif state["Type"] == "Choice":
+            assert "Default" in state, f"{name}: without Default an unforeseen value ends as States.NoChoiceMatched"
+        else:
+            assert ("Next" in state) != bool(state.get("End")), f"{name} needs either Next or End"
+
+
+def test_state_names_are_short_enough(definition: dict[str, Any]) -> None:
+    assert all(len(name) <= 80 for name in asl.all_states(definition))
+
+
+def test_the_samples_states_keep_their_names(definition: dict[str, Any]) -> None:
+    assert set(definition["States"]) >= SEED_STATES
+
+
+def test_every_stage_of_the_dag_finds_its_states(definition: dict[str, Any]) -> None:
+    from brewtrain.domain.stages import STAGE_OF_STATE
+
+    assert set(STAGE_OF_STATE) <= set(definition["States"])
+
+
+def test_every_task_has_a_timeout(definition: dict[str, Any]) -> None:
+    for name, state in tasks(definition).items():
+        job = state["Resource"].endswith(".sync")
+        assert "TimeoutSecondsPath" in state if job else 0 < state["TimeoutSeconds"] <= 60, name
+
+
+def test_the_execution_has_a_timeout(definition: dict[str, Any]) -> None:
+    assert 0 < definition["TimeoutSeconds"] <= 31_536_000
+
+
+def test_every_task_retries_or_catches(definition: dict[str, Any]) -> None:
+    for name, state in tasks(definition).items():
+        assert state.get("Retry") or state.get("Catch"), name
+
+
+def test_retries_are_bounded_and_spread(definition: dict[str, Any]) -> None:
+    for name, state in tasks(definition).items():
+        seen: set[str] = set()
+        for retrier in state.get("Retry", []):
+            assert 1 <= retrier["MaxAttempts"] <= 10, name
+            assert retrier["JitterStrategy"] == "FULL", name
+            assert retrier["IntervalSeconds"] <= retrier["MaxDelaySeconds"] <= 600, name
+            assert retrier["BackoffRate"] >= 1, name
+            assert not seen & set(retrier["ErrorEquals"]), f"{name}: the second retrier of an error never fires"
+            seen |= set(retrier["ErrorEquals"])
+        wildcards = {"States.ALL", "States.TaskFailed"}
+        assert not seen & wildcards, f"{name}: a wildcard would run a failed job again"
+
+
+def test_writes_to_the_endpoint_are_never_blindly_repeated(definition: dict[str, Any]) -> None:
+    for name in ("Create Model Endpoint", "Update Model Endpoint"):
+        state = definition["States"][name]
+        assert "Retry" not in state, f"{name}: what serves must be read again before a second try"
+        assert state["Catch"][0]["ErrorEquals"] == ["States.ALL"]
+
+
+def test_what_is_caught_is_kept(definition: dict[str, Any]) -> None:
+    for name, state in asl.all_states(definition).items():
+        for catcher in state.get("Catch", []):
+            assert catcher["ResultPath"] == "$.failure", name
+
+
+def test_every_path_is_there_when_it_is_read(definition: dict[str, Any], sample_input: dict[str, Any]) -> None:
+    known = asl.available(definition, sample_input)
+    missing = []
+    read = 0
+    for name, state in definition["States"].items():
+        for field, expression in asl.expressions(state):
+            for path in asl.paths(expression):
+                read += 1
+                if not asl.has(known[name], path):
+                    missing.append((name, field, path))
+    assert missing == []
+    assert read > 100, "the reader of paths reads nothing any more"
+
+
+def test_the_reader_of_paths_finds_a_wrong_path(definition: dict[str, Any], sample_input: dict[str, Any]) -> None:
+    broken = json.loads(json.dumps(definition).replace("$.training.role_arn", "$.training.role"))
+    known = asl.available(broken, sample_input)
+    found = [
+        path
+        for name, state in broken["States"].items()
+        for _, expression in asl.expressions(state)
+        for path in asl.paths(expression)
+        if not asl.has(known[name], path)
+    ]
+    assert found
+    assert set(found) == {"$.training.role"}
+
+
+def test_every_part_of_the_input_is_used(definition: dict[str, Any], sample_input: dict[str, Any]) -> None:
+    used = {
+        tuple(asl.segments(path)[:2])
+        for state in asl.all_states(definition).values()
+        for _, expression in asl.expressions(state)
+        for path in [
+            *asl.paths(expression),
+            *(path.replace("$$.Execution.Input", "$") for path in asl.context_paths(expression)),
+        ]
+    }
+    # Whole sections that go out as they came in.
+    whole = {section for section, *rest in used if not rest}
+    unused = {
+        f"{section}.{key}"
+        for section, content in sample_input.items()
+        if section not in whole
+        for key in content
+        if (section, key) not in used
+    }
+    assert unused == set()
+
+
+def test_context_paths_exist(definition: dict[str, Any], sample_input: dict[str, Any]) -> None:
+    seen = 0
+    for name, state in asl.all_states(definition).items():
+        for _, expression in [*asl.expressions(state), *asl.result_expressions(state)]:
+            for path in asl.context_paths(expression):
+                seen += 1
+                section, field, *rest = path.split(".")[1:]
+                assert field in CONTEXT[section], f"{name}: {path}"
+                if field == "Input":
+                    assert asl.has(sample_input, ".".join(["$", *rest])), f"{name}: {path}"
+    assert seen
+
+
+def test_names_made_inside_are_unique_by_attempt(definition: dict[str, Any]) -> None:
+    made = {
+        "Model Training": "TrainingJobName.$",
+        "Save Model": "ModelName.$",
+        "Create Model Endpoint Config": "EndpointConfigName.$",
+    }
+    for name, field in made.items():
+        expression = definition["States"][name]["Parameters"][field]
+        assert "$$.Execution.RedriveCount" in expression
+        assert "$$.State.RetryCount" in expression
+
+
+def test_results_are_selected_where_the_answer_is_large(definition: dict[str, Any]) -> None:
+    for name, state in tasks(definition).items():
+        whole = "ResultSelector" not in state and state.get("ResultPath", "$") is not None
+        assert not whole or name == "Query Endpoint", f"{name} keeps a whole answer: {PAYLOAD_LIMIT_BYTES} bytes is all"
+
+
+def test_metrics_are_chosen_by_name(definition: dict[str, Any]) -> None:
+    from brewtrain.domain.pipeline import METRICS
+
+    selector = definition["States"]["Query Training Results"]["ResultSelector"]
+    chosen = {re.search(r"MetricName=='([^']+)'", expression).group(1) for expression in selector.values()}  # type: ignore[union-attr]
+    assert chosen == set(METRICS)
+
+
+ERRORS = {
+    "Model Accuracy Too Low": "Brewtrain.QualityGateFailed",
+    "Endpoint Rolled Back": "Brewtrain.EndpointRolledBack",
+    "Endpoint Failed": "Brewtrain.EndpointFailed",
+    "Endpoint Stuck": "Brewtrain.EndpointStuck",
+}
+
+
+def test_failures_have_the_names_of_the_contract(definition: dict[str, Any]) -> None:
+    fails = {name: state for name, state in asl.all_states(definition).items() if state["Type"] == "Fail"}
+    assert {name: state["Error"] for name, state in fails.items() if "Error" in state} == ERRORS
+    assert {name for name, state in fails.items() if "Error" not in state} == {"Endpoint Call Failed"}
+    assert all("CausePath" in state for state in fails.values())
+
+
+def test_a_redrive_of_a_failed_deployment_looks_again(definition: dict[str, Any]) -> None:
+    group = definition["States"]["Deployment Failed"]
+    (branch,) = group["Branches"]
+    first = branch["States"][branch["StartAt"]]["Choices"][0]
+    assert first["Variable"] == "$$.Execution.RedriveCount"
+    assert first["NumericGreaterThanPath"] == "$.deployment.redrive_count"
+    assert branch["States"][first["Next"]]["Type"] == "Pass"
+    assert group["Retry"][0]["ErrorEquals"] == ["States.ALL"]
+    assert group["Retry"][0]["MaxAttempts"] == 1
+    assert group["Next"] == "Prepare Deployment"
+
+
+OUTCOMES = {
+    "Record Promotion": ("promoted", "promoted"),
+    "Record Rejection": ("rejected", "quality_gate"),
+    "Record Older Than Serving": ("rejected", "older_than_serving"),
+    "Record Deploy Never": ("rejected", "deploy_never"),
+}
+
+
+def test_every_good_end_writes_the_same_document(definition: dict[str, Any]) -> None:
+    ends = {name: state for name, state in definition["States"].items() if state.get("End")}
+    assert {name: (state["Parameters"]["outcome"], state["Parameters"]["reason"]) for name, state in ends.items()} == (
+        OUTCOMES
+    )
+    documents = [{key.removesuffix(".$") for key in state["Parameters"]} for state in ends.values()]
+    assert all(
+        keys
+        == {"outcome", "reason", "message", "run", "metrics", "split", "training_job_name", "model_artifacts",
+            "model_name", "endpoint_config_name", "endpoint_name"}
+        for keys in documents
+    )  # fmt: skip
+
+
+def test_the_definition_names_no_pipeline_and_no_account(definition: dict[str, Any]) -> None:
+    text = json.dumps(definition).lower()
+    for word in ("bank", "marketing", "arn:aws:iam", "amazonaws"):
+        assert word not in text
+    assert re.search(r"\d{12}", text) is None
+
+
+def test_the_definition_fits(definition: dict[str, Any]) -> None:
+    # Quota of Step Functions: 1 MB.
+    assert len(json.dumps(definition)) < 1_000_000
+
+
+@pytest.mark.parametrize("version", ["1.7-1"])
+def test_registry_of_the_image(version: str) -> None:
+    from brewtrain.resources import images
+
+    table = images()
+    assert (
+        table.xgboost("us-east-1", version)
+        == f"683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:{version}"
+    )
+    assert table.xgboost("cn-north-1", version).split("/")[0].endswith(".amazonaws.com.cn")
