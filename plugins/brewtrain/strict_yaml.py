@@ -38,6 +38,17 @@ def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict
     return loader.construct_mapping(node, deep=True)
 
 
+def _construct_timestamp(loader: _UniqueKeyLoader, node: yaml.ScalarNode) -> Any:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError as error:
+        raise YamlError(
+            f"has {node.value!r} at line {node.start_mark.line + 1}, which looks like a date and is none ({error}); "
+            "correct it, or put it in quotes"
+        ) from None
+
+
+_UniqueKeyLoader.add_constructor("tag:yaml.org,2002:timestamp", _construct_timestamp)
 _UniqueKeyLoader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 
 
@@ -53,13 +64,6 @@ def load(text: str) -> Any:
         return yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as error:
         raise YamlError(_sentence(error)) from None
-    except ValueError as error:
-        # SafeLoader parses dates and numbers with Python's own constructors: 2008-02-31 ends here.
-        if isinstance(error, YamlError):
-            raise
-        raise YamlError(
-            f"has a value that YAML reads as a date or number and that is none ({error}); correct it"
-        ) from None
 
 
 def _sentence(error: yaml.YAMLError) -> str:
@@ -71,8 +75,10 @@ def _sentence(error: yaml.YAMLError) -> str:
     if "cannot start any token" in problem:
         character = problem.split("'")[1] if problem.count("'") >= 2 else "it"
         return f"is not YAML{where}: a value cannot start with {character}; put it in quotes"
-    if "expected a single document" in problem:
+    if "found another document" in problem:
         return f"holds more than one document{where}; a file is one pipeline, remove the '---'"
+    if "could not determine a constructor" in problem:
+        return f"has a YAML tag{where}; write plain values, without '!'"
     if "special characters are not allowed" in str(error):
         return "holds control characters; save it as plain text"
     return f"is not YAML{where}: {problem}; check indentation, colons and quotes"

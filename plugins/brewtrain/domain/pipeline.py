@@ -1,47 +1,136 @@
 """The pipeline file: everything a user decides about one retraining pipeline, validated.
 
-Must not import Airflow or boto3, and reads no file itself: :mod:`brewtrain.resources` does.
+Must not import Airflow or boto3, and reads no file itself: :mod:`brewtrain.resources` does. What a user reads when a
+file is not valid is worded in :mod:`brewtrain.domain.pipeline_messages`; the text of a ``ValueError`` here goes on from
+"field 'x' …".
 """
 
 from __future__ import annotations
 
 import difflib
-import re
+import math
 from datetime import UTC, date, datetime, timedelta
 from string import Formatter
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from croniter import croniter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import PipelineFileError
+from brewtrain.domain.pipeline_messages import sentences
 
 Metric = Literal["validation:auc", "validation:aucpr", "validation:error", "validation:logloss"]
 METRICS: tuple[Metric, ...] = ("validation:auc", "validation:aucpr", "validation:error", "validation:logloss")
 HIGHER_IS_BETTER: frozenset[Metric] = frozenset({"validation:auc", "validation:aucpr"})
 PRESET_SCHEDULES = ("@hourly", "@daily", "@weekly", "@monthly")
 _PRESET_CRON = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *"}
-_CRON_FIELD = re.compile(r"^[0-9A-Za-z*/,#\-]+$")
 _SOURCE_FIELDS = {"bucket", "date"}
-_PLAIN_NAME = re.compile(r"^[a-zA-Z0-9_]+$")
+ENDPOINT_NAME_PATTERN = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
+INSTANCE_TYPE_PATTERN = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
+IMAGE_VERSION_PATTERN = r"^\d+\.\d+-\d+$"
+BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+# Amazon SageMaker AI Developer Guide, "XGBoost hyperparameters". Used to name a typo, not to forbid what is newer.
+_KNOWN_HYPERPARAMETERS = (
+    "alpha",
+    "base_score",
+    "booster",
+    "colsample_bylevel",
+    "colsample_bynode",
+    "colsample_bytree",
+    "csv_weights",
+    "deterministic_histogram",
+    "early_stopping_rounds",
+    "eta",
+    "eval_metric",
+    "gamma",
+    "grow_policy",
+    "interaction_constraints",
+    "lambda",
+    "lambda_bias",
+    "max_bin",
+    "max_delta_step",
+    "max_depth",
+    "max_leaves",
+    "min_child_weight",
+    "monotone_constraints",
+    "normalize_type",
+    "nthread",
+    "num_class",
+    "num_round",
+    "objective",
+    "one_drop",
+    "process_type",
+    "rate_drop",
+    "refresh_leaf",
+    "sample_type",
+    "save_model_on_termination",
+    "scale_pos_weight",
+    "seed",
+    "single_precision_histogram",
+    "sketch_eps",
+    "skip_drop",
+    "subsample",
+    "tree_method",
+    "tweedie_variance_power",
+    "updater",
+    "use_dask_gpu_training",
+    "verbosity",
+)
 
 
 def _check_schedule(value: str) -> str:
     if value in PRESET_SCHEDULES:
         return value
-    if value.startswith("@"):
-        raise ValueError(f"must be one of {', '.join(PRESET_SCHEDULES)} or cron of five fields such as '0 4 * * *'")
-    fields = value.split()
-    if len(fields) != 5 or not all(_CRON_FIELD.match(field) for field in fields):
-        raise ValueError(
-            f"write one of {', '.join(PRESET_SCHEDULES)} or a cron expression of five fields such as '0 4 * * *'"
-        )
+    advice = f"write one of {', '.join(PRESET_SCHEDULES)} or cron of five fields such as '0 4 * * *'"
+    if len(value.split()) != 5 or not croniter.is_valid(value):
+        raise ValueError(f"is not a schedule; {advice}")
+    try:
+        croniter(value, datetime(2024, 1, 1, tzinfo=UTC)).get_next()
+    except ValueError:
+        raise ValueError(f"names a day that never comes; {advice}") from None
+    return value
+
+
+def _check_day(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    if type(value) is date:
+        return value
+    raise ValueError(f"is {str(value)!r}; write a day such as 2024-01-31")
+
+
+def _check_hyperparameters(value: object) -> object:
+    if not isinstance(value, dict):
+        raise ValueError("is not a mapping; write one hyperparameter a line, e.g. 'num_round: 100'")
+    for name, setting in value.items():
+        if not isinstance(name, str):
+            raise ValueError(f"has the name {name!r}, which YAML does not read as text; put it in quotes")
+        if isinstance(setting, bool) or not isinstance(setting, str | int | float):
+            raise ValueError(f"sets {name} to {setting!r}; write a number or a text in quotes")
+        if isinstance(setting, float) and not math.isfinite(setting):
+            raise ValueError(f"sets {name} to {setting}; write a finite number")
+        near = difflib.get_close_matches(name, _KNOWN_HYPERPARAMETERS, n=1, cutoff=0.85)
+        if near and near[0] != name:
+            raise ValueError(f"knows no {name!r}; did you mean {near[0]!r}?")
     return value
 
 
 def _check_source_path(value: str) -> str:
     if not value.startswith("s3://"):
-        raise ValueError("write an S3 prefix such as 's3://{bucket}/data/NAME/dt={date}/'")
+        raise ValueError("is not an S3 prefix; write one such as 's3://{bucket}/data/NAME/dt={date}/'")
     try:
         found = {field for _, field, spec, conversion in Formatter().parse(value) if field is not None}
     except ValueError as error:
@@ -65,7 +154,7 @@ def _check_source_path(value: str) -> str:
 
 def _check_plain_file_name(value: str) -> str:
     if "/" in value or "\\" in value or value.startswith("."):
-        raise ValueError("write only the file's name; recipes live in include/recipes/")
+        raise ValueError("is not a plain file name; write only the file's name, recipes live in include/recipes/")
     if not value.endswith(".json"):
         raise ValueError("must end with .json")
     return value
@@ -75,7 +164,8 @@ Schedule = Annotated[str, AfterValidator(_check_schedule)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+    # Strict: YAML has types of its own, so that a number given as text, or yes for 1, is a mistake.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Source(_Section):
@@ -88,7 +178,15 @@ class Source(_Section):
 
     path: Annotated[str, AfterValidator(_check_source_path)]
     delimiter: Literal[",", ";", "|", "\t", " "] = ","
-    columns: tuple[str, ...] = ()
+    columns: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+    @field_validator("columns")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for column in value:
+            if value.count(column) > 1:
+                raise ValueError(f"names {column!r} twice; name each column once")
+        return value
 
     def bucket(self, default: str) -> str:
         """Bucket of the source, ``{bucket}`` being the pipeline's own."""
@@ -132,23 +230,28 @@ class Training(_Section):
     :param max_runtime_seconds: StoppingCondition; the job is stopped after this long.
     """
 
-    image_version: str = Field(default="1.7-1", pattern=r"^\d+\.\d+-\d+$")
-    instance_type: str = Field(default="ml.m5.xlarge", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
+    image_version: str = Field(default="1.7-1", pattern=IMAGE_VERSION_PATTERN)
+    instance_type: str = Field(default="ml.m5.xlarge", pattern=INSTANCE_TYPE_PATTERN)
     instance_count: int = Field(default=1, ge=1, le=20)
     volume_gb: int = Field(default=10, ge=1, le=16384)
     max_runtime_seconds: int = Field(default=3600, ge=60, le=432000)
-    hyperparameters: dict[str, str | int | float] = Field(default_factory=dict)
+    hyperparameters: Annotated[dict[str, str | int | float], BeforeValidator(_check_hyperparameters)]
 
     @field_validator("hyperparameters")
     @classmethod
     def _own_hyperparameters(cls, value: dict[str, str | int | float]) -> dict[str, str | int | float]:
         if "eval_metric" in value:
-            raise ValueError("must not set eval_metric: brewtrain sets it so that every metric of the gate is there")
+            raise ValueError(
+                "set eval_metric, which brewtrain sets so that every metric of the gate is there; remove it"
+            )
         if "num_round" not in value:
-            raise ValueError("needs num_round, the number of boosting rounds (the built-in XGBoost requires it)")
+            raise ValueError("lack num_round, the number of boosting rounds; add e.g. 'num_round: 100'")
+        rounds = value["num_round"]
+        if not str(rounds).isdecimal() or int(rounds) < 1:
+            raise ValueError(f"set num_round to {rounds!r}; write a whole number of at least 1")
         objective = value.get("objective", "binary:logistic")
         if objective != "binary:logistic":
-            raise ValueError(f"has objective {objective!r}; the gate's metrics are those of 'binary:logistic'")
+            raise ValueError(f"have objective {objective!r}; the gate's metrics are those of 'binary:logistic'")
         return value
 
 
@@ -165,7 +268,7 @@ class Threshold(_Section):
     @model_validator(mode="after")
     def _one_bound(self) -> Threshold:
         if self.min is None and self.max is None:
-            raise ValueError("write 'min' or 'max'")
+            raise ValueError("has no bound; write 'min' or 'max'")
         return self
 
 
@@ -211,8 +314,8 @@ class Endpoint(_Section):
     :param ready_minutes: How long the endpoint may take until it serves the new model.
     """
 
-    name: str | None = Field(default=None, pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")
-    instance_type: str = Field(default="ml.m5.large", pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
+    name: str | None = Field(default=None, pattern=ENDPOINT_NAME_PATTERN)
+    instance_type: str = Field(default="ml.m5.large", pattern=INSTANCE_TYPE_PATTERN)
     instance_count: int = Field(default=1, ge=1, le=100)
     ready_minutes: int = Field(default=60, ge=5, le=480)
 
@@ -262,8 +365,8 @@ class Pipeline(_Section):
     description: str = Field(default="", max_length=500)
     owner: str = Field(default="data-engineering", min_length=1, max_length=100)
     schedule: Schedule = "@daily"
-    start_date: date
-    bucket: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    start_date: Annotated[date, BeforeValidator(_check_day)]
+    bucket: str | None = Field(default=None, pattern=BUCKET_PATTERN)
     source: Source
     window_days: int = Field(default=365, ge=1, le=36500)
     recipe: Annotated[str, AfterValidator(_check_plain_file_name)]
@@ -303,41 +406,9 @@ def parse_pipeline(document: object, *, source: str) -> Pipeline:
     :raises PipelineFileError: With one sentence per problem: field, what is wrong, what to write instead.
     """
     if not isinstance(document, dict):
-        raise PipelineFileError(source, ["is not a mapping; start it with 'name: …' as include/pipelines/ shows"])
+        what = "is empty" if document is None else "is not a mapping"
+        raise PipelineFileError(source, [f"{what}; start it with 'name: …' as the files in include/pipelines/ do"])
     try:
         return Pipeline.model_validate(document)
     except ValidationError as error:
-        raise PipelineFileError(source, [_sentence(detail) for detail in error.errors()]) from None
-
-
-def _fields_of(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Pipeline
-    for part in location:
-        field = model.model_fields.get(str(part))
-        annotation = field.annotation if field is not None else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            break
-        model = annotation
-    return list(model.model_fields)
-
-
-def _sentence(detail: Any) -> str:
-    location = tuple(part for part in detail["loc"] if part not in ("str", "int", "float", "[key]"))
-    field = ".".join(str(part) for part in location) or "file"
-    given = detail.get("input")
-    if detail["type"] == "extra_forbidden":
-        known = _fields_of(location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-        return f"field '{field}' is not known; {advice}"
-    if detail["type"] == "missing":
-        return f"field '{field}' is missing; add it"
-    if detail["type"] == "value_error":
-        return f"field '{field}' {detail['ctx']['error']}" + (f" (it says {given!r})" if isinstance(given, str) else "")
-    if field == "name" and detail["type"] in ("string_pattern_mismatch", "string_too_long"):
-        return (
-            f"field 'name' is {given!r}; write lower case words joined by single '_', "
-            f"at most {names.PIPELINE_NAME_MAX_LENGTH} characters"
-        )
-    message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"field '{field}' is {given!r}; {message}"
+        raise PipelineFileError(source, sentences(error, Pipeline)) from None
