@@ -17,7 +17,7 @@ export PYTHON
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup run up down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check data pr clean
+.PHONY: help setup run up load down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check data pr clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +29,11 @@ run: ## Retrain once on this machine, end to end (DATA=file.csv for your own dat
 	@export BREWTRAIN_RUN_STARTED=$$(date +%s); tools/setup.sh $(VENV) requirements-dev.txt; \
 	exec $(PY) -m tools.run $(if $(DATA),--data '$(DATA)') $(if $(IAM),--iam '$(IAM)')
 
-up: setup ## Start Airflow (UI on 127.0.0.1:8080), PostgreSQL and local_aws, and wait until they are healthy
-	@exec $(PY) -m tools.up start
+up: setup ## Start Airflow (UI on 127.0.0.1:8080, or PORT=…), PostgreSQL and local_aws, and wait until they are healthy
+	@exec $(PY) -m tools.up start $(if $(PORT),--port $(PORT)) $(if $(LOCAL_AWS_PORT),--local-aws-port $(LOCAL_AWS_PORT))
+
+load: setup ## Load data into what `make up` started (DATA=file.csv, or else the sample generator's)
+	@$(PY) -m tools.up load $(if $(DATA),--data '$(DATA)') $(if $(LOCAL_AWS_PORT),--local-aws-port $(LOCAL_AWS_PORT))
 
 down: ## Stop exactly what `make up` started
 	@if [ -x $(PY) ]; then exec $(PY) -m tools.up stop; else echo "down: nothing was started here."; fi
