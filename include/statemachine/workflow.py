@@ -854,16 +854,19 @@ def definition() -> dict[str, Any]:
 
 def images() -> dict[str, Any]:
     """Build the table of registries: framework → image version → region → registry host."""
+    versions = image_uris.config_for_framework("xgboost")["training"]["versions"]
+    suffixes: dict[str, str] = {}
     table: dict[str, dict[str, str]] = {}
     for version in XGBOOST_VERSIONS:
-        regions = image_uris.config_for_framework("xgboost")["training"]["versions"][version]["registries"]
         table[version] = {}
-        for region in sorted(regions):
-            uri = image_uris.retrieve("xgboost", region, version=version)
-            registry, _, image = uri.partition("/")
-            if image != f"sagemaker-xgboost:{version}":
-                raise ValueError(f"image of XGBoost {version} in {region} is {image}, which the table cannot hold")
-            table[version][region] = registry
+        for region, account in sorted(versions[version]["registries"].items()):
+            if region not in suffixes:
+                uri = image_uris.retrieve("xgboost", region, version=version)
+                host, _, image = uri.partition("/")
+                if image != f"sagemaker-xgboost:{version}" or not host.startswith(f"{account}."):
+                    raise ValueError(f"image of XGBoost {version} in {region} is {uri}, which the table cannot hold")
+                suffixes[region] = host.removeprefix(f"{account}.")
+            table[version][region] = f"{account}.{suffixes[region]}"
     return {"xgboost": table}
 
 
