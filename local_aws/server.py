@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local_aws import DEFAULT_PORT, clients, compat, persistence, services
+from local_aws import DEFAULT_PORT, changes, clients, compat, persistence, services
 from local_aws.front import ConnectionDropped, Front
 
 
@@ -135,13 +135,9 @@ def start(
 
     state: persistence.StateDirectory | None = None
 
-    def on_change() -> None:
-        if state is not None:
-            state.mark_changed()
-
     compat.apply_patches()
     services.register_all()
-    front = Front(DomainDispatcherApplication(create_backend_app), health, on_change)
+    front = Front(DomainDispatcherApplication(create_backend_app), health, changes.notify)
     _check_port_free(host, port)
     try:
         wsgi_server = make_server(host, port, front, threaded=True, request_handler=RequestHandler)

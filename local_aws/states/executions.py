@@ -13,7 +13,7 @@ import time
 import traceback
 from typing import Any
 
-from local_aws import clients
+from local_aws import changes, clients
 from local_aws.states.asl.errors import StateError
 from local_aws.states.cancellation import Cancelled, CancelScope, ExecutionTimeout
 from local_aws.states.history import Trail
@@ -166,6 +166,7 @@ def _close(
         if status == "SUCCEEDED":
             execution.frame = None
         execution.history.freeze()
+    changes.notify()
 
 
 def stop(execution: Execution, error: str | None, cause: str | None) -> float:

@@ -86,6 +86,7 @@ def _to_request(value: Any, shape: Any, field: str, resource: TaskResource, prob
     if kind == "timestamp":
         return _timestamp(value, field, problems)
     expected, name = _KINDS.get(kind, (object, ""))
+    given: Any = value
     if not isinstance(value, expected) or (isinstance(value, bool) and kind not in ("boolean",)):
         if kind == "structure" and getattr(shape, "is_document_type", False):
             return value
@@ -96,7 +97,7 @@ def _to_request(value: Any, shape: Any, field: str, resource: TaskResource, prob
             return value
         members = {member.lower(): member for member in shape.members}
         result = {}
-        for key, item in value.items():
+        for key, item in given.items():
             member = members.get(key.lower())
             if member is None:
                 problems.append(f'The field "{key}" is not supported by Step Functions')
@@ -104,9 +105,9 @@ def _to_request(value: Any, shape: Any, field: str, resource: TaskResource, prob
                 result[member] = _to_request(item, shape.members[member], key, resource, problems)
         return result
     if kind == "list":
-        return [_to_request(item, shape.member, field, resource, problems) for item in value]
+        return [_to_request(item, shape.member, field, resource, problems) for item in given]
     if kind == "map":
-        return {key: _to_request(item, shape.value, key, resource, problems) for key, item in value.items()}
+        return {key: _to_request(item, shape.value, key, resource, problems) for key, item in given.items()}
     return value
 
 
