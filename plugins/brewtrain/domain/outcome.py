@@ -48,8 +48,8 @@ class Outcome(BaseModel):
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "document"
             raise DeploymentError(
-                f"the execution's output has no valid {field!r} ({first['msg'].lower()}): the deployed state machine is "
-                "not this package's; run the pipeline's deploy DAG"
+                f"the execution's output has no valid {field!r} ({first['msg'].lower()}): the deployed state machine "
+                "is not this package's; run the pipeline's deploy DAG"
             ) from None
 
     @property

@@ -56,8 +56,10 @@ def _sentence(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
         known = ", ".join(_fields(location[:-1], model))
         return f"{field} is not known; " + (f"did you mean {near!r}?" if near else f"known here: {known}")
     if kind == "invalid_key":
-        word = "yes, no, on and off as true or false" if isinstance(given, bool) else "this as something else than text"
-        return f"{field} is not known; YAML reads {word}: put the name in quotes, or remove it"
+        # pydantic's location holds the key as a number here: name the key itself.
+        section = f" of '{_field(location[:-1])}'" if len(location) > 1 else ""
+        word = "yes, no, on and off as true or false" if isinstance(given, bool) else "it as something else than text"
+        return f"key {_given(given)}{section} is not known; YAML reads {word}: put the name in quotes, or remove it"
     if kind == "missing":
         return f"{field} is missing; add it"
     if kind == "value_error":

@@ -1,7 +1,7 @@
 """The DataBrew dataset and recipe job of one run.
 
-StartJobRun takes nothing but a job's name, and UpdateRecipeJob can change neither dataset nor recipe, so every run has a
-dataset and a job of its own. Must not be imported while DAG files are parsed.
+StartJobRun takes nothing but a job's name, and UpdateRecipeJob can change neither dataset nor recipe, so every run has
+a dataset and a job of its own. Must not be imported while DAG files are parsed.
 
 Source: CreateDataset, CreateRecipeJob, DatasetParameter in the AWS Glue DataBrew API Reference; "Connecting data in
 multiple files in Amazon S3" in its Developer Guide.

@@ -3,8 +3,8 @@
 For the on-call card alone: a job that cannot be asked leaves the card shorter, it never hides the failure. Must not be
 imported while DAG files are parsed.
 
-Source: DescribeJobRun (DataBrew), GetJobRun (Glue), DescribeTrainingJob (SageMaker), DescribeLogStreams and GetLogEvents
-(CloudWatch Logs) in their API references.
+Source: DescribeJobRun (DataBrew), GetJobRun (Glue), DescribeTrainingJob (SageMaker), DescribeLogStreams and
+GetLogEvents (CloudWatch Logs) in their API references.
 """
 
 from __future__ import annotations

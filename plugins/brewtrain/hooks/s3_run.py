@@ -72,8 +72,8 @@ class S3RunHook(AwsClientHook):
             except ClientError as error:
                 if error_code(error) == "NoSuchBucket":
                     raise DeploymentError(
-                        f"bucket {bucket!r} does not exist; deploy include/cloudformation/storage.yaml, or name the right "
-                        "bucket in the pipeline file"
+                        f"bucket {bucket!r} does not exist; deploy include/cloudformation/storage.yaml, or name the "
+                        "right bucket in the pipeline file"
                     ) from error
                 raise
 
@@ -131,13 +131,14 @@ def _check_columns(pipeline: Pipeline, columns: list[str], line: str, path: str)
         other = _delimiter_of(line, pipeline.source.delimiter, wanted)
         if other is not None:
             raise InputError(
-                f"{path} is delimited by {_name(other)}, not by {_name(pipeline.source.delimiter)} as source.delimiter in "
-                f"{source} says; deliver it so, or change source.delimiter"
+                f"{path} is delimited by {_name(other)}, not by {_name(pipeline.source.delimiter)} as source.delimiter "
+                f"in {source} says; deliver it so, or change source.delimiter"
             )
     if missing:
         raise InputError(
-            f"{path} lacks the column(s) {', '.join(repr(column) for column in missing)} that source.columns in {source} "
-            f"names (it has {', '.join(repr(column) for column in columns[:30])}); deliver them, or change source.columns"
+            f"{path} lacks the column(s) {', '.join(repr(column) for column in missing)} that source.columns in "
+            f"{source} names (it has {', '.join(repr(column) for column in columns[:30])}); deliver them, or change "
+            "source.columns"
         )
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:

@@ -1,8 +1,8 @@
 """One poll of all executions of a state machine, for everybody in this triggerer who waits for one of them.
 
-Exists so that N waits cost about as many calls as one: ListExecutions tells which still run, and a few histories a poll,
-taken in turn, tell which state they are in. boto3's client is called in a thread; there is one client a watch. Must not
-import boto3 or a hook at module level: the triggerer imports this module in its event loop.
+Exists so that N waits cost about as many calls as one: ListExecutions tells which still run, and a few histories a
+poll, taken in turn, tell which state they are in. boto3's client is called in a thread; there is one client a watch.
+Must not import boto3 or a hook at module level: the triggerer imports this module in its event loop.
 
 Airflow's shared streams run :meth:`ExecutionWatch.stream`, one a group, and wake every waiting trigger after each poll.
 """
