@@ -93,7 +93,7 @@ def test_new_exceptions_of_botocore_are_looked_at() -> None:
 def test_what_botocore_retries_is_transient() -> None:
     # IAM and CloudWatch Logs say LimitExceededException of quotas, which no waiting mends.
     assert set(ThrottledRetryableChecker._THROTTLED_ERROR_CODES) <= THROTTLING_CODES | {"LimitExceededException"}
-    assert set(TransientRetryableChecker._TRANSIENT_ERROR_CODES) <= UNAVAILABLE_CODES
+    assert set(TransientRetryableChecker._TRANSIENT_ERROR_CODES) <= UNAVAILABLE_CODES | THROTTLING_CODES
 
 
 @pytest.mark.parametrize(
