@@ -1,0 +1,17 @@
+"""The state machine on local AWS: real transform, split, training and endpoint, and what can go wrong with each."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.conftest import Installation
+
+pytestmark = pytest.mark.slow
+
+
+def test_first_run_creates_the_endpoint(installation: Installation) -> None:
+    output = installation.succeed(installation.input("2010-11-01", endpoint="first"))
+    assert (output["outcome"], output["reason"]) == ("promoted", "promoted")
+    print(json.dumps(output, indent=1)[:3000])
