@@ -93,6 +93,10 @@ class ModelledResponse(BaseResponse):  # type: ignore[misc]
         handler = self.handlers.get(operation)
         if handler is None:
             return super().call_action()
+        return self.respond(operation, handler)
+
+    def respond(self, operation: str, handler: Handler) -> Any:
+        """Parse, validate, handle and serialise one request."""
         self.response_headers["x-amzn-requestid"] = secrets.token_hex(16)
         try:
             request = self._request(operation)

@@ -57,7 +57,7 @@ class RunPlan:
     Attributes
     ----------
     service:
-        Key of `knobs.SERVICES`.
+        Whose delay applies, see `knobs.SERVICES`.
     worker_kind, entry:
         See `workers.start`.
     payload:

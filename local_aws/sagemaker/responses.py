@@ -1,0 +1,80 @@
+"""Routes of the SageMaker and SageMaker Runtime APIs to their handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from moto.sagemaker import urls
+from moto.sagemaker.responses import SageMakerResponse
+from moto.sagemakerruntime import urls as runtime_urls
+from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
+
+from local_aws.jobs.modelled import Handler, ModelledResponse, Request
+from local_aws.jobs.store import Record
+
+from . import hosting, models, processing, records, training
+
+_TAG_OPERATIONS: dict[str, Callable[[Request, Record], dict[str, Any]]] = {
+    "AddTags": records.add_tags,
+    "ListTags": records.list_tags,
+    "DeleteTags": records.delete_tags,
+}
+
+
+class SageMakerJobsResponse(ModelledResponse, SageMakerResponse):  # type: ignore[misc]
+    """moto's SageMaker with this package's handlers in front."""
+
+    handlers: ClassVar[dict[str, Handler]] = {
+        "CreateTrainingJob": training.create_training_job,
+        "DescribeTrainingJob": training.describe_training_job,
+        "ListTrainingJobs": training.list_training_jobs,
+        "StopTrainingJob": training.stop_training_job,
+        "DeleteTrainingJob": training.delete_training_job,
+        "CreateProcessingJob": processing.create_processing_job,
+        "DescribeProcessingJob": processing.describe_processing_job,
+        "ListProcessingJobs": processing.list_processing_jobs,
+        "StopProcessingJob": processing.stop_processing_job,
+        "CreateModel": models.create_model,
+        "DescribeModel": models.describe_model,
+        "ListModels": models.list_models,
+        "DeleteModel": models.delete_model,
+        "CreateEndpointConfig": models.create_endpoint_config,
+        "DescribeEndpointConfig": models.describe_endpoint_config,
+        "ListEndpointConfigs": models.list_endpoint_configs,
+        "DeleteEndpointConfig": models.delete_endpoint_config,
+        "CreateEndpoint": hosting.create_endpoint,
+        "UpdateEndpoint": hosting.update_endpoint,
+        "UpdateEndpointWeightsAndCapacities": hosting.update_endpoint_weights_and_capacities,
+        "DescribeEndpoint": hosting.describe_endpoint,
+        "ListEndpoints": hosting.list_endpoints,
+        "DeleteEndpoint": hosting.delete_endpoint,
+    }
+
+    def call_action(self) -> Any:
+        """Tags of resources that live here are kept here; those of moto's resources stay moto's."""
+        operation = self._get_action()
+        if operation in _TAG_OPERATIONS:
+            request = self._request(operation)
+            record = records.find_by_arn(records.partition_of(request), request.params.get("ResourceArn", ""))
+            if record is not None:
+                return self.respond(operation, lambda given: _TAG_OPERATIONS[operation](given, record))
+        return super().call_action()
+
+
+class SageMakerRuntimeJobsResponse(ModelledResponse, SageMakerRuntimeResponse):  # type: ignore[misc]
+    """moto's SageMaker Runtime with real invocations in front."""
+
+    handlers: ClassVar[dict[str, Handler]] = {"InvokeEndpoint": hosting.invoke_endpoint}
+
+    def setup_class(self, request: Any, full_url: str | None = None, headers: Any = None, use_raw_body: bool | None = None) -> None:
+        """A payload is bytes and need not be text."""
+        super().setup_class(request, full_url, headers, use_raw_body=True)
+
+
+def register_urls() -> None:
+    """Route both APIs here; before moto builds its routes."""
+    for path in urls.url_paths:
+        urls.url_paths[path] = SageMakerJobsResponse.dispatch
+    for path in runtime_urls.url_paths:
+        runtime_urls.url_paths[path] = SageMakerRuntimeJobsResponse.dispatch
