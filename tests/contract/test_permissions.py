@@ -227,6 +227,7 @@ def test_the_bucket_is_private_encrypted_versioned_and_tls_only() -> None:
     assert expiring == [], "an object that an endpoint needs must not go by age"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["roles.yaml", "storage.yaml"])
 def test_templates_pass_cfn_lint(name: str) -> None:
     api = pytest.importorskip("cfnlint.api")
