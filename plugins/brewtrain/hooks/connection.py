@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+from boto3.session import Session
 from botocore.config import Config
 
 from brewtrain.domain.errors import DeploymentError
@@ -28,12 +29,17 @@ class AwsClientHook(AwsGenericHook[Any]):
     Subclasses set :attr:`service` and wrap each call in ``with self.errors("what the call is about"):``.
 
     :param aws_conn_id: Airflow connection of type ``aws``.
+    :param beside: A hook of the same task and connection, whose session is used as well: the connection is read once,
+        and botocore reads its endpoint rules once instead of once a service.
     """
 
     service: str = "sts"
 
-    def __init__(self, aws_conn_id: str = CONNECTION_ID) -> None:
+    def __init__(self, aws_conn_id: str = CONNECTION_ID, *, beside: AwsClientHook | None = None) -> None:
         super().__init__(aws_conn_id=aws_conn_id, client_type=self.service)
+        if beside is not None and beside.aws_conn_id != aws_conn_id:
+            raise ValueError(f"hook of connection {aws_conn_id!r} beside one of {beside.aws_conn_id!r}")
+        self._beside = beside
 
     @cached_property
     def conn_config(self) -> AwsConnectionWrapper:
@@ -42,6 +48,8 @@ class AwsClientHook(AwsGenericHook[Any]):
         :raises DeploymentError: If the connection does not exist. The provider would fall back to whatever credentials
             the worker happens to have, which may be those of another account.
         """
+        if self._beside is not None:
+            return self._beside.conn_config
         wrapper = super().conn_config
         if wrapper.conn_id is None:
             raise DeploymentError(
@@ -53,6 +61,18 @@ class AwsClientHook(AwsGenericHook[Any]):
             BOTOCORE_DEFAULTS.merge(wrapper.botocore_config) if wrapper.botocore_config else BOTOCORE_DEFAULTS
         )
         return wrapper
+
+    @cached_property
+    def _session(self) -> Session:
+        if self._beside is not None:
+            return self._beside._session
+        return super().get_session(region_name=self.region_name)
+
+    def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Session:
+        """Return the session of the connection, made once; see the provider's method for the parameters."""
+        if deferrable or region_name != self.region_name:
+            return super().get_session(region_name=region_name, deferrable=deferrable)
+        return self._session
 
     def errors(self, subject: str) -> AbstractContextManager[None]:
         """Translate what botocore raises inside the block; see :func:`brewtrain.hooks.aws_errors.aws_errors`."""
@@ -67,7 +87,7 @@ class AwsClientHook(AwsGenericHook[Any]):
         """
         subject = f"Airflow connection {self.aws_conn_id!r}"
         with aws_errors("sts", subject):
-            region = self.region_name or self.get_session().region_name
+            region = self._session.region_name
             if not region:
                 raise DeploymentError(f"{subject} names no region; set region_name in its extra")
             return Account(account_id=str(self.account_id), region=region)

@@ -18,8 +18,8 @@ from brewtrain.domain.deployment_plan import Change, summary
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.names import Account
     from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.hooks.connection import AwsClientHook
 
 CONNECTION_ID = "brewtrain_aws"
 PLAN_ONLY = "plan_only"
@@ -48,12 +48,13 @@ class _DeploymentOperator(BaseOperator):
         )
         return pipeline, content
 
-    def _account(self) -> Account:
+    def _connect(self) -> AwsClientHook:
         from brewtrain.hooks.connection import AwsClientHook
 
-        account = AwsClientHook(self.aws_conn_id).account
+        connection = AwsClientHook(self.aws_conn_id)
+        account = connection.account
         self.log.info("Pipeline %s in account %s, %s", self.pipeline, account.account_id, account.region)
-        return account
+        return connection
 
     def _stack(self) -> Stack:
         from brewtrain.hooks.databrew_recipe import DataBrewRecipeHook
@@ -62,13 +63,14 @@ class _DeploymentOperator(BaseOperator):
         from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
 
         pipeline, content = self._read()
+        connection = self._connect()
         hooks = Hooks(
-            s3=S3DeploymentHook(self.aws_conn_id),
-            databrew=DataBrewRecipeHook(self.aws_conn_id),
-            glue=GlueJobHook(self.aws_conn_id),
-            states=StepFunctionsStateMachineHook(self.aws_conn_id),
+            s3=S3DeploymentHook(self.aws_conn_id, beside=connection),
+            databrew=DataBrewRecipeHook(self.aws_conn_id, beside=connection),
+            glue=GlueJobHook(self.aws_conn_id, beside=connection),
+            states=StepFunctionsStateMachineHook(self.aws_conn_id, beside=connection),
         )
-        return Stack(pipeline, content, self._account(), hooks)
+        return Stack(pipeline, content, connection.account, hooks)
 
     def _log_change(self, change: Change) -> None:
         self.log.info("%s", change.line)
@@ -105,15 +107,16 @@ class ValidateDeploymentOperator(_DeploymentOperator):
         from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
 
         pipeline, content = self._read()
+        connection = self._connect()
         Validation(
             pipeline=pipeline,
             content=content,
-            account=self._account(),
+            account=connection.account,
             images=resources.images(),
             claim=resources.check_endpoint_claim,
-            iam=IamRoleHook(self.aws_conn_id),
-            sagemaker=SageMakerEndpointHook(self.aws_conn_id),
-            states=StepFunctionsStateMachineHook(self.aws_conn_id),
+            iam=IamRoleHook(self.aws_conn_id, beside=connection),
+            sagemaker=SageMakerEndpointHook(self.aws_conn_id, beside=connection),
+            states=StepFunctionsStateMachineHook(self.aws_conn_id, beside=connection),
         ).run(lambda line: self.log.info("%s", line))
 
 
