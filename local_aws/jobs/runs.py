@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 OutcomeKind = Literal["succeeded", "failed", "stopped", "timeout", "error"]
 
 _LOG_INTERVAL_SECONDS = 1.0
+_TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ class Outcome:
         What the worker returned (JSON object), also for a failure.
     seconds:
         Wall time from the worker's start.
+    log_tail:
+        The last 4 KB that the worker printed.
     """
 
     kind: OutcomeKind
     message: str
     result: dict[str, Any]
     seconds: float
+    log_tail: bytes = b""
 
 
 @dataclass
@@ -191,13 +195,17 @@ class Run:
         for tail in tails:
             tail.pump(final=True)
         result = _read_result(result_path)
-        if ended_by is not None and not (worker.code == 0 and result):
-            return Outcome(ended_by, "", result, seconds)
-        if worker.code == 0:
-            return Outcome("succeeded", "", result, seconds)
-        if worker.code is not None and worker.code < 0:
-            return Outcome("error", f"InternalError: the process was ended by signal {-worker.code}", result, seconds)
-        return Outcome("failed", str(result.get("error") or _death_notice(worker.code, stderr)), result, seconds)
+        kind: OutcomeKind
+        message = ""
+        if worker.code == 0 and (ended_by is None or result):
+            kind = "succeeded"
+        elif ended_by is not None:
+            kind = ended_by
+        elif worker.code is not None and worker.code < 0:
+            kind, message = "error", f"InternalError: the process was ended by signal {-worker.code}"
+        else:
+            kind, message = "failed", str(result.get("error") or _death_notice(worker.code, stderr))
+        return Outcome(kind, message, result, seconds, _tail(stdout))
 
 
 def start_run(plan: RunPlan, on_running: Callable[[], None], on_end: Callable[[Outcome], None]) -> Run:
@@ -274,6 +282,14 @@ def _read_result(path: Path) -> dict[str, Any]:
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
+
+
+def _tail(path: Path) -> bytes:
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        return file.read()
 
 
 def _death_notice(code: int | None, stderr: Path) -> str:

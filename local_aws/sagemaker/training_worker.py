@@ -29,6 +29,7 @@ _CUSTOMER_ERRORS = (
     "label must be nonnegative",
     "Parameter reg_lambda should be greater equal to 0",
 )
+_CELLS_FOR_THREADS = 2_000_000
 _CHANNELS = ("train", "validation", "code")
 
 
@@ -150,7 +151,9 @@ def _train(files: dict[str, list[Path]], channels: dict[str, dict[str, Any]], va
         metrics.append(tuning.split(":")[-1])
     own = own_metric(metrics)
     native = [name for name in metrics if name in hyperparameters.NATIVE_METRICS or "@" in name]
-    parameters = {"seed": 0, "nthread": os.cpu_count() or 1, "verbosity": 1, **values}
+    # Threads cost more than they bring on small data.
+    threads = 1 if train_matrix.num_row() * train_matrix.num_col() < _CELLS_FOR_THREADS else os.cpu_count() or 1
+    parameters = {"seed": 0, "nthread": threads, "verbosity": 1, **values}
     if parameters.get("tree_method") == "gpu_hist":
         parameters["tree_method"] = "hist"
     if isinstance(parameters.get("updater"), list):
