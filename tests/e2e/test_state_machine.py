@@ -8,7 +8,11 @@ import pytest
 
 from tests.e2e.conftest import Installation
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # moto's CloudFormation skips bucket policies and says so in this process.
+    pytest.mark.filterwarnings("ignore:Tried to parse AWS.*BucketPolicy:UserWarning"),
+]
 
 
 def test_first_run_creates_the_endpoint(installation: Installation) -> None:
