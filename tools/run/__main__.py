@@ -36,6 +36,8 @@ from brewtrain import resources  # noqa: E402
 from brewtrain.domain import names, stages  # noqa: E402
 from brewtrain.domain.errors import BrewtrainError, PipelineFileError  # noqa: E402
 from brewtrain.domain.pipeline import Pipeline  # noqa: E402
+from tools.bootstrap import BootstrapError, bootstrap  # noqa: E402
+from tools.load_data import LoadError, load  # noqa: E402
 from tools.run import findings, report  # noqa: E402
 from tools.run.processes import Processes  # noqa: E402
 from tools.run.progress import Progress  # noqa: E402
@@ -45,8 +47,10 @@ WORK = VAR / "run"
 LAST_RUN = VAR / "last_run.json"
 REGION = "us-east-1"
 READY_SECONDS = 60.0
+PAGE_WIDTH = 110
 SAMPLE_ROWS = 41_188
 STARTED_VARIABLE = "BREWTRAIN_RUN_STARTED"
+QUALITY_GATE_ERROR = "Brewtrain.QualityGateFailed"
 
 
 class RunError(Exception):
@@ -71,7 +75,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run it all; return the exit code."""
     options = parse_arguments(arguments)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=PAGE_WIDTH)
     signal.signal(signal.SIGTERM, _interrupt)
     if options.data is not None and not options.data.is_file():
         console.print(
@@ -141,7 +145,7 @@ class Run:
         with Processes() as processes, self._progress:
             try:
                 detail = self._work(processes, result)
-            except (RunError, BrewtrainError) as error:
+            except (RunError, BrewtrainError, BootstrapError, LoadError) as error:
                 result.reason = str(error)
         result.seconds["total"] = round(time.time() - self._began, 1)
         if result.outcome == "broken" and "\n" in result.reason:
@@ -201,8 +205,6 @@ class Run:
         return environment, child, endpoint_url
 
     def _set_up_account(self, endpoint_url: str) -> date:
-        from tools.bootstrap import bootstrap
-        from tools.load_data import load
         from tools.sample_data import generate
 
         self._progress.set("set up", "account", "running")
@@ -219,6 +221,8 @@ class Run:
         )  # fmt: skip
         note = f"{loaded.rows:,} rows in {loaded.partitions} days, {loaded.first_date} … {loaded.last_date}"
         self._progress.set("set up", "data", "success", note if loaded.dated else f"one partition, {loaded.last_date}")
+        for warning in loaded.warnings:
+            self._console.print(f"[yellow]{warning}[/]", highlight=False)
         last: date = loaded.last_date
         return last
 
@@ -262,7 +266,7 @@ class Run:
         detail = ""
         if execution is not None:
             result.execution_arn = execution_arn
-            result.stages = findings.stage_seconds(states, execution_arn, stages.STAGE_OF_STATE)
+            result.stages = findings.stage_seconds(states, execution_arn, stages.stage_of)
             output = findings.output_of(execution)
             result.metrics = output.get("metrics", {})
             result.majority_class_error = output.get("split", {}).get("majority_class_error")
@@ -270,7 +274,7 @@ class Run:
             result.reason = output.get("message", "")
         if state != "success":
             detail = self._broken(result, "retrain")
-            if execution is not None and execution.get("error") == stages.QUALITY_GATE_ERROR:
+            if execution is not None and execution.get("error") == QUALITY_GATE_ERROR:
                 result.outcome = "rejected"
         result.endpoint = findings.serving(self._client("sagemaker", endpoint_url), self._pipeline.endpoint_name)
         if result.endpoint["model"]:

@@ -74,7 +74,7 @@ def main() -> int:
 
     from airflow.dag_processing.dagbag import DagBag
 
-    bag = DagBag(include_examples=False)
+    bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     for file, error in bag.import_errors.items():
         events.emit("import_error", file=file, message=str(error).strip().splitlines()[-1])
     events.emit("ready", dag_ids=sorted(bag.dags))

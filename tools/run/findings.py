@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from brewtrain.domain.names import RunIdentity, run_prefix
@@ -25,10 +25,10 @@ def describe_execution(states: Any, execution_arn: str) -> dict[str, Any] | None
     return described
 
 
-def stage_seconds(states: Any, execution_arn: str, stage_of: dict[str, str]) -> list[dict[str, Any]]:
+def stage_seconds(states: Any, execution_arn: str, stage_of: Callable[[str], str]) -> list[dict[str, Any]]:
     """Seconds between a stage's first state being entered and the next stage's, in order.
 
-    :param stage_of: Stage by the state's name; states that are not in it belong to the stage before.
+    :param stage_of: Gives the stage of a state.
     """
     starts: list[tuple[str, float]] = []
     end = None
@@ -38,8 +38,8 @@ def stage_seconds(states: Any, execution_arn: str, stage_of: dict[str, str]) -> 
     for event in (event for page in pages for event in page["events"]):
         end = event["timestamp"].timestamp()
         if event["type"].endswith("StateEntered"):
-            stage = stage_of.get(event["stateEnteredEventDetails"]["name"])
-            if stage is not None and (not starts or starts[-1][0] != stage):
+            stage = str(stage_of(event["stateEnteredEventDetails"]["name"]))
+            if not starts or starts[-1][0] != stage:
                 starts.append((stage, end))
     ends = [start for _, start in starts[1:]] + ([end] if end is not None else [])
     return [

@@ -1,0 +1,142 @@
+"""`make run` as a person runs it: the command, its exit code and var/last_run.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tools.sample_data import write_csv
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = 6000
+
+pytestmark = [pytest.mark.slow, pytest.mark.integration]
+
+Retrain = Callable[..., tuple[int, dict[str, Any], str]]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project to run in, so that the person's own var/ is left alone."""
+    target = tmp_path / "brewtrain"
+    shutil.copytree(
+        ROOT,
+        target,
+        ignore=shutil.ignore_patterns(".venv*", "var", ".git", "tests", ".mypy_cache", ".hypothesis", "__pycache__"),
+    )
+    return target
+
+
+@pytest.fixture
+def retrain(checkout: Path) -> Retrain:
+    """Run the command with these arguments; gives exit code, last_run.json and what was printed."""
+
+    def run(*arguments: str) -> tuple[int, dict[str, Any], str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.run", *arguments],
+            cwd=checkout, capture_output=True, text=True, timeout=400, env=_environment(),
+        )  # fmt: skip
+        report = checkout / "var" / "last_run.json"
+        return done.returncode, json.loads(report.read_text()) if report.exists() else {}, done.stdout + done.stderr
+
+    return run
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "PYTEST"))}
+
+
+def test_the_sample_is_retrained_and_answers(retrain: Retrain) -> None:
+    code, report, printed = retrain("--rows", str(ROWS))
+    assert code == 0, printed
+    assert report["outcome"] in ("promoted", "rejected")
+    assert [stage["name"] for stage in report["stages"]][:5] == ["transform", "split", "train", "evaluate", "gate"]
+    assert 0.5 < report["metrics"]["validation:auc"] < 0.95
+    assert set(report["seconds"]) == {"setup", "deploy", "retrain", "total"}
+    assert "sample generator" in printed
+    if report["outcome"] == "promoted":
+        assert report["endpoint"]["model"]
+        assert len(report["predictions"]) == 3
+        assert all(0 <= row["score"] <= 1 for row in report["predictions"])
+        assert len({row["score"] for row in report["predictions"]}) > 1
+
+
+def test_a_real_file_is_retrained(retrain: Retrain, shared_dir: Path) -> None:
+    code, report, printed = retrain("--data", str(shared_dir / "data" / "bank-additional.csv"))
+    assert code == 0, printed
+    assert report["outcome"] in ("promoted", "rejected")
+    assert 0.7 < report["metrics"]["validation:auc"] < 0.9
+    assert report["majority_class_error"] == pytest.approx(0.1095, abs=0.03)
+
+
+def _no_label(text: str) -> bytes:
+    return "\n".join(line.rpartition(";")[0] for line in text.splitlines()).encode()
+
+
+def _comma(text: str) -> bytes:
+    return text.replace(";", ",").encode()
+
+
+def _latin1(text: str) -> bytes:
+    return text.replace("blue-collar", "blüe-collar").encode("latin-1")
+
+
+def _other_label(text: str) -> bytes:
+    return text.replace(';"no"\n', ';"maybe"\n').encode()
+
+
+BAD = {
+    "missing column": (_no_label, "y"),
+    "wrong delimiter": (_comma, "delimiter"),
+    "not UTF-8": (_latin1, "UTF-8"),
+    "other labels": (_other_label, "y_output"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_bad_data_ends_with_one_sentence_and_nothing_deployed(retrain: Retrain, tmp_path: Path, fault: str) -> None:
+    spoil, named = BAD[fault]
+    source, spoilt = tmp_path / "sample.csv", tmp_path / "spoilt.csv"
+    write_csv(source, ROWS, 0)
+    spoilt.write_bytes(spoil(source.read_text()))
+    code, report, printed = retrain("--data", str(spoilt))
+    assert code == 1, printed
+    assert report["outcome"] == "broken"
+    assert named in report["reason"], report["reason"]
+    assert "\n" not in report["reason"]
+    assert report["endpoint"]["model"] is None
+    assert report["predictions"] == []
+    assert "Traceback" not in printed
+
+
+def test_four_kinds_of_bad_data_are_tried() -> None:
+    assert len(BAD) == 4
+
+
+def test_an_interrupt_leaves_no_process_behind(checkout: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.run", "--rows", str(ROWS)],
+        cwd=checkout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment(),
+    )  # fmt: skip
+    me = psutil.Process(process.pid)
+    deadline = time.monotonic() + 60
+    while len(children := me.children(recursive=True)) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    gone, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    assert len(gone) == len(children)
