@@ -59,17 +59,19 @@ def _png(figure: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _title(axes: Any, title: str, document: dict[str, Any]) -> None:
-    run, data = document["run"], document["data"]
+def _title(axes: Any, title: str, document: dict[str, Any], detail: str | None = None) -> None:
+    data = document["data"]
+    if detail is None:
+        detail = f"{data['validation_rows']:,} validation rows, {data['validation_positives']:,} positive"
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=22)
-    axes.text(
-        0.0,
-        1.02,
-        f"{run['id']} · {data['validation_rows']:,} validation rows, {data['validation_positives']:,} positive",
-        transform=axes.transAxes,
+    axes.annotate(
+        f"{document['run']['id']} · {detail}",
+        xy=(0.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(0, 8),
+        textcoords="offset points",
         fontsize=8.5,
         color=NEUTRAL,
-        va="bottom",
     )
 
 
@@ -128,8 +130,9 @@ def _calibration(document: dict[str, Any], models: list[tuple[str, str, dict[str
             elinewidth=1,
             capsize=2.5,
             marker="o",
-            markersize=4,
-            linewidth=1.5,
+            markersize=5,
+            linestyle="none",
+            alpha=0.85,
             label=_with_interval(name, "ece", model),
         )
     axes.set(
@@ -167,6 +170,8 @@ def _lift(document: dict[str, Any], models: list[tuple[str, str, dict[str, Any]]
 
 
 def _drift(document: dict[str, Any]) -> bytes:
+    from matplotlib.patches import Patch
+
     entries = [*document["drift"]["features"], document["drift"]["label"]]
     entries.sort(key=lambda entry: -entry["psi"])
     shown = entries[:_MOST_FEATURES][::-1]
@@ -176,18 +181,18 @@ def _drift(document: dict[str, Any]) -> bytes:
     axes.barh(places, [entry["psi"] for entry in shown], color=[_LEVEL_COLOURS[entry["level"]] for entry in shown])
     axes.set_yticks(list(places))
     axes.set_yticklabels(names, fontsize=8, parse_math=False)
-    for bound, text in ((0.1, "stable"), (0.25, "shifted")):
+    for bound in (0.1, 0.25):
         axes.axvline(bound, color=NEUTRAL, linewidth=1, linestyle=":")
-        side = "right" if text == "stable" else "left"
-        axes.text(bound, len(shown) - 0.4, f" {text} ", ha=side, va="bottom", fontsize=8, color=NEUTRAL)
-    axes.set_ylim(-0.6, len(shown) + 0.2)
+    texts = {"stable": "stable, below 0.1", "moderate": "moderate", "shifted": "shifted, above 0.25"}
+    keys = [Patch(color=_LEVEL_COLOURS[level], label=text) for level, text in texts.items()]
+    axes.legend(handles=keys, loc="lower right", frameon=False, fontsize=8.5)
+    axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlim(0, max(0.3, shown[-1]["psi"] * 1.05))
     axes.set_xlabel("population stability index against the champion's window")
     axes.grid(visible=False, axis="y")
-    hidden = len(entries) - len(shown)
-    _title(
-        axes, "Drift by feature" + (f", the {len(shown)} most shifted of {len(entries)}" if hidden else ""), document
-    )
+    detail = f"window of {document['data']['window_rows']:,} rows against {document['drift']['reference_rows']:,}"
+    most = f", the {len(shown)} most shifted of {len(entries)}" if len(shown) < len(entries) else ""
+    _title(axes, f"Drift by feature{most}", document, detail)
     return _png(figure)
 
 
@@ -237,8 +242,8 @@ def draw_over_time(documents: list[dict[str, Any]], metric: str) -> bytes:
             label="champion of the day, same rows",
         )
     upper.set_ylabel(metric)
-    upper.legend(loc="best", frameon=False, fontsize=8.5)
-    upper.set_title(f"{metric} on each run's validation rows", loc="left", fontsize=12, fontweight="bold")
+    upper.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncol=4, frameon=False, fontsize=8.5)
+    upper.set_title(f"{metric} on each run's validation rows", loc="left", fontsize=12, fontweight="bold", pad=24)
     lower.plot(
         dates,
         [document["baseline"]["positive_share"] for document in documents],
