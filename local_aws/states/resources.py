@@ -53,7 +53,6 @@ _OTHER_OPTIMIZED = frozenset(
         "elasticmapreduce",
         "emr-containers",
         "emr-serverless",
-        "glue",
         "http",
         "mediaconvert",
     }
