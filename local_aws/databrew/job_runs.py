@@ -117,7 +117,9 @@ def _new_run(request: Request, partition: Partition, job: Record) -> Record:
         "account_id": request.account_id,
     }
     if job["Type"] == "RECIPE":
-        version = get_recipe_version(partition, job["RecipeReference"]["Name"], job["RecipeReference"].get("RecipeVersion"))
+        version = get_recipe_version(
+            partition, job["RecipeReference"]["Name"], job["RecipeReference"].get("RecipeVersion")
+        )
         record["RecipeReference"] = {"Name": job["RecipeReference"]["Name"], "RecipeVersion": version["RecipeVersion"]}
         payload |= {
             "steps": version["Steps"],
@@ -130,7 +132,11 @@ def _new_run(request: Request, partition: Partition, job: Record) -> Record:
             "configuration": job.get("ProfileConfiguration") or {},
             "job_sample": job.get("JobSample") or {},
             "rulesets": [
-                {"Name": rulesets[entry["RulesetArn"]]["Name"], "Rules": copy.deepcopy(rulesets[entry["RulesetArn"]]["Rules"]), **entry}
+                {
+                    "Name": rulesets[entry["RulesetArn"]]["Name"],
+                    "Rules": copy.deepcopy(rulesets[entry["RulesetArn"]]["Rules"]),
+                    **entry,
+                }
                 for entry in job.get("ValidationConfigurations") or []
                 if entry["RulesetArn"] in rulesets
             ],
@@ -186,7 +192,9 @@ def _launch(record: Record) -> None:
             if outcome.message:
                 record["ErrorMessage"] = outcome.message
             elif outcome.kind == "timeout":
-                record["ErrorMessage"] = f"The job run was stopped because it exceeded its timeout of {minutes} minutes."
+                record["ErrorMessage"] = (
+                    f"The job run was stopped because it exceeded its timeout of {minutes} minutes."
+                )
             record["State"] = _STATES[outcome.kind]
 
     _live[record["RunId"]] = start_run(run_plan, on_running, on_end)

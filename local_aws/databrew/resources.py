@@ -1,6 +1,7 @@
 """DataBrew's datasets, recipes, rulesets, jobs and tags.
 
-Follows the API reference (https://docs.aws.amazon.com/databrew/latest/dg/api-reference.html) and botocore's model. Nothing here runs a job.
+Follows the API reference (https://docs.aws.amazon.com/databrew/latest/dg/api-reference.html) and botocore's model.
+Nothing here runs a job.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
-# --- datasets ------------------------------------------------------------------------------------------------------------
+# --- datasets
+# ------------------------------------------------------------------------------------------------------------
 
 
 def create_dataset(request: Request) -> dict[str, Any]:
@@ -101,7 +103,11 @@ def delete_dataset(request: Request) -> dict[str, Any]:
         users = [job["Name"] for job in partition.table("jobs").values() if job.get("DatasetName") == name]
         if users:
             raise conflict(f"The dataset {name} is used by the job {users[0]} and cannot be deleted.")
-        rulesets = [ruleset["Name"] for ruleset in partition.table("rulesets").values() if ruleset["TargetArn"] == record["ResourceArn"]]
+        rulesets = [
+            ruleset["Name"]
+            for ruleset in partition.table("rulesets").values()
+            if ruleset["TargetArn"] == record["ResourceArn"]
+        ]
         if rulesets:
             raise conflict(f"The dataset {name} is used by the ruleset {rulesets[0]} and cannot be deleted.")
         del partition.table("datasets")[name]
@@ -118,14 +124,22 @@ def get_dataset(partition: Partition, name: str) -> Record:
 
 def _dataset_record(params: dict[str, Any]) -> Record:
     source = params["Input"]
-    given = [key for key in ("S3InputDefinition", "DataCatalogInputDefinition", "DatabaseInputDefinition") if source.get(key)]
+    given = [
+        key for key in ("S3InputDefinition", "DataCatalogInputDefinition", "DatabaseInputDefinition") if source.get(key)
+    ]
     if len(given) != 1:
-        raise invalid("Input must have exactly one of S3InputDefinition, DataCatalogInputDefinition and DatabaseInputDefinition.")
+        raise invalid(
+            "Input must have exactly one of S3InputDefinition, DataCatalogInputDefinition and DatabaseInputDefinition."
+        )
     if given[0] != "S3InputDefinition":
         kind = given[0].removesuffix("InputDefinition")
         if params.get("PathOptions"):
             raise invalid("PathOptions can only be used with S3InputDefinition.")
-        record: Record = {"Name": params["Name"], "Input": source, "Source": "DATA-CATALOG" if kind == "DataCatalog" else "DATABASE"}
+        record: Record = {
+            "Name": params["Name"],
+            "Input": source,
+            "Source": "DATA-CATALOG" if kind == "DataCatalog" else "DATABASE",
+        }
     else:
         record = {"Name": params["Name"], "Input": source, "Source": "S3"}
         _check_path(source["S3InputDefinition"].get("Key", ""), params.get("PathOptions") or {})
@@ -157,7 +171,8 @@ def _check_path(key: str, options: dict[str, Any]) -> None:
             raise invalid(f"The parameter {name} of type {parameter['Type']} must not have DatetimeOptions.")
 
 
-# --- recipes -------------------------------------------------------------------------------------------------------------
+# --- recipes
+# -------------------------------------------------------------------------------------------------------------
 
 
 def create_recipe(request: Request) -> dict[str, Any]:
@@ -301,7 +316,9 @@ def get_recipe_version(partition: Partition, name: str, version: str | None) -> 
             raise not_found("The published version of the recipe", name)
         return _latest_published(recipe)
     if not _VERSION.fullmatch(wanted):
-        raise invalid(f"Recipe {name} version {wanted} is not a valid identifier; use LATEST_WORKING, LATEST_PUBLISHED or X.Y.")
+        raise invalid(
+            f"Recipe {name} version {wanted} is not a valid identifier; use LATEST_WORKING, LATEST_PUBLISHED or X.Y."
+        )
     if wanted not in recipe["published"]:
         raise not_found(f"The recipe {name} version", wanted)
     found: Record = recipe["published"][wanted]
@@ -319,7 +336,10 @@ def _delete_version(partition: Partition, recipe: Record, version: str) -> AwsEr
         return conflict(f"The recipe {name} version {version} is used by the job {users[0]} and cannot be deleted.")
     if version == LATEST_WORKING:
         if recipe["published"]:
-            return conflict(f"The recipe {name} has published versions; LATEST_WORKING can only be deleted when no other version exists.")
+            return conflict(
+                f"The recipe {name} has published versions; LATEST_WORKING can only be deleted when no other"
+                f" version exists."
+            )
         del partition.table("recipes")[name]
     else:
         del recipe["published"][version]
@@ -365,7 +385,8 @@ def _check_steps(steps: list[dict[str, Any]]) -> None:
         raise invalid("; ".join(problems))
 
 
-# --- rulesets ------------------------------------------------------------------------------------------------------------
+# --- rulesets
+# ------------------------------------------------------------------------------------------------------------
 
 
 def create_ruleset(request: Request) -> dict[str, Any]:
@@ -379,7 +400,9 @@ def create_ruleset(request: Request) -> dict[str, Any]:
         _check_rules(params["Rules"])
         if params["TargetArn"] not in {dataset["ResourceArn"] for dataset in partition.table("datasets").values()}:
             raise not_found("The dataset", params["TargetArn"])
-        record: Record = {key: params[key] for key in ("Name", "Description", "TargetArn", "Rules") if params.get(key) is not None}
+        record: Record = {
+            key: params[key] for key in ("Name", "Description", "TargetArn", "Rules") if params.get(key) is not None
+        }
         record["ResourceArn"] = request.arn("databrew", f"ruleset/{params['Name']}")
         record["AccountId"] = request.account_id
         record["Tags"] = dict(params.get("Tags") or {})
@@ -450,7 +473,8 @@ def _check_rules(rules: list[dict[str, Any]]) -> None:
             raise invalid(f"The rule name {name} is used more than once.")
 
 
-# --- jobs ----------------------------------------------------------------------------------------------------------------
+# --- jobs
+# ----------------------------------------------------------------------------------------------------------------
 
 _RECIPE_JOB_SETTINGS = (
     "EncryptionKeyArn",
@@ -565,9 +589,14 @@ def list_jobs(request: Request) -> dict[str, Any]:
     params = request.params
     with STORE.lock:
         records = [
-            {key: value for key, value in public(job).items() if key not in ("ProfileConfiguration", "EncryptionKeyArn") or value}
+            {
+                key: value
+                for key, value in public(job).items()
+                if key not in ("ProfileConfiguration", "EncryptionKeyArn") or value
+            }
             for job in partition_of(request).table("jobs").values()
-            if params.get("DatasetName") in (None, job.get("DatasetName")) and params.get("ProjectName") in (None, job.get("ProjectName"))
+            if params.get("DatasetName") in (None, job.get("DatasetName"))
+            and params.get("ProjectName") in (None, job.get("ProjectName"))
         ]
     return _page("Jobs", records, request)
 
@@ -580,7 +609,9 @@ def delete_job(request: Request) -> dict[str, Any]:
         get_job(partition, name)
         for run in runs_of(partition, name):
             if run["State"] in ACTIVE_STATES:
-                raise conflict(f"The job {name} has the run {run['RunId']} in state {run['State']} and cannot be deleted.")
+                raise conflict(
+                    f"The job {name} has the run {run['RunId']} in state {run['State']} and cannot be deleted."
+                )
         del partition.table("jobs")[name]
         for run in list(runs_of(partition, name)):
             del partition.table("runs")[run["RunId"]]
@@ -661,7 +692,8 @@ def _touch(request: Request, record: Record) -> None:
     record["LastModifiedBy"] = _caller(request)
 
 
-# --- tags ----------------------------------------------------------------------------------------------------------------
+# --- tags
+# ----------------------------------------------------------------------------------------------------------------
 
 
 def tag_resource(request: Request) -> dict[str, Any]:

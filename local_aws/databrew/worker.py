@@ -1,6 +1,8 @@
-"""Executes a DataBrew job run: select the dataset's files on S3, apply the recipe (or profile the data), write the outputs to S3.
+"""Executes a DataBrew job run: select the dataset's files on S3, apply the recipe (or profile the data), write the
+outputs to S3.
 
-Runs in a forked process with the job role's keys; every S3 call carries them. Must not import moto or anything of the server.
+Runs in a forked process with the job role's keys; every S3 call carries them. Must not import moto or anything of the
+server.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
     from local_aws.recipes.api import DatasetFiles, RecipeError, SecondaryInput, run_recipe
 
     if payload["unsupported_outputs"]:
-        raise JobError(f"{payload['unsupported_outputs'][0]} cannot be written on local AWS; use Outputs with an S3 location")
+        raise JobError(
+            f"{payload['unsupported_outputs'][0]} cannot be written on local AWS; use Outputs with an S3 location"
+        )
     s3 = entry.client("s3")
     started_at = datetime.fromtimestamp(payload["started_ms"] / 1000, UTC)
     by_name = {dataset["Name"]: dataset for dataset in payload["datasets"]}
@@ -61,12 +65,21 @@ def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
         dataset = by_name.get(wanted.name.rsplit("/", 1)[-1]) if wanted.name else None
         if dataset is None and wanted.location:
             bucket, key = split_s3_uri(wanted.location)
-            dataset = {"Name": wanted.location, "Source": "S3", "Input": {"S3InputDefinition": {"Bucket": bucket, "Key": key}}}
+            dataset = {
+                "Name": wanted.location,
+                "Source": "S3",
+                "Input": {"S3InputDefinition": {"Bucket": bucket, "Key": key}},
+            }
         if dataset is None:
             raise RecipeError(f"the dataset {wanted.name!r} does not exist; create it or correct the step")
-        return _fetch_dataset(s3, dataset, started_at, Path("secondary") / dataset["Name"].replace("/", "_"))
+        folder = Path("secondary") / dataset["Name"].replace("/", "_")
+        found: DatasetFiles = _fetch_dataset(s3, dataset, started_at, folder)
+        return found
 
-    print(f"job {payload['job_name']} run {payload['run_id']}: {len(payload['steps'])} steps over {len(files.paths)} files")
+    print(
+        f"job {payload['job_name']} run {payload['run_id']}: {len(payload['steps'])} steps over"
+        f" {len(files.paths)} files"
+    )
     folders = [Path(f"output-{number}").absolute() for number in range(len(payload["outputs"]))]
     try:
         report = run_recipe(
@@ -83,7 +96,11 @@ def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
         )
     except RecipeError as error:
         raise JobError(f"Dataset {payload['dataset']['Name']}: {_one_line(error)}") from error
-    written = [uri for output, folder in zip(payload["outputs"], folders, strict=True) for uri in _publish(s3, output, folder, payload["job_name"])]
+    written = [
+        uri
+        for output, folder in zip(payload["outputs"], folders, strict=True)
+        for uri in _publish(s3, output, folder, payload["job_name"])
+    ]
     print(f"rows read {report.rows_in}, rows written {report.rows_out}, objects written {len(written)}")
     return {"rows_in": report.rows_in, "rows_out": report.rows_out, "written": written}
 
@@ -120,7 +137,12 @@ def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
     location = payload["outputs"][0]["Location"]
     name = f"{payload['dataset']['Name']}_{started_at:%d%b%Y}_{payload['started_ms']}.json"
     key = _join(location.get("Key", ""), name)
-    s3.put_object(Bucket=location["Bucket"], Key=key, Body=json.dumps(document, default=str).encode(), ContentType="application/json")
+    s3.put_object(
+        Bucket=location["Bucket"],
+        Key=key,
+        Body=json.dumps(document, default=str).encode(),
+        ContentType="application/json",
+    )
     return {"written": [f"s3://{location['Bucket']}/{key}"]}
 
 
@@ -130,13 +152,18 @@ def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, fo
     from local_aws.recipes.api import DatasetFiles
 
     if dataset.get("Source", "S3") != "S3":
-        raise JobError(f"Dataset {dataset['Name']} reads from {dataset['Source']}, which local AWS does not have; use an S3 input")
+        raise JobError(
+            f"Dataset {dataset['Name']} reads from {dataset['Source']}, which local AWS does not have; use an S3 input"
+        )
     source = dataset["Input"]["S3InputDefinition"]
     bucket, key = source["Bucket"], source.get("Key", "")
     try:
         selected = _select(s3, dataset["Name"], bucket, key, dataset.get("PathOptions") or {}, started_at)
     except ClientError as error:
-        raise JobError(f"Dataset {dataset['Name']}: s3://{bucket}/{key} cannot be listed: {error.response['Error']['Code']}: {error}") from error
+        raise JobError(
+            f"Dataset {dataset['Name']}: s3://{bucket}/{key} cannot be listed:"
+            f" {error.response['Error']['Code']}: {error}"
+        ) from error
     chosen = str(dataset.get("Format") or "") or _format_of(selected)
     paths, extra = [], {}
     for number, (name, columns) in enumerate(selected.items()):
@@ -144,14 +171,19 @@ def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, fo
         try:
             entry.download(s3, bucket, name, target)
         except ClientError as error:
-            raise JobError(f"Dataset {dataset['Name']}: s3://{bucket}/{name} cannot be read: {error.response['Error']['Code']}: {error}") from error
+            raise JobError(
+                f"Dataset {dataset['Name']}: s3://{bucket}/{name} cannot be read:"
+                f" {error.response['Error']['Code']}: {error}"
+            ) from error
         paths.append(target)
         if columns:
             extra[target] = columns
     return DatasetFiles(paths, chosen, dataset.get("FormatOptions") or {}, extra)
 
 
-def _select(s3: Any, name: str, bucket: str, key: str, options: Mapping[str, Any], started_at: datetime) -> dict[str, dict[str, Any]]:
+def _select(
+    s3: Any, name: str, bucket: str, key: str, options: Mapping[str, Any], started_at: datetime
+) -> dict[str, dict[str, Any]]:
     from local_aws.recipes import api
     from local_aws.recipes.api import RecipeError
 
@@ -159,18 +191,26 @@ def _select(s3: Any, name: str, bucket: str, key: str, options: Mapping[str, Any
     listing = [item for item in entry.list_objects(s3, bucket, fixed) if not item.key.endswith("/")]
     select_files = getattr(api, "select_files", None)
     if select_files is None or (fixed == key and not options):
-        wanted = {item.key: {} for item in listing if item.key == key or key == "" or item.key.startswith(key.rstrip("/") + "/")}
+        wanted = {
+            item.key for item in listing if item.key == key or key == "" or item.key.startswith(key.rstrip("/") + "/")
+        }
         found: dict[str, dict[str, Any]] = {one: {} for one in wanted if not Path(one).name.startswith(("_", "."))}
         if select_files is None and (fixed != key or options):
-            raise JobError(f"Dataset {name}: path parameters and conditions cannot be evaluated by this version of local AWS")
+            raise JobError(
+                f"Dataset {name}: path parameters and conditions cannot be evaluated by this version of local AWS"
+            )
     else:
         try:
-            found = _as_mapping(select_files([(item.key, item.last_modified) for item in listing], key, options, now=started_at))
+            found = _as_mapping(
+                select_files([(item.key, item.last_modified) for item in listing], key, options, now=started_at)
+            )
         except (RecipeError, ValueError) as error:
             raise JobError(f"Dataset {name}: {_one_line(error)}") from error
     if not found:
         shown = f" that meets its path conditions ({json.dumps(options)})" if options else ""
-        raise JobError(f"Dataset {name}: no file found at s3://{bucket}/{key}{shown}; check the path or load the data first")
+        raise JobError(
+            f"Dataset {name}: no file found at s3://{bucket}/{key}{shown}; check the path or load the data first"
+        )
     return found
 
 
@@ -196,14 +236,20 @@ def _publish(s3: Any, output: Mapping[str, Any], folder: Path, job_name: str) ->
 
     location = output["Location"]
     bucket, prefix = location["Bucket"], location.get("Key", "")
-    files = {_join(prefix, path.relative_to(folder).as_posix()): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {
+        _join(prefix, path.relative_to(folder).as_posix()): path for path in sorted(folder.rglob("*")) if path.is_file()
+    }
     stale = []
     done: list[str] = []
     try:
         if output.get("Overwrite"):
             # A run that writes fewer files than the last one must not leave the rest of the last one beside its own.
             base = prefix.rstrip("/") + "/" if prefix.rstrip("/") else ""
-            stale = [item.key for item in entry.list_objects(s3, bucket, base) if Path(item.key).name.startswith(f"{job_name}_part") and item.key not in files]
+            stale = [
+                item.key
+                for item in entry.list_objects(s3, bucket, base)
+                if Path(item.key).name.startswith(f"{job_name}_part") and item.key not in files
+            ]
         for key, path in files.items():
             entry.upload(s3, path, bucket, key)
             done.append(key)

@@ -22,7 +22,15 @@ OUTPUT_LOG_GROUP = "/aws-glue/jobs/output"
 ERROR_LOG_GROUP = "/aws-glue/jobs/error"
 
 _STATES = {"succeeded": "SUCCEEDED", "failed": "FAILED", "stopped": "STOPPED", "timeout": "TIMEOUT", "error": "ERROR"}
-_OVERRIDES = ("Timeout", "MaxCapacity", "WorkerType", "NumberOfWorkers", "SecurityConfiguration", "NotificationProperty", "ExecutionClass")
+_OVERRIDES = (
+    "Timeout",
+    "MaxCapacity",
+    "WorkerType",
+    "NumberOfWorkers",
+    "SecurityConfiguration",
+    "NotificationProperty",
+    "ExecutionClass",
+)
 _live: dict[str, Run] = {}
 
 
@@ -41,13 +49,17 @@ def start_job_run(request: Request) -> dict[str, Any]:
             if previous is None or previous["JobName"] != name:
                 raise AwsError("EntityNotFoundException", f"Job run {params['JobRunId']} not found.")
         limit = job["ExecutionProperty"]["MaxConcurrentRuns"]
-        active = sum(run["JobName"] == name and run["JobRunState"] in ACTIVE_STATES for run in partition.table("runs").values())
+        active = sum(
+            run["JobName"] == name and run["JobRunState"] in ACTIVE_STATES for run in partition.table("runs").values()
+        )
         if active >= limit:
             raise AwsError("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}")
         role_arn = _role_arn(request, job["Role"])
         problem = role_problem(role_arn, "glue.amazonaws.com")
         if problem is not None:
-            raise AwsError("InvalidInputException", f"Role should be given assume role permissions for Glue Service: {problem}.")
+            raise AwsError(
+                "InvalidInputException", f"Role should be given assume role permissions for Glue Service: {problem}."
+            )
         record = _new_run(request, job, role_arn, previous)
         partition.table("runs")[record["Id"]] = record
         _launch(partition, record)

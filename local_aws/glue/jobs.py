@@ -1,6 +1,7 @@
 """Glue's job definitions.
 
-API: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-job.html and botocore's model. Nothing here runs a job.
+API: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-job.html and botocore's model. Nothing here runs a
+job.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def create_job(request: Request) -> dict[str, Any]:
         if name in table:
             if table[name]["_created_as"] == definition:
                 return {"Name": name}
-            raise AwsError("IdempotentParameterMismatchException", f"Job {name} already submitted with different configuration")
+            raise AwsError(
+                "IdempotentParameterMismatchException", f"Job {name} already submitted with different configuration"
+            )
         moment = now()
         table[name] = {
             "Name": name,
@@ -80,11 +83,16 @@ def update_job(request: Request) -> dict[str, Any]:
         definition = {key: update[key] for key in _SETTINGS if update.get(key) is not None}
         for required in ("Role", "Command"):
             if required not in definition:
-                raise AwsError("InvalidInputException", f"{required} is required when a job is updated: the update replaces the whole definition.")
+                raise AwsError(
+                    "InvalidInputException",
+                    f"{required} is required when a job is updated: the update replaces the whole definition.",
+                )
         _check(definition)
         kept = {key: record[key] for key in ("Name", "CreatedOn")}
         record.clear()
-        record.update({**kept, **_with_defaults(definition), "LastModifiedOn": now(), "_created_as": copy.deepcopy(definition)})
+        record.update(
+            {**kept, **_with_defaults(definition), "LastModifiedOn": now(), "_created_as": copy.deepcopy(definition)}
+        )
     return {"JobName": name}
 
 
@@ -109,7 +117,9 @@ def list_jobs(request: Request) -> dict[str, Any]:
         names = list(partition_of(request).table("jobs"))
     if wanted:
         backend = _moto_backend(request)
-        names = [name for name in names if wanted.items() <= backend.get_tags(request.arn("glue", f"job/{name}")).items()]
+        names = [
+            name for name in names if wanted.items() <= backend.get_tags(request.arn("glue", f"job/{name}")).items()
+        ]
     page, token = paginate(names, request.params)
     return {"JobNames": page, "NextToken": token} if token else {"JobNames": page}
 
@@ -132,7 +142,9 @@ def delete_job(request: Request) -> dict[str, Any]:
         partition = partition_of(request)
         partition.table("jobs").pop(name, None)
         runs = partition.table("runs")
-        for run_id in [run_id for run_id, run in runs.items() if run["JobName"] == name and run["CompletedOn"] is not None]:
+        for run_id in [
+            run_id for run_id, run in runs.items() if run["JobName"] == name and run["CompletedOn"] is not None
+        ]:
             del runs[run_id]
     _moto_backend(request).tagger.delete_all_tags_for_resource(request.arn("glue", f"job/{name}"))
     return {"JobName": name}
@@ -150,8 +162,12 @@ def _check(definition: dict[str, Any]) -> None:
     command = definition["Command"]
     if command.get("Name", "glueetl") not in _COMMANDS:
         raise AwsError("InvalidInputException", f"Command {command['Name']} is not one of {', '.join(_COMMANDS)}.")
-    if definition.get("MaxCapacity") is not None and (definition.get("WorkerType") or definition.get("NumberOfWorkers")):
-        raise AwsError("InvalidInputException", "Please do not set Max Capacity if using Worker Type and Number of Workers.")
+    if definition.get("MaxCapacity") is not None and (
+        definition.get("WorkerType") or definition.get("NumberOfWorkers")
+    ):
+        raise AwsError(
+            "InvalidInputException", "Please do not set Max Capacity if using Worker Type and Number of Workers."
+        )
     if bool(definition.get("WorkerType")) != bool(definition.get("NumberOfWorkers")):
         raise AwsError("InvalidInputException", "Worker Type and Number of Workers must be set together.")
 

@@ -1,6 +1,8 @@
-"""Executes a Glue job's Python script: fetched from S3, run as ``__main__`` with the job's arguments, in a forked process.
+"""Executes a Glue job's Python script: fetched from S3, run as ``__main__`` with the job's arguments, in a forked
+process.
 
-`pyspark` and `awsglue` resolve to this package's shims over DuckDB (sqlframe), or pyspark to the real one when ``LOCAL_AWS_SPARK=pyspark``.
+`pyspark` and `awsglue` resolve to this package's shims over DuckDB (sqlframe), or pyspark to the real one when
+``LOCAL_AWS_SPARK=pyspark``.
 Must not import moto or anything of the server.
 """
 
@@ -63,7 +65,11 @@ def run_script(payload: dict[str, Any]) -> dict[str, Any]:
     arguments: dict[str, str] = payload["arguments"]
     sys.path[:] = [str(home), *_libraries(s3, arguments, home), str(_SITE), *_packages()]
     if arguments.get(_MODULES_ARGUMENT):
-        print(f"{_MODULES_ARGUMENT} {arguments[_MODULES_ARGUMENT]}: local AWS installs nothing; what is in its environment is used.", file=sys.stderr)
+        print(
+            f"{_MODULES_ARGUMENT} {arguments[_MODULES_ARGUMENT]}: local AWS installs nothing; what is in its"
+            f" environment is used.",
+            file=sys.stderr,
+        )
     sys.argv = [str(script), "--JOB_NAME", payload["job_name"], "--JOB_RUN_ID", payload["run_id"]]
     for name, value in arguments.items():
         if name not in ("--JOB_NAME", "--JOB_RUN_ID"):
@@ -74,7 +80,7 @@ def run_script(payload: dict[str, Any]) -> dict[str, Any]:
     except SystemExit as stop:
         if stop.code not in (None, 0):
             raise JobError(f"SystemExit: {stop.code}") from stop
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  a script may raise anything
         _print_script_traceback(error, script)
         text = " ".join(str(error).split())
         raise JobError(f"{type(error).__name__}: {text}" if text else type(error).__name__) from None

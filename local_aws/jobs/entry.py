@@ -1,6 +1,7 @@
 """The worker's side: how a run's process reads S3, reports its result, and reports an error in one sentence.
 
-Runs in a forked process whose environment holds the role's keys and the endpoint. Must not import moto or anything of the server.
+Runs in a forked process whose environment holds the role's keys and the endpoint. Must not import moto or anything of
+the server.
 """
 
 from __future__ import annotations

@@ -1,16 +1,19 @@
 """Test knobs: how a test slows a service down, or makes an endpoint stick, roll back or fail.
 
 Real services take minutes; local AWS takes none unless told to. What can be told:
-    minutes   how many seconds a minute of a timeout has (``LOCAL_AWS_MINUTE_SECONDS``, 60): DataBrew and Glue know no shorter timeout
+    minutes   how many seconds a minute of a timeout has (``LOCAL_AWS_MINUTE_SECONDS``, 60): DataBrew and Glue know no
+    shorter timeout
     slow      a service's runs stay in their running state for so many seconds before the work starts
     endpoint  the next creation or update of an endpoint is "stuck", rolls back or fails
 
-Through the environment: ``LOCAL_AWS_DELAY_DATABREW_SECONDS``, ``…_GLUE_…``, ``…_TRAINING_…``, ``…_PROCESSING_…``, ``…_ENDPOINT_…``, ``…_LAMBDA_…``.
+Through the environment: ``LOCAL_AWS_DELAY_DATABREW_SECONDS``, ``…_GLUE_…``, ``…_TRAINING_…``, ``…_PROCESSING_…``,
+``…_ENDPOINT_…``, ``…_LAMBDA_…``.
 Through HTTP (`handle_jobs`, `handle_sagemaker`, which the server's front mounts below ``/_local/``):
     GET    /_local/jobs                        the knobs as they are
     POST   /_local/jobs                        {"service": "glue", "delay_seconds": 2} or {"minute_seconds": 1}
     DELETE /_local/jobs                        everything back to normal
-    POST   /_local/sagemaker/endpoints/NAME    {"behaviour": "stuck" | "rollback" | "fail" | "normal", "reason": "...", "count": 1}
+    POST   /_local/sagemaker/endpoints/NAME    {"behaviour": "stuck" | "rollback" | "fail" | "normal", "reason":
+    "...", "count": 1}
     GET / DELETE the same                      read, or back to normal
 A stuck endpoint goes on when its knob is set to anything else.
 

@@ -5,6 +5,7 @@ As on AWS, a role that may not write logs does not fail the run: the lines are l
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -96,14 +97,10 @@ class LogStream:
         except exists:
             pass
         except self._client.exceptions.ResourceNotFoundException:
-            try:
+            with contextlib.suppress(exists):
                 self._client.create_log_group(logGroupName=self.group)
-            except exists:
-                pass
-            try:
+            with contextlib.suppress(exists):
                 self._client.create_log_stream(logGroupName=self.group, logStreamName=self.stream)
-            except exists:
-                pass
         self._created = True
 
     def _put(self, events: list[dict[str, Any]]) -> None:

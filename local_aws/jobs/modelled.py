@@ -1,6 +1,8 @@
-"""Answers requests of an API from handlers, with botocore's model as the law: what is required, which values, which shape the answer has.
+"""Answers requests of an API from handlers, with botocore's model as the law: what is required, which values, which
+shape the answer has.
 
-A handler is a function of a `Request`; operations without one go to moto. moto does the routing, the parsing and the serialising.
+A handler is a function of a `Request`; operations without one go to moto. moto does the routing, the parsing and the
+serialising.
 """
 
 from __future__ import annotations
@@ -116,7 +118,9 @@ class ModelledResponse(BaseResponse):  # type: ignore[misc]
             try:
                 self.parse_parameters(self.normalized_request)
             except (ValueError, TypeError) as error:
-                raise AwsError("SerializationException", f"{operation}: the request cannot be parsed: {error}") from error
+                raise AwsError(
+                    "SerializationException", f"{operation}: the request cannot be parsed: {error}"
+                ) from error
         raw = self.raw_body
         return Request(
             operation=operation,
@@ -134,7 +138,11 @@ class ModelledResponse(BaseResponse):  # type: ignore[misc]
         if re.fullmatch(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", host):
             return f"http://{host}"
         if _configured_endpoint is None:
-            raise AwsError("InternalFailure", f"the address of local AWS is unknown (Host header {host!r}); call it on 127.0.0.1", 500)
+            raise AwsError(
+                "InternalFailure",
+                f"the address of local AWS is unknown (Host header {host!r}); call it on 127.0.0.1",
+                500,
+            )
         return _configured_endpoint
 
     def _error(self, error: AwsError) -> tuple[int, dict[str, str], bytes]:
@@ -168,7 +176,12 @@ def validate(service: str, operation: str, params: dict[str, Any], code: str = "
 
 
 def paginate(
-    items: list[Any], params: dict[str, Any], *, limit_key: str = "MaxResults", token_key: str = "NextToken", default_limit: int = 100
+    items: list[Any],
+    params: dict[str, Any],
+    *,
+    limit_key: str = "MaxResults",
+    token_key: str = "NextToken",  # noqa: S107
+    default_limit: int = 100,
 ) -> tuple[list[Any], str | None]:
     """One page of a listing.
 
@@ -216,7 +229,7 @@ def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     if shape.type_name == "structure":
         for name in shape.required_members:
             if value.get(name) is None:
-                yield f"Value null at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
+                yield _violation("null", _join(path, name), "not be null")
         for name, member in shape.members.items():
             if value.get(name) is not None:
                 yield from _violations(member, value[name], _join(path, name))
@@ -224,34 +237,37 @@ def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     metadata = shape.metadata
     minimum, maximum = metadata.get("min"), metadata.get("max")
     if shape.type_name == "list":
-        yield from _length(value, len(value), minimum, maximum, path)
+        yield from _length(value, minimum, maximum, path)
         for number, entry in enumerate(value, start=1):
             yield from _violations(shape.member, entry, f"{path}.{number}.member")
     elif shape.type_name == "map":
-        yield from _length(value, len(value), minimum, maximum, path)
+        yield from _length(value, minimum, maximum, path)
         for key, entry in value.items():
             yield from _violations(shape.key, key, path)
             yield from _violations(shape.value, entry, f"{path}.{key}.member")
     elif shape.type_name == "string":
-        enum = shape.enum
-        if enum and value not in enum:
-            yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy enum value set: [{', '.join(enum)}]"
-        yield from _length(value, len(value), minimum, maximum, path)
+        if shape.enum and value not in shape.enum:
+            yield _violation(f"'{value}'", path, f"satisfy enum value set: [{', '.join(shape.enum)}]")
+        yield from _length(value, minimum, maximum, path)
         pattern = _pattern(metadata.get("pattern"))
         if pattern is not None and not pattern.fullmatch(value):
-            yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy regular expression pattern: {metadata['pattern']}"
+            yield _violation(f"'{value}'", path, f"satisfy regular expression pattern: {metadata['pattern']}")
     elif shape.type_name in ("integer", "long", "float", "double"):
         if minimum is not None and value < minimum:
-            yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must have value greater than or equal to {minimum}"
+            yield _violation(f"'{value}'", path, f"have value greater than or equal to {minimum}")
         if maximum is not None and value > maximum:
-            yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must have value less than or equal to {maximum}"
+            yield _violation(f"'{value}'", path, f"have value less than or equal to {maximum}")
 
 
-def _length(value: Any, length: int, minimum: int | None, maximum: int | None, path: str) -> Iterator[str]:
-    if minimum is not None and length < minimum:
-        yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must have length greater than or equal to {minimum}"
-    if maximum is not None and length > maximum:
-        yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must have length less than or equal to {maximum}"
+def _length(value: Any, minimum: int | None, maximum: int | None, path: str) -> Iterator[str]:
+    if minimum is not None and len(value) < minimum:
+        yield _violation(f"'{value}'", path, f"have length greater than or equal to {minimum}")
+    if maximum is not None and len(value) > maximum:
+        yield _violation(f"'{value}'", path, f"have length less than or equal to {maximum}")
+
+
+def _violation(value: str, path: str, constraint: str) -> str:
+    return f"Value {value} at '{path}' failed to satisfy constraint: Member must {constraint}"
 
 
 @lru_cache(maxsize=512)
@@ -259,7 +275,8 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
     if not text:
         return None
     try:
-        # The models are written for Java, where `\p{..}` and some escapes exist that Python does not know; those are left to AWS.
+        # The models are written for Java, where `\p{..}` and some escapes exist that Python does not know;
+        # those are left to AWS.
         return re.compile(text, re.DOTALL)
     except re.error:
         return None

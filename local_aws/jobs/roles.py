@@ -1,6 +1,8 @@
-"""Roles that services assume: does the role exist, does it trust the service, and the temporary keys that the run then works with.
+"""Roles that services assume: does the role exist, does it trust the service, and the temporary keys that the run
+then works with.
 
-Every call a run makes carries its role's keys, so that whoever enforces IAM in front of the server sees the right principal.
+Every call a run makes carries its role's keys, so that whoever enforces IAM in front of the server sees the right
+principal.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ def role_problem(role_arn: str, service_principal: str) -> str | None:
 
     Returns
     -------
-    One sentence, or None when the role exists and its trust policy allows the service. A role without any trust statement is accepted:
+    One sentence, or None when the role exists and its trust policy allows the service. A role without any trust
+    statement is accepted:
     only a policy that says something can say no.
     """
     parts = role_arn.split(":")

@@ -293,5 +293,9 @@ def _tail(path: Path) -> bytes:
 
 
 def _death_notice(code: int | None, stderr: Path) -> str:
-    lines = [line for line in stderr.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()] if stderr.exists() else []
+    lines = (
+        [line for line in stderr.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        if stderr.exists()
+        else []
+    )
     return lines[-1].strip() if lines else f"the process ended with exit code {code}"

@@ -1,6 +1,7 @@
 """Where the job services keep their resources: plain records in named tables, per account and region.
 
-Records are dictionaries of JSON values and datetimes, so that a snapshot needs no pickle (a pickled snapshot would run whatever is in it).
+Records are dictionaries of JSON values and datetimes, so that a snapshot needs no pickle (a pickled snapshot would
+run whatever is in it).
 Keys that start with an underscore are the service's own and never leave it.
 
 Must not import moto or boto3.
@@ -61,7 +62,8 @@ class ServiceStore:
             return iter(list(self._partitions.values()))
 
     def after_load(self, mend: Callable[[Partition], None]) -> None:
-        """Register what must happen to a partition's records after a restart, for example runs that died with the server."""
+        """Register what must happen to a partition's records after a restart, for example runs that died with the
+        server."""
         self._after_load.append(mend)
 
     def dump(self) -> str:
@@ -109,7 +111,9 @@ def now() -> datetime:
 def _encode(value: Any) -> Any:
     if isinstance(value, datetime):
         return {_DATETIME_KEY: value.isoformat()}
-    raise TypeError(f"a record of the job store holds a {type(value).__name__}; only JSON values and datetimes can be kept")
+    raise TypeError(
+        f"a record of the job store holds a {type(value).__name__}; only JSON values and datetimes can be kept"
+    )
 
 
 def _decode(value: dict[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """The server's side of the zygotes: start a worker, wait for it, kill it.
 
-One zygote per set of libraries, because a process that has imported everything is larger than any run needs, and because a DataBrew run should not
+One zygote per set of libraries, because a process that has imported everything is larger than any run needs, and
+because a DataBrew run should not
 wait until xgboost has been imported. Nothing is started by importing this module; `warm_up` or the first run does it.
 
 Must not import moto or boto3.

@@ -1,10 +1,12 @@
 """A process that has imported the heavy libraries once and forks a worker per run.
 
-Importing polars, xgboost and sqlframe costs seconds; a fork costs milliseconds. The server is multi-threaded and must not fork itself, so this
+Importing polars, xgboost and sqlframe costs seconds; a fork costs milliseconds. The server is multi-threaded and must
+not fork itself, so this
 is a separate single-threaded process, started with exec by `local_aws.jobs.workers`.
 
 Protocol, JSON lines over the socket whose file descriptor is the only argument:
-    in   {"op": "run", "id", "entry": "module:function", "needs": [...], "payload": {...}, "env": {...}, "cwd", "stdout", "stderr"}
+    in   {"op": "run", "id", "entry": "module:function", "needs": [...], "payload": {...}, "env": {...}, "cwd",
+    "stdout", "stderr"}
     in   {"op": "preload", "modules": [...]}
     out  {"event": "ready"} | {"event": "started", "id", "pid"} | {"event": "exited", "id", "code"}
 A module that cannot be imported is no reason to fail: the worker that needs it will say so.
@@ -51,12 +53,13 @@ class Zygote:
         self._send({"event": "ready"})
         while True:
             timeout = 0 if self._pending else None
-            readable, _, _ = select.select([self._connection, self._wake_read], [], [], timeout)
+            watched = [self._connection.fileno(), self._wake_read]
+            readable, _, _ = select.select(watched, [], [], timeout)
             if self._wake_read in readable:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 4096)
             self._reap()
-            if self._connection in readable:
+            if self._connection.fileno() in readable:
                 data = self._connection.recv(1 << 20)
                 if not data:
                     break
@@ -147,8 +150,12 @@ def enter(message: dict[str, Any]) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    sys.stdout = open(  # noqa: SIM115
+        1, "w", encoding="utf-8", buffering=1, closefd=False
+    )
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+    )
 
 
 def _preload(module: str) -> None:

@@ -28,21 +28,28 @@ def invoke(request: Request) -> RawAnswer:
     Raises
     ------
     AwsError
-        ``ResourceNotFoundException``, ``InvalidRequestContentException``, ``RequestTooLargeException``, ``AccessDeniedException`` for a role that cannot
+        ``ResourceNotFoundException``, ``InvalidRequestContentException``, ``RequestTooLargeException``,
+        ``AccessDeniedException`` for a role that cannot
         be assumed. What the function itself does wrong is an answer with ``FunctionError``.
     """
     function = _find(request)
     kind = request.params.get("InvocationType") or "RequestResponse"
     limit = MAX_ASYNCHRONOUS_BYTES if kind == "Event" else MAX_SYNCHRONOUS_BYTES
     if len(request.body) > limit:
-        raise AwsError("RequestTooLargeException", f"Request must be smaller than {limit} bytes for the InvokeFunction operation", 413)
+        raise AwsError(
+            "RequestTooLargeException",
+            f"Request must be smaller than {limit} bytes for the InvokeFunction operation",
+            413,
+        )
     try:
         event = json.loads(request.body) if request.body.strip() else {}
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise AwsError("InvalidRequestContentException", f"Could not parse request body into json: {error}") from None
     problem = role_problem(function.role, "lambda.amazonaws.com")
     if problem is not None:
-        raise AwsError("AccessDeniedException", f"The role defined for the function cannot be assumed by Lambda: {problem}.", 403)
+        raise AwsError(
+            "AccessDeniedException", f"The role defined for the function cannot be assumed by Lambda: {problem}.", 403
+        )
     if kind == "DryRun":
         return RawAnswer(204, {}, b"")
     request_id = _request_id()
@@ -70,7 +77,11 @@ def _find(request: Request) -> Any:
     if ":" in name:
         match = re.fullmatch(r"(?:arn:[\w-]+:lambda:[\w-]+:)?(?:\d{12}:)?(?:function:)?([\w-]+)(?::([\w$-]+))?", name)
         if match is None:
-            raise AwsError("ValidationException", f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: no function name or ARN")
+            raise AwsError(
+                "ValidationException",
+                f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint:"
+                f" no function name or ARN",
+            )
         short, qualifier = match.group(1), match.group(2) or qualifier
     try:
         return lambda_backends[request.account_id][request.region].get_function(short, qualifier)
@@ -115,7 +126,11 @@ def _plan(request: Request, function: Any, event: Any, request_id: str) -> RunPl
 
 
 def _answer(request: Request, function: Any, outcome: Outcome, request_id: str) -> RawAnswer:
-    headers = {"Content-Type": "application/json", "x-amzn-requestid": request_id, "X-Amz-Executed-Version": str(function.version)}
+    headers = {
+        "Content-Type": "application/json",
+        "x-amzn-requestid": request_id,
+        "X-Amz-Executed-Version": str(function.version),
+    }
     if request.params.get("LogType") == "Tail":
         headers["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail).decode()
     if outcome.kind == "succeeded" and "payload" in outcome.result:
@@ -124,7 +139,8 @@ def _answer(request: Request, function: Any, outcome: Outcome, request_id: str) 
             return _function_error(
                 headers,
                 {
-                    "errorMessage": f"Response payload size exceeded maximum allowed payload size ({MAX_SYNCHRONOUS_BYTES} bytes).",
+                    "errorMessage": f"Response payload size exceeded maximum allowed payload size"
+                    f" ({MAX_SYNCHRONOUS_BYTES} bytes).",
                     "errorType": "Function.ResponseSizeTooLarge",
                 },
             )
@@ -134,7 +150,11 @@ def _answer(request: Request, function: Any, outcome: Outcome, request_id: str) 
         return _function_error(headers, {"errorType": "Sandbox.Timedout", "errorMessage": message})
     error = outcome.result.get("function_error")
     if error is None:
-        error = {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: {request_id} Error: {outcome.message or 'the function ended without an answer'}"}
+        error = {
+            "errorType": "Runtime.ExitError",
+            "errorMessage": f"RequestId: {request_id} Error:"
+            f" {outcome.message or 'the function ended without an answer'}",
+        }
     return _function_error(headers, error)
 
 

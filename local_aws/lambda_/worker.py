@@ -67,7 +67,10 @@ def handle(payload: dict[str, Any]) -> int:
         elapsed = (time.monotonic() - began) * 1000
         sys.stdout.flush()
         print(f"END RequestId: {request_id}")
-        print(f"REPORT RequestId: {request_id}\tDuration: {elapsed:.2f} ms\tBilled Duration: {int(elapsed) + 1} ms\tMemory Size: {payload['memory_mb']} MB")
+        print(
+            f"REPORT RequestId: {request_id}\tDuration: {elapsed:.2f} ms\tBilled Duration: {int(elapsed) + 1}"
+            f" ms\tMemory Size: {payload['memory_mb']} MB"
+        )
     write_result(payload, result)
     return 0 if "payload" in result else 1
 
@@ -75,7 +78,10 @@ def handle(payload: dict[str, Any]) -> int:
 def _refusal(payload: dict[str, Any]) -> dict[str, Any] | None:
     if payload["package_type"] != "Zip" or not payload["runtime"].startswith("python"):
         what = payload["runtime"] or f"package type {payload['package_type']}"
-        return {"errorType": "Runtime.Unsupported", "errorMessage": f"functions with {what} cannot run on local AWS; use a zip archive with a Python runtime"}
+        return {
+            "errorType": "Runtime.Unsupported",
+            "errorMessage": f"functions with {what} cannot run on local AWS; use a zip archive with a Python runtime",
+        }
     return None
 
 
@@ -104,33 +110,67 @@ def _call(payload: dict[str, Any]) -> dict[str, Any]:
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        return {"function_error": {"errorMessage": f"Unable to import module '{module_name}': {error}", "errorType": "Runtime.ImportModuleError", "stackTrace": []}}
+        return {
+            "function_error": {
+                "errorMessage": f"Unable to import module '{module_name}': {error}",
+                "errorType": "Runtime.ImportModuleError",
+                "stackTrace": [],
+            }
+        }
     except SyntaxError as error:
-        return {"function_error": {"errorMessage": f"Syntax error in module '{module_name}': {error}", "errorType": "Runtime.UserCodeSyntaxError", "stackTrace": []}}
-    except BaseException as error:
+        return {
+            "function_error": {
+                "errorMessage": f"Syntax error in module '{module_name}': {error}",
+                "errorType": "Runtime.UserCodeSyntaxError",
+                "stackTrace": [],
+            }
+        }
+    except BaseException as error:  # noqa: BLE001  a script may raise anything
         return {"function_error": _described(error, payload, task)}
     handler = getattr(module, function_name, None)
     if handler is None:
-        return {"function_error": {"errorMessage": f"Handler '{function_name}' missing on module '{module_name}'", "errorType": "Runtime.HandlerNotFound", "stackTrace": []}}
+        return {
+            "function_error": {
+                "errorMessage": f"Handler '{function_name}' missing on module '{module_name}'",
+                "errorType": "Runtime.HandlerNotFound",
+                "stackTrace": [],
+            }
+        }
     try:
         answer = handler(payload["event"], Context(payload))
     except SystemExit as stop:
-        return {"function_error": {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: {payload['request_id']} Error: Runtime exited with error: exit status {stop.code}"}}
-    except BaseException as error:
+        return {
+            "function_error": {
+                "errorType": "Runtime.ExitError",
+                "errorMessage": f"RequestId: {payload['request_id']} Error: Runtime exited with error: exit"
+                f" status {stop.code}",
+            }
+        }
+    except BaseException as error:  # noqa: BLE001  a script may raise anything
         return {"function_error": _described(error, payload, task)}
     try:
         return {"payload": json.dumps(answer)}
     except (TypeError, ValueError) as error:
-        return {"function_error": {"errorMessage": f"Unable to marshal response: {error}", "errorType": "Runtime.MarshalError", "requestId": payload["request_id"], "stackTrace": []}}
+        return {
+            "function_error": {
+                "errorMessage": f"Unable to marshal response: {error}",
+                "errorType": "Runtime.MarshalError",
+                "requestId": payload["request_id"],
+                "stackTrace": [],
+            }
+        }
 
 
 def _unpack(payload: dict[str, Any], task: Path) -> dict[str, Any] | None:
     task.mkdir()
     try:
         with zipfile.ZipFile(io.BytesIO(base64.b64decode(payload["archive"]))) as archive:
-            archive.extractall(task)  # noqa: S202  zipfile keeps members below the folder
+            archive.extractall(task)
     except (zipfile.BadZipFile, OSError) as error:
-        return {"errorType": "Runtime.InvalidArchive", "errorMessage": f"the function's code is not a zip archive that can be unpacked: {error}"}
+        return {
+            "errorType": "Runtime.InvalidArchive",
+            "errorMessage": f"the function's code is not a zip archive that can be unpacked: {error}",
+        }
     return None
 
 
@@ -138,4 +178,9 @@ def _described(error: BaseException, payload: dict[str, Any], task: Path) -> dic
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(task))]
     stack = [line.replace(str(task), "/var/task") for line in traceback.format_list(frames)]
     print(f"[ERROR] {type(error).__name__}: {error}\nTraceback (most recent call last):\n" + "".join(stack))
-    return {"errorMessage": str(error), "errorType": type(error).__name__, "requestId": payload["request_id"], "stackTrace": stack}
+    return {
+        "errorMessage": str(error),
+        "errorType": type(error).__name__,
+        "requestId": payload["request_id"],
+        "stackTrace": stack,
+    }

@@ -1,7 +1,10 @@
-"""SageMaker endpoints: Creating → InService or Failed; Updating → InService on the new configuration, or rolled back to the old one.
+"""SageMaker endpoints: Creating → InService or Failed; Updating → InService on the new configuration, or rolled back
+to the old one.
 
-API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html, API_UpdateEndpoint.html, API_DescribeEndpoint.html;
-roll-back: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html. Each variant is served by a process of its own.
+API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html, API_UpdateEndpoint.html,
+API_DescribeEndpoint.html;
+roll-back: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html. Each variant is served by a
+process of its own.
 """
 
 from __future__ import annotations
@@ -94,7 +97,11 @@ class VariantServer:
             connection.settimeout(60)
             connection.connect(str(self.socket_path))
             with connection.makefile("rwb") as stream:
-                stream.write(json.dumps({"content_type": content_type, "accept": accept, "length": len(body)}).encode() + b"\n" + body)
+                stream.write(
+                    json.dumps({"content_type": content_type, "accept": accept, "length": len(body)}).encode()
+                    + b"\n"
+                    + body
+                )
                 stream.flush()
                 head = json.loads(stream.readline())
                 return head["status"], head["content_type"], stream.read(head["length"])
@@ -254,16 +261,24 @@ def invoke_endpoint(request: Request) -> RawAnswer:
         server = _servers.get(record["EndpointArn"], {}).get(variant["VariantName"])
         if server is None or not server.alive:
             record["_endpoint_url"] = request.endpoint_url
-            server = _servers.setdefault(record["EndpointArn"], {})[variant["VariantName"]] = VariantServer(record, variant)
+            server = _servers.setdefault(record["EndpointArn"], {})[variant["VariantName"]] = VariantServer(
+                record, variant
+            )
     problem = server.failure(_START_SECONDS)
     if problem is not None:
-        raise AwsError("ServiceUnavailable", f"The container of variant {variant['VariantName']} is not available: {problem[1]}", 503)
+        raise AwsError(
+            "ServiceUnavailable",
+            f"The container of variant {variant['VariantName']} is not available: {problem[1]}",
+            503,
+        )
     content_type = request.headers.get("Content-Type") or "application/octet-stream"
     accept = request.headers.get("Accept") or "*/*"
     try:
         status, kind, body = server.invoke(request.body, content_type, accept)
     except (OSError, ValueError) as error:
-        raise AwsError("ServiceUnavailable", f"The container of variant {variant['VariantName']} gave no answer: {error}", 503) from error
+        raise AwsError(
+            "ServiceUnavailable", f"The container of variant {variant['VariantName']} gave no answer: {error}", 503
+        ) from error
     if status >= 400:
         raise _model_error(request, record, server, status, body.decode(errors="replace"))
     return RawAnswer(200, {"Content-Type": kind, "x-Amzn-Invoked-Production-Variant": variant["VariantName"]}, body)
@@ -274,7 +289,9 @@ def mend_after_restart(partition: Partition) -> None:
     for record in partition.table("endpoints").values():
         if record["EndpointStatus"] == "Creating":
             record["EndpointStatus"] = "Failed"
-            record["FailureReason"] = "The service was restarted while the endpoint was being created; delete it and create it again."
+            record["FailureReason"] = (
+                "The service was restarted while the endpoint was being created; delete it and create it again."
+            )
         elif record["EndpointStatus"] in _BUSY:
             record["EndpointStatus"] = "InService"
         record.pop("PendingDeploymentSummary", None)
@@ -285,7 +302,9 @@ def _start_update(record: Record, config_name: str, variants: list[Record]) -> N
     record["LastModifiedTime"] = now()
     record["PendingDeploymentSummary"] = {
         "EndpointConfigName": config_name,
-        "ProductionVariants": [{"VariantName": variant["VariantName"], "DeployedImages": _images(variant)} for variant in variants],
+        "ProductionVariants": [
+            {"VariantName": variant["VariantName"], "DeployedImages": _images(variant)} for variant in variants
+        ],
         "StartTime": now(),
     }
     _deploy_in_background(record, config_name, variants, created=False)
@@ -334,7 +353,9 @@ def _deploy(record: Record, config_name: str, variants: list[Record], generation
         record["LastModifiedTime"] = now()
 
 
-def _bring_up(record: Record, variants: list[Record], generation: int, servers: dict[str, VariantServer], created: bool) -> str | None:
+def _bring_up(
+    record: Record, variants: list[Record], generation: int, servers: dict[str, VariantServer], created: bool
+) -> str | None:
     name = record["EndpointName"]
     _pause(record, generation, knobs.delay_seconds("endpoint"))
     knob = knobs.take_endpoint_behaviour(name)
@@ -352,8 +373,10 @@ def _bring_up(record: Record, variants: list[Record], generation: int, servers: 
             kind, message = problem
             if kind == "download":
                 return (
-                    f'Failed to download model data for container "container_1" from URL: "{variant["_model_uri"]}". Please ensure that there is an'
-                    f" object located at the URL and that the role passed to CreateModel has permissions to download the model. ({message})"
+                    f'Failed to download model data for container "container_1" from URL:'
+                    f' "{variant["_model_uri"]}". Please ensure that there is an'
+                    f" object located at the URL and that the role passed to CreateModel has permissions to"
+                    f" download the model. ({message})"
                 )
             if kind == "image":
                 return message
@@ -363,7 +386,8 @@ def _bring_up(record: Record, variants: list[Record], generation: int, servers: 
 
 def _ping_failure(variant: Record) -> str:
     return (
-        f"The primary container for production variant {variant['VariantName']} did not pass the ping health check. Please check CloudWatch logs for this"
+        f"The primary container for production variant {variant['VariantName']} did not pass the ping health"
+        f" check. Please check CloudWatch logs for this"
         " endpoint."
     )
 
@@ -392,7 +416,11 @@ def _retain(current: list[Record], new: list[Record], excluded: set[str]) -> Non
             continue
         if "DesiredWeight" not in excluded:
             variant["InitialVariantWeight"] = old["InitialVariantWeight"]
-        if "DesiredInstanceCount" not in excluded and "InitialInstanceCount" in old and "InitialInstanceCount" in variant:
+        if (
+            "DesiredInstanceCount" not in excluded
+            and "InitialInstanceCount" in old
+            and "InitialInstanceCount" in variant
+        ):
             variant["InitialInstanceCount"] = old["InitialInstanceCount"]
 
 
@@ -446,7 +474,8 @@ def _model_error(request: Request, record: Record, server: VariantServer, status
     console = f"https://{request.region}.console.aws.amazon.com/cloudwatch/home?region={request.region}#logEventViewer:group={group}"
     return AwsError(
         "ModelError",
-        f'Received {party} error ({status}) from primary with message "{text}". See {console} in account {request.account_id} for more information.',
+        f'Received {party} error ({status}) from primary with message "{text}". See {console} in account'
+        f" {request.account_id} for more information.",
         424,
         OriginalStatusCode=status,
         OriginalMessage=text,
@@ -459,7 +488,9 @@ def _refuse_busy(record: Record) -> None:
     if record["EndpointStatus"] in _BUSY:
         raise invalid(f'Cannot update in-progress endpoint "{record["EndpointArn"]}".')
     if record["EndpointStatus"] == "Failed":
-        raise invalid(f'Cannot update failed endpoint "{record["EndpointArn"]}"; a failed endpoint can only be deleted.')
+        raise invalid(
+            f'Cannot update failed endpoint "{record["EndpointArn"]}"; a failed endpoint can only be deleted.'
+        )
 
 
 def _get(request: Request) -> Record:

@@ -1,6 +1,8 @@
-"""Hyperparameters of SageMaker's built-in XGBoost: which exist, their types and ranges, and the container's wording when one is wrong.
+"""Hyperparameters of SageMaker's built-in XGBoost: which exist, their types and ranges, and the container's wording
+when one is wrong.
 
-Facts from https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html and the behaviour of the public container
+Facts from https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html and the behaviour of the
+public container
 (github.com/aws/sagemaker-xgboost-container). Must not import xgboost: it is checked before anything heavy happens.
 """
 
@@ -14,17 +16,80 @@ from typing import Any
 from local_aws.jobs.entry import JobError
 
 NATIVE_METRICS = frozenset(
-    "auc aucpr map ndcg aft-nloglik cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy logloss mae mape merror"
-    " mlogloss mphe poisson-nloglik rmse rmsle tweedie-nloglik".split()
+    [
+        "auc",
+        "aucpr",
+        "map",
+        "ndcg",
+        "aft-nloglik",
+        "cox-nloglik",
+        "error",
+        "gamma-deviance",
+        "gamma-nloglik",
+        "interval-regression-accuracy",
+        "logloss",
+        "mae",
+        "mape",
+        "merror",
+        "mlogloss",
+        "mphe",
+        "poisson-nloglik",
+        "rmse",
+        "rmsle",
+        "tweedie-nloglik",
+    ]
 )
 OWN_METRICS = frozenset(
-    "accuracy balanced_accuracy f1 f1_binary f1_macro mse precision precision_macro precision_micro r2 recall recall_macro recall_micro".split()
+    [
+        "accuracy",
+        "balanced_accuracy",
+        "f1",
+        "f1_binary",
+        "f1_macro",
+        "mse",
+        "precision",
+        "precision_macro",
+        "precision_micro",
+        "r2",
+        "recall",
+        "recall_macro",
+        "recall_micro",
+    ]
 )
-OBJECTIVES = (
-    "aft_loss_distribution binary:logistic binary:logitraw binary:hinge count:poisson multi:softmax multi:softprob rank:pairwise rank:ndcg rank:map"
-    " reg:linear reg:squarederror reg:logistic reg:gamma reg:pseudohubererror reg:squaredlogerror reg:absoluteerror reg:tweedie survival:aft survival:cox"
-).split()
-_UPDATERS = "grow_colmaker distcol grow_histmaker grow_skmaker sync refresh prune grow_quantile_histmaker shotgun coord_descent".split()
+OBJECTIVES = [
+    "aft_loss_distribution",
+    "binary:logistic",
+    "binary:logitraw",
+    "binary:hinge",
+    "count:poisson",
+    "multi:softmax",
+    "multi:softprob",
+    "rank:pairwise",
+    "rank:ndcg",
+    "rank:map",
+    "reg:linear",
+    "reg:squarederror",
+    "reg:logistic",
+    "reg:gamma",
+    "reg:pseudohubererror",
+    "reg:squaredlogerror",
+    "reg:absoluteerror",
+    "reg:tweedie",
+    "survival:aft",
+    "survival:cox",
+]
+_UPDATERS = [
+    "grow_colmaker",
+    "distcol",
+    "grow_histmaker",
+    "grow_skmaker",
+    "sync",
+    "refresh",
+    "prune",
+    "grow_quantile_histmaker",
+    "shotgun",
+    "coord_descent",
+]
 _ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
 
 
@@ -168,7 +233,9 @@ def _check_range(name: str, value: Any) -> None:
     if name == "eval_metric":
         for metric in value:
             _check_metric(metric, value)
-    if name == "monotone_constraints" and not (isinstance(value, tuple) and all(entry in (-1, 0, 1) for entry in value)):
+    if name == "monotone_constraints" and not (
+        isinstance(value, tuple) and all(entry in (-1, 0, 1) for entry in value)
+    ):
         raise _client_error(f"Hyperparameter {name}: value {value} not in range [-1, 0, 1]")
 
 
@@ -177,7 +244,8 @@ def _check_metric(metric: str, all_metrics: list[str]) -> None:
         kind, _, threshold = metric.partition("@")
         if kind.strip() not in ("error", "ndcg", "map"):
             raise _client_error(
-                f"Metric '{metric}' is not supported. Parameter 'eval_metric' with customized threshold should be one of these options:"
+                f"Metric '{metric}' is not supported. Parameter 'eval_metric' with customized threshold should"
+                f" be one of these options:"
                 " 'error', 'ndcg', 'map'."
             )
         try:
@@ -185,7 +253,9 @@ def _check_metric(metric: str, all_metrics: list[str]) -> None:
         except ValueError:
             raise _client_error(f"Threshold value 't' in '{kind.strip()}@t' expects float input.") from None
     elif metric not in NATIVE_METRICS | OWN_METRICS:
-        raise _client_error(f"Hyperparameter eval_metric: value {all_metrics} not in range {sorted(NATIVE_METRICS | OWN_METRICS)}")
+        raise _client_error(
+            f"Hyperparameter eval_metric: value {all_metrics} not in range {sorted(NATIVE_METRICS | OWN_METRICS)}"
+        )
 
 
 def _check_dependencies(values: dict[str, Any]) -> None:
@@ -193,16 +263,23 @@ def _check_dependencies(values: dict[str, Any]) -> None:
     if objective in ("multi:softmax", "multi:softprob") and values.get("num_class") is None:
         raise _client_error("Require input for parameter 'num_class' for multi-classification")
     if objective is None and values.get("num_class") is not None:
-        raise _client_error("Do not need to setup parameter 'num_class' for learning task other than multi-classification.")
+        raise _client_error(
+            "Do not need to setup parameter 'num_class' for learning task other than multi-classification."
+        )
     metrics = values.get("eval_metric") or []
     if "auc" in metrics and not str(objective or "").startswith(("binary:", "rank:")):
         raise _client_error("Metric 'auc' can only be applied for classification and ranking problems.")
     if "aft-nloglik" in metrics and objective != "survival:aft":
         raise _client_error("Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.")
     if "monotone_constraints" in values and values.get("tree_method") not in ("exact", "hist"):
-        raise _client_error("monotone_constraints can be used only when the tree_method parameter is set to either 'exact' or 'hist'.")
+        raise _client_error(
+            "monotone_constraints can be used only when the tree_method parameter is set to either 'exact' or 'hist'."
+        )
     if "interaction_constraints" in values and values.get("tree_method") not in ("exact", "hist", "approx"):
-        raise _client_error("interaction_constraints can be used only when the tree_method parameter is set to either 'exact', 'hist' or 'approx'.")
+        raise _client_error(
+            "interaction_constraints can be used only when the tree_method parameter is set to either 'exact',"
+            " 'hist' or 'approx'."
+        )
 
 
 def _client_error(message: str) -> JobError:

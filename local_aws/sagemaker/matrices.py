@@ -1,6 +1,7 @@
 """Training and inference data of the built-in XGBoost: CSV without header and label first, or libsvm.
 
-Format: https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html#InputOutput-XGBoost. An empty CSV cell is a missing value.
+Format: https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html#InputOutput-XGBoost. An empty CSV cell is a
+missing value.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from local_aws.jobs.entry import JobError
 
 CSV, LIBSVM = "csv", "libsvm"
 _TYPES = {"csv": CSV, "text/csv": CSV, "libsvm": LIBSVM, "text/libsvm": LIBSVM, "text/x-libsvm": LIBSVM}
-_ACCEPTED = "csv, libsvm, parquet, recordio-protobuf, text/csv, text/libsvm, text/x-libsvm, application/x-parquet, application/x-recordio-protobuf"
+_ACCEPTED = (
+    "csv, libsvm, parquet, recordio-protobuf, text/csv, text/libsvm, text/x-libsvm, application/x-parquet,"
+    " application/x-recordio-protobuf"
+)
 
 
 def content_type(text: str | None) -> str:
@@ -35,7 +39,9 @@ def content_type(text: str | None) -> str:
     if kind in _TYPES:
         for option in options:
             if option.startswith("label_size") and option.partition("=")[2] != "1":
-                raise _client_error(f"{text} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1")
+                raise _client_error(
+                    f"{text} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
+                )
         return _TYPES[kind]
     if kind in ("parquet", "application/x-parquet", "recordio-protobuf", "application/x-recordio-protobuf"):
         raise _client_error(f"{text} data cannot be read on local AWS; use text/csv or text/libsvm")
@@ -64,16 +70,23 @@ def training_matrix(files: list[Path], kind: str, csv_weights: bool) -> Any:
     parts = [_read_csv(file) if kind == CSV else _read_libsvm(file) for file in files]
     widths = {part.shape[1] for part in parts}
     if kind == CSV and len(widths) > 1:
-        raise _client_error(f"Failed to load csv data with exception:\nthe files have different numbers of columns: {sorted(widths)}")
+        raise _client_error(
+            f"Failed to load csv data with exception:\nthe files have different numbers of columns: {sorted(widths)}"
+        )
     if kind == LIBSVM:
         parts = [np.pad(part, ((0, 0), (0, max(widths) - part.shape[1])), constant_values=np.nan) for part in parts]
     table = np.concatenate(parts)
     first = 2 if csv_weights else 1
     if table.shape[1] <= first:
-        raise _client_error(f"Failed to load csv data with exception:\nthe data has {table.shape[1]} columns; a label and at least one feature are needed")
+        raise _client_error(
+            f"Failed to load csv data with exception:\nthe data has {table.shape[1]} columns; a label and at"
+            f" least one feature are needed"
+        )
     labels = table[:, 0]
     if np.isnan(labels).any():
-        raise _client_error(f"Failed to load csv data with exception:\nrow {int(np.flatnonzero(np.isnan(labels))[0]) + 1} has no label")
+        raise _client_error(
+            f"Failed to load csv data with exception:\nrow {int(np.flatnonzero(np.isnan(labels))[0]) + 1} has no label"
+        )
     return xgboost.DMatrix(table[:, first:], label=labels, weight=table[:, 1] if csv_weights else None)
 
 
@@ -101,7 +114,13 @@ def parse_csv(text: str, delimiter: str) -> NDArray[np.float32]:
     """
     sign = re.escape(delimiter)
     # numpy's fast reader knows no empty cells.
-    filled = re.sub(rf"(?m)(?:^|(?<={sign}))[ \t]*(?={sign}|\r?$)" if delimiter not in (" ", "\t") else rf"(?m)(?:^|(?<={sign}))(?={sign}|\r?$)", "nan", text)
+    filled = re.sub(
+        rf"(?m)(?:^|(?<={sign}))[ \t]*(?={sign}|\r?$)"
+        if delimiter not in (" ", "\t")
+        else rf"(?m)(?:^|(?<={sign}))(?={sign}|\r?$)",
+        "nan",
+        text,
+    )
     return np.loadtxt(io.StringIO(filled), delimiter=delimiter, dtype=np.float32, comments=None, ndmin=2, quotechar='"')
 
 
@@ -126,7 +145,8 @@ def _read_libsvm(file: Path) -> NDArray[np.float32]:
     except (ValueError, IndexError):
         first = text.split("\n", 1)[0]
         raise _client_error(
-            f"First line '{first[:50]}...' of file '{file.name}' is not 'LIBSVM' format. Please ensure the file is in 'LIBSVM' format."
+            f"First line '{first[:50]}...' of file '{file.name}' is not 'LIBSVM' format. Please ensure the file"
+            f" is in 'LIBSVM' format."
         ) from None
 
 
@@ -158,8 +178,8 @@ def parse_libsvm(text: str, *, labelled: bool) -> NDArray[np.float32]:
     width = max(indices, default=base - 1) - base + 1
     table = np.full((len(rows), width), np.nan, dtype=np.float32)
     for number, row in enumerate(rows):
-        for index, value in row.items():
-            table[number, index - base] = value
+        for position, number_there in row.items():
+            table[number, position - base] = number_there
     return np.column_stack([np.array(labels, dtype=np.float32), table]) if labelled else table
 
 

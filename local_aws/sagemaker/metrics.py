@@ -1,6 +1,7 @@
 """The metrics that SageMaker's XGBoost container adds to xgboost's own, on numpy alone.
 
-Names as in https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html. `precision`, `recall` and `f1_binary` are of class 1; `f1` is the macro mean.
+Names as in https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html. `precision`, `recall` and `f1_binary`
+are of class 1; `f1` is the macro mean.
 """
 
 from __future__ import annotations
@@ -52,12 +53,21 @@ def score(name: str, predictions: Floats, labels: Floats) -> float:
     if name == "r2":
         spread = float(np.sum((labels - labels.mean()) ** 2))
         return 1.0 - float(np.sum((labels - predictions) ** 2)) / spread if spread else 0.0
-    predicted = predictions.argmax(axis=1) if predictions.ndim > 1 else np.rint(predictions) if predictions.max(initial=0) > 1 else predictions > 0.5
+    predicted = (
+        predictions.argmax(axis=1)
+        if predictions.ndim > 1
+        else np.rint(predictions)
+        if predictions.max(initial=0) > 1
+        else predictions > 0.5
+    )
     predicted, truth = predicted.astype(int), labels.astype(int)
     if name in ("accuracy", "precision_micro", "recall_micro"):
         return float(np.mean(predicted == truth))
     classes = np.union1d(predicted, truth)
-    counts = [(int(np.sum((predicted == c) & (truth == c))), int(np.sum(predicted == c)), int(np.sum(truth == c))) for c in classes]
+    counts = [
+        (int(np.sum((predicted == c) & (truth == c))), int(np.sum(predicted == c)), int(np.sum(truth == c)))
+        for c in classes
+    ]
     precisions = np.array([_ratio(hit, said) for hit, said, _ in counts])
     recalls = np.array([_ratio(hit, real) for hit, _, real in counts])
     f1s = np.array([_ratio(2 * hit, said + real) for hit, said, real in counts])

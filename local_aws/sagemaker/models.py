@@ -1,6 +1,7 @@
 """SageMaker models and endpoint configurations: what an endpoint is made from.
 
-API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html, API_CreateEndpointConfig.html. Nothing here starts a process.
+API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html, API_CreateEndpointConfig.html.
+Nothing here starts a process.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ def create_model(request: Request) -> dict[str, Any]:
     """CreateModel."""
     params = request.params
     arn = request.arn("sagemaker", f"model/{params['ModelName']}")
-    containers = [params["PrimaryContainer"]] if params.get("PrimaryContainer") else list(params.get("Containers") or [])
+    containers = (
+        [params["PrimaryContainer"]] if params.get("PrimaryContainer") else list(params.get("Containers") or [])
+    )
     if bool(params.get("PrimaryContainer")) == bool(params.get("Containers")):
         raise invalid("Exactly one of PrimaryContainer and Containers must be given.")
     for container in containers:
@@ -30,7 +33,14 @@ def create_model(request: Request) -> dict[str, Any]:
             raise invalid(f'Cannot create already existing model "{arn}".')
         if params.get("ExecutionRoleArn"):
             check_role(params["ExecutionRoleArn"])
-        keys = ("ModelName", "PrimaryContainer", "Containers", "InferenceExecutionConfig", "ExecutionRoleArn", "VpcConfig")
+        keys = (
+            "ModelName",
+            "PrimaryContainer",
+            "Containers",
+            "InferenceExecutionConfig",
+            "ExecutionRoleArn",
+            "VpcConfig",
+        )
         record: Record = {key: params[key] for key in keys if params.get(key) is not None}
         record |= {
             "ModelArn": arn,
@@ -94,7 +104,14 @@ def create_endpoint_config(request: Request) -> dict[str, Any]:
         names = [variant["VariantName"] for variant in variants]
         if len(set(names)) != len(names):
             raise invalid("Production variant names must be unique.")
-        keys = ("DataCaptureConfig", "KmsKeyId", "AsyncInferenceConfig", "ExplainerConfig", "ExecutionRoleArn", "VpcConfig")
+        keys = (
+            "DataCaptureConfig",
+            "KmsKeyId",
+            "AsyncInferenceConfig",
+            "ExplainerConfig",
+            "ExecutionRoleArn",
+            "VpcConfig",
+        )
         table[name] = {
             "EndpointConfigName": name,
             "EndpointConfigArn": arn,
@@ -123,7 +140,9 @@ def list_endpoint_configs(request: Request) -> dict[str, Any]:
             key="EndpointConfigs",
             name_member="EndpointConfigName",
             status_member=None,
-            summary=lambda record: {key: record[key] for key in ("EndpointConfigName", "EndpointConfigArn", "CreationTime")},
+            summary=lambda record: {
+                key: record[key] for key in ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
+            },
         )
 
 
@@ -155,12 +174,16 @@ def deployable(request: Request, config: Record) -> list[Record]:
         model = get_model(request, variant["ModelName"])
         container = model.get("PrimaryContainer") or model["Containers"][0]
         if container.get("ModelPackageName"):
-            container = {**_packaged_container(partition_of(request), request, container["ModelPackageName"]), **container}
+            container = {
+                **_packaged_container(partition_of(request), request, container["ModelPackageName"]),
+                **container,
+            }
         variants.append(
             {
                 **copy.deepcopy(variant),
                 "_image": container.get("Image", ""),
-                "_model_uri": container.get("ModelDataUrl") or ((container.get("ModelDataSource") or {}).get("S3DataSource") or {}).get("S3Uri", ""),
+                "_model_uri": container.get("ModelDataUrl")
+                or ((container.get("ModelDataSource") or {}).get("S3DataSource") or {}).get("S3Uri", ""),
                 "_role_arn": model.get("ExecutionRoleArn", ""),
                 "_environment": dict(container.get("Environment") or {}),
             }
@@ -175,9 +198,15 @@ def _variant(request: Request, variant: dict[str, Any]) -> Record:
     get_model(request, record["ModelName"])
     serverless = record.get("ServerlessConfig")
     if not serverless and not (record.get("InstanceType") and record.get("InitialInstanceCount")):
-        raise invalid(f"The production variant {record['VariantName']} needs InstanceType and InitialInstanceCount, or a ServerlessConfig.")
+        raise invalid(
+            f"The production variant {record['VariantName']} needs InstanceType and InitialInstanceCount, or a"
+            f" ServerlessConfig."
+        )
     if serverless and (record.get("InstanceType") or record.get("InitialInstanceCount")):
-        raise invalid(f"The production variant {record['VariantName']} has a ServerlessConfig and must not have InstanceType or InitialInstanceCount.")
+        raise invalid(
+            f"The production variant {record['VariantName']} has a ServerlessConfig and must not have"
+            f" InstanceType or InitialInstanceCount."
+        )
     return record
 
 
@@ -191,4 +220,8 @@ def _packaged_container(partition: Partition, request: Request, name: str) -> di
         raise invalid(f"Could not find model package {name}.")
     specification = package.inference_specification or {}
     containers = specification.get("Containers") or [{}]
-    return {key: value for key, value in containers[0].items() if key in ("Image", "ModelDataUrl", "Environment", "ModelDataSource")}
+    return {
+        key: value
+        for key, value in containers[0].items()
+        if key in ("Image", "ModelDataUrl", "Environment", "ModelDataSource")
+    }

@@ -44,7 +44,8 @@ def create_processing_job(request: Request) -> dict[str, Any]:
         if name in table:
             raise AwsError(
                 "ResourceInUse",
-                f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",
+                f"Job name must be unique within an AWS account and region, and a job with this name already"
+                f" exists ({arn})",
             )
         check_role(params["RoleArn"])
         moment = now()
@@ -98,7 +99,9 @@ def stop_processing_job(request: Request) -> dict[str, Any]:
     with STORE.lock:
         record = _get(request)
         if record["ProcessingJobStatus"] in TERMINAL:
-            raise invalid(f"The request was rejected because the processing job is in status {record['ProcessingJobStatus']}.")
+            raise invalid(
+                f"The request was rejected because the processing job is in status {record['ProcessingJobStatus']}."
+            )
         record["ProcessingJobStatus"] = "Stopping"
         record["LastModifiedTime"] = now()
         run = _live.get(record["ProcessingJobArn"])
@@ -112,7 +115,9 @@ def mend_after_restart(partition: Partition) -> None:
     for record in partition.table("processing_jobs").values():
         if record["ProcessingJobStatus"] not in TERMINAL:
             record["ProcessingJobStatus"] = "Failed"
-            record["FailureReason"] = "InternalServerError: The service was restarted while the processing job was active; start it again."
+            record["FailureReason"] = (
+                "InternalServerError: The service was restarted while the processing job was active; start it again."
+            )
             record["ProcessingEndTime"] = record["LastModifiedTime"] = now()
 
 
@@ -151,7 +156,9 @@ def _launch(request: Request, record: Record) -> None:
             if outcome.result.get("exit_message"):
                 record["ExitMessage"] = outcome.result["exit_message"]
             if outcome.kind in ("failed", "error"):
-                kind = outcome.result.get("kind") or ("InternalServerError" if outcome.kind == "error" else "AlgorithmError")
+                kind = outcome.result.get("kind") or (
+                    "InternalServerError" if outcome.kind == "error" else "AlgorithmError"
+                )
                 record["FailureReason"] = f"{kind}: {outcome.message}, exit code: 1"[:1024]
             elif outcome.kind == "timeout":
                 record["FailureReason"] = "The processing job's runtime exceeded MaxRuntimeInSeconds."

@@ -1,7 +1,10 @@
-"""Executes a processing job's Python script with its inputs and outputs below a private directory that stands for /opt/ml.
+"""Executes a processing job's Python script with its inputs and outputs below a private directory that stands for
+/opt/ml.
 
-A container sees /opt/ml/processing; here every run has a directory of its own, and the path is replaced in the script's text, its arguments and its
-environment. That needs no root and no namespace, and two jobs at once do not meet. Runs in a forked process with the job role's keys.
+A container sees /opt/ml/processing; here every run has a directory of its own, and the path is replaced in the
+script's text, its arguments and its
+environment. That needs no root and no namespace, and two jobs at once do not meet. Runs in a forked process with the
+job role's keys.
 Must not import moto or anything of the server.
 """
 
@@ -29,7 +32,8 @@ def process(payload: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     payload:
-        ``inputs``, ``outputs``, ``entrypoint``, ``arguments``, ``environment``, ``image_problem``, as the service recorded them.
+        ``inputs``, ``outputs``, ``entrypoint``, ``arguments``, ``environment``, ``image_problem``, as the service
+        recorded them.
 
     Returns
     -------
@@ -46,7 +50,11 @@ def process(payload: dict[str, Any]) -> dict[str, Any]:
     (root / "output").mkdir(parents=True, exist_ok=True)
     failure: JobError | None = None
     try:
-        _run_script([_rewrite(word, root) for word in [*payload["entrypoint"], *payload["arguments"]]], root, payload["environment"])
+        _run_script(
+            [_rewrite(word, root) for word in [*payload["entrypoint"], *payload["arguments"]]],
+            root,
+            payload["environment"],
+        )
     except JobError as error:
         failure = error
     _upload_outputs(s3, payload["outputs"], root)
@@ -63,7 +71,9 @@ def _fetch(s3: Any, given: dict[str, Any], root: Path) -> None:
 
     source = given.get("S3Input")
     if not source:
-        raise JobError(f"Input {given['InputName']} has no S3Input; local AWS reads processing inputs from S3 only", "ClientError")
+        raise JobError(
+            f"Input {given['InputName']} has no S3Input; local AWS reads processing inputs from S3 only", "ClientError"
+        )
     target = _local(source.get("LocalPath") or f"/opt/ml/processing/input/{given['InputName']}", root)
     target.mkdir(parents=True, exist_ok=True)
     uri = source["S3Uri"]
@@ -72,16 +82,26 @@ def _fetch(s3: Any, given: dict[str, Any], root: Path) -> None:
         objects = [item for item in entry.list_objects(s3, bucket, prefix) if not item.key.endswith("/")]
         for item in objects:
             below = item.key[len(prefix) :].lstrip("/") if item.key != prefix else ""
-            name = below if below and (prefix.endswith("/") or item.key[len(prefix) : len(prefix) + 1] == "/" or not prefix) else Path(item.key).name
+            name = (
+                below
+                if below and (prefix.endswith("/") or item.key[len(prefix) : len(prefix) + 1] == "/" or not prefix)
+                else Path(item.key).name
+            )
             if ".." in Path(name).parts:
-                raise JobError(f"Input {given['InputName']} has an object with an unsafe name: {item.key}", "ClientError")
+                raise JobError(
+                    f"Input {given['InputName']} has an object with an unsafe name: {item.key}", "ClientError"
+                )
             file = entry.download(s3, bucket, item.key, target / name)
             if file.suffix == ".py":
                 file.write_text(_rewrite(file.read_text(encoding="utf-8"), root), encoding="utf-8")
     except ClientError as error:
-        raise JobError(f"Data download failed:{error.response['Error']['Code']} for {uri}: {error}", "ClientError") from None
+        raise JobError(
+            f"Data download failed:{error.response['Error']['Code']} for {uri}: {error}", "ClientError"
+        ) from None
     if not objects:
-        raise JobError(f'Data download failed:No S3 objects found under S3 URL "{uri}" given in input data source.', "ClientError")
+        raise JobError(
+            f'Data download failed:No S3 objects found under S3 URL "{uri}" given in input data source.', "ClientError"
+        )
 
 
 def _run_script(words: list[str], root: Path, environment: dict[str, str]) -> None:
@@ -89,11 +109,20 @@ def _run_script(words: list[str], root: Path, environment: dict[str, str]) -> No
         words = words[1:]
     words = [word for number, word in enumerate(words) if not (number == 0 and word == "-u")]
     if not words or not words[0].endswith(".py"):
-        raise JobError(f"the entrypoint {' '.join(words) or '(none)'} cannot run on local AWS; use python3 and a script of an S3 input", "ClientError")
+        raise JobError(
+            f"the entrypoint {' '.join(words) or '(none)'} cannot run on local AWS; use python3 and a script of"
+            f" an S3 input",
+            "ClientError",
+        )
     script = Path(words[0])
     if not script.is_file():
-        raise JobError(f"the script {_restore(str(script), root)} does not exist in the container; check the inputs' LocalPath", "AlgorithmError")
-    os.environ.update({name: _rewrite(value, root) for name, value in environment.items() if not name.startswith("AWS_")})
+        raise JobError(
+            f"the script {_restore(str(script), root)} does not exist in the container; check the inputs' LocalPath",
+            "AlgorithmError",
+        )
+    os.environ.update(
+        {name: _rewrite(value, root) for name, value in environment.items() if not name.startswith("AWS_")}
+    )
     sys.argv = words
     sys.path.insert(0, str(script.parent))
     try:
@@ -103,7 +132,7 @@ def _run_script(words: list[str], root: Path, environment: dict[str, str]) -> No
             if isinstance(stop.code, str):
                 print(stop.code, file=sys.stderr)
             raise JobError(f"SystemExit: {stop.code}", "AlgorithmError") from None
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  a script may raise anything
         traceback.print_exc()
         raise JobError(f"{type(error).__name__}: {_restore(str(error), root)}", "AlgorithmError") from None
 
@@ -120,7 +149,10 @@ def _upload_outputs(s3: Any, outputs: list[dict[str, Any]], root: Path) -> None:
             for file in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
                 entry.upload(s3, file, bucket, base + file.relative_to(folder).as_posix())
         except ClientError as error:
-            raise JobError(f"Upload of output {output['OutputName']} failed:{error.response['Error']['Code']}: {error}", "ClientError") from None
+            raise JobError(
+                f"Upload of output {output['OutputName']} failed:{error.response['Error']['Code']}: {error}",
+                "ClientError",
+            ) from None
 
 
 def _local(path: str, root: Path) -> Path:

@@ -33,7 +33,8 @@ def check_role(role_arn: str) -> None:
     problem = role_problem(role_arn, "sagemaker.amazonaws.com")
     if problem is not None:
         raise invalid(
-            f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role."
+            f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal"
+            f" 'sagemaker.amazonaws.com' to assume the role."
         )
 
 
@@ -100,13 +101,24 @@ def listing(
     params = request.params
     wanted = []
     for record in records:
+        created: Any
+        modified: Any
         created, modified = record["CreationTime"], record.get("LastModifiedTime", record["CreationTime"])
         if params.get("NameContains") and params["NameContains"].lower() not in record[name_member].lower():
             continue
         if status_member and params.get("StatusEquals") not in (None, record[status_member]):
             continue
-        bounds = (("CreationTimeAfter", created, 1), ("CreationTimeBefore", created, -1), ("LastModifiedTimeAfter", modified, 1), ("LastModifiedTimeBefore", modified, -1))
-        if any(params.get(name) is not None and (value.timestamp() - params[name].timestamp()) * sign < 0 for name, value, sign in bounds):
+        bounds = (
+            ("CreationTimeAfter", created, 1),
+            ("CreationTimeBefore", created, -1),
+            ("LastModifiedTimeAfter", modified, 1),
+            ("LastModifiedTimeBefore", modified, -1),
+        )
+        if any(
+            (value.timestamp() - params[name].timestamp()) * sign < 0
+            for name, value, sign in bounds
+            if params.get(name) is not None
+        ):
             continue
         wanted.append(record)
     order = params.get("SortBy") or "CreationTime"

@@ -67,7 +67,9 @@ class SageMakerRuntimeJobsResponse(ModelledResponse, SageMakerRuntimeResponse): 
 
     handlers: ClassVar[dict[str, Handler]] = {"InvokeEndpoint": hosting.invoke_endpoint}
 
-    def setup_class(self, request: Any, full_url: str | None = None, headers: Any = None, use_raw_body: bool | None = None) -> None:
+    def setup_class(
+        self, request: Any, full_url: str | None = None, headers: Any = None, use_raw_body: bool | None = None
+    ) -> None:
         """A payload is bytes and need not be text."""
         super().setup_class(request, full_url, headers, use_raw_body=True)
 

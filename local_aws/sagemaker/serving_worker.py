@@ -1,9 +1,12 @@
-"""An endpoint's container: loads the model from its archive and answers invocations as SageMaker's XGBoost container does.
+"""An endpoint's container: loads the model from its archive and answers invocations as SageMaker's XGBoost container
+does.
 
-Runs in a forked process with the model's execution role's keys. An archive is untrusted: only regular files with plain relative names are taken out,
+Runs in a forked process with the model's execution role's keys. An archive is untrusted: only regular files with
+plain relative names are taken out,
 their size is bounded, and nothing is ever unpickled. Must not import moto or anything of the server.
 
-Protocol on the Unix socket, one request a connection: a JSON line ``{"content_type", "accept", "length"}`` and the body; back a JSON line
+Protocol on the Unix socket, one request a connection: a JSON line ``{"content_type", "accept", "length"}`` and the
+body; back a JSON line
 ``{"status", "content_type", "length"}`` and the body.
 """
 
@@ -67,7 +70,8 @@ def unpack_model(archive: Path, folder: Path) -> Path:
     Raises
     ------
     JobError
-        The archive is none, has a member that leads out of the folder or is no regular file, is too large or has no model.
+        The archive is none, has a member that leads out of the folder or is no regular file, is too large or has no
+        model.
     """
     files: list[Path] = []
     total = 0
@@ -112,7 +116,9 @@ def load_booster(path: Path) -> Any:
 
     content = path.read_bytes()
     if content[:1] == b"\x80":
-        raise JobError(f"the model file {path.name} is a pickle, which local AWS does not load; save it with Booster.save_model")
+        raise JobError(
+            f"the model file {path.name} is a pickle, which local AWS does not load; save it with Booster.save_model"
+        )
     booster = xgboost.Booster()
     try:
         booster.load_model(bytearray(content))
@@ -165,8 +171,8 @@ def _invoke(booster: Any, body: bytes, content_type: str, accept: str) -> tuple[
             else:
                 rows = matrices.parse_libsvm(text, labelled=False)
         except ValueError as error:
-            message = f"Loading {name} data failed with Exception, please ensure data is in {name} format:\n {type(error)}\n {error}"
-            raise ValueError(message) from None
+            advice = f"Loading {name} data failed with Exception, please ensure data is in {name} format"
+            raise ValueError(f"{advice}:\n {type(error)}\n {error}") from None
     except ValueError as error:
         return 415, "text/html; charset=utf-8", str(error).encode()
     features = booster.num_features()

@@ -54,7 +54,8 @@ def create_training_job(request: Request) -> dict[str, Any]:
         if name in table:
             raise AwsError(
                 "ResourceInUse",
-                f"Training job names must be unique within an AWS account and region, and a training job with this name already exists ({arn})",
+                f"Training job names must be unique within an AWS account and region, and a training job with"
+                f" this name already exists ({arn})",
             )
         check_role(params["RoleArn"])
         _check(params)
@@ -72,7 +73,15 @@ def describe_training_job(request: Request) -> dict[str, Any]:
 
 def list_training_jobs(request: Request) -> dict[str, Any]:
     """ListTrainingJobs."""
-    members = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime", "TrainingJobStatus", "SecondaryStatus")
+    members = (
+        "TrainingJobName",
+        "TrainingJobArn",
+        "CreationTime",
+        "TrainingEndTime",
+        "LastModifiedTime",
+        "TrainingJobStatus",
+        "SecondaryStatus",
+    )
     with STORE.lock:
         return listing(
             request,
@@ -89,7 +98,9 @@ def stop_training_job(request: Request) -> dict[str, Any]:
     with STORE.lock:
         record = _get(request)
         if record["TrainingJobStatus"] in TERMINAL:
-            raise invalid(f"The request was rejected because the training job is in status {record['TrainingJobStatus']}.")
+            raise invalid(
+                f"The request was rejected because the training job is in status {record['TrainingJobStatus']}."
+            )
         if record["TrainingJobStatus"] != "Stopping":
             record["TrainingJobStatus"] = "Stopping"
             _enter(record, "Stopping", "Stopping the training job")
@@ -104,7 +115,10 @@ def delete_training_job(request: Request) -> dict[str, Any]:
     with STORE.lock:
         record = _get(request)
         if record["TrainingJobStatus"] not in TERMINAL:
-            raise AwsError("ResourceInUse", f"The training job {record['TrainingJobName']} is in status {record['TrainingJobStatus']}.")
+            raise AwsError(
+                "ResourceInUse",
+                f"The training job {record['TrainingJobName']} is in status {record['TrainingJobStatus']}.",
+            )
         del partition_of(request).table("training_jobs")[record["TrainingJobName"]]
     return {}
 
@@ -114,7 +128,9 @@ def mend_after_restart(partition: Partition) -> None:
     for record in partition.table("training_jobs").values():
         if record["TrainingJobStatus"] not in TERMINAL:
             _end(record, "Failed", "Failed")
-            record["FailureReason"] = "InternalServerError: The service was restarted while the training job was active; start it again."
+            record["FailureReason"] = (
+                "InternalServerError: The service was restarted while the training job was active; start it again."
+            )
 
 
 def _check(params: dict[str, Any]) -> None:
@@ -162,7 +178,9 @@ def _launch(request: Request, record: Record) -> None:
     payload = {
         "job_name": record["TrainingJobName"],
         "image": image,
-        "image_problem": "" if images.is_xgboost(image) else images.unsupported(image or record["AlgorithmSpecification"]["AlgorithmName"]),
+        "image_problem": ""
+        if images.is_xgboost(image)
+        else images.unsupported(image or record["AlgorithmSpecification"]["AlgorithmName"]),
         "hyperparameters": record.get("HyperParameters") or {},
         "channels": record.get("InputDataConfig") or [],
         "input_mode": record["AlgorithmSpecification"].get("TrainingInputMode", "File"),
@@ -181,7 +199,9 @@ def _launch(request: Request, record: Record) -> None:
         region=request.region,
         timeout_seconds=record["StoppingCondition"]["MaxRuntimeInSeconds"],
         stdout_log=(LOG_GROUP, f"{record['TrainingJobName']}/algo-1-{int(time.time())}"),
-        environment={key: str(value) for key, value in (record.get("Environment") or {}).items() if not key.startswith("AWS_")},
+        environment={
+            key: str(value) for key, value in (record.get("Environment") or {}).items() if not key.startswith("AWS_")
+        },
     )
 
     def on_running() -> None:
@@ -203,7 +223,9 @@ def _record_end(record: Record, outcome: Outcome) -> None:
     metrics = outcome.result.get("metrics") or {}
     if metrics:
         moment = now()
-        record["FinalMetricDataList"] = [{"MetricName": name, "Value": value, "Timestamp": moment} for name, value in metrics.items()]
+        record["FinalMetricDataList"] = [
+            {"MetricName": name, "Value": value, "Timestamp": moment} for name, value in metrics.items()
+        ]
     seconds = max(1, round(outcome.seconds))
     record["TrainingTimeInSeconds"] = record["BillableTimeInSeconds"] = seconds
     if outcome.kind == "succeeded":

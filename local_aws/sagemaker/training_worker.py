@@ -41,7 +41,8 @@ def warm_up() -> None:
     from . import matrices, metrics, processing_worker, serving_worker  # noqa: F401
 
     entry.warm_up()
-    # A fork must not happen after xgboost has started threads, so nothing is trained here; one matrix loads the library's lazy parts.
+    # A fork must not happen after xgboost has started threads, so nothing is trained here; one matrix loads the
+    # library's lazy parts.
     xgboost.DMatrix(np.zeros((2, 2), dtype=np.float32), label=np.zeros(2), nthread=1)
 
 
@@ -62,7 +63,10 @@ def train(payload: dict[str, Any]) -> dict[str, Any]:
         raise JobError(payload["image_problem"], "ClientError")
     given = payload["hyperparameters"]
     if "sagemaker_program" in given:
-        raise JobError("script mode (hyperparameter sagemaker_program) cannot run on local AWS; use the built-in algorithm", "ClientError")
+        raise JobError(
+            "script mode (hyperparameter sagemaker_program) cannot run on local AWS; use the built-in algorithm",
+            "ClientError",
+        )
     values = hyperparameters.validate(given)
     channels = _check_channels(payload["channels"], payload["input_mode"])
     s3 = entry.client("s3")
@@ -80,9 +84,13 @@ def _check_channels(channels: list[dict[str, Any]], input_mode: str) -> dict[str
         if name not in _CHANNELS:
             raise JobError(f"Extraneous channel found: {name}", "ClientError")
         if not (channel.get("DataSource") or {}).get("S3DataSource"):
-            raise JobError(f"Channel {name} has no S3DataSource; local AWS reads training data from S3 only", "ClientError")
+            raise JobError(
+                f"Channel {name} has no S3DataSource; local AWS reads training data from S3 only", "ClientError"
+            )
         if (channel.get("InputMode") or input_mode) == "Pipe":
-            raise JobError("Pipe mode is no longer supported. Please use Fast File mode (default) instead.", "ClientError")
+            raise JobError(
+                "Pipe mode is no longer supported. Please use Fast File mode (default) instead.", "ClientError"
+            )
     return by_name
 
 
@@ -98,15 +106,27 @@ def _download(s3: Any, name: str, channel: dict[str, Any], payload: dict[str, An
         elif source["S3DataType"] == "S3Prefix":
             keys = [(bucket, item.key) for item in entry.list_objects(s3, bucket, prefix)]
         else:
-            raise JobError(f"Channel {name}: S3DataType {source['S3DataType']} cannot be read on local AWS; use S3Prefix", "ClientError")
-        wanted = [(where, key) for where, key in keys if not key.endswith("/") and not Path(key).name.startswith(("_", "."))]
-        files = [entry.download(s3, where, key, Path(name).absolute() / f"{number:05d}-{Path(key).name}") for number, (where, key) in enumerate(wanted)]
+            raise JobError(
+                f"Channel {name}: S3DataType {source['S3DataType']} cannot be read on local AWS; use S3Prefix",
+                "ClientError",
+            )
+        wanted = [
+            (where, key) for where, key in keys if not key.endswith("/") and not Path(key).name.startswith(("_", "."))
+        ]
+        files = [
+            entry.download(s3, where, key, Path(name).absolute() / f"{number:05d}-{Path(key).name}")
+            for number, (where, key) in enumerate(wanted)
+        ]
     except ClientError as error:
-        raise JobError(f"Data download failed:{error.response['Error']['Code']} for {uri}: {error}", "ClientError") from None
+        raise JobError(
+            f"Data download failed:{error.response['Error']['Code']} for {uri}: {error}", "ClientError"
+        ) from None
     if not files:
         raise JobError(
-            f'Data download failed:No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists in the'
-            f" selected region ({payload['region']}), that objects exist under that S3 prefix, and that the role \"{payload['role_arn']}\" has"
+            f'Data download failed:No S3 objects found under S3 URL "{uri}" given in input data source. Please'
+            f" ensure that the bucket exists in the"
+            f" selected region ({payload['region']}), that objects exist under that S3 prefix, and that the"
+            f' role "{payload["role_arn"]}" has'
             f' "s3:ListBucket" permissions on bucket "{bucket}".',
             "ClientError",
         )
@@ -122,7 +142,9 @@ def _manifest_keys(s3: Any, bucket: str, key: str) -> list[tuple[str, str]]:
     return [(where, base + name) for name in names]
 
 
-def _train(files: dict[str, list[Path]], channels: dict[str, dict[str, Any]], values: dict[str, Any]) -> tuple[bytes, dict[str, float]]:
+def _train(
+    files: dict[str, list[Path]], channels: dict[str, dict[str, Any]], values: dict[str, Any]
+) -> tuple[bytes, dict[str, float]]:
     import xgboost
 
     from . import matrices
@@ -132,7 +154,10 @@ def _train(files: dict[str, list[Path]], channels: dict[str, dict[str, Any]], va
     weights = values.pop("csv_weights", 0) == 1
     for name, paths in files.items():
         if not paths:
-            raise JobError(f"No data in {'training' if name == 'train' else name} channel path /opt/ml/input/data/{name}", "ClientError")
+            raise JobError(
+                f"No data in {'training' if name == 'train' else name} channel path /opt/ml/input/data/{name}",
+                "ClientError",
+            )
     train_matrix = matrices.training_matrix(files["train"], kind, weights)
     watched = [(train_matrix, "train")]
     if "validation" in files:
@@ -141,7 +166,16 @@ def _train(files: dict[str, list[Path]], channels: dict[str, dict[str, Any]], va
     print(f"[INFO] Train matrix has {train_matrix.num_row()} rows and {train_matrix.num_col()} columns")
     rounds = values.pop("num_round")
     stopping = values.pop("early_stopping_rounds", None)
-    for name in ("save_model_on_termination", "use_dask_gpu_training", "_num_cv_round", "dsplit", "predictor", "sketch_eps", "deterministic_histogram", "prob_buffer_row"):
+    for name in (
+        "save_model_on_termination",
+        "use_dask_gpu_training",
+        "_num_cv_round",
+        "dsplit",
+        "predictor",
+        "sketch_eps",
+        "deterministic_histogram",
+        "prob_buffer_row",
+    ):
         values.pop(name, None)  # settings of other xgboost versions or of the container itself
     if values.pop("_kfold", None) is not None:
         raise JobError("cross validation (hyperparameter _kfold) cannot run on local AWS; leave it out", "ClientError")
@@ -164,17 +198,34 @@ def _train(files: dict[str, list[Path]], channels: dict[str, dict[str, Any]], va
         parameters["disable_default_eval_metric"] = True
     callbacks: list[Any] = [_log_callback()]
     if stopping:
-        callbacks.append(xgboost.callback.EarlyStopping(stopping, metric_name=metrics[-1] if metrics else None, data_name=watched[-1][1], save_best=True))
+        callbacks.append(
+            xgboost.callback.EarlyStopping(
+                stopping, metric_name=metrics[-1] if metrics else None, data_name=watched[-1][1], save_best=True
+            )
+        )
     history: dict[str, dict[str, list[float]]] = {}
     try:
         booster = xgboost.train(
-            parameters, train_matrix, num_boost_round=rounds, evals=watched, evals_result=history, custom_metric=own, callbacks=callbacks, verbose_eval=False
+            parameters,
+            train_matrix,
+            num_boost_round=rounds,
+            evals=watched,
+            evals_result=history,
+            custom_metric=own,
+            callbacks=callbacks,
+            verbose_eval=False,
         )
     except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
         text = _short(str(error))
         kind_of_error = "ClientError" if any(known in str(error) for known in _CUSTOMER_ERRORS) else "AlgorithmError"
-        raise JobError(text if kind_of_error == "ClientError" else f"XGB train call failed with exception:\n {text}", kind_of_error) from None
-    final = {f"{channel}:{metric}": round(series[-1], 5) for channel, found in history.items() for metric, series in found.items()}
+        raise JobError(
+            text if kind_of_error == "ClientError" else f"XGB train call failed with exception:\n {text}", kind_of_error
+        ) from None
+    final = {
+        f"{channel}:{metric}": round(series[-1], 5)
+        for channel, found in history.items()
+        for metric, series in found.items()
+    }
     finite = {name: value for name, value in final.items() if math.isfinite(value)}
     return bytes(booster.save_raw(raw_format="ubj")), finite
 
@@ -186,7 +237,11 @@ def _log_callback() -> Any:
         """One line per round, in the container's form."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            parts = [f"{channel}-{name}:{series[-1]:.5f}" for channel, found in evals_log.items() for name, series in found.items()]
+            parts = [
+                f"{channel}-{name}:{series[-1]:.5f}"
+                for channel, found in evals_log.items()
+                for name, series in found.items()
+            ]
             print("#011".join([f"[{epoch}]", *parts]))
             return False
 
@@ -206,7 +261,9 @@ def _upload_model(s3: Any, model: bytes, uri: str) -> None:
     try:
         entry.upload(s3, archive, bucket, key, ContentType="application/x-tar")
     except ClientError as error:
-        raise JobError(f"Artifact upload failed:{error.response['Error']['Code']} for {uri}: {error}", "ClientError") from None
+        raise JobError(
+            f"Artifact upload failed:{error.response['Error']['Code']} for {uri}: {error}", "ClientError"
+        ) from None
 
 
 def _short(text: str) -> str:

@@ -1,5 +1,5 @@
-# ruff: noqa: N802, N803  names are PySpark's
-"""``spark.read`` with Spark's defaults: no header, comma, every column a string unless a schema or ``inferSchema`` says otherwise.
+"""``spark.read`` with Spark's defaults: no header, comma, every column a string unless a schema or ``inferSchema``
+says otherwise.
 
 Source: https://spark.apache.org/docs/latest/sql-data-sources-csv.html
 """
@@ -64,7 +64,7 @@ class LocalReader:
         self._schema = schema
         return self
 
-    def load(self, path: Any = None, format: str | None = None, schema: Any = None, **options: Any) -> LocalDataFrame:  # noqa: A002
+    def load(self, path: Any = None, format: str | None = None, schema: Any = None, **options: Any) -> LocalDataFrame:
         """Read files.
 
         Raises
@@ -125,12 +125,14 @@ class LocalReader:
         if not non_empty:
             raise ValueError("[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for CSV. It must be specified manually.")
         names = ", ".join(_quote(str(file)) for file in non_empty)
-        # DuckDB accepts an escape other than the quote only where the data has it; both conventions are tried, Spark's first.
+        # DuckDB accepts an escape other than the quote only where the data has it; both conventions are
+        # tried, Spark's first.
         attempts = [escape, quote] if quote else [""]
         for number, sign in enumerate(attempts):
             try:
                 connection.execute(
-                    f"CREATE TABLE {table} AS SELECT * FROM read_csv([{names}], header={str(header).lower()}, all_varchar=true,"
+                    f"CREATE TABLE {table} AS SELECT * FROM read_csv([{names}], header={str(header).lower()},"
+                    f" all_varchar=true,"
                     f" delim={_quote(separator)}, quote={_quote(quote)}, escape={_quote(sign)}, nullstr={_quote(null)},"
                     f" null_padding=true, auto_detect=true, sample_size=20480, strict_mode=false, parallel=false)"
                 )
@@ -144,10 +146,13 @@ class LocalReader:
             wanted = [("value", "VARCHAR")]
         if wanted is None:
             labels = columns if header else [f"_c{number}" for number in range(len(columns))]
-            types = self._infer(table, columns) if _flag(options.get("inferschema", False)) else ["VARCHAR"] * len(columns)
+            types = (
+                self._infer(table, columns) if _flag(options.get("inferschema", False)) else ["VARCHAR"] * len(columns)
+            )
             wanted = list(zip(labels, types, strict=True))
         chosen = ", ".join(
-            f"TRY_CAST({_identifier(columns[number]) if number < len(columns) else 'NULL'} AS {kind}) AS {_identifier(label)}"
+            f"TRY_CAST({_identifier(columns[number]) if number < len(columns) else 'NULL'} AS {kind}) AS"
+            f" {_identifier(label)}"
             for number, (label, kind) in enumerate(wanted)
         )
         typed = f"{table}_typed"
@@ -156,12 +161,14 @@ class LocalReader:
         return self._frame(typed)
 
     def _infer(self, table: str, columns: list[str]) -> list[str]:
-        # Spark's order: integer, long, double, timestamp, boolean, string. DuckDB's own inference takes "yes" for a boolean.
+        # Spark's order: integer, long, double, timestamp, boolean, string. DuckDB's own inference takes
+        # "yes" for a boolean.
         tests = {
             "INTEGER": "regexp_full_match({c}, '[+-]?[0-9]+') AND TRY_CAST({c} AS INTEGER) IS NOT NULL",
             "BIGINT": "regexp_full_match({c}, '[+-]?[0-9]+') AND TRY_CAST({c} AS BIGINT) IS NOT NULL",
             "DOUBLE": r"regexp_full_match({c}, '[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|NaN|[+-]?Inf')",
-            "TIMESTAMP": r"regexp_full_match({c}, '\d{{4}}-\d{{2}}-\d{{2}}([T ]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?Z?)?') AND TRY_CAST({c} AS TIMESTAMP) IS NOT NULL",
+            "TIMESTAMP": r"regexp_full_match({c}, '\d{{4}}-\d{{2}}-\d{{2}}([T"
+            r" ]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?Z?)?') AND TRY_CAST({c} AS TIMESTAMP) IS NOT NULL",
             "BOOLEAN": "lower({c}) IN ('true', 'false')",
         }
         parts = []

@@ -1,4 +1,4 @@
-# ruff: noqa: N802, N803  names are PySpark's
+# ruff: noqa: N802, N803, N815, S608  names are PySpark's; SQL is built from quoted names only
 """The session and the DataFrame that scripts see, over sqlframe's DuckDB engine.
 
 Source: https://spark.apache.org/docs/latest/api/python/reference/pyspark.sql/index.html
@@ -20,7 +20,7 @@ _numbers = itertools.count(1)
 _active: LocalSession | None = None
 
 
-class _SparkSurface:
+class SparkSurface:
     """Spark's writer and what sqlframe leaves out, for both of sqlframe's frame classes."""
 
     session: Any
@@ -66,7 +66,10 @@ class _SparkSurface:
         connection = self.session.connection
         salt = generator.getrandbits(62)
         columns = ", ".join(f'"{row[0]}"' for row in connection.execute(f"DESCRIBE {table}").fetchall())
-        connection.execute(f"CREATE TABLE {split} AS SELECT {columns}, (hash(rowid, {salt}::BIGINT) >> 11)::DOUBLE / 9007199254740992.0 AS __draw FROM {table}")
+        connection.execute(
+            f"CREATE TABLE {split} AS SELECT {columns}, (hash(rowid, {salt}::BIGINT) >> 11)::DOUBLE /"
+            f" 9007199254740992.0 AS __draw FROM {table}"
+        )
         connection.execute(f"DROP TABLE {table}")
         total = sum(weights)
         parts, low = [], 0.0
@@ -74,7 +77,9 @@ class _SparkSurface:
             high = low + weight / total
             upper = "2.0" if number == len(weights) - 1 else repr(high)
             part = f"{split}_{number}"
-            connection.execute(f"CREATE TABLE {part} AS SELECT {columns} FROM {split} WHERE __draw >= {low!r} AND __draw < {upper}")
+            connection.execute(
+                f"CREATE TABLE {part} AS SELECT {columns} FROM {split} WHERE __draw >= {low!r} AND __draw < {upper}"
+            )
             parts.append(self.session.read._frame(part))
             low = high
         connection.execute(f"DROP TABLE {split}")
@@ -101,14 +106,16 @@ class _SparkSurface:
     @property
     def rdd(self) -> Any:
         """Refused by name."""
-        raise NotImplementedError("RDDs do not exist on local AWS; use the DataFrame API, or LOCAL_AWS_SPARK=pyspark where Spark is installed")
+        raise NotImplementedError(
+            "RDDs do not exist on local AWS; use the DataFrame API, or LOCAL_AWS_SPARK=pyspark where Spark is installed"
+        )
 
 
-class LocalDataFrame(_SparkSurface, DuckDBDataFrame):  # type: ignore[misc]
+class LocalDataFrame(SparkSurface, DuckDBDataFrame):  # type: ignore[misc]
     """A DataFrame."""
 
 
-class LocalTable(_SparkSurface, DuckDBTable):  # type: ignore[misc]
+class LocalTable(SparkSurface, DuckDBTable):  # type: ignore[misc]
     """A DataFrame that is a table as it stands."""
 
     _df = LocalDataFrame
@@ -264,6 +271,9 @@ def get_session() -> LocalSession:
         import duckdb
 
         connection = duckdb.connect()
-        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET threads = 2; SET autoinstall_known_extensions = false")
+        connection.execute(
+            "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET threads = 2; SET"
+            " autoinstall_known_extensions = false"
+        )
         _active = LocalSession(conn=connection)
     return _active

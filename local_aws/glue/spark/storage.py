@@ -1,4 +1,5 @@
-"""Paths of Spark scripts: s3://, s3a://, s3n:// through the endpoint with the run's keys, anything else on the local disk.
+"""Paths of Spark scripts: s3://, s3a://, s3n:// through the endpoint with the run's keys, anything else on the local
+disk.
 
 A folder is written to a private directory first and goes to its place file by file, the _SUCCESS marker last.
 """
@@ -69,7 +70,10 @@ def publish(folder: Path, path: str, mode: str) -> None:
         The mode is ``error`` and the path exists.
     """
     if mode not in ("overwrite", "append", "ignore", "error", "errorifexists", "default"):
-        raise ValueError(f"Unknown save mode: {mode}. Accepted save modes are 'overwrite', 'append', 'ignore', 'error', 'errorifexists', 'default'.")
+        raise ValueError(
+            f"Unknown save mode: {mode}. Accepted save modes are 'overwrite', 'append', 'ignore', 'error',"
+            f" 'errorifexists', 'default'."
+        )
     if is_s3(path):
         _publish_s3(folder, path, mode)
     else:
@@ -125,7 +129,9 @@ def _publish_s3(folder: Path, path: str, mode: str) -> None:
     s3: Any = entry.client("s3")
     old = [item.key for item in entry.list_objects(s3, bucket, prefix)]
     if old and mode in ("error", "errorifexists", "default"):
-        raise PathExistsError(f"[PATH_ALREADY_EXISTS] Path {path} already exists. Set mode as 'overwrite' to overwrite the existing path.")
+        raise PathExistsError(
+            f"[PATH_ALREADY_EXISTS] Path {path} already exists. Set mode as 'overwrite' to overwrite the existing path."
+        )
     if old and mode == "ignore":
         return
     if mode == "overwrite":
@@ -134,7 +140,9 @@ def _publish_s3(folder: Path, path: str, mode: str) -> None:
             answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
             if answer.get("Errors"):
                 first = answer["Errors"][0]
-                raise PermissionError(f"s3://{bucket}/{first['Key']} cannot be deleted: {first['Code']}: {first['Message']}")
+                raise PermissionError(
+                    f"s3://{bucket}/{first['Key']} cannot be deleted: {first['Code']}: {first['Message']}"
+                )
     for file in _success_last(folder):
         entry.upload(s3, file, bucket, prefix + file.relative_to(folder).as_posix())
 
@@ -142,7 +150,10 @@ def _publish_s3(folder: Path, path: str, mode: str) -> None:
 def _publish_local(folder: Path, place: Path, mode: str) -> None:
     if place.exists():
         if mode in ("error", "errorifexists", "default"):
-            raise PathExistsError(f"[PATH_ALREADY_EXISTS] Path {place} already exists. Set mode as 'overwrite' to overwrite the existing path.")
+            raise PathExistsError(
+                f"[PATH_ALREADY_EXISTS] Path {place} already exists. Set mode as 'overwrite' to overwrite the"
+                f" existing path."
+            )
         if mode == "ignore":
             return
         if mode == "overwrite":

@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING, Any
 from . import storage
 
 if TYPE_CHECKING:
-    from .session import LocalDataFrame
+    from .session import SparkSurface
 
-_COMPRESSION = {"gzip": ("gzip", ".gz"), "zstd": ("zstd", ".zst"), "none": ("none", ""), "uncompressed": ("none", ""), "snappy": ("snappy", ".snappy")}
+_COMPRESSION = {
+    "gzip": ("gzip", ".gz"),
+    "zstd": ("zstd", ".zst"),
+    "none": ("none", ""),
+    "uncompressed": ("none", ""),
+    "snappy": ("snappy", ".snappy"),
+}
 
 
 class LocalWriter:
     """The writer of a DataFrame."""
 
-    def __init__(self, frame: LocalDataFrame) -> None:
+    def __init__(self, frame: SparkSurface) -> None:
         self._frame = frame
         self._format = "parquet"
         self._mode = "error"
@@ -58,7 +64,7 @@ class LocalWriter:
     def save(
         self,
         path: str | None = None,
-        format: str | None = None,  # noqa: A002
+        format: str | None = None,
         mode: str | None = None,
         partitionBy: Any = None,
         **options: Any,
@@ -83,7 +89,10 @@ class LocalWriter:
         if self._mode in ("error", "errorifexists", "default", "ignore") and storage.existing(target):
             if self._mode == "ignore":
                 return
-            raise storage.PathExistsError(f"[PATH_ALREADY_EXISTS] Path {target} already exists. Set mode as 'overwrite' to overwrite the existing path.")
+            raise storage.PathExistsError(
+                f"[PATH_ALREADY_EXISTS] Path {target} already exists. Set mode as 'overwrite' to overwrite the"
+                f" existing path."
+            )
         folder = Path(tempfile.mkdtemp(prefix="spark-write-"))
         self._copy(folder, source, merged)
         (folder / "_SUCCESS").touch()
@@ -119,7 +128,8 @@ class LocalWriter:
             wanted = ", ".join(_identifier(self._column(name)) for name in self._partitions)
             pattern = _quote(f"part-{{i}}-{job}.c000")
             connection.execute(
-                f"COPY {table} TO {_quote(str(folder))} ({settings}, PARTITION_BY ({wanted}), FILENAME_PATTERN {pattern}, OVERWRITE_OR_IGNORE)"
+                f"COPY {table} TO {_quote(str(folder))} ({settings}, PARTITION_BY ({wanted}), FILENAME_PATTERN"
+                f" {pattern}, OVERWRITE_OR_IGNORE)"
             )
         else:
             target = folder / f"part-00000-{job}-c000{extension}"
@@ -138,7 +148,8 @@ class LocalWriter:
         null = str(options.get("nullvalue", ""))
         quoted = ", FORCE_QUOTE *" if str(options.get("quoteall", "false")).lower() == "true" else ""
         return (
-            f"FORMAT csv, HEADER {str(header).lower()}, DELIMITER {_quote(separator)}, QUOTE {_quote(quote)}, ESCAPE {_quote(escape)},"
+            f"FORMAT csv, HEADER {str(header).lower()}, DELIMITER {_quote(separator)}, QUOTE {_quote(quote)},"
+            f" ESCAPE {_quote(escape)},"
             f" NULLSTR {_quote(null)}, COMPRESSION {codec}{quoted}"
         )
 

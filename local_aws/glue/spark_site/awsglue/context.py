@@ -21,7 +21,7 @@ class _Source:
         self,
         connection_type: str,
         connection_options: dict[str, Any] | None = None,
-        format: str | None = None,  # noqa: A002
+        format: str | None = None,
         format_options: dict[str, Any] | None = None,
         transformation_ctx: str = "",
         **kwargs: Any,
@@ -32,13 +32,18 @@ class _Source:
         reader = self._context.spark_session.read.format(_FORMATS[str(format)])
         if format == "csv":
             reader = reader.options(
-                header=options.get("withHeader", False), sep=options.get("separator", ","), quote=options.get("quoteChar", '"'), inferSchema=True
+                header=options.get("withHeader", False),
+                sep=options.get("separator", ","),
+                quote=options.get("quoteChar", '"'),
+                inferSchema=True,
             )
         return DynamicFrame(reader.load((connection_options or {})["paths"]), self._context, transformation_ctx)
 
     def from_catalog(self, *args: Any, **kwargs: Any) -> DynamicFrame:
         """Refused by name."""
-        raise NotImplementedError("The Glue Data Catalog cannot be read on local AWS; read the S3 path with from_options")
+        raise NotImplementedError(
+            "The Glue Data Catalog cannot be read on local AWS; read the S3 path with from_options"
+        )
 
 
 class _Sink:
@@ -50,7 +55,7 @@ class _Sink:
         frame: DynamicFrame,
         connection_type: str,
         connection_options: dict[str, Any] | None = None,
-        format: str | None = None,  # noqa: A002
+        format: str | None = None,
         format_options: dict[str, Any] | None = None,
         transformation_ctx: str = "",
         **kwargs: Any,
