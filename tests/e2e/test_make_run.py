@@ -30,11 +30,8 @@ Retrain = Callable[..., tuple[int, dict[str, Any], str]]
 def checkout(tmp_path: Path) -> Path:
     """A copy of the project to run in, so that the person's own var/ is left alone."""
     target = tmp_path / "brewtrain"
-    shutil.copytree(
-        ROOT,
-        target,
-        ignore=shutil.ignore_patterns(".venv*", "var", ".git", "tests", ".mypy_cache", ".hypothesis", "__pycache__"),
-    )
+    left_out = shutil.ignore_patterns(".venv*", "var", ".git", "tests", ".*_cache", ".hypothesis", "__pycache__")
+    shutil.copytree(ROOT, target, ignore=left_out)
     return target
 
 

@@ -1,0 +1,129 @@
+"""Wall time of the whole state machine on local AWS ÷ the same work in one fresh Python process.
+
+Both apply the same recipe with the same engine, split the same rows by the same hash, train XGBoost with the same
+hyperparameters and read the same metrics, on the same file. The peer has no services, no state machine and no IAM: what
+is left of the ratio is what they cost. Run with ``make bench BENCH=end_to_end``; the table is docs/benchmarks/end_to_end.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe_machine
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "benchmarks" / "end_to_end.md"
+AIM = 1.5
+HYPERPARAMETERS = {
+    "num_round": "100", "max_depth": "5", "eta": "0.1", "gamma": "4", "min_child_weight": "6", "subsample": "0.8",
+    "objective": "binary:logistic", "eval_metric": "auc,aucpr,error,logloss", "seed": "0",
+}  # fmt: skip
+
+
+def same_work(data: Path) -> None:
+    """Do in this process what one execution does; print the metrics as JSON."""
+    import hashlib
+
+    import polars as pl
+    import xgboost
+
+    from local_aws.recipes.api import run_recipe
+
+    with tempfile.TemporaryDirectory() as folder:
+        steps = json.loads((ROOT / "include" / "recipes" / "bank_marketing.json").read_text())
+        from datetime import UTC, datetime
+
+        run_recipe(
+            steps, [data], input_format="CSV", input_options={"Csv": {"Delimiter": ";", "HeaderRow": True}},
+            output_dir=Path(folder), outputs=[{"Format": "CSV", "Overwrite": True}], job_name="bench",
+            started_at=datetime.now(UTC),
+        )  # fmt: skip
+        written = next(path for path in Path(folder).rglob("*") if path.is_file())
+        table = pl.read_csv(written, infer_schema=False)
+    threshold = f"{int(0.3 * 16**32):032x}"
+    joined = table.select(pl.concat_str(pl.all().fill_null("\\N"), separator="\x1f")).to_series()
+    side = [hashlib.md5(row.encode()).hexdigest() < threshold for row in joined]
+    numbers = table.cast(pl.Float64)
+    parts = {"train": numbers.filter(~pl.Series(side)), "validation": numbers.filter(pl.Series(side))}
+    matrices = {
+        name: xgboost.DMatrix(part.drop("y_output").to_numpy(), label=part["y_output"].to_numpy())
+        for name, part in parts.items()
+    }
+    settings: dict[str, Any] = dict(HYPERPARAMETERS)
+    rounds, metrics = int(settings.pop("num_round")), settings.pop("eval_metric").split(",")
+    results: dict[str, Any] = {}
+    booster = xgboost.train(
+        settings | {"eval_metric": metrics}, matrices["train"], rounds,
+        evals=[(matrices["train"], "train"), (matrices["validation"], "validation")],
+        evals_result=results, verbose_eval=False,
+    )  # fmt: skip
+    with tempfile.NamedTemporaryFile(suffix=".json") as model:
+        booster.save_model(model.name)
+    print(json.dumps({name: values[-1] for name, values in results["validation"].items()}))
+
+
+def _peer_seconds(data: Path) -> tuple[float, dict[str, float]]:
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.end_to_end", "--same-work", str(data)],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return time.perf_counter() - began, json.loads(done.stdout)
+
+
+def main() -> None:
+    """Measure, print the table and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--same-work", type=Path, help="only do the peer's work on this file")
+    parser.add_argument("--rows", type=int, default=41_188)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    if options.same_work is not None:
+        same_work(options.same_work)
+        return
+
+    from benchmarks.installation import Installation
+    from tools.sample_data import write_csv
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "sample.csv"
+        write_csv(data, options.rows, 0)
+        with Installation(data, HYPERPARAMETERS) as installation:
+            installation.run()
+            rows = []
+            for _ in range(options.runs):
+                execution, states, found = installation.run()
+                peer, expected = _peer_seconds(data)
+                rows.append((execution, peer, states, found, expected))
+    ours = statistics.median(row[0] for row in rows)
+    peer = statistics.median(row[1] for row in rows)
+    ratio = statistics.median(row[0] / row[1] for row in rows)
+    states = {name: statistics.median(row[2].get(name, 0.0) for row in rows) for name in rows[0][2]}
+    found, expected = rows[0][3], rows[0][4]
+    lines = [
+        "# End to end: the state machine against the same work in one process", "",
+        f"{describe_machine()}. {options.rows:,} rows, {options.runs} runs side by side, medians; the server was warm.", "",
+        "| | seconds |", "|---|---:|",
+        f"| the execution on local AWS | {ours:.2f} |",
+        f"| the same work in one fresh Python process | {peer:.2f} |",
+        f"| **ratio** (aim ≤ {AIM}) | **{ratio:.2f}** |", "",
+        "Where the execution's time goes:", "", "| state | seconds |", "|---|---:|",
+        *(f"| {name} | {seconds:.2f} |" for name, seconds in states.items()), "",
+        f"Metrics, execution / peer: {', '.join(f'{name} {found[name]:.4f} / {expected[name]:.4f}' for name in expected)}.",
+        "",
+    ]  # fmt: skip
+    print("\n".join(lines))
+    DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
+    DOCUMENT.write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

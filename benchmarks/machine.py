@@ -1,0 +1,24 @@
+"""What every benchmark says about where it was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def describe_machine() -> str:
+    """One line: date, cores, memory, Python, system."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    model = ""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = f" ({names[0]})" if names else ""
+    return (
+        f"Measured {datetime.now(UTC).date()} on {os.cpu_count()} cores{model}, {memory:.0f} GiB, "
+        f"Python {platform.python_version()}, {platform.system()}"
+    )
