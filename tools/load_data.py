@@ -147,7 +147,7 @@ def _lines(data: bytes) -> pl.DataFrame:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _NotDatableError(f"it is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}") from None
-    return pl.DataFrame({"line": pl.Series([text]).str.split("\n").explode()}).filter(
+    return pl.DataFrame({"line": pl.Series([text]).str.split("\n").explode(empty_as_null=True)}).filter(
         pl.col("line").str.strip_chars("\r") != ""
     )
 

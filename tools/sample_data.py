@@ -333,7 +333,7 @@ def _chunks(rows: int, seed: int, economics: _Economics) -> Iterator[_Calls]:
 
 def _text_column(values: tuple[str, ...] | list[str], codes: Codes) -> pl.Series:
     """Codes into distinct `values` as a categorical column: the text of a value is stored once."""
-    return pl.Series(codes, dtype=pl.UInt16).cast(pl.Enum(values))
+    return pl.Series(values, dtype=pl.Enum(values)).gather(codes)
 
 
 def _number_text(value: float) -> str:

@@ -1,0 +1,189 @@
+"""The loader: dates by the rule, bytes untouched, complete or absent."""
+
+from __future__ import annotations
+
+import datetime
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tools.bank_marketing import CALL_MONTHS, NEWEST_DATE
+from tools.load_data import LoadError, load, main, partition
+from tools.sample_data import generate, write_csv
+
+
+class FakeS3:
+    """Keeps objects in memory; refuses the put number `fails_at` as a full bucket would."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.objects: dict[str, bytes] = {}
+        self._puts = 0
+        self._fails_at = fails_at
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
+        self._puts += 1
+        if self._puts == self._fails_at:
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "reduce your rate"}}, "PutObject")
+        self.objects[Key] = Body
+
+    def get_paginator(self, operation: str) -> FakeS3:
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:
+        return [{"Contents": [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)]}, {}]
+
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> None:
+        assert 0 < len(Delete["Objects"]) <= 1000
+        for item in Delete["Objects"]:
+            self.objects.pop(item["Key"], None)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return write_csv(tmp_path_factory.mktemp("full") / "full.csv", seed=1).read_bytes()
+
+
+def rows_of(content: dict[datetime.date, bytes]) -> bytes:
+    return b"".join(part.split(b"\n", 1)[1] for part in content.values())
+
+
+def test_partitions_in_order_give_the_file_back(full: bytes) -> None:
+    parts = partition(full)
+    header, body = full.split(b"\n", 1)
+    assert parts.dated
+    assert parts.warnings == ()
+    assert parts.rows == 41_188
+    assert list(parts.content) == sorted(parts.content)
+    assert rows_of(parts.content) == body
+    assert {part.split(b"\n", 1)[0] for part in parts.content.values()} == {header}
+
+
+def test_rows_of_a_month_are_spread_over_its_days(full: bytes) -> None:
+    content = partition(full).content
+    assert min(content) == datetime.date(2008, 5, 1)
+    assert max(content) == NEWEST_DATE
+    for month in CALL_MONTHS:
+        days = [date for date in content if (date.year, date.month) == (month.year, month.month)]
+        assert len(days) == min(month.days, month.rows)
+        sizes = {content[day].count(b"\n") - 1 for day in days}
+        assert max(sizes) - min(sizes) <= 1
+        assert sum(content[day].count(b"\n") - 1 for day in days) == month.rows
+
+
+def test_shuffled_rows_get_the_month_that_their_indicators_tell(full: bytes) -> None:
+    header, *lines = full.split(b"\n")[:-1]
+    random.Random(5).shuffle(lines)
+    lines = lines[:4119]
+    content = partition(b"\n".join([header, *lines])).content
+    assert sorted(rows_of(content).split(b"\n")[:-1]) == sorted(lines)
+    for date, part in content.items():
+        month = next(m for m in CALL_MONTHS if (m.year, m.month) == (date.year, date.month))
+        for line in part.split(b"\n")[1:-1]:
+            assert line.split(b";")[16] == f"{month.consumer_price_index:g}".encode()
+
+
+def test_the_real_sample_is_dated(shared_dir: Path) -> None:
+    path = shared_dir / "data" / "bank-additional.csv"
+    if not path.exists():
+        pytest.skip(f"no {path}")
+    parts = partition(path.read_bytes())
+    assert (parts.dated, parts.rows, parts.warnings) == (True, 4119, ())
+    assert len({(date.year, date.month) for date in parts.content}) == 26
+
+
+def test_windows_line_ends_are_kept(full: bytes) -> None:
+    parts = partition(full.replace(b"\n", b"\r\n"))
+    assert parts.rows == 41_188
+    assert rows_of(parts.content).count(b"\r\n") == 41_188
+
+
+def test_a_row_without_a_known_month_stays_with_the_row_before(full: bytes) -> None:
+    lines = full.split(b"\n")
+    lines[100] = b"broken line"
+    parts = partition(b"\n".join(lines))
+    assert parts.warnings == ("1 of 41188 rows carry no known month; each was put with the row before it.",)
+    assert rows_of(parts.content) == b"\n".join(lines[1:])
+
+
+def test_other_indicators_decide_where_the_price_index_is_missing(full: bytes) -> None:
+    lines = full.split(b"\n")[:-1]
+    place = 16
+    changed = [b";".join([*(cells := line.split(b";"))[:place], b"", *cells[place + 1 :]]) for line in lines[1:]]
+    assert list(partition(b"\n".join([lines[0], *changed])).content) == list(partition(full).content)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda data: b"", "it is empty"),
+        (lambda data: data.split(b"\n")[0], "it has a header and no rows"),
+        (lambda data: data.replace(b";", b","), "its header has no month, cons.price.idx"),
+        (lambda data: data.replace(b'"month"', b'"moon"', 1), "its header has no month between ';'"),
+        (lambda data: data.replace(b"housemaid", b"h\xf6usemaid"), "it is not UTF-8: byte"),
+        (lambda data: data.replace(b'"may"', b'"mai"').replace(b'"jul"', b'"j"'), "rows carry a month and"),
+    ],
+    ids=["empty", "header only", "comma", "no month", "latin-1", "foreign months"],
+)  # fmt: skip
+def test_what_cannot_be_dated_is_loaded_as_it_is_and_told(full: bytes, change: Any, reason: str) -> None:
+    data = change(full)
+    parts = partition(data)
+    assert not parts.dated
+    assert parts.content == {NEWEST_DATE: data}
+    assert len(parts.warnings) == 1
+    assert reason in parts.warnings[0]
+
+
+def test_loads_under_the_prefix_and_reports(full: bytes, tmp_path: Path) -> None:
+    (tmp_path / "full.csv").write_bytes(full)
+    s3, seen = FakeS3(), []
+    report = load(tmp_path / "full.csv", "bucket", "data/bank/", s3, lambda done, total: seen.append((done, total)))
+    assert (report.partitions, report.rows, report.dated) == (775, 41_188, True)
+    assert (report.first_date, report.last_date) == (datetime.date(2008, 5, 1), NEWEST_DATE)
+    assert len(s3.objects) == 775
+    assert all(key.startswith("data/bank/dt=20") and key.endswith(".csv") for key in s3.objects)
+    assert seen[-1] == (775, 775)
+
+
+def test_a_frame_and_a_path_with_a_place_for_the_date() -> None:
+    s3 = FakeS3()
+    load(generate(500, seed=2), "bucket", "raw/{date}/calls", s3)
+    assert all(re.fullmatch(r"raw/\d{4}-\d\d-\d\d/calls/[0-9a-f]{12}\.csv", key) for key in s3.objects)
+    first = set(s3.objects)
+    load(generate(400, seed=2), "bucket", "raw/{date}/calls", s3)
+    assert not first & set(s3.objects), "the earlier load is replaced under such a prefix too"
+
+
+def test_loading_again_replaces_the_earlier_load_and_nothing_else() -> None:
+    s3 = FakeS3()
+    s3.objects["data/dt=2010-11-30/mine.csv"] = b"somebody else's"
+    load(generate(2000, seed=2), "bucket", "data", s3)
+    first = set(s3.objects)
+    load(generate(2000, seed=2), "bucket", "data", s3)
+    assert set(s3.objects) == first
+    load(generate(1000, seed=3), "bucket", "data", s3)
+    assert set(s3.objects) & first == {"data/dt=2010-11-30/mine.csv"}
+
+
+def test_a_failed_upload_leaves_the_earlier_load_whole() -> None:
+    s3 = FakeS3()
+    load(generate(1000, seed=2), "bucket", "data", s3)
+    before = dict(s3.objects)
+    broken = FakeS3(fails_at=50)
+    broken.objects = dict(before)
+    with pytest.raises(LoadError, match=r"s3://bucket/data/.* could not be loaded: .*SlowDown.*; check the bucket"):
+        load(generate(1000, seed=3), "bucket", "data", broken)
+    assert broken.objects == before
+
+
+def test_an_unreadable_path_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (tmp_path / "missing.csv", tmp_path):
+        with pytest.raises(LoadError, match=r"cannot be read \(.*\); name a CSV file"):
+            load(path, "bucket", "data", FakeS3())
+    arguments = [str(tmp_path / "missing.csv"), "--bucket", "b-c", "--endpoint-url", "http://127.0.0.1:9"]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 1
