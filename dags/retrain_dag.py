@@ -65,7 +65,7 @@ for pipeline in valid_pipelines():
         default_args={
             "owner": pipeline.owner,
             "retries": 3,
-            "retry_delay": timedelta(seconds=30),
+            "retry_delay": timedelta(seconds=15),
             "retry_exponential_backoff": 2.0,
             "retry_policy": RetryTransientErrors(),
         },
