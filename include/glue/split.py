@@ -16,15 +16,14 @@ import argparse
 import csv
 import json
 import sys
+from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal, InvalidOperation, localcontext
 from typing import Any
 
-# Not printable and not part of any number, so that joined values cannot be mistaken for others.
-SEPARATOR = "\x1f"
-NULL_MARKER = "\\N"
+# Around every value of a joined row; no number has them.
+OPEN, CLOSE = "<", ">"
 HEADER_BYTES = 1 << 20
-NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
-MISSING = ("", "nan")
+NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
 ZERO = r"^[-+]?0+(\.0*)?$"
 ONE = r"^\+?0*1(\.0*)?$"
 
@@ -126,77 +125,89 @@ def read_header(s3: Any, source: str) -> list[str]:
 
 
 def mark_rows(rows: Any, functions: Any, *, label_index: int, width: int, threshold: str) -> Any:
-    """Clean the values and mark every row with its side.
+    """Mark every row with its side and its label as 0 or 1.
 
     :param rows: DataFrame of strings, columns ``c0`` … by position.
     :param functions: ``pyspark.sql.functions``.
     :param label_index: Position of the label.
     :param width: Number of columns.
     :param threshold: From :func:`hash_threshold`.
-    :returns: DataFrame with the same columns and ``side`` (1: validation, 0: training).
+    :returns: DataFrame with the same columns, ``target`` (``0`` or ``1``, or the label as it was where it is neither),
+        ``joined`` (the features, each in brackets) and ``side`` (1: validation, 0: training).
     """
     f = functions
     names = [f"c{index}" for index in range(width)]
-    cleaned = []
-    for index, name in enumerate(names):
-        column = f.col(name)
-        trimmed = f.trim(column)
-        value = f.when(f.lower(trimmed).isin(*MISSING), f.lit(None)).otherwise(trimmed)
-        if index == label_index:
-            value = f.when(column.rlike(ZERO), f.lit("0")).when(column.rlike(ONE), f.lit("1")).otherwise(value)
-        cleaned.append(value.alias(name))
-    table = rows.select(*cleaned)
-    joined = f.concat_ws(SEPARATOR, *[f.coalesce(f.col(name), f.lit(NULL_MARKER)) for name in names])
-    side = f.when(f.md5(joined) < f.lit(threshold), f.lit(1)).otherwise(f.lit(0))
-    return table.select(*[f.col(name) for name in names], side.alias("side"))
+    label = f.col(names[label_index])
+    target = f.when(label.rlike(ZERO), f.lit("0")).when(label.rlike(ONE), f.lit("1")).otherwise(label)
+    features = [f.coalesce(f.col(name), f.lit("")) for index, name in enumerate(names) if index != label_index]
+    joined = f.concat(f.lit(OPEN), f.concat_ws(CLOSE + OPEN, *features), f.lit(CLOSE))
+    digest = f.md5(f.concat(f.coalesce(target, f.lit("")), joined))
+    side = f.when(digest < f.lit(threshold), f.lit(1)).otherwise(f.lit(0))
+    return rows.select(*names, target.alias("target"), joined.alias("joined"), side.alias("side"))
 
 
-def count_rows(marked: Any, functions: Any, *, label_index: int, width: int) -> dict[str, Any]:
-    """Count, in one pass, what the checks and the summary need.
+def count_rows(marked: Any, functions: Any) -> dict[str, int]:
+    """Count, in one pass and with few expressions however many columns there are, what checks and summary need.
 
-    :returns: ``rows_0``, ``rows_1``, ``positives_0``, ``positives_1`` by side, and by column ``bad_<i>`` (values that
-        are no number; for the label: anything but 0 and 1, null too), ``low_<i>`` and ``high_<i>`` (two of them).
+    :returns: ``rows_0``, ``rows_1``, ``positives_0``, ``positives_1`` by side; ``bad_labels`` and ``bad_features``:
+        rows whose label is neither 0 nor 1, and rows with a feature that is no number.
+    """
+    f = functions
+    left_over = f.regexp_replace(f.col("joined"), f"{OPEN}({NUMBER})?{CLOSE}", "")
+    conditions = {
+        "bad_labels": f.coalesce(f.col("target"), f.lit("")).isin("0", "1") == f.lit(False),
+        "bad_features": left_over != f.lit(""),
+    }
+    for number in (0, 1):
+        here = f.col("side") == f.lit(number)
+        conditions[f"rows_{number}"] = here
+        conditions[f"positives_{number}"] = here & (f.col("target") == f.lit("1"))
+    wanted = [
+        f.sum(f.when(condition, f.lit(1)).otherwise(f.lit(0))).alias(name) for name, condition in conditions.items()
+    ]
+    row = marked.agg(*wanted).collect()[0]
+    return {name: int(row[name] or 0) for name in conditions}
+
+
+def first_unusable(marked: Any, functions: Any, *, label_index: int, width: int) -> tuple[int, int, str]:
+    """Find the first column that holds something else than numbers (the label: than 0 and 1).
+
+    :returns: Position, number of such rows, and two of the values for a message.
     """
     f = functions
 
-    def count_where(condition: Any) -> Any:
-        return f.sum(f.when(condition, f.lit(1)).otherwise(f.lit(0)))
-
-    side, label = f.col("side"), f.col(f"c{label_index}")
-    wanted = []
-    for number in (0, 1):
-        wanted.append(count_where(side == f.lit(number)).alias(f"rows_{number}"))
-        wanted.append(count_where((side == f.lit(number)) & (label == f.lit("1"))).alias(f"positives_{number}"))
-    for index in range(width):
+    def shown(index: int) -> Any:
         column = f.col(f"c{index}")
         if index == label_index:
-            bad = column.isNull() | ~((column == f.lit("0")) | (column == f.lit("1")))
+            good = f.coalesce(f.col("target"), f.lit("")).isin("0", "1")
         else:
-            bad = column.isNotNull() & ~column.rlike(NUMBER)
-        shown = f.when(bad, f.coalesce(column, f.lit("(empty)")))
-        wanted += [
-            count_where(bad).alias(f"bad_{index}"),
-            f.min(shown).alias(f"low_{index}"),
-            f.max(shown).alias(f"high_{index}"),
+            good = f.coalesce(column, f.lit("")).rlike(f"^({NUMBER})?$")
+        return f.when(good == f.lit(False), f.coalesce(column, f.lit("(empty)")))
+
+    order = [label_index, *(index for index in range(width) if index != label_index)]
+    for index in order:
+        value = shown(index)
+        row = marked.agg(f.count(value).alias("rows"), f.min(value).alias("low"), f.max(value).alias("high")).collect()[
+            0
         ]
-    row = marked.agg(*wanted).collect()[0]
-    return {key: row[key] for key in row.asDict()}
+        if row["rows"]:
+            return index, int(row["rows"]), " and ".join(sorted({repr(row[edge][:40]) for edge in ("low", "high")}))
+    raise AssertionError("no column is unusable")
 
 
-def check_counts(counts: dict[str, Any], columns: list[str], label: str, where: str) -> None:
+def check_counts(
+    counts: dict[str, int], columns: list[str], label: str, where: str, find: Callable[[], tuple[int, int, str]]
+) -> None:
     """Check that the rows can be learned from.
 
+    :param find: Tells the first unusable column, see :func:`first_unusable`.
     :raises SplitError: If there are none, the label is not 0 and 1, a feature is not a number, or a side lacks a class.
     """
-    total = int(counts["rows_0"] or 0) + int(counts["rows_1"] or 0)
+    total = counts["rows_0"] + counts["rows_1"]
     if total == 0:
         raise SplitError(f"{where} has a header and no row; look at the source partition and the recipe's filters")
-    order = sorted(range(len(columns)), key=lambda index: columns[index] != label)
-    for index in order:
-        bad = int(counts[f"bad_{index}"] or 0)
-        if not bad:
-            continue
-        values = " and ".join(sorted({repr(str(counts[f"{edge}_{index}"])[:40]) for edge in ("low", "high")}))
+    if counts["bad_labels"] or counts["bad_features"]:
+        index, bad, values = find()
         if columns[index] == label:
             raise SplitError(
                 f"label column {label!r} has {bad} of {total} rows that are neither 0 nor 1, such as {values}; "
@@ -207,7 +218,7 @@ def check_counts(counts: dict[str, Any], columns: list[str], label: str, where: 
             "encode or delete the column in the recipe"
         )
     for number, name in ((0, "training"), (1, "validation")):
-        rows, positives = int(counts[f"rows_{number}"] or 0), int(counts[f"positives_{number}"] or 0)
+        rows, positives = counts[f"rows_{number}"], counts[f"positives_{number}"]
         if positives in (0, rows):
             seen = "no row" if rows == 0 else f"{rows} rows, all labelled {int(positives > 0)}"
             raise SplitError(
@@ -216,13 +227,13 @@ def check_counts(counts: dict[str, Any], columns: list[str], label: str, where: 
             )
 
 
-def summary(counts: dict[str, Any], features: list[str]) -> dict[str, Any]:
+def summary(counts: dict[str, int], features: list[str]) -> dict[str, Any]:
     """Build the document that the state machine and the gate read."""
-    rows, positives = int(counts["rows_1"]), int(counts["positives_1"])
+    rows, positives = counts["rows_1"], counts["positives_1"]
     return {
-        "train_rows": int(counts["rows_0"]),
+        "train_rows": counts["rows_0"],
         "validation_rows": rows,
-        "train_positives": int(counts["positives_0"]),
+        "train_positives": counts["positives_0"],
         "validation_positives": positives,
         "majority_class_error": min(positives, rows - positives) / rows,
         "features": features,
@@ -250,16 +261,20 @@ def main(arguments: list[str]) -> None:
     schema = ", ".join(f"c{index} STRING" for index in range(width))
     rows = spark.read.csv(options.source, schema=schema, header=True)
     marked = mark_rows(rows, functions, label_index=label_index, width=width, threshold=threshold).cache()
-    counts = count_rows(marked, functions, label_index=label_index, width=width)
-    check_counts(counts, columns, options.label, options.source)
+    counts = count_rows(marked, functions)
+    check_counts(
+        counts,
+        columns,
+        options.label,
+        options.source,
+        lambda: first_unusable(marked, functions, label_index=label_index, width=width),
+    )
 
-    ordered = [label_index, *(index for index in range(width) if index != label_index)]
+    features = [index for index in range(width) if index != label_index]
     for number, target in ((0, options.train), (1, options.validation)):
         part = marked.filter(functions.col("side") == functions.lit(number))
-        part.select(*[functions.col(f"c{index}") for index in ordered]).write.csv(
-            target, mode="overwrite", header=False
-        )
-    document = summary(counts, [columns[index] for index in ordered[1:]])
+        part.select("target", *[f"c{index}" for index in features]).write.csv(target, mode="overwrite", header=False)
+    document = summary(counts, [columns[index] for index in features])
     s3.put_object(
         Bucket=summary_bucket,
         Key=summary_key,

@@ -45,7 +45,7 @@ EXECUTION_TIMEOUT_SECONDS = 604_800
 API_CALL_TIMEOUT_SECONDS = 60
 # An endpoint is looked at this often at short intervals before the pipeline's own interval applies.
 BRIEF_WAITS = 5
-BRIEF_WAIT_SECONDS = 2
+BRIEF_WAIT_SECONDS = 1
 
 METRICS = ("auc", "aucpr", "error", "logloss")
 XGBOOST_VERSIONS = ("1.2-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1", "3.0-5")
