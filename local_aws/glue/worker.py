@@ -1,14 +1,12 @@
 """Executes a Glue job's Python script: fetched from S3, run as ``__main__`` with the job's arguments, in a forked
 process.
 
-`pyspark` and `awsglue` resolve to this package's shims over DuckDB (sqlframe), or pyspark to the real one when
-``LOCAL_AWS_SPARK=pyspark``.
+`pyspark` and `awsglue` resolve to this package's shims over DuckDB (sqlframe).
 Must not import moto or anything of the server.
 """
 
 from __future__ import annotations
 
-import os
 import runpy
 import sys
 import traceback
@@ -63,7 +61,8 @@ def run_script(payload: dict[str, Any]) -> dict[str, Any]:
     script = home / (Path(key).name or "script.py")
     _fetch(s3, bucket, key, script, f"The script {location}")
     arguments: dict[str, str] = payload["arguments"]
-    sys.path[:] = [str(home), *_libraries(s3, arguments, home), str(_SITE), *_packages()]
+    entry.hide_this_repository()
+    sys.path[:] = [str(home), *_libraries(s3, arguments, home), str(_SITE), *sys.path]
     if arguments.get(_MODULES_ARGUMENT):
         print(
             f"{_MODULES_ARGUMENT} {arguments[_MODULES_ARGUMENT]}: local AWS installs nothing; what is in its"
@@ -74,7 +73,6 @@ def run_script(payload: dict[str, Any]) -> dict[str, Any]:
     for name, value in arguments.items():
         if name not in ("--JOB_NAME", "--JOB_RUN_ID"):
             sys.argv += [name, str(value)] if value != "" else [name]
-    _reset_session()
     try:
         runpy.run_path(str(script), run_name="__main__")
     except SystemExit as stop:
@@ -114,18 +112,6 @@ def _libraries(s3: Any, arguments: dict[str, str], home: Path) -> list[str]:
         else:
             paths.append(str(folder))
     return paths
-
-
-def _packages() -> list[str]:
-    # A script must not find local_aws or the project by name; only installed packages.
-    root = str(Path(__file__).resolve().parents[2])
-    return [path for path in sys.path if path not in ("", root)]
-
-
-def _reset_session() -> None:
-    if os.environ.get("LOCAL_AWS_SPARK") == "pyspark":
-        sys.path.remove(str(_SITE))
-        sys.path.insert(1, str(_SITE / "awsglue_only"))
 
 
 def _print_script_traceback(error: BaseException, script: Path) -> None:

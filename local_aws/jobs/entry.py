@@ -106,6 +106,12 @@ def reports_result(work: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable
     return entry
 
 
+def hide_this_repository() -> None:
+    """Take this repository off the import path: a user's script finds its own files and installed packages only."""
+    root = str(Path(__file__).resolve().parents[2])
+    sys.path[:] = [path for path in sys.path if path not in ("", root)]
+
+
 def write_result(payload: dict[str, Any], result: dict[str, Any]) -> None:
     """Put a result where the server looks for it, in one step."""
     path = Path(payload["result_path"])

@@ -260,7 +260,7 @@ def clean_environment(endpoint_url: str, region: str, home: Path) -> dict[str, s
         "AWS_RETRY_MODE": "standard",
         "NO_PROXY": "127.0.0.1,localhost",
     }
-    for name in ("LD_LIBRARY_PATH", "JAVA_HOME", "LOCAL_AWS_SPARK"):
+    for name in ("LD_LIBRARY_PATH", "JAVA_HOME"):
         if name in os.environ:
             environment[name] = os.environ[name]
     return environment

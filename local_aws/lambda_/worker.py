@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from local_aws.jobs.entry import write_result
+from local_aws.jobs.entry import hide_this_repository, write_result
 
 
 class _Identity:
@@ -103,8 +103,8 @@ def _call(payload: dict[str, Any]) -> dict[str, Any]:
             **payload["environment"],
         }
     )
-    root = str(Path(__file__).resolve().parents[2])
-    sys.path[:] = [str(task), *[path for path in sys.path if path not in ("", root)]]
+    hide_this_repository()
+    sys.path.insert(0, str(task))
     os.chdir(task)
     module_name, _, function_name = payload["handler"].rpartition(".")
     try:

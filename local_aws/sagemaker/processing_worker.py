@@ -124,6 +124,7 @@ def _run_script(words: list[str], root: Path, environment: dict[str, str]) -> No
         {name: _rewrite(value, root) for name, value in environment.items() if not name.startswith("AWS_")}
     )
     sys.argv = words
+    entry.hide_this_repository()
     sys.path.insert(0, str(script.parent))
     try:
         runpy.run_path(str(script), run_name="__main__")

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  SQL is built from quoted names only
 """``spark.read`` with Spark's defaults: no header, comma, every column a string unless a schema or ``inferSchema``
 says otherwise.
 

@@ -106,9 +106,7 @@ class SparkSurface:
     @property
     def rdd(self) -> Any:
         """Refused by name."""
-        raise NotImplementedError(
-            "RDDs do not exist on local AWS; use the DataFrame API, or LOCAL_AWS_SPARK=pyspark where Spark is installed"
-        )
+        raise NotImplementedError("RDDs do not exist on local AWS; use the DataFrame API")
 
 
 class LocalDataFrame(SparkSurface, DuckDBDataFrame):  # type: ignore[misc]

@@ -1,0 +1,31 @@
+"""Workers that behave badly on purpose, so that tests can see how the engine handles a run that hangs or is killed.
+
+Must not import moto or anything of the server.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from typing import Any
+
+
+def sleep(payload: dict[str, Any]) -> int:
+    """Never end by itself."""
+    while True:
+        time.sleep(3600)
+
+
+def ignore_termination(payload: dict[str, Any]) -> int:
+    """Never end, not even when asked, and leave a child behind."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    subprocess.Popen(["sleep", "3600"])
+    return sleep(payload)
+
+
+def die(payload: dict[str, Any]) -> int:
+    """End as a process does that the kernel kills for its memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0

@@ -1,0 +1,54 @@
+"""Fixtures of the job services' tests: roles, a bucket, unique names, knobs back to normal."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from local_aws.jobs import knobs
+from tests.functional.local_aws.services.job_support import BUCKET
+
+_counter = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def roles(aws_client: Callable[..., Any]) -> dict[str, str]:
+    """One role per service, trusted by that service only."""
+    iam = aws_client("iam")
+    made = {}
+    for service in ("databrew", "glue", "sagemaker", "lambda"):
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        answer = iam.create_role(RoleName=f"job-services-{service}", AssumeRolePolicyDocument=policy)
+        made[service] = answer["Role"]["Arn"]
+    return made
+
+
+@pytest.fixture(scope="session")
+def s3(aws_client: Callable[..., Any]) -> Any:
+    """An S3 client; the bucket `BUCKET` exists."""
+    client = aws_client("s3")
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """``unique(prefix)``: a name that no other test uses."""
+    return lambda prefix: f"{prefix}-{next(_counter)}"
+
+
+@pytest.fixture(autouse=True)
+def normal_knobs() -> Iterator[None]:
+    """Every test begins and ends at full speed."""
+    knobs.reset()
+    yield
+    knobs.reset()

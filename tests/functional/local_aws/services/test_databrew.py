@@ -1,0 +1,390 @@
+"""DataBrew: every terminal state of a run, what a run writes, and what is refused with which code and message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local_aws.jobs import knobs
+from tests.functional.local_aws.services.job_support import BUCKET, error_of, log_lines, wait_for, wait_until
+
+BUSY = {"STARTING", "RUNNING", "STOPPING"}
+STEPS = [
+    {"Action": {"Operation": "RENAME", "Parameters": {"sourceColumn": "a", "targetColumn": "first"}}},
+    {"Action": {"Operation": "DELETE", "Parameters": {"sourceColumns": '["c"]'}}},
+]
+ROWS = b"a;b;c\n1;x;7\n2;y;8\n3;z;9\n"
+
+
+class Job:
+    """A dataset, a published recipe and a recipe job under one name."""
+
+    def __init__(self, client: Any, role: str, s3: Any, name: str, **options: Any) -> None:
+        self.client, self.name = client, name
+        self.key = f"{name}/raw/data.csv"
+        body = options.get("body", ROWS)
+        if body is not None:
+            s3.put_object(Bucket=BUCKET, Key=self.key, Body=body)
+        client.create_dataset(
+            Name=name,
+            Format="CSV",
+            FormatOptions={"Csv": {"Delimiter": options.get("delimiter", ";"), "HeaderRow": True}},
+            Input={"S3InputDefinition": {"Bucket": BUCKET, "Key": self.key}},
+        )
+        client.create_recipe(Name=name, Steps=options.get("steps", STEPS))
+        client.publish_recipe(Name=name)
+        client.create_recipe_job(
+            Name=name,
+            DatasetName=name,
+            RecipeReference={"Name": name, "RecipeVersion": options.get("version", "1.0")},
+            RoleArn=role,
+            Timeout=options.get("timeout", 10),
+            MaxRetries=options.get("retries", 0),
+            LogSubscription=options.get("log", "ENABLE"),
+            Outputs=[
+                {
+                    "Location": {"Bucket": options.get("output_bucket", BUCKET), "Key": f"{name}/out/"},
+                    "Format": "CSV",
+                    "Overwrite": options.get("overwrite", True),
+                }
+            ],
+        )
+
+    def start(self) -> str:
+        return self.client.start_job_run(Name=self.name)["RunId"]
+
+    def describe(self, run_id: str) -> dict[str, Any]:
+        return self.client.describe_job_run(Name=self.name, RunId=run_id)
+
+    def run(self) -> dict[str, Any]:
+        run_id = self.start()
+        return wait_for(lambda: self.describe(run_id), "State", BUSY)
+
+
+@pytest.fixture
+def make_job(
+    aws_client: Callable[..., Any], roles: dict[str, str], s3: Any, unique: Callable[[str], str]
+) -> Callable[..., Job]:
+    return lambda **options: Job(aws_client("databrew"), roles["databrew"], s3, unique("brew"), **options)
+
+
+def outputs(s3: Any, job: Job) -> dict[str, bytes]:
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{job.name}/out/").get("Contents", [])
+    return {
+        item["Key"].removeprefix(f"{job.name}/out/"): s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
+        for item in listed
+    }
+
+
+def test_succeeded_run_writes_the_transformed_rows(make_job: Callable[..., Job], s3: Any, aws_client: Any) -> None:
+    job = make_job()
+    run = job.run()
+    assert run["State"] == "SUCCEEDED", run.get("ErrorMessage")
+    assert run["RecipeReference"] == {"Name": job.name, "RecipeVersion": "1.0"}
+    assert run["LogGroupName"] == "/aws-glue-databrew/jobs"
+    assert run["CompletedOn"] >= run["StartedOn"]
+    assert "ErrorMessage" not in run
+    assert outputs(s3, job) == {f"{job.name}_part00000.csv": b"first,b\n1,x\n2,y\n3,z\n"}
+    assert any("rows written 3" in line for line in log_lines(aws_client, "/aws-glue-databrew/jobs", job.name))
+
+
+def test_overwrite_replaces_and_its_absence_adds(make_job: Callable[..., Job], s3: Any) -> None:
+    replacing, adding = make_job(), make_job(overwrite=False)
+    for job in (replacing, adding):
+        for _ in range(2):
+            assert job.run()["State"] == "SUCCEEDED"
+    assert len(outputs(s3, replacing)) == 1
+    assert len(outputs(s3, adding)) == 2
+    assert all(name.startswith(f"{adding.name}_") and "/" in name for name in outputs(s3, adding))
+
+
+def test_stopped(make_job: Callable[..., Job], s3: Any) -> None:
+    knobs.set_delay("databrew", 60)
+    job = make_job()
+    run_id = job.start()
+    wait_until(lambda: job.describe(run_id), "State", "RUNNING")
+    assert job.client.stop_job_run(Name=job.name, RunId=run_id)["RunId"] == run_id
+    assert wait_for(lambda: job.describe(run_id), "State", BUSY)["State"] == "STOPPED"
+    assert outputs(s3, job) == {}
+    code, message = error_of(lambda: job.client.stop_job_run(Name=job.name, RunId=run_id))
+    assert (code, message) == (
+        "ValidationException",
+        f"The job run {run_id} is in state STOPPED and cannot be stopped.",
+    )
+
+
+def test_timeout(make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    from local_aws.databrew import job_runs
+
+    plans = job_runs.RunPlan
+    knobs.set_minute_seconds(0.4)
+    monkeypatch.setattr(
+        job_runs, "RunPlan", lambda **options: plans(**{**options, "entry": "local_aws.jobs.self_test:sleep"})
+    )
+    run = make_job(timeout=1).run()
+    assert run["State"] == "TIMEOUT"
+    assert run["ErrorMessage"] == "The job run was stopped because it exceeded its timeout of 1 minutes."
+
+
+FAULTS = {
+    "missing column": ({"body": b"b;c\nx;7\n"}, "column 'a'"),
+    "wrong delimiter": ({"delimiter": ","}, "column 'a'"),
+    "not UTF-8": ({"body": b"a;b;c\n1;\xff\xfe\x00\xe9;7\n2;y;8\n"}, "UTF-8"),
+    "no object": ({"body": None}, "no file found at s3://job-services/"),
+    "empty object": ({"body": b""}, "empty"),
+    "bucket does not exist": ({"output_bucket": "no-such-bucket-here"}, "NoSuchBucket"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_failed_run_says_what_and_where(fault: str, make_job: Callable[..., Job], s3: Any) -> None:
+    options, expected = FAULTS[fault]
+    job = make_job(**options)
+    run = job.run()
+    assert run["State"] == "FAILED"
+    assert expected in run["ErrorMessage"]
+    assert "\n" not in run["ErrorMessage"]
+    assert outputs(s3, job) == {}
+
+
+def test_failed_run_is_retried_and_counted(make_job: Callable[..., Job]) -> None:
+    run = make_job(body=None, retries=2).run()
+    assert (run["State"], run["Attempt"]) == ("FAILED", 2)
+
+
+def test_lost_worker_fails_the_run(make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    from local_aws.databrew import job_runs
+
+    plans = job_runs.RunPlan
+    monkeypatch.setattr(
+        job_runs, "RunPlan", lambda **options: plans(**{**options, "entry": "local_aws.jobs.self_test:die"})
+    )
+    run = make_job().run()
+    assert (run["State"], run["ErrorMessage"]) == ("FAILED", "InternalError: the process was ended by signal 9")
+
+
+def test_a_run_keeps_the_recipe_version_its_job_pins(make_job: Callable[..., Job], s3: Any) -> None:
+    job = make_job()
+    job.client.update_recipe(Name=job.name, Steps=STEPS[:1])
+    job.client.publish_recipe(Name=job.name)
+    assert job.client.describe_recipe(Name=job.name)["RecipeVersion"] == "2.0"
+    assert job.run()["RecipeReference"]["RecipeVersion"] == "1.0"
+    assert outputs(s3, job)[f"{job.name}_part00000.csv"].startswith(b"first,b\n")
+
+
+def test_runs_are_listed_newest_first_in_pages(make_job: Callable[..., Job]) -> None:
+    job = make_job()
+    ids = [job.run()["RunId"] for _ in range(3)]
+    first = job.client.list_job_runs(Name=job.name, MaxResults=2)
+    assert [run["RunId"] for run in first["JobRuns"]] == [ids[2], ids[1]]
+    second = job.client.list_job_runs(Name=job.name, MaxResults=2, NextToken=first["NextToken"])
+    assert [run["RunId"] for run in second["JobRuns"]] == [ids[0]]
+    assert "NextToken" not in second
+
+
+def test_what_is_in_use_cannot_be_deleted(make_job: Callable[..., Job]) -> None:
+    knobs.set_delay("databrew", 60)
+    job = make_job()
+    client, name = job.client, job.name
+    run_id = job.start()
+    wait_until(lambda: job.describe(run_id), "State", "RUNNING")
+    expected = {
+        "dataset": (
+            lambda: client.delete_dataset(Name=name),
+            f"The dataset {name} is used by the job {name} and cannot be deleted.",
+        ),
+        "recipe": (
+            lambda: client.delete_recipe_version(Name=name, RecipeVersion="1.0"),
+            f"The recipe {name} version 1.0 is used by the job {name} and cannot be deleted.",
+        ),
+        "job": (
+            lambda: client.delete_job(Name=name),
+            f"The job {name} has the run {run_id} in state RUNNING and cannot be deleted.",
+        ),
+        "second run": (
+            lambda: client.start_job_run(Name=name),
+            f"The job {name} already has the run {run_id} in state RUNNING.",
+        ),
+    }
+    for what, (call, message) in expected.items():
+        assert error_of(call) == ("ConflictException", message), what
+    client.stop_job_run(Name=name, RunId=run_id)
+    wait_for(lambda: job.describe(run_id), "State", BUSY)
+    client.delete_job(Name=name)
+    client.delete_dataset(Name=name)
+    answer = client.batch_delete_recipe_version(Name=name, RecipeVersions=["LATEST_WORKING", "1.0", "7.0"])
+    assert answer["Errors"] == [
+        {
+            "ErrorCode": "ResourceNotFoundException",
+            "ErrorMessage": f"The recipe {name} version 7.0 does not exist.",
+            "RecipeVersion": "7.0",
+        }
+    ]
+    assert (
+        error_of(lambda: client.describe_recipe(Name=name, RecipeVersion="LATEST_WORKING"))[0]
+        == "ResourceNotFoundException"
+    )
+
+
+def test_recipe_versions(aws_client: Callable[..., Any], unique: Callable[[str], str]) -> None:
+    client, name = aws_client("databrew"), unique("recipe")
+    client.create_recipe(Name=name, Steps=STEPS, Description="first", Tags={"team": "data"})
+    assert error_of(lambda: client.describe_recipe(Name=name))[0] == "ResourceNotFoundException"
+    working = client.describe_recipe(Name=name, RecipeVersion="LATEST_WORKING")
+    assert (working["RecipeVersion"], working["Tags"], working["Description"]) == ("0.1", {"team": "data"}, "first")
+    client.publish_recipe(Name=name, Description="published")
+    client.update_recipe(Name=name, Steps=STEPS[:1])
+    assert len(client.describe_recipe(Name=name)["Steps"]) == 2
+    assert len(client.describe_recipe(Name=name, RecipeVersion="LATEST_WORKING")["Steps"]) == 1
+    client.publish_recipe(Name=name)
+    assert [entry["RecipeVersion"] for entry in client.list_recipe_versions(Name=name)["Recipes"]] == ["1.0", "2.0"]
+    listed = {entry["Name"]: entry for entry in client.list_recipes()["Recipes"]}
+    assert listed[name]["RecipeVersion"] == "2.0"
+    code, message = error_of(lambda: client.delete_recipe_version(Name=name, RecipeVersion="LATEST_WORKING"))
+    assert code == "ConflictException"
+    assert "published versions" in message
+
+
+def refusals(client: Any, role: str, name: str) -> dict[str, tuple[Callable[[], Any], str, str]]:
+    location = {"Bucket": BUCKET, "Key": "out/"}
+    output = [{"Location": location}]
+    s3_input = {"S3InputDefinition": {"Bucket": BUCKET, "Key": "x.csv"}}
+    reference = {"Name": name, "RecipeVersion": "1.0"}
+    unknown = [{"Action": {"Operation": "REMOVE_NULLS", "Parameters": {"sourceColumn": "a"}}}]
+
+    def job(**changes: Any) -> Callable[[], Any]:
+        wanted = {
+            "Name": f"{name}-x",
+            "DatasetName": name,
+            "RecipeReference": reference,
+            "RoleArn": role,
+            "Outputs": output,
+        }
+        return lambda: client.create_recipe_job(**{**wanted, **changes})
+
+    return {
+        "duplicate dataset": (
+            lambda: client.create_dataset(Name=name, Input=s3_input),
+            "ConflictException",
+            f"The dataset {name} already exists.",
+        ),
+        "two inputs": (
+            lambda: client.create_dataset(
+                Name="two", Input={**s3_input, "DataCatalogInputDefinition": {"DatabaseName": "d", "TableName": "t"}}
+            ),
+            "ValidationException",
+            "Input must have exactly one of",
+        ),
+        "undefined path parameter": (
+            lambda: client.create_dataset(
+                Name="path", Input={"S3InputDefinition": {"Bucket": BUCKET, "Key": "dt={day}/x.csv"}}
+            ),
+            "ValidationException",
+            "The path uses the parameter day",
+        ),
+        "unknown format": (
+            lambda: client.create_dataset(Name="fmt", Format="YAML", Input=s3_input),
+            "ValidationException",
+            "Member must satisfy enum value set: [CSV, JSON, PARQUET, EXCEL, ORC]",
+        ),
+        "duplicate recipe": (
+            lambda: client.create_recipe(Name=name, Steps=STEPS),
+            "ConflictException",
+            f"The recipe {name} already exists.",
+        ),
+        "unknown operation": (lambda: client.create_recipe(Name="u", Steps=unknown), "ValidationException", "step 1"),
+        "too many steps": (
+            lambda: client.create_recipe(Name="many", Steps=STEPS[:1] * 101),
+            "ValidationException",
+            "The recipe has 101 steps; at most 100 are allowed.",
+        ),
+        "recipe not there": (
+            lambda: client.describe_recipe(Name="nix"),
+            "ResourceNotFoundException",
+            "The recipe nix does not exist.",
+        ),
+        "version not there": (
+            lambda: client.describe_recipe(Name=name, RecipeVersion="9.0"),
+            "ResourceNotFoundException",
+            f"The recipe {name} version 9.0 does not exist.",
+        ),
+        "job's dataset not there": (
+            job(DatasetName="nix"),
+            "ResourceNotFoundException",
+            "The dataset nix does not exist.",
+        ),
+        "job's recipe not there": (
+            job(RecipeReference={"Name": "nix"}),
+            "ResourceNotFoundException",
+            "The recipe nix does not exist.",
+        ),
+        "no output": (
+            lambda: client.create_recipe_job(Name="o", DatasetName=name, RecipeReference=reference, RoleArn=role),
+            "ValidationException",
+            "at least one of Outputs",
+        ),
+        "role not there": (
+            job(RoleArn="arn:aws:iam::123456789012:role/nobody"),
+            "ValidationException",
+            "DataBrew cannot assume the role: the role arn:aws:iam::123456789012:role/nobody does not exist.",
+        ),
+        "role trusts another service": (
+            job(RoleArn=role.replace("databrew", "glue")),
+            "ValidationException",
+            "does not allow databrew.amazonaws.com to assume it",
+        ),
+        "start unknown job": (
+            lambda: client.start_job_run(Name="nix"),
+            "ResourceNotFoundException",
+            "The job nix does not exist.",
+        ),
+        "describe unknown run": (
+            lambda: client.describe_job_run(Name=name, RunId="db_0"),
+            "ResourceNotFoundException",
+            "The job run db_0 does not exist.",
+        ),
+        "delete unknown job": (
+            lambda: client.delete_job(Name="nix"),
+            "ResourceNotFoundException",
+            "The job nix does not exist.",
+        ),
+        "page too large": (
+            lambda: client.list_job_runs(Name=name, MaxResults=101),
+            "ValidationException",
+            "Member must have value less than or equal to 100",
+        ),
+        "tags of nothing": (
+            lambda: client.list_tags_for_resource(ResourceArn="arn:aws:databrew:us-east-1:123456789012:job/nix"),
+            "ResourceNotFoundException",
+            "does not exist",
+        ),
+    }
+
+
+def test_refusals(make_job: Callable[..., Job], roles: dict[str, str]) -> None:
+    job = make_job()
+    cases = refusals(job.client, roles["databrew"], job.name)
+    assert len(cases) == 19
+    for what, (call, code, message) in cases.items():
+        found = error_of(call)
+        assert found[0] == code, (what, found)
+        assert message in found[1], (what, found)
+
+
+def test_tags_and_updates(make_job: Callable[..., Job], roles: dict[str, str]) -> None:
+    job = make_job()
+    described = job.client.describe_job(Name=job.name)
+    arn = described["ResourceArn"]
+    job.client.tag_resource(ResourceArn=arn, Tags={"run": "1", "stage": "x"})
+    job.client.untag_resource(ResourceArn=arn, TagKeys=["stage"])
+    assert job.client.list_tags_for_resource(ResourceArn=arn)["Tags"] == {"run": "1"}
+    output = [{"Location": {"Bucket": BUCKET, "Key": "elsewhere/"}, "Format": "JSON"}]
+    job.client.update_recipe_job(Name=job.name, RoleArn=roles["databrew"], Outputs=output, Timeout=7)
+    changed = job.client.describe_job(Name=job.name)
+    assert (changed["Timeout"], changed["Outputs"], changed["DatasetName"]) == (7, output, job.name)
+    assert described["Type"] == changed["Type"] == "RECIPE"
+    assert job.name in [entry["Name"] for entry in job.client.list_jobs(DatasetName=job.name)["Jobs"]]
+    assert json.dumps(changed["RecipeReference"]) == json.dumps({"Name": job.name, "RecipeVersion": "1.0"})
