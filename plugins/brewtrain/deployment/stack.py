@@ -64,12 +64,12 @@ class Stack:
     def __init__(self, pipeline: Pipeline, content: Content, account: names.Account, hooks: Hooks) -> None:
         bucket = pipeline.bucket_name(account)
         source_bucket = pipeline.source.bucket(bucket)
-        own = bucket == names.default_bucket(account.account_id, account.region)
+        is_default = bucket == names.default_bucket(account.account_id, account.region)
         script = SplitScript(pipeline.name, bucket, content.split_script.encode(), hooks.s3)
         machine = StateMachine(pipeline.name, content.definition, account, hooks.states)
         self.resources: list[DeployedResource] = [
-            Bucket(bucket, hooks.s3, own=own),
-            *([Bucket(source_bucket, hooks.s3, own=False)] if source_bucket != bucket else []),
+            Bucket.of_pipeline(bucket, hooks.s3, is_default=is_default),
+            *([Bucket.of_source(source_bucket, hooks.s3)] if source_bucket != bucket else []),
             script,
             Recipe(pipeline.name, content.recipe_steps, account, hooks.databrew),
             SplitJob(pipeline, account, script.uri, hooks.glue),
