@@ -338,6 +338,8 @@ def resource_arn(service: str, operation: str, params: Mapping[str, Any], region
         if not bucket:
             return "*"
         return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+    if service == "sts":
+        return str(params.get("RoleArn") or "*")
     if service == "databrew":
         return _databrew_arn(operation, params, region, account)
     for key, value in params.items():

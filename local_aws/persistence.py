@@ -94,13 +94,19 @@ class _Unpickler(pickle.Unpickler):
         if name in _SAFE_NAMES.get(module, ()):
             return super().find_class(module, name)
         if module.startswith(_SAFE_MODULES):
-            found = super().find_class(module, name)
             # A dotted name could reach what such a module has merely imported.
+            found = self._class(module, name)
             if isinstance(found, type) and found.__module__.startswith(_SAFE_MODULES):
                 return found
         if module == "_thread" and name in ("RLock", "allocate_lock", "lock"):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a state file")
+
+    def _class(self, module: str, name: str) -> Any:
+        try:
+            return super().find_class(module, name)
+        except AttributeError as error:
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a state file") from error
 
     def persistent_load(self, reference: Any) -> Any:
         service, account, region = reference

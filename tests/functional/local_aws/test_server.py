@@ -1,0 +1,213 @@
+"""The server as a process: start, refusals, stop, and state that survives."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+ROLE = "arn:aws:iam::123456789012:role/r"
+
+
+class Process:
+    """``python -m local_aws`` with arguments."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local_aws", "--no-warm-up", *arguments],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.output: tuple[str, str] | None = None
+
+    def endpoint(self) -> str:
+        """Wait until it is ready; answers its address."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        match = re.search(r"ready on (http://127\.0\.0\.1:\d+) ", line)
+        assert match, line + (self.process.stderr.read() if self.process.stderr else "")
+        return match.group(1)
+
+    def end(self, number: int | None = None) -> int:
+        """Send a signal, wait, answer the exit code."""
+        if number is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+        self.output = self.process.communicate(timeout=30)
+        return self.process.returncode
+
+
+@pytest.fixture
+def processes() -> Iterator[list[Process]]:
+    """Processes to end whatever happens."""
+    started: list[Process] = []
+    yield started
+    for item in started:
+        if item.output is None:
+            item.end(signal.SIGKILL)
+
+
+def client(service: str, endpoint: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="t",
+        aws_secret_access_key="t",
+        config=Config(proxies={}, s3={"addressing_style": "path"}),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_starts_answers_and_stops(processes: list[Process], number: int) -> None:
+    server = Process("--port", "0")
+    processes.append(server)
+    endpoint = server.endpoint()
+    with urllib.request.urlopen(f"{endpoint}/health", timeout=5) as answer:
+        assert json.loads(answer.read())["status"] == "ok"
+    taken = Process("--port", endpoint.rsplit(":", 1)[1])
+    processes.append(taken)
+    assert taken.end() == 1
+    assert taken.output is not None
+    message = taken.output[1].strip()
+    assert "\n" not in message
+    assert "is in use" in message
+    assert "--port" in message
+    assert server.end(number) == 0
+    assert server.output is not None
+    assert "Traceback" not in server.output[1]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
+def test_refuses_what_is_not_loopback(host: str) -> None:
+    from local_aws import server
+
+    with pytest.raises(server.ServerStartError, match="Refusing to bind"):
+        server.start(host=host)
+
+
+@pytest.mark.slow
+def test_state_survives_a_stop_and_a_kill(processes: list[Process], tmp_path: Path) -> None:
+    first = Process("--port", "0", "--state-dir", str(tmp_path / "state"))
+    processes.append(first)
+    endpoint = first.endpoint()
+    s3, states, iam = (client(name, endpoint) for name in ("s3", "stepfunctions", "iam"))
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="k", Body=b"v" * 100_000)
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+    client("sqs", endpoint).create_queue(QueueName="q")
+    definition = {
+        "StartAt": "P",
+        "States": {"P": {"Type": "Pass", "Next": "W"}, "W": {"Type": "Wait", "Seconds": 60, "End": True}},
+    }
+    machine = states.create_state_machine(name="m", definition=json.dumps(definition), roleArn=ROLE, publish=True)[
+        "stateMachineArn"
+    ]
+    states.create_state_machine_alias(
+        name="live", routingConfiguration=[{"stateMachineVersionArn": f"{machine}:1", "weight": 100}]
+    )
+    arn = states.start_execution(stateMachineArn=f"{machine}:live", name="run")["executionArn"]
+    second = Process("--port", "0", "--state-dir", str(tmp_path / "state"))
+    processes.append(second)
+    assert second.end() == 1
+    assert second.output is not None
+    assert "is in use by another local_aws" in second.output[1]
+    assert first.end(signal.SIGTERM) == 0
+
+    third = Process("--port", "0", "--state-dir", str(tmp_path / "state"))
+    processes.append(third)
+    endpoint = third.endpoint()
+    s3, states, iam = (client(name, endpoint) for name in ("s3", "stepfunctions", "iam"))
+    assert s3.get_object(Bucket="kept", Key="k")["Body"].read() == b"v" * 100_000
+    assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == ["r"]
+    assert client("sqs", endpoint).list_queues()["QueueUrls"][0].endswith("/q")
+    described = states.describe_execution(executionArn=arn)
+    assert (described["status"], described["error"]) == ("ABORTED", "LocalAws.ServerStopped")
+    assert described["redriveStatus"] == "REDRIVABLE"
+    states.redrive_execution(executionArn=arn)
+    states.stop_execution(executionArn=arn, error="Done")
+    before, snapshot = time.time(), tmp_path / "state" / "snapshot.bin"
+    s3.put_object(Bucket="kept", Key="later", Body=b"1")
+    deadline = time.monotonic() + 20
+    while snapshot.stat().st_mtime <= before:
+        assert time.monotonic() < deadline, "the change was not saved"
+        time.sleep(0.05)
+    third.end(signal.SIGKILL)
+
+    fourth = Process("--port", "0", "--state-dir", str(tmp_path / "state"))
+    processes.append(fourth)
+    endpoint = fourth.endpoint()
+    described = client("stepfunctions", endpoint).describe_execution(executionArn=arn)
+    assert (described["status"], described["redriveCount"]) == ("ABORTED", 1)
+    types = [
+        item["type"] for item in client("stepfunctions", endpoint).get_execution_history(executionArn=arn)["events"]
+    ]
+    assert types.count("PassStateEntered") == 1
+    assert fourth.end(signal.SIGTERM) == 0
+
+
+def test_a_damaged_state_is_told_and_left_alone(tmp_path: Path) -> None:
+    from local_aws import persistence
+
+    file = tmp_path / "snapshot.bin"
+    file.write_bytes(b"garbage")
+    state = persistence.StateDirectory(tmp_path)
+    with pytest.raises(persistence.StateDirectoryError, match="move it away to start empty"):
+        state.load()
+    assert file.read_bytes() == b"garbage"
+
+
+def test_a_state_file_cannot_run_code(tmp_path: Path) -> None:
+    from local_aws import persistence
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "owned",)
+
+    (tmp_path / "snapshot.bin").write_bytes(pickle.dumps(Evil()))
+    state = persistence.StateDirectory(tmp_path)
+    with pytest.raises(persistence.StateDirectoryError, match="not allowed in a state file"):
+        state.load()
+    assert not (tmp_path / "owned").exists()
+
+
+def reference(module: str, name: str) -> bytes:
+    """A pickle stream that names a global."""
+    names = [pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (module, name)]
+    return pickle.PROTO + b"\x04" + b"".join(names) + pickle.STACK_GLOBAL + b"."
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("os", "system"),
+        ("builtins", "eval"),
+        ("builtins", "__import__"),
+        ("moto.s3.models", "os"),
+        ("moto.s3.models", "datetime"),
+        ("moto.core.base_backend", "re.compile"),
+        ("local_aws.server", "start"),
+    ],
+)
+def test_functions_are_refused(module: str, name: str) -> None:
+    from local_aws.persistence import _Unpickler
+
+    with pytest.raises(pickle.UnpicklingError, match="not allowed in a state file"):
+        _Unpickler(io.BytesIO(reference(module, name))).load()
