@@ -95,10 +95,13 @@ class Table:
     frame: pl.LazyFrame
     schema: Mapping[str, pl.DataType]
     context: RunContext = field(default_factory=RunContext)
+    # The dataset's own columns: JOIN keeps those that steps made although its leftColumns cannot list them.
+    origin: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, frame: pl.LazyFrame, context: RunContext | None = None) -> Table:
-        return cls(frame, dict(frame.collect_schema()), context or RunContext())
+        schema = dict(frame.collect_schema())
+        return cls(frame, schema, context or RunContext(), frozenset(schema))
 
     @property
     def names(self) -> list[str]:

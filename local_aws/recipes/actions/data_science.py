@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ import polars as pl
 from local_aws.recipes.datatypes import as_text
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.operands import per_value
 from local_aws.recipes.parameters import boolean, choice, column, json_map, new_column, number, numbers, strings, text, to_number
 from local_aws.recipes.table import Change, Columns, NewColumn, Table, type_name
 
@@ -199,3 +201,157 @@ def one_hot_encoding(step: Step, table: Table) -> Change:
         ]
     )
 
+
+
+SKEW_FUNCTIONS = ("ROOT", "LOG", "SQUARE")
+
+
+def skewed(value: pl.Expr, function: str, argument: float | None) -> pl.Expr:
+    """A value after ROOT, LOG or SQUARE; null where the result is not defined."""
+    if function == "SQUARE":
+        return value * value
+    if function == "LOG":
+        base = math.e if argument is None else float(argument)
+        return pl.when(value > 0).then(value.log(base)) if base > 0 and base != 1 else pl.lit(None, dtype=pl.Float64)
+    degree = 2.0 if argument is None else float(argument)
+    if degree == 0:
+        return pl.lit(None, dtype=pl.Float64)
+    root = value.abs().pow(1.0 / degree)
+    odd = degree.is_integer() and int(degree) % 2 == 1
+    result = pl.when(value < 0).then(-root).otherwise(root) if odd else pl.when(value >= 0).then(root)
+    return pl.when(result.is_finite()).then(result)
+
+
+@action(
+    "SKEWNESS",
+    FAMILY,
+    column(),
+    new_column(),
+    choice("skewFunction", *SKEW_FUNCTIONS),
+    number("value", required=False),
+    ambiguities=[
+        ("value absent", "the square root; the natural logarithm", "the pages' names for them"),
+        ("An odd root of a negative number", "the negative root", "the cube root is recommended for negative skew"),
+        ("A logarithm or even root that is not defined", "null", "as the math functions"),
+    ],
+)
+def skewness(step: Step, table: Table) -> Change:
+    source = step["sourceColumn"]
+    value = skewed(table.numeric(source).cast(pl.Float64), step["skewFunction"], step["value"])
+    return Columns([NewColumn(step["targetColumn"], value, source)])
+
+
+STRATEGIES = ("MIN_MAX", "SCALE_BETWEEN", "MEAN_NORMALIZATION", "Z_SCORE")
+
+
+def _check_scale(arguments: Mapping[str, Any]) -> Sequence[str]:
+    if arguments["strategy"] == "SCALE_BETWEEN":
+        if arguments["minValue"] is None or arguments["maxValue"] is None:
+            return ["SCALE_BETWEEN needs minValue and maxValue"]
+        if arguments["minValue"] >= arguments["maxValue"]:
+            return ["minValue must be below maxValue"]
+    return []
+
+
+@action(
+    "NORMALIZATION",
+    FAMILY,
+    column(),
+    choice("strategy", *STRATEGIES),
+    number("minValue", required=False, aliases=("min", "lowerBound")),
+    number("maxValue", required=False, aliases=("max", "upperBound")),
+    new_column(),
+    check=_check_scale,
+    page="https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-science.html",
+    ambiguities=[
+        ("Names of SCALE_BETWEEN's two values", "minValue and maxValue", "the names of the outlier actions; the page gives none"),
+        ("A column without spread", "0 (the lower bound for SCALE_BETWEEN)", "a division by zero otherwise"),
+        ("Standard deviation", "sample", "as the guide's profile statistics"),
+        ("MEAN_NORMALIZATION", "(x - mean) / (max - min)", "the formula that keeps within [-1, 1], as the page says"),
+    ],
+)
+def normalization(step: Step, table: Table) -> Change:
+    source = step["sourceColumn"]
+    value = table.numeric(source).cast(pl.Float64)
+    facts = table.collect_one(low=value.min(), high=value.max(), mean=value.mean(), spread=value.std(ddof=1))
+    strategy = step["strategy"]
+    width = facts["spread"] if strategy == "Z_SCORE" else (facts["high"] - facts["low"] if facts["low"] is not None else 0)
+    origin = facts["low"] if strategy in ("MIN_MAX", "SCALE_BETWEEN") else facts["mean"]
+    scaled = (value - origin) / width if width else value * 0
+    if strategy == "SCALE_BETWEEN":
+        scaled = scaled * (step["maxValue"] - step["minValue"]) + step["minValue"]
+    return Columns([NewColumn(step["targetColumn"], scaled, source)])
+
+
+STOP_WORDS = frozenset(
+    "a about above after again against all am an and any are as at be because been before being below between both but by can did do does doing "
+    "down during each few for from further had has have having he her here hers herself him himself his how i if in into is it its itself just me "
+    "more most my myself no nor not now of off on once only or other our ours ourselves out over own same she should so some such than that the "
+    "their theirs them themselves then there these they this those through to too under until up very was we were what when where which while who "
+    "whom why will with you your yours yourself yourselves".split()
+)
+_IRREGULAR = {"won't": "will not", "can't": "can not", "shan't": "shall not", "ain't": "is not", "let's": "let us", "y'all": "you all"}
+_ENDINGS = (("n't", " not"), ("'re", " are"), ("'ve", " have"), ("'ll", " will"), ("'m", " am"), ("'d", " would"))
+
+
+def expanded(word: str) -> str:
+    """A contracted English word in full; any other word as it is."""
+    plain = word.replace("\u2019", "'")
+    lowered = plain.lower()
+    if lowered in _IRREGULAR:
+        full = _IRREGULAR[lowered]
+        return full.capitalize() if plain[0].isupper() else full
+    for ending, full in _ENDINGS:
+        if lowered.endswith(ending) and len(plain) > len(ending):
+            return plain[: -len(ending)] + full
+    if lowered in ("it's", "he's", "she's", "that's", "what's", "there's", "who's", "where's", "here's"):
+        return plain[:-2] + " is"
+    return word
+
+
+@action(
+    "TOKENIZATION",
+    FAMILY,
+    column(),
+    text("delimiter", required=False),
+    choice("expandContractions", "ENABLED", "DISABLED", "NONE", "true", "false", required=False),
+    choice("stemmingMode", "PORTER", "LANCASTER", "NONE", required=False),
+    choice("stopWordRemovalMode", "DEFAULT", "CUSTOM", "NONE", required=False),
+    strings("customStopWords", required=False),
+    new_column(),
+    ambiguities=[
+        ("What the new column holds", "the tokens, joined by the delimiter (a blank by default)", "the page: a custom delimiter that appears between tokenized words"),
+        ("What a token is", "a run of letters, digits and inner apostrophes", "words or terms, in the page's words"),
+        ("The default stop words", "an own list of common English words", "the service's is not published"),
+        ("Letter case", "lower when stemmed, else as it is", "the page speaks of lowercase words under stemmingMode"),
+    ],
+)
+def tokenization(step: Step, table: Table) -> Change:
+    source = step["sourceColumn"]
+    stem = _stemmer(step["stemmingMode"])
+    expand = step["expandContractions"] in ("ENABLED", "true")
+    mode = step["stopWordRemovalMode"]
+    stop = {word.lower() for word in step["customStopWords"] or []}
+    if mode == "DEFAULT":
+        stop |= STOP_WORDS
+    elif mode in (None, "NONE"):
+        stop = set()
+    delimiter = step["delimiter"] or " "
+
+    def tokens(value: str) -> str:
+        words = [piece for word in _WORD.findall(value) for piece in (expanded(word) if expand else word).split()]
+        return delimiter.join(stem(word) for word in words if word.lower() not in stop)
+
+    return Columns([NewColumn(step["targetColumn"], per_value(tokens, as_text(pl.col(source), table.dtype(source)), pl.String()), source)])
+
+
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+
+
+def _stemmer(mode: str | None) -> Callable[[str], str]:
+    if mode in (None, "NONE"):
+        return lambda word: word
+    from nltk.stem import LancasterStemmer, PorterStemmer  # a second to import: only those who stem pay for it
+
+    stemmer = PorterStemmer() if mode == "PORTER" else LancasterStemmer()
+    return lambda word: str(stemmer.stem(word.lower()))
