@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
 from typing import Any
 
 from sqlframe.duckdb import DuckDBDataFrame, DuckDBSession
@@ -25,12 +26,58 @@ class SparkSurface:
 
     session: Any
     columns: list[str]
+    schema: Any
+    limit: Any
+    select: Any
+    collect: Any
     _get_expressions: Any
 
     @property
     def write(self) -> LocalWriter:
         """Spark's writer."""
         return LocalWriter(self)
+
+    @property
+    def dtypes(self) -> list[tuple[str, str]]:
+        """Names and types of the columns."""
+        fields = self.schema.fields
+        return [(name, field.dataType.simpleString()) for name, field in zip(self.columns, fields, strict=True)]
+
+    def take(self, num: int) -> list[Any]:
+        """The first rows."""
+        rows: list[Any] = self.limit(num).collect()
+        return rows
+
+    def selectExpr(self, *expressions: str) -> Any:
+        """Select SQL expressions."""
+        from sqlframe.duckdb import functions
+
+        return self.select(*[functions.expr(expression) for expression in expressions])
+
+    def sample(self, *arguments: Any, **options: Any) -> Any:
+        """A share of the rows: ``sample(fraction, seed)`` or ``sample(withReplacement, fraction, seed)``."""
+        values = list(arguments)
+        if values and isinstance(values[0], bool):
+            options.setdefault("withReplacement", values.pop(0))
+        if options.get("withReplacement"):
+            raise NotImplementedError("sample with replacement does not exist on local AWS")
+        fraction = float(options.get("fraction", values.pop(0) if values else 0.0))
+        seed = options.get("seed", values.pop(0) if values else None)
+        return self.randomSplit([fraction, 1.0 - fraction], seed)[0]
+
+    def toLocalIterator(self, prefetchPartitions: bool = False) -> Iterator[Any]:
+        """The rows, one by one."""
+        return iter(self.collect())
+
+    def unpersist(self, blocking: bool = False) -> Any:
+        """Nothing is kept."""
+        return self
+
+    def checkpoint(self, eager: bool = True) -> Any:
+        """Compute now, and go on from the result."""
+        return self.session.read._frame(self.materialise())
+
+    localCheckpoint = checkpoint
 
     def materialise(self) -> str:
         """Compute the DataFrame into a temporary table with the columns as the script named them.
