@@ -122,6 +122,9 @@ def _backend(service: str, account: str, region: str) -> Any:
 def _backends(service: str) -> Iterator[tuple[str, str, Any]]:
     from moto.backends import get_backend
 
+    if f"moto.{service}.models" not in sys.modules:
+        # Never used in this process: nothing to save, and importing it would cost more than the rest.
+        return
     accounts = get_backend(service)
     for account in list(accounts):
         for region in list(accounts[account]):
