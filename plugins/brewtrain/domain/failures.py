@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from brewtrain.domain.errors import RetrainingFailedError, TransientError
-from brewtrain.domain.ladder import STOPPED_ERROR, Action, Execution
+from brewtrain.domain.ladder import Action, Execution
 from brewtrain.domain.stages import Stage
 
 RUNBOOKS = "docs/runbooks/"
@@ -58,11 +58,12 @@ _CLEAR = "clear this task: the execution is redriven from the failed state and f
 _FRESH = "clear start_execution with everything downstream: a fresh execution is started"
 
 
-def diagnose(error: str, cause: str, *, stage: Stage) -> Diagnosis:
+def diagnose(error: str, cause: str, *, status: str, stage: Stage) -> Diagnosis:
     """Classify a failure of the execution.
 
     :param error: Error name, e.g. ``States.TaskFailed``.
     :param cause: AWS's text.
+    :param status: The execution's status.
     :param stage: Stage in which it happened.
     """
     if error == "Brewtrain.QualityGateFailed":
@@ -75,7 +76,7 @@ def diagnose(error: str, cause: str, *, stage: Stage) -> Diagnosis:
         return Diagnosis("endpoint-rolled-back", False, f"mend what SageMaker rolled back for, then {_CLEAR}")
     if error in ("Brewtrain.EndpointFailed", "Brewtrain.EndpointStuck"):
         return Diagnosis("endpoint-failed", False, f"mend or wait for the endpoint in SageMaker, then {_CLEAR}")
-    if error in (STOPPED_ERROR, "Aborted"):
+    if status == "ABORTED" and error != "States.Timeout":
         return Diagnosis("execution-stopped", False, f"somebody stopped the execution; to go on, {_CLEAR}")
     # The job's failure is what a person can mend; a denied call inside the job reads as one too.
     if _ACCESS.search(error) or _ACCESS.search(cause):

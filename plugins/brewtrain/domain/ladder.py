@@ -10,6 +10,7 @@ executions with redrive" in its Developer Guide (14 days, eligibility).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ RerunMode = Literal["auto", "redrive", "fresh"]
 RERUN_MODES: tuple[RerunMode, ...] = ("auto", "redrive", "fresh")
 REDRIVE_PERIOD = timedelta(days=14)
 STOPPED_ERROR = "Brewtrain.Stopped"
+_STOP_CAUSE = re.compile(r"^(?P<task_id>\S+) attempt (?P<attempt>\d+) ")
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def redrive_token(execution: Execution) -> str:
 
 
 def stop_cause(task_id: str, attempt: int) -> str:
-    """Return the cause that StopExecution gets, from which :func:`stopped_by_other` reads who stopped it.
+    """Return the cause that StopExecution gets, from which :func:`stopped_before` reads who stopped it.
 
     :param task_id: Task that was killed.
     :param attempt: Its try number.
@@ -135,11 +137,19 @@ def stop_cause(task_id: str, attempt: int) -> str:
     return f"{task_id} attempt {attempt} was killed, marked failed or cleared in Airflow"
 
 
-def stopped_by_other(execution: Execution, task_id: str, attempt: int) -> bool:
-    """Whether Airflow stopped the execution, on behalf of another task or another try than this one.
+def stopped_before(execution: Execution, task_id: str, attempt: int, begun_at: datetime) -> bool:
+    """Whether Airflow stopped the execution before this try, which so need not report it.
 
-    Clearing a waiting task starts the new try and stops the old one's execution at about the same time.
+    Clearing a waiting task begins the new try and stops the old one's execution at about the same time: what an earlier
+    try of the same task stopped counts whenever that was.
+
+    :param task_id: Task that asks.
+    :param attempt: Its try number.
+    :param begun_at: When the try began.
     """
     if execution.status != "ABORTED" or execution.error != STOPPED_ERROR:
         return False
-    return not (execution.cause or "").startswith(f"{task_id} attempt {attempt} ")
+    if execution.stopped_at is not None and execution.stopped_at < begun_at:
+        return True
+    found = _STOP_CAUSE.match(execution.cause or "")
+    return found is not None and found["task_id"] == task_id and int(found["attempt"]) < attempt

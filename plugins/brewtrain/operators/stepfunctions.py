@@ -27,7 +27,7 @@ from brewtrain.domain.ladder import (
     decide,
     redrive_token,
     stop_cause,
-    stopped_by_other,
+    stopped_before,
 )
 from brewtrain.domain.links import execution_link, job_link, log_link
 from brewtrain.domain.stages import FAILED_STATUSES, Stage, stage_of
@@ -126,11 +126,11 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
         """Whether the execution failed before this DAG run began its present life, so that its failure is known."""
         if execution is None or execution.status not in FAILED_STATUSES:
             return False
-        if stopped_by_other(execution, self.task_id, self._attempt):
-            return True
         dag_run = context["dag_run"]
         assert dag_run is not None
         assert dag_run.start_date is not None
+        if stopped_before(execution, self.task_id, self._attempt, dag_run.start_date):
+            return True
         return execution.stopped_at is not None and execution.stopped_at < dag_run.start_date
 
     def _refuse(self, action: Action, execution: Execution | None) -> NoReturn:
@@ -288,6 +288,7 @@ class StepFunctionsStageOperator(BaseOperator):
         diagnosis = diagnose(
             "States.Timeout" if late else error,
             cause,
+            status=execution.status,
             stage=stage_of(failure.state) if failure.state else self.stage,
         )
         report = None
@@ -299,7 +300,9 @@ class StepFunctionsStageOperator(BaseOperator):
             links["job page"] = job_link(failure.job, partition=partition, region=region)
             links["job log"] = log_link(failure.job, partition=partition, region=region)
             if report.reason and not diagnosis.retryable and not late:
-                diagnosis = diagnose(error, f"{cause} {report.reason}", stage=stage_of(failure.state or ""))
+                diagnosis = diagnose(
+                    error, f"{cause} {report.reason}", status=execution.status, stage=stage_of(failure.state or "")
+                )
         return (
             Card(
                 pipeline=self.pipeline.name,

@@ -25,7 +25,7 @@ from brewtrain.domain.ladder import (
     decide,
     redrive_token,
     stop_cause,
-    stopped_by_other,
+    stopped_before,
 )
 from brewtrain.domain.outcome import Outcome
 from brewtrain.domain.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observation, Stage, Verdict, judge
@@ -75,6 +75,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
         self.ends_task = ends_task
         self.timeout_after: datetime | None = None
         self._started_at = time.monotonic()
+        self._begun_at = datetime.now(UTC)
         self._ended = False
         self._redriven_life: int | None = None
 
@@ -172,7 +173,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
         execution = await asyncio.to_thread(hook.describe, self.execution_arn)
         known = False
         if execution is not None and execution.status in FAILED_STATUSES:
-            stopped = stopped_by_other(execution, self._task_id(), self._attempt_number())
+            stopped = stopped_before(execution, self._task_id(), self._attempt_number(), self._begun_at)
             known = stopped or await self._reported(execution)
         action = decide(execution, Attempt(failure_known=known, rerun_mode=_rerun_mode(self.rerun_mode)))
         if action in (Action.ATTACH, Action.FINISH):
