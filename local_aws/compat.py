@@ -6,6 +6,7 @@ has a contract test in tests/functional/local_aws/test_compat.py.
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import Any
 
@@ -42,4 +43,86 @@ def apply_patches() -> None:
         raise MotoIncompatibleError(
             f"local_aws extends moto {MOTO_VERSION} but {installed} is installed; install moto=={MOTO_VERSION}."
         )
+    for patch in PATCHES:
+        patch()
     _applied = True
+
+
+def _state_machines_of_stacks() -> None:
+    # moto 5.2.5 keeps a stack's state machines in its own backend, where they cannot be executed. Goes when local_aws
+    # serves Step Functions from moto's backend again.
+    from moto.stepfunctions.models import StateMachine
+
+    from local_aws.states import cloudformation
+
+    for name, function in (
+        ("create_from_cloudformation_json", cloudformation.create),
+        ("update_from_cloudformation_json", cloudformation.update),
+        ("delete_from_cloudformation_json", cloudformation.delete),
+    ):
+        _attribute(StateMachine, name)
+        setattr(StateMachine, name, classmethod(function))
+    _attribute(StateMachine, "has_cfn_attr")
+    StateMachine.has_cfn_attr = classmethod(
+        lambda cls, attribute: cloudformation.StackStateMachine.has_cfn_attr(attribute)
+    )
+
+
+def _aws_managed_policies_on_demand() -> None:
+    # moto 5.2.5 knows AWS's managed policies only when all 1,500 are loaded into every partition at start. Goes
+    # when moto
+    # loads them one by one.
+    from moto.iam.models import AWSManagedPolicy, IAMBackend
+
+    attach = _attribute(IAMBackend, "attach_role_policy")
+    _attribute(AWSManagedPolicy, "from_data")
+
+    def attach_known_policy(self: Any, policy_arn: str, role_name: str) -> None:
+        if policy_arn.startswith("arn:aws:iam::aws:policy/") and policy_arn not in self.managed_policies:
+            from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+            name = policy_arn.rsplit("/", 1)[1]
+            data = json.loads(aws_managed_policies_data).get(name)
+            if data is not None:
+                policy = AWSManagedPolicy.from_data(name, self.account_id, self.region_name, data)
+                self.managed_policies[policy.arn] = policy
+        attach(self, policy_arn, role_name)
+
+    IAMBackend.attach_role_policy = attach_known_policy
+
+
+def _managed_policies_of_stack_roles() -> None:
+    # moto 5.2.5 ignores ManagedPolicyArns of AWS::IAM::Role, so that such a role could do nothing under
+    # enforcement. Goes
+    # when moto attaches them.
+    from moto.iam.models import Role, iam_backends
+
+    create = _attribute(Role, "create_from_cloudformation_json")
+
+    def create_with_policies(
+        cls: type, /, resource_name: str, cloudformation_json: Any, *place: str, **kwargs: Any
+    ) -> Any:
+        role = create(resource_name, cloudformation_json, *place, **kwargs)
+        for arn in cloudformation_json["Properties"].get("ManagedPolicyArns", []):
+            iam_backends[role.account_id]["aws"].attach_role_policy(arn, role.name)
+        return role
+
+    delete = _attribute(Role, "delete_from_cloudformation_json")
+
+    def delete_with_policies(
+        cls: type, /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+    ) -> None:
+        # CloudFormation detaches what it attached; IAM refuses to delete a role with policies.
+        backend = iam_backends[account_id]["aws"]
+        for role in list(backend.roles.values()):
+            if role.name == resource_name:
+                for arn in list(role.managed_policies):
+                    backend.detach_role_policy(arn, role.name)
+        delete(resource_name, cloudformation_json, account_id, region_name)
+
+    Role.create_from_cloudformation_json = classmethod(create_with_policies)
+    Role.delete_from_cloudformation_json = classmethod(delete_with_policies)
+
+
+#: Applied in this order.
+PATCHES = (_state_machines_of_stacks, _aws_managed_policies_on_demand, _managed_policies_of_stack_roles)

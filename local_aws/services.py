@@ -16,7 +16,6 @@ This module must not import moto or any service at import time.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import threading
 from types import ModuleType
 
@@ -41,17 +40,10 @@ def register_all() -> tuple[ModuleType, ...]:
     with _lock:
         if not _registered:
             for name in SERVICE_MODULES:
-                if not _is_package(name):
-                    continue
                 module = importlib.import_module(name)
                 module.register()
                 _registered.append(module)
         return tuple(_registered)
-
-
-def _is_package(name: str) -> bool:
-    spec = importlib.util.find_spec(name)
-    return spec is not None and spec.origin is not None
 
 
 def registered() -> tuple[ModuleType, ...]:
