@@ -216,8 +216,9 @@ def _train(
             verbose_eval=False,
         )
     except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
-        text = _short(str(error))
-        kind_of_error = "ClientError" if any(known in str(error) for known in _CUSTOMER_ERRORS) else "AlgorithmError"
+        # xgboost 3 words it differently from the versions in the container.
+        text = _short(str(error)).replace("label must be in (0, 1)", "label must be in [0,1]")
+        kind_of_error = "ClientError" if any(known in text for known in _CUSTOMER_ERRORS) else "AlgorithmError"
         raise JobError(
             text if kind_of_error == "ClientError" else f"XGB train call failed with exception:\n {text}", kind_of_error
         ) from None

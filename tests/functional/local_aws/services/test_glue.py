@@ -62,7 +62,11 @@ class Job:
         client.create_job(
             Name=name,
             Role=role,
-            Command={"Name": options.pop("command", "glueetl"), "ScriptLocation": f"s3://{BUCKET}/{key}", "PythonVersion": "3"},
+            Command={
+                "Name": options.pop("command", "glueetl"),
+                "ScriptLocation": f"s3://{BUCKET}/{key}",
+                "PythonVersion": "3",
+            },
             GlueVersion="5.0",
             **options,
         )
@@ -93,7 +97,10 @@ def make_job(
 @pytest.fixture(scope="module")
 def source(s3: Any) -> str:
     lines = ["emp.var.rate,Age,with-dash,label"]
-    lines += [f"{number / 10},{number if number % 7 else ''},\"a,{number}\",{'yes' if number % 3 else 'no'}" for number in range(400)]
+    lines += [
+        f'{number / 10},{number if number % 7 else ""},"a,{number}",{"yes" if number % 3 else "no"}'
+        for number in range(400)
+    ]
     s3.put_object(Bucket=BUCKET, Key="glue-source/part00000.csv", Body="\n".join(lines).encode() + b"\n")
     s3.put_object(Bucket=BUCKET, Key="glue-source/_SUCCESS", Body=b"")
     return f"s3a://{BUCKET}/glue-source/"
@@ -103,7 +110,8 @@ def parts(s3: Any, target: str, folder: str) -> dict[str, bytes]:
     prefix = target.removeprefix(f"s3://{BUCKET}/") + folder + "/"
     listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
     return {
-        item["Key"].removeprefix(prefix): s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read() for item in listed
+        item["Key"].removeprefix(prefix): s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
+        for item in listed
     }
 
 
@@ -160,7 +168,9 @@ def test_arguments_defaults_and_logs(make_job: Callable[..., Job], aws_client: C
 
 
 def test_a_run_works_with_its_roles_keys(make_job: Callable[..., Job], aws_client: Callable[..., Any]) -> None:
-    run = make_job("import boto3\nprint(boto3.client('sts').get_caller_identity()['Arn'])\n", command="pythonshell").run()
+    run = make_job(
+        "import boto3\nprint(boto3.client('sts').get_caller_identity()['Arn'])\n", command="pythonshell"
+    ).run()
     assert run["JobRunState"] == "SUCCEEDED"
     assert log_lines(aws_client, "/aws-glue/jobs/output", run["Id"]) == [
         "arn:aws:sts::123456789012:assumed-role/job-services-glue/GlueJobRunnerSession"
@@ -255,7 +265,11 @@ def test_refusals(make_job: Callable[..., Job]) -> None:
             "EntityNotFoundException",
             "Job run jr_0 not found.",
         ),
-        "runs of unknown": (lambda: client.get_job_runs(JobName="nix"), "EntityNotFoundException", "Job nix not found."),
+        "runs of unknown": (
+            lambda: client.get_job_runs(JobName="nix"),
+            "EntityNotFoundException",
+            "Job nix not found.",
+        ),
         "other definition": (
             lambda: client.create_job(Name=name, Role="other", Command=command),
             "IdempotentParameterMismatchException",
@@ -305,7 +319,8 @@ def test_definitions(make_job: Callable[..., Job], roles: dict[str, str]) -> Non
     arn = f"arn:aws:glue:us-east-1:123456789012:job/{name}"
     assert client.get_tags(ResourceArn=arn)["Tags"] == {"stage": "split"}
     client.update_job(
-        JobName=name, JobUpdate={"Role": roles["glue"], "Command": described["Command"], "Timeout": 5, "GlueVersion": "5.0"}
+        JobName=name,
+        JobUpdate={"Role": roles["glue"], "Command": described["Command"], "Timeout": 5, "GlueVersion": "5.0"},
     )
     assert client.get_job(JobName=name)["Job"]["Timeout"] == 5
     assert name in client.list_jobs(Tags={"stage": "split"})["JobNames"]
