@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
+from airflow.sdk import (
+    DAG,
+    AsyncCallback,
+    CronDataIntervalTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    Param,
+    TriggerRule,
+)
 
 from brewtrain.domain.stages import Stage
+from brewtrain.notifiers.on_call import OnCallNotifier, tell_model_is_late
 from brewtrain.operators.databrew import DataBrewPrepareRunOperator, DataBrewReleaseRunOperator
 from brewtrain.operators.s3 import S3CheckPartitionOperator, S3RecordResultOperator
-from brewtrain.operators.stepfunctions import StepFunctionsStageOperator, StepFunctionsStartRetrainingOperator
+from brewtrain.operators.stepfunctions import (
+    StepFunctionsStageOperator,
+    StepFunctionsStartRetrainingOperator,
+    late_after,
+)
 from brewtrain.resources import valid_pipelines
 from brewtrain.retry_policy import RetryTransientErrors
 
@@ -62,8 +75,18 @@ for pipeline in valid_pipelines():
             "rerun_mode": Param("auto", enum=["auto", "redrive", "fresh"], description="What a rerun goes on with."),
             "deploy_policy": Param("newest", enum=["newest", "always", "never"], description="When to deploy."),
         },
+        deadline=DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=late_after(pipeline),
+            callback=AsyncCallback(
+                tell_model_is_late,
+                kwargs={"pipeline": pipeline.name, "hours": late_after(pipeline).total_seconds() / 3600},
+            ),
+            name="model is late",
+        ),
         default_args={
             "owner": pipeline.owner,
+            "on_failure_callback": OnCallNotifier(),
             "retries": 3,
             "retry_delay": timedelta(seconds=15),
             "retry_exponential_backoff": 2.0,

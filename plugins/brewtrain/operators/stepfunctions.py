@@ -31,6 +31,8 @@ from brewtrain.domain.ladder import (
 )
 from brewtrain.domain.links import execution_link, job_link, log_link
 from brewtrain.domain.stages import FAILED_STATUSES, Stage, stage_of
+from brewtrain.links.retraining import EXECUTION, JOB, LOG, STAGE_LINKS, StepFunctionsExecutionLink
+from brewtrain.notifiers.on_call import CARD_XCOM_KEY
 from brewtrain.operators import run_context
 from brewtrain.triggers.stepfunctions import DEADLINE_MARGIN_SECONDS, REPORTED_XCOM_KEY, ExecutionStageTrigger
 
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 
     from brewtrain.domain.pipeline import Pipeline
 
-CARD_XCOM_KEY = "on_call_card"
-LINKS_XCOM_KEY = "links"
 _START_LOOKS = 3
 
 
@@ -56,11 +56,13 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
     """
 
     template_fields = ()
+    operator_extra_links = (StepFunctionsExecutionLink(),)
 
     def __init__(self, *, pipeline: Pipeline, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pipeline = pipeline
         self.aws_conn_id = aws_conn_id
+        self.links: dict[str, str] = {}
         self._execution_arn: str | None = None
         self._attempt = 1
 
@@ -81,6 +83,7 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
         account = hook.account
         arn = account.execution_arn(self.pipeline.name, identity.run_id)
         self._execution_arn = arn
+        self.links = {EXECUTION: execution_link(arn)}
         self._attempt = context["ti"].try_number
         document = execution_input(
             self.pipeline,
@@ -113,7 +116,6 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
                 self._refuse(action, execution)
         self.log.info("%s execution %s", _PAST[action], identity.run_id)
         self.log.info("%s", execution_link(arn))
-        context["ti"].xcom_push(key=LINKS_XCOM_KEY, value={"execution": execution_link(arn)})
         return {
             "run_id": identity.run_id,
             "execution_arn": arn,
@@ -173,6 +175,7 @@ class StepFunctionsStageOperator(BaseOperator):
     """
 
     template_fields = ("execution_arn", "rerun_mode")
+    operator_extra_links = STAGE_LINKS
     start_from_trigger = True
 
     def __init__(
@@ -182,6 +185,7 @@ class StepFunctionsStageOperator(BaseOperator):
         self.pipeline = pipeline
         self.stage = stage
         self.aws_conn_id = aws_conn_id
+        self.links: dict[str, str] = {}
         # With map_indexes, since the triggerer cannot ask for a sequence of XComs: without it the pull never returns.
         start = run_context.START_EXECUTION
         self.execution_arn = (
@@ -254,7 +258,7 @@ class StepFunctionsStageOperator(BaseOperator):
                 key=REPORTED_XCOM_KEY,
                 value={"execution_arn": execution.arn, "redrive_count": execution.redrive_count},
             )
-        context["ti"].xcom_push(key=LINKS_XCOM_KEY, value=card.links)
+        self.links = card.links
         text = render(card)
         context["ti"].xcom_push(key=CARD_XCOM_KEY, value=text)
         self.log.error("%s", text)
@@ -268,7 +272,7 @@ class StepFunctionsStageOperator(BaseOperator):
     ) -> tuple[Card, Diagnosis | None]:
         from brewtrain.hooks.job_diagnostics import JobDiagnosticsHook
 
-        links = {"execution page": execution_link(arn)} if arn.startswith("arn:") else {}
+        links = {EXECUTION: execution_link(arn)} if arn.startswith("arn:") else {}
         if execution is None or execution.status not in FAILED_STATUSES:
             return (
                 Card(
@@ -297,8 +301,8 @@ class StepFunctionsStageOperator(BaseOperator):
             for problem in problems:
                 self.log.warning("the card is short of something: %s", problem)
             _, partition, _, region, *_ = arn.split(":")
-            links["job page"] = job_link(failure.job, partition=partition, region=region)
-            links["job log"] = log_link(failure.job, partition=partition, region=region)
+            links[JOB] = job_link(failure.job, partition=partition, region=region)
+            links[LOG] = log_link(failure.job, partition=partition, region=region)
             if report.reason and not diagnosis.retryable and not late:
                 diagnosis = diagnose(
                     error, f"{cause} {report.reason}", status=execution.status, stage=stage_of(failure.state or "")
@@ -339,3 +343,12 @@ def stage_limit(pipeline: Pipeline, stage: Stage) -> timedelta:
     if stage is Stage.DEPLOY:
         return 2 * timedelta(minutes=pipeline.endpoint.ready_minutes) + hour
     return hour
+
+
+def late_after(pipeline: Pipeline) -> timedelta:
+    """Return after how long a run counts as late: every job at its limit, once.
+
+    :param pipeline: The pipeline file, whose own limits these are.
+    """
+    minutes = pipeline.limits.transform_minutes + pipeline.limits.split_minutes + pipeline.endpoint.ready_minutes
+    return timedelta(minutes=minutes, seconds=pipeline.training.max_runtime_seconds)

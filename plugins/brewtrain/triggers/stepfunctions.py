@@ -27,8 +27,10 @@ from brewtrain.domain.ladder import (
     stop_cause,
     stopped_before,
 )
+from brewtrain.domain.links import execution_link
 from brewtrain.domain.outcome import Outcome
 from brewtrain.domain.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observation, Stage, Verdict, judge
+from brewtrain.links.retraining import EXECUTION, as_xcoms
 from brewtrain.triggers.execution_watch import MISSING, ExecutionWatch, WatchKey, watch_for, watch_key
 
 # Written by the worker that reports a failure, read by the next try: which life of which execution was reported.
@@ -214,9 +216,11 @@ class ExecutionStageTrigger(BaseEventTrigger):
         self.log.info("stage %s is over (execution %s, state %s)", stage.value, seen.status, seen.state)
         if not self.ends_task:
             return self._event(verdict.value, result=result)
+        # No worker, so nobody else would leave the links.
+        xcoms = {"return_value": result, **as_xcoms({EXECUTION: execution_link(self.execution_arn)})}
         if verdict is Verdict.SKIPPED:
-            return TaskSkippedEvent(xcoms={"return_value": result})
-        return TaskSuccessEvent(xcoms={"return_value": result})
+            return TaskSkippedEvent(xcoms=xcoms)
+        return TaskSuccessEvent(xcoms=xcoms)
 
     @staticmethod
     def _event(kind: str, **content: Any) -> TriggerEvent:
