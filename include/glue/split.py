@@ -23,6 +23,7 @@ from typing import Any
 # Around every value of a joined row; no number has them.
 OPEN, CLOSE = "<", ">"
 HEADER_BYTES = 1 << 20
+METRIC_DECIMALS = 5
 NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
 ZERO = r"^[-+]?0+(\.0*)?$"
 ONE = r"^\+?0*1(\.0*)?$"
@@ -228,14 +229,21 @@ def check_counts(
 
 
 def summary(counts: dict[str, int], features: list[str]) -> dict[str, Any]:
-    """Build the document that the state machine and the gate read."""
+    """Build the document that the state machine and the gate read.
+
+    ``error_to_beat`` is the majority class's error as XGBoost would report it, less half of the last digit: XGBoost
+    logs five decimals and SageMaker keeps a metric as a 32-bit number, so a model that always answers with the
+    majority class could seem to beat the exact value.
+    """
     rows, positives = counts["rows_1"], counts["positives_1"]
+    majority_class_error = min(positives, rows - positives) / rows
     return {
         "train_rows": counts["rows_0"],
         "validation_rows": rows,
         "train_positives": counts["positives_0"],
         "validation_positives": positives,
-        "majority_class_error": min(positives, rows - positives) / rows,
+        "majority_class_error": majority_class_error,
+        "error_to_beat": round(round(majority_class_error, METRIC_DECIMALS) - 0.5 * 10**-METRIC_DECIMALS, 9),
         "features": features,
     }
 

@@ -48,6 +48,14 @@ BRIEF_WAITS = 5
 BRIEF_WAIT_SECONDS = 1
 
 METRICS = ("auc", "aucpr", "error", "logloss")
+SUMMARY = (
+    "train_rows",
+    "validation_rows",
+    "train_positives",
+    "validation_positives",
+    "majority_class_error",
+    "features",
+)
 XGBOOST_VERSIONS = ("1.2-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1", "3.0-5")
 
 PREFIX = "$$.Execution.Input.training.job_name_prefix"
@@ -229,7 +237,7 @@ def _outcome(name: str, outcome: str, reason: str, message: str, *, model: bool,
         "message.$": message,
         "run.$": "$.run",
         "metrics": {f"validation:{metric}.$": f"$.metrics.{metric}" for metric in METRICS},
-        "split.$": "$.split_summary.document",
+        "split": {f"{name}.$": f"$.split_summary.document.{name}" for name in SUMMARY},
         "training_job_name.$": "$.training_job.name",
         "model_artifacts.$": "$.training_job.model_artifacts",
         "endpoint_name.$": "$.endpoint.name",
@@ -371,7 +379,7 @@ def _gate(accepted: Any) -> Any:
         ChoiceRule.NumericLessThanEqualsPath("$.metrics.logloss", "$.gate.logloss_max"),
         _any(
             ChoiceRule.BooleanEquals("$.gate.better_than_majority", False),
-            ChoiceRule.NumericLessThanPath("$.metrics.error", "$.split_summary.document.majority_class_error"),
+            ChoiceRule.NumericLessThanPath("$.metrics.error", "$.split_summary.document.error_to_beat"),
         ),
     )
     return _choice(

@@ -38,7 +38,7 @@ class Installation:
     data_key: str
     serial: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def input(self, data_date: str, *, endpoint: str, **changes: dict[str, Any]) -> dict[str, Any]:
+    def input(self, data_date: str, endpoint_name: str, **changes: dict[str, Any]) -> dict[str, Any]:
         """Input of one run as the project builds it, with the waits of a test.
 
         :param changes: Section → fields to change in it.
@@ -61,7 +61,7 @@ class Installation:
             images=images(),
             recipe_version=self.recipe_version,
         )
-        document["endpoint"] |= {"name": endpoint, "wait_seconds": 1, "max_waits": 60}
+        document["endpoint"] |= {"name": endpoint_name, "wait_seconds": 1, "max_waits": 60}
         document["training"]["hyperparameters"]["num_round"] = "20"
         for section, fields in changes.items():
             document[section] |= fields

@@ -1,12 +1,21 @@
-"""The state machine on local AWS: real transform, split, training and endpoint, and what can go wrong with each."""
+"""The state machine on local AWS: real transform, split, training and endpoint, and what can go wrong with each.
+
+Most cases are about the deployment. They run a machine that starts at Deploy Policy, with the results of one real
+training in its input; every other state is the committed one.
+"""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import urllib3
 
-from tests.e2e.conftest import Installation
+from tests.e2e.conftest import ACCOUNT, BUCKET, INCLUDE, Installation
 
 pytestmark = [
     pytest.mark.slow,
@@ -14,8 +23,357 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Tried to parse AWS.*BucketPolicy:UserWarning"),
 ]
 
+DOCUMENT = {
+    "outcome", "reason", "message", "run", "metrics", "split", "training_job_name", "model_artifacts", "model_name",
+    "endpoint_config_name", "endpoint_name",
+}  # fmt: skip
 
-def test_first_run_creates_the_endpoint(installation: Installation) -> None:
-    output = installation.succeed(installation.input("2010-11-01", endpoint="first"))
-    assert (output["outcome"], output["reason"]) == ("promoted", "promoted")
-    print(json.dumps(output, indent=1)[:3000])
+
+@dataclass
+class Deployment:
+    """Runs only the deployment of a model that is already trained."""
+
+    installation: Installation
+    results: dict[str, Any]
+    state_machine_arn: str
+    endpoint_url: str
+
+    def start(self, data_date: str, name: str, **changes: dict[str, Any]) -> str:
+        document = self.installation.input(data_date, name, **changes) | self.results
+        answer = self.installation.clients("stepfunctions").start_execution(
+            stateMachineArn=self.state_machine_arn, name=document["run"]["id"], input=json.dumps(document)
+        )
+        arn: str = answer["executionArn"]
+        return arn
+
+    def run(self, data_date: str, name: str, **changes: dict[str, Any]) -> dict[str, Any]:
+        return self.installation.wait(self.start(data_date, name, **changes))
+
+    def succeed(self, data_date: str, name: str, **changes: dict[str, Any]) -> dict[str, Any]:
+        seen = self.run(data_date, name, **changes)
+        trace = self.installation.trace(seen["executionArn"])
+        assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"), trace)
+        output: dict[str, Any] = json.loads(seen["output"])
+        return output
+
+    def redrive(self, execution_arn: str) -> dict[str, Any]:
+        self.installation.clients("stepfunctions").redrive_execution(executionArn=execution_arn)
+        return self.installation.wait(execution_arn)
+
+    def behave(self, endpoint: str, behaviour: str, **more: Any) -> None:
+        """Make the endpoint's next operations stick, roll back or fail; ``normal`` to end that."""
+        self.control("POST", f"sagemaker/endpoints/{endpoint}", {"behaviour": behaviour, **more})
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        answer = urllib3.request(method, f"{self.endpoint_url}/_local/{path}", json=body)
+        assert answer.status < 300, answer.data
+        return answer.json() if answer.data else None
+
+
+def reachable(definition: dict[str, Any], start: str) -> dict[str, Any]:
+    """The machine that starts elsewhere, without the states that nothing leads to any more."""
+    from tests.contract import asl
+
+    names, pending = set(), [start]
+    while pending:
+        name = pending.pop()
+        if name not in names:
+            names.add(name)
+            pending += [target for target, _ in asl.transitions(definition["States"][name])]
+    states = {name: state for name, state in definition["States"].items() if name in names}
+    return {**definition, "StartAt": start, "States": states}
+
+
+@pytest.fixture(scope="module")
+def trained(installation: Installation) -> dict[str, Any]:
+    """Output of one whole run, which makes the endpoint ``whole``."""
+    return installation.succeed(installation.input("2010-11-01", "whole"))
+
+
+@pytest.fixture(scope="module")
+def deployment(installation: Installation, trained: dict[str, Any], local_aws: str) -> Deployment:
+    definition = json.loads((INCLUDE / "statemachine" / "retraining.asl.json").read_text("utf-8"))
+    machine = installation.clients("stepfunctions").create_state_machine(
+        name="brewtrain-deployment-only",
+        definition=json.dumps(reachable(definition, "Deploy Policy")),
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/brewtrain-states",
+    )
+    results = {
+        "metrics": {name.removeprefix("validation:"): value for name, value in trained["metrics"].items()},
+        "split_summary": {"document": trained["split"]},
+        "training_job": {"name": trained["training_job_name"], "model_artifacts": trained["model_artifacts"]},
+    }
+    return Deployment(installation, results, machine["stateMachineArn"], local_aws)
+
+
+@pytest.fixture
+def faults(deployment: Deployment) -> Iterator[Callable[..., None]]:
+    def add(**rule: Any) -> None:
+        deployment.control("POST", "faults", rule)
+
+    yield add
+    deployment.control("DELETE", "faults")
+
+
+# -- the whole run
+
+
+def test_a_run_ends_with_a_serving_model(installation: Installation, trained: dict[str, Any]) -> None:
+    assert set(trained) == DOCUMENT
+    assert (trained["outcome"], trained["reason"]) == ("promoted", "promoted")
+    assert set(trained["metrics"]) == {f"validation:{name}" for name in ("auc", "aucpr", "error", "logloss")}
+    assert 0.5 < trained["metrics"]["validation:auc"] < 0.9, "without the leak of duration AUC is about 0.8"
+    endpoint = installation.endpoint("whole")
+    assert endpoint["EndpointStatus"] == "InService"
+    assert endpoint["EndpointConfigName"] == trained["endpoint_config_name"]
+    rows = installation.clients("s3").list_objects_v2(
+        Bucket=BUCKET, Prefix=f"brewtrain/bank_marketing/runs/{trained['run']['id']}/validation/part"
+    )["Contents"]
+    first = installation.clients("s3").get_object(Bucket=BUCKET, Key=rows[0]["Key"])["Body"].read().decode()
+    label, _, features = first.splitlines()[0].partition(",")
+    assert label in ("0", "1")
+    answer = installation.clients("sagemaker-runtime").invoke_endpoint(
+        EndpointName="whole", ContentType="text/csv", Body=features
+    )
+    assert 0 <= float(answer["Body"].read()) <= 1
+
+
+def test_a_training_job_is_never_asked_for_under_a_used_name(
+    installation: Installation, faults: Callable[..., None]
+) -> None:
+    """The answers of five calls are lost although the jobs were made: three retries, a redrive and its retry."""
+    faults(service="sagemaker", operation="CreateTrainingJob", effect="error", code="InternalFailure", status=500,
+           message="lost", when="after", times=5)  # fmt: skip
+    arn = installation.start(installation.input("2010-10-01", "whole", run={"deploy_policy": "never"}))
+    seen = installation.wait(arn)
+    assert (seen["status"], seen["error"]) == ("FAILED", "SageMaker.AmazonSageMakerException")
+    installation.clients("stepfunctions").redrive_execution(executionArn=arn)
+    again = installation.wait(arn)
+    assert again["status"] == "SUCCEEDED", (again.get("error"), again.get("cause"))
+    name = json.loads(again["output"])["training_job_name"]
+    assert name.endswith("-1-1")
+    sagemaker = installation.clients("sagemaker")
+    jobs = sagemaker.list_training_jobs(NameContains=name.removesuffix("-1-1"), MaxResults=100)
+    suffixes = sorted(job["TrainingJobName"].removeprefix(name.removesuffix("1-1"))
+                      for job in jobs["TrainingJobSummaries"])  # fmt: skip
+    assert suffixes == ["0-0", "0-1", "0-2", "0-3", "1-0", "1-1"]
+
+
+def test_the_gate_refuses_and_the_run_is_green(installation: Installation) -> None:
+    document = installation.input("2010-11-02", "never-made", gate={"auc_min": 0.999})
+    output = installation.succeed(document)
+    assert (output["outcome"], output["reason"]) == ("rejected", "quality_gate")
+    assert set(output) == DOCUMENT
+    assert output["model_name"] is None
+    assert "at least 0.999" in output["message"]
+    sagemaker = installation.clients("sagemaker")
+    names = [item["ModelName"] for item in sagemaker.list_models(MaxResults=100)["Models"]]
+    assert not [name for name in names if document["run"]["id"] in name], "refused models pile up"
+
+
+def test_the_gate_refuses_and_the_run_is_red(installation: Installation) -> None:
+    seen = installation.run(
+        installation.input("2010-11-02", "never-made", gate={"auc_min": 0.999, "on_reject": "fail"})
+    )
+    assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.QualityGateFailed")
+    assert seen["cause"].startswith("The quality gate refused the model: AUC 0.")
+
+
+def test_better_than_the_majority_is_a_rule(installation: Installation) -> None:
+    changes = {"gate": {"auc_min": 0.0, "error_max": 1.0}, "training": {}}
+    document = installation.input("2010-11-02", "never-made", **changes)
+    # A tree that may not split answers with the majority class: as good as it, but not better.
+    document["training"]["hyperparameters"] |= {"gamma": "1000000", "num_round": "1"}
+    output = installation.succeed(document)
+    assert output["reason"] == "quality_gate"
+    assert output["metrics"]["validation:error"] == pytest.approx(output["split"]["majority_class_error"], abs=1e-5)
+
+
+# -- bad data
+
+
+@pytest.mark.parametrize(
+    ("label", "state", "sentence"),
+    [
+        ("no_such_column", "Split Train & Test DataSet", "label column 'no_such_column' is not in"),
+        ("age", "Split Train & Test DataSet", "label column 'age' has"),
+    ],
+)
+def test_what_the_split_refuses_is_said(installation: Installation, label: str, state: str, sentence: str) -> None:
+    document = installation.input("2010-09-01", "never-made")
+    document["split"]["arguments"]["--label"] = label
+    seen = installation.run(document)
+    assert (seen["status"], seen["error"]) == ("FAILED", "States.TaskFailed")
+    assert installation.trace(seen["executionArn"])[-1] == state
+    assert sentence in seen["cause"]
+
+
+# -- create, update, keep
+
+
+def test_newer_replaces_older_and_older_never_replaces_newer(deployment: Deployment) -> None:
+    first = deployment.succeed("2010-11-10", "ladder")
+    assert first["reason"] == "promoted"
+    second = deployment.succeed("2010-11-12", "ladder")
+    assert second["reason"] == "promoted"
+    assert second["endpoint_config_name"] != first["endpoint_config_name"]
+    older = deployment.succeed("2010-11-11", "ladder")
+    assert (older["outcome"], older["reason"]) == ("rejected", "older_than_serving")
+    assert "2010-11-12" in older["message"]
+    assert older["endpoint_config_name"], "recorded"
+    serving = deployment.installation.endpoint("ladder")
+    assert serving["EndpointConfigName"] == second["endpoint_config_name"]
+    again = deployment.succeed("2010-11-12", "ladder")
+    assert again["reason"] == "promoted", "the same date again is a re-run, and may replace"
+    asked = deployment.succeed("2010-11-01", "ladder", run={"deploy_policy": "always"})
+    assert asked["reason"] == "promoted", "a person may ask for an older one"
+    tags = deployment.installation.clients("sagemaker").list_tags(ResourceArn=serving["EndpointArn"])["Tags"]
+    assert {"Key": "brewtrain:data-date", "Value": "2010-11-01"} in tags
+
+
+def test_deploy_never_leaves_no_trace(deployment: Deployment) -> None:
+    output = deployment.succeed("2010-11-10", "never-made", run={"deploy_policy": "never"})
+    assert (output["outcome"], output["reason"]) == ("rejected", "deploy_never")
+    assert set(output) == DOCUMENT
+    assert output["model_name"] is None
+
+
+def test_two_at_once_end_with_the_newer(deployment: Deployment) -> None:
+    deployment.succeed("2010-10-01", "race")
+    arns = [deployment.start(date, "race") for date in ("2010-10-20", "2010-10-30", "2010-10-10")]
+    ends = [deployment.installation.wait(arn) for arn in arns]
+    assert [end["status"] for end in ends] == ["SUCCEEDED"] * 3, [(end.get("error"), end.get("cause")) for end in ends]
+    reasons = [json.loads(end["output"])["reason"] for end in ends]
+    assert reasons[1] == "promoted"
+    assert set(reasons) <= {"promoted", "older_than_serving"}
+    sagemaker = deployment.installation.clients("sagemaker")
+    config = sagemaker.describe_endpoint_config(
+        EndpointConfigName=deployment.installation.endpoint("race")["EndpointConfigName"]
+    )
+    tags = sagemaker.list_tags(ResourceArn=config["EndpointConfigArn"])["Tags"]
+    assert {"Key": "brewtrain:data-date", "Value": "2010-10-30"} in tags
+
+
+def test_a_config_deleted_by_hand_does_not_open_the_door(deployment: Deployment) -> None:
+    first = deployment.succeed("2010-11-12", "bare")
+    deployment.installation.clients("sagemaker").delete_endpoint_config(
+        EndpointConfigName=first["endpoint_config_name"]
+    )
+    assert deployment.succeed("2010-11-11", "bare")["reason"] == "older_than_serving"
+    assert deployment.succeed("2010-11-13", "bare")["reason"] == "promoted"
+
+
+def test_an_endpoint_deleted_by_hand_is_made_again(deployment: Deployment) -> None:
+    deployment.succeed("2010-11-12", "gone")
+    deployment.installation.clients("sagemaker").delete_endpoint(EndpointName="gone")
+    assert deployment.succeed("2010-11-11", "gone")["reason"] == "promoted"
+
+
+def test_a_model_without_a_date_may_be_replaced(deployment: Deployment) -> None:
+    sagemaker = deployment.installation.clients("sagemaker")
+    made = deployment.succeed("2010-11-12", "foreign")
+    model = sagemaker.describe_endpoint_config(EndpointConfigName=made["endpoint_config_name"])
+    sagemaker.create_endpoint_config(EndpointConfigName="by-hand", ProductionVariants=model["ProductionVariants"])
+    sagemaker.delete_endpoint(EndpointName="foreign")
+    sagemaker.create_endpoint(EndpointName="foreign", EndpointConfigName="by-hand")
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName="foreign", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    assert deployment.succeed("2010-11-01", "foreign")["reason"] == "promoted"
+
+
+def count_of(deployment: Deployment, endpoint: str) -> int:
+    (variant,) = deployment.installation.endpoint(endpoint)["ProductionVariants"]
+    number: int = variant["CurrentInstanceCount"]
+    return number
+
+
+def test_the_count_that_autoscaling_set_is_kept(deployment: Deployment) -> None:
+    sagemaker = deployment.installation.clients("sagemaker")
+    deployment.succeed("2010-11-10", "scaled")
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="scaled",
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}],
+    )
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName="scaled", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    assert count_of(deployment, "scaled") == 3
+    deployment.succeed("2010-11-11", "scaled")
+    assert count_of(deployment, "scaled") == 3
+    deployment.succeed("2010-11-12", "scaled", endpoint={"instance_count": 2})
+    assert count_of(deployment, "scaled") == 2, "the pipeline file asks for something new"
+
+
+# -- endpoints that misbehave
+
+
+def test_a_rolled_back_update_is_red_and_a_redrive_deploys(deployment: Deployment) -> None:
+    first = deployment.succeed("2010-11-10", "rolls")
+    deployment.behave("rolls", "rollback", count=1)
+    seen = deployment.run("2010-11-11", "rolls")
+    assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.EndpointRolledBack")
+    assert first["endpoint_config_name"] in seen["cause"]
+    assert deployment.installation.endpoint("rolls")["EndpointConfigName"] == first["endpoint_config_name"]
+    deployment.behave("rolls", "normal")
+    again = deployment.redrive(seen["executionArn"])
+    assert again["status"] == "SUCCEEDED", (again.get("error"), again.get("cause"))
+    output = json.loads(again["output"])
+    assert output["reason"] == "promoted"
+    assert deployment.installation.endpoint("rolls")["EndpointConfigName"] == output["endpoint_config_name"]
+
+
+def test_a_redrive_fails_again_while_the_cause_lasts(deployment: Deployment) -> None:
+    deployment.succeed("2010-11-10", "rolls-on")
+    deployment.behave("rolls-on", "rollback")
+    seen = deployment.run("2010-11-11", "rolls-on")
+    again = deployment.redrive(seen["executionArn"])
+    assert (again["status"], again["error"]) == ("FAILED", "Brewtrain.EndpointRolledBack")
+    deployment.behave("rolls-on", "normal")
+    assert deployment.redrive(seen["executionArn"])["status"] == "SUCCEEDED"
+
+
+def test_a_stuck_endpoint_is_named_and_found_again(deployment: Deployment) -> None:
+    deployment.behave("stuck", "stuck")
+    seen = deployment.run("2010-11-10", "stuck", endpoint={"max_waits": 2})
+    assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.EndpointStuck")
+    assert "2 times, 1 seconds apart" in seen["cause"]
+    deployment.behave("stuck", "normal")
+    again = deployment.redrive(seen["executionArn"])
+    assert again["status"] == "SUCCEEDED", (again.get("error"), again.get("cause"))
+
+
+def test_an_endpoint_that_cannot_start_is_named(deployment: Deployment) -> None:
+    deployment.behave("fails", "fail", reason="no capacity", count=1)
+    seen = deployment.run("2010-11-10", "fails")
+    assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.EndpointFailed")
+    assert "no capacity" in seen["cause"]
+    deployment.installation.clients("sagemaker").delete_endpoint(EndpointName="fails")
+    deployment.behave("fails", "normal")
+    assert deployment.redrive(seen["executionArn"])["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("operation", ["DescribeEndpoint", "UpdateEndpoint", "CreateModel", "ListTags"])
+def test_throttling_is_waited_out(deployment: Deployment, faults: Callable[..., None], operation: str) -> None:
+    endpoint = f"throttled-{operation.lower()}"
+    deployment.succeed("2010-11-10", endpoint)
+    faults(service="sagemaker", operation=operation, effect="throttle", times=1)
+    assert deployment.succeed("2010-11-11", endpoint)["reason"] == "promoted"
+
+
+def test_a_refusal_that_no_wait_mends_is_not_waited_for(deployment: Deployment, faults: Callable[..., None]) -> None:
+    deployment.succeed("2010-11-10", "denied")
+    faults(service="sagemaker", operation="UpdateEndpoint", effect="error", code="AccessDeniedException",
+           message="not authorized to perform: sagemaker:UpdateEndpoint", status=400)  # fmt: skip
+    started = time.monotonic()
+    seen = deployment.run("2010-11-11", "denied", endpoint={"max_waits": 600})
+    assert seen["status"] == "FAILED"
+    assert "not authorized" in seen["cause"]
+    assert not seen["error"].startswith("Brewtrain.")
+    assert time.monotonic() - started < 60, "it waited for the endpoint all the same"
+
+
+def test_names_stay_within_sagemakers_limit(deployment: Deployment) -> None:
+    longest = "brewtrain-" + "a" * 24 + "-20101111T0000-g99f0123"
+    output = deployment.succeed("2010-11-10", "long", training={"job_name_prefix": longest})
+    assert len(output["model_name"]) <= 63
