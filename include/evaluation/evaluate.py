@@ -39,7 +39,7 @@ from evaluation_errors import (
     OneClassError,
 )
 from labelled_csv import LabelledRows, read_labelled_csv
-from model_archive import LoadedModel, load_model
+from model_archive import ScoredModel, score_archive
 
 LAYOUT = 1
 PROCESSING = Path("/opt/ml/processing")
@@ -107,6 +107,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     :raises EvaluationError: If there is nothing to evaluate or the candidate cannot be scored.
     :raises gate.GateRulesError: If the rules make no sense.
     """
+    _empty(options.output)
     rules = gate.from_arguments(options.rule)
     validation = read_labelled_csv(options.validation, what="validation")
     if validation.positives in (0, validation.rows):
@@ -115,8 +116,12 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
             "can be judged on them; widen window_days or check the label"
         )
     features = _feature_names(options.summary, validation)
-    challenger = load_model(options.challenger, role="challenger")
-    _check_features(challenger, features)
+    challenger = score_archive(options.challenger, validation.features, role="challenger")
+    if challenger.scores is None:
+        raise FeatureMismatchError(
+            f"the challenger was trained on {challenger.feature_count} features and the rows have {len(features)}; "
+            "clear the run from start_execution so that both come from one split"
+        )
     window = _window(read_labelled_csv(options.train, what="train"), validation)
     profile = {
         **drift.profile_rows(features, window.features, window.labels),
@@ -126,12 +131,12 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
         "validation_fraction": options.validation_fraction,
     }
 
-    champion = _Champion(options, features)
+    champion = _Champion(options, features, validation)
     # The run's identity, so that a retry and a redrive draw the same resamples.
     seed = int(hashlib.sha256(options.run_id.encode("utf-8")).hexdigest()[:8], 16)
-    scores = {"challenger": challenger.predict(validation.features)}
-    if champion.model is not None:
-        scores["champion"] = champion.model.predict(validation.features)
+    scores = {"challenger": challenger.scores}
+    if champion.scores is not None:
+        scores["champion"] = champion.scores
     measured, differences = _measure(validation.labels, scores, options.resamples, options.confidence, seed)
 
     majority_class_error = min(validation.positives, validation.rows - validation.positives) / validation.rows
@@ -195,9 +200,9 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 class _Champion:
     """The model that serves, as far as it can be had; what is wrong with it is a finding, not an error."""
 
-    def __init__(self, options: argparse.Namespace, features: list[str]) -> None:
+    def __init__(self, options: argparse.Namespace, features: list[str], validation: LabelledRows) -> None:
         self.uri = options.champion.strip()
-        self.model: LoadedModel | None = None
+        self.scores: np.ndarray | None = None
         self.reason = ""
         self.notes: list[str] = []
         self.profile: dict[str, Any] | None = None
@@ -211,7 +216,7 @@ class _Champion:
             if found:
                 self.profile = self._read_profile(found.group("prefix"), Path(folder))
             try:
-                self.model = self._load(Path(folder), features)
+                self.scores = self._score(Path(folder), features, validation)
                 self.status = gate.CHAMPION_COMPARED
             except (ModelArchiveError, FeatureMismatchError, MissingObjectError) as error:
                 self.reason = str(error)
@@ -232,17 +237,17 @@ class _Champion:
             return None
         return profile
 
-    def _load(self, folder: Path, features: list[str]) -> LoadedModel:
+    def _score(self, folder: Path, features: list[str], validation: LabelledRows) -> np.ndarray:
         archive = folder / "model.tar.gz"
         if self.uri.startswith("s3://"):
             download(self.uri, archive)
         else:
             archive = Path(self.uri)
-        model = load_model(archive, role="champion")
+        model: ScoredModel = score_archive(archive, validation.features, role="champion")
         names = model.feature_names
         if names is None and self.profile is not None:
             names = [str(entry["name"]) for entry in self.profile["features"]]
-        if model.feature_count != len(features):
+        if model.scores is None:
             raise FeatureMismatchError(
                 f"the champion was trained on {model.feature_count} features and the candidate on {len(features)}"
                 + (_name_difference(names, features) if names else "")
@@ -253,7 +258,7 @@ class _Champion:
             raise FeatureMismatchError(
                 "the champion was trained on other features than the candidate" + _name_difference(names, features)
             )
-        return model
+        return model.scores
 
     def _note_other_split(self, options: argparse.Namespace) -> None:
         if self.profile is None:
@@ -319,14 +324,6 @@ def _feature_names(summary: Path, validation: LabelledRows) -> list[str]:
             "that both come from one run"
         )
     return [str(name) for name in names]
-
-
-def _check_features(model: LoadedModel, features: list[str]) -> None:
-    if model.feature_count != len(features):
-        raise FeatureMismatchError(
-            f"the challenger was trained on {model.feature_count} features and the rows have {len(features)}; clear "
-            "the run from start_execution so that both come from one split"
-        )
 
 
 def _window(train: LabelledRows, validation: LabelledRows) -> LabelledRows:
@@ -450,6 +447,14 @@ def _message(decision: dict[str, Any]) -> str:
     return f"The quality gate refused the candidate: {decision['reasons'][0][:500]}{also}."
 
 
+def _empty(output: Path) -> None:
+    """Remove the results of an attempt before, so that none survive an error of this one."""
+    output.mkdir(parents=True, exist_ok=True)
+    for stale in output.iterdir():
+        if stale.is_file():
+            stale.unlink()
+
+
 def _write_outputs(output: Path, document: dict[str, Any], profile: dict[str, Any], verdict: dict[str, Any]) -> None:
     """Make every file whole first, then name them; ``verdict.json`` last, so that where it is, all are."""
     images = plots.draw_evaluation(document)
@@ -460,10 +465,6 @@ def _write_outputs(output: Path, document: dict[str, Any], profile: dict[str, An
         "report.html": report_page.render_page(document, images).encode("utf-8"),
         "verdict.json": _json(verdict),
     }
-    output.mkdir(parents=True, exist_ok=True)
-    for stale in output.iterdir():
-        if stale.is_file():
-            stale.unlink()
     # Parts lie in the output folder itself: each output of a processing job is a mount of its own.
     parts = {name: output / f".{name}.part" for name in files}
     try:

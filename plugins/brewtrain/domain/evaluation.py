@@ -25,6 +25,7 @@ SCRIPT_FILES = (
     "model_archive.py",
     "plots.py",
     "report_page.py",
+    "score_model.py",
 )
 #: Name under which plugins/brewtrain/domain/gate.py is shipped.
 GATE_FILE = "gate.py"

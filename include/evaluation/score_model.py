@@ -1,0 +1,65 @@
+"""Loads one model and scores rows, in a process that may crash without taking the evaluation along.
+
+Called by model_archive.py as ``score_model.py MODEL FOLDER``; reads ``features.npy`` there, and writes
+``model_facts.json`` and ``scores.npy``. Must not import anything outside the standard library, numpy and xgboost.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost
+
+
+def main(model: Path, folder: Path) -> int:
+    """Score, and return the exit code; the last line on standard error says why it is not 0.
+
+    :param model: File that XGBoost loads by its extension.
+    :param folder: Holds ``features.npy`` of shape ``(rows, features)``, float32, ``nan`` for missing.
+    """
+    features = np.load(str(folder / "features.npy"))
+    booster = xgboost.Booster()
+    try:
+        booster.load_model(str(model))
+        booster.set_param("nthread", 1)  # as the endpoint's container does
+        count = int(booster.num_features())
+        objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+        scored = count == features.shape[1]
+        if scored:
+            np.save(str(folder / "scores.npy"), _predict(booster, features))
+    except (xgboost.core.XGBoostError, ValueError, TypeError, KeyError) as error:
+        print(f"XGBoost {xgboost.__version__}: {_first_line(str(error))}", file=sys.stderr)
+        return 1
+    names = booster.feature_names
+    facts = {
+        "feature_count": count,
+        "feature_names": list(names) if names else None,
+        "objective": objective,
+        "scored": scored,
+    }
+    (folder / "model_facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    return 0
+
+
+def _predict(booster: Any, features: np.ndarray) -> np.ndarray:
+    options: dict[str, Any] = {}
+    if "ntree_limit" in inspect.signature(booster.predict).parameters:
+        # Up to XGBoost 1.7 the container serves the best iteration of an early stopped model; later, all trees.
+        options["ntree_limit"] = int(getattr(booster, "best_ntree_limit", 0) or 0)
+    scores = booster.predict(xgboost.DMatrix(features, nthread=1), validate_features=False, **options)
+    return np.asarray(scores, dtype=np.float64)
+
+
+def _first_line(text: str) -> str:
+    """The first line of XGBoost's message that is no part of its stack trace."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else "unknown error"
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

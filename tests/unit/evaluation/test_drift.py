@@ -1,0 +1,109 @@
+"""Profiles survive JSON, and the stability index is what its definition says."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import drift
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+RANDOM = np.random.default_rng(11)
+_counts = st.lists(st.integers(0, 1000), min_size=2, max_size=12).filter(any)
+
+
+def profile(column: np.ndarray) -> dict[str, Any]:
+    made = drift.profile_rows(["x"], column[:, None].astype(np.float32), np.arange(column.size) % 4 == 0)
+    return json.loads(json.dumps(made, allow_nan=False))  # type: ignore[no-any-return]
+
+
+def psi(before: np.ndarray, now: np.ndarray) -> float:
+    labels = np.arange(now.size) % 4 == 0
+    return drift.drift(profile(before), ["x"], now[:, None].astype(np.float32), labels)["features"][0]["psi"]  # type: ignore[no-any-return]
+
+
+def test_by_hand() -> None:
+    expected = (0.3 - 0.5) * math.log(0.3 / 0.5) + (0.7 - 0.5) * math.log(0.7 / 0.5)
+    assert drift.population_stability_index(np.array([50, 50]), np.array([300, 700])) == pytest.approx(expected)
+
+
+@given(_counts, st.data())
+def test_laws(before: list[int], data: st.DataObject) -> None:
+    now = data.draw(st.lists(st.integers(0, 1000), min_size=len(before), max_size=len(before)).filter(any))
+    index = drift.population_stability_index
+    assert index(before, before) == pytest.approx(0, abs=1e-12)
+    assert index(before, now) >= 0
+    assert math.isfinite(index(before, now))
+    assert index(before, now) == pytest.approx(index(now, before))
+    assert index([10 * n for n in before], now) == pytest.approx(index(before, now))
+
+
+def test_without_rows_there_is_no_index() -> None:
+    with pytest.raises(ValueError, match="without rows"):
+        drift.population_stability_index([0, 0], [1, 2])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        RANDOM.normal(size=500),
+        RANDOM.integers(0, 3, 500).astype(float),
+        np.zeros(500),
+        np.full(500, np.nan),
+        np.where(RANDOM.random(500) < 0.5, np.nan, RANDOM.normal(size=500)),
+        np.where(RANDOM.random(500) < 0.95, 999.0, RANDOM.integers(0, 30, 500)),
+        np.float32(4.856) + 0 * RANDOM.random(500),
+    ],
+)
+def test_a_window_does_not_drift_from_itself(column: np.ndarray) -> None:
+    assert psi(column, column) == pytest.approx(0, abs=1e-9)
+    made = profile(column)["features"][0]
+    assert sum(made["counts"]) + made["missing"] == column.size
+    assert len(made["counts"]) == len(made["bins"]) + 1
+
+
+def test_a_shift_of_the_mean_shows_and_noise_does_not() -> None:
+    before = RANDOM.normal(size=4000)
+    assert psi(before, RANDOM.normal(size=4000)) < 0.02
+    # Two normal distributions a standard deviation apart: PSI is 1 without bins.
+    assert psi(before, RANDOM.normal(1, 1, size=4000)) == pytest.approx(1, abs=0.25)
+
+
+@pytest.mark.parametrize("appeared", [7.0, np.nan])
+def test_a_value_that_was_not_there_shows(appeared: float) -> None:
+    before = np.repeat([0.0, 1.0], 100)
+    now = np.where(np.arange(200) % 10 == 0, appeared, before)
+    assert psi(before, now) > drift.SHIFTED_ABOVE
+
+
+def test_features_are_matched_by_name_and_the_most_shifted_comes_first() -> None:
+    labels = np.arange(300) % 3 == 0
+    before = np.stack((RANDOM.normal(size=300), np.ones(300)), axis=1)
+    made = json.loads(json.dumps(drift.profile_rows(["a", "b"], before, labels)))
+    now = np.stack((np.ones(300), np.ones(300) * 2, before[:, 0] + 3), axis=1)
+    found = drift.drift(made, ["b", "new", "a"], now, ~labels)
+    assert [entry["name"] for entry in found["features"]] == ["a", "b"]
+    assert found["features"][1]["psi"] == pytest.approx(0, abs=1e-9)
+    assert found["label"]["level"] == "shifted"
+    assert found["reference_rows"] == 300
+
+
+def test_levels() -> None:
+    assert [drift.level(value) for value in (0, 0.0999, 0.1, 0.25, 0.2501, math.nan)] == [
+        "stable",
+        "stable",
+        "moderate",
+        "moderate",
+        "shifted",
+        "shifted",
+    ]
+
+
+@pytest.mark.parametrize("reference", [{}, {"layout": 2}, []])
+def test_a_profile_of_another_layout_is_refused(reference: Any) -> None:
+    with pytest.raises(ValueError, match="not of layout 1"):
+        drift.drift(reference, ["x"], np.ones((2, 1)), np.array([True, False]))

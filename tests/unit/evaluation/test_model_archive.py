@@ -1,0 +1,200 @@
+"""Archives are untrusted: what is a model is loaded in every format, what is not is refused by name."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import model_archive
+import numpy as np
+import pytest
+from evaluation_errors import ModelArchiveError, PickledModelError
+from model_archive import ScoredModel, score_archive
+
+from tests.unit.evaluation.conftest import Run, train, write_archive
+
+
+def test_a_crash_of_xgboost_is_told(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    """A damaged model can end XGBoost's process; the evaluation must survive to say so."""
+    crash = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"]
+    start = subprocess.run
+    monkeypatch.setattr(model_archive.subprocess, "run", lambda _, **options: start(crash, **options))
+    with pytest.raises(ModelArchiveError, match="XGBoost ended by signal 11 over it"):
+        load_model(run.folder / "champion" / "model.tar.gz", role="champion")
+
+
+def load_model(archive: Path, *, role: str) -> ScoredModel:
+    return score_archive(archive, np.zeros((2, 5), dtype=np.float32), role=role)
+
+
+@pytest.mark.usefixtures("scoring_in_process")
+@pytest.mark.parametrize("raw_format", ["ubj", "json"])
+@pytest.mark.parametrize("name", ["xgboost-model", "./xgboost-model", "model.json"])
+def test_formats(tmp_path: Path, run: Run, raw_format: str, name: str) -> None:
+    import xgboost
+
+    content = bytes(run.booster.save_raw(raw_format))
+    archive = write_archive(tmp_path / "model.tar.gz", {name: content})
+    model = score_archive(archive, run.features, role="challenger")
+    assert model.feature_count == 5
+    assert model.feature_names is None
+    expected = run.booster.predict(xgboost.DMatrix(run.features)).astype(np.float64)
+    np.testing.assert_array_equal(model.scores, expected)
+
+
+@pytest.mark.usefixtures("scoring_in_process")
+def test_what_save_model_writes_without_extension(tmp_path: Path, run: Run) -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # XGBoost says that it takes UBJSON, which is the point here
+        run.booster.save_model(tmp_path / "xgboost-model")
+    content = (tmp_path / "xgboost-model").read_bytes()
+    archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": content, ".checkpoint": b"x"})
+    assert load_model(archive, role="champion").feature_count == 5
+
+
+@pytest.mark.usefixtures("scoring_in_process")
+def test_named_features_are_told(tmp_path: Path, run: Run) -> None:
+    booster = run.booster.copy()
+    booster.feature_names = run.names
+    archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": bytes(booster.save_raw("ubj"))})
+    model = load_model(archive, role="champion")
+    assert model.feature_names == run.names
+    assert model.scores is not None
+
+
+@pytest.mark.usefixtures("scoring_in_process")
+def test_rows_of_another_width_are_not_scored(run: Run) -> None:
+    model = score_archive(run.folder / "challenger" / "model.tar.gz", run.features[:, :4], role="challenger")
+    assert (model.feature_count, model.scores) == (5, None)
+
+
+class _Trap:
+    """Unpickling it would leave a file behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_is_refused_and_not_run(tmp_path: Path, protocol: int) -> None:
+    trace = tmp_path / "trace"
+    content = pickle.dumps(_Trap(trace), protocol)
+    archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": content})
+    expected = PickledModelError if protocol >= 2 else ModelArchiveError
+    with pytest.raises(expected, match="champion's model"):
+        load_model(archive, role="champion")
+    assert not trace.exists()
+
+
+def test_a_pickled_booster_is_refused(tmp_path: Path, run: Run) -> None:
+    archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": pickle.dumps(run.booster)})
+    with pytest.raises(PickledModelError, match="train it again with image"):
+        load_model(archive, role="champion")
+
+
+def _member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, link: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.size, member.linkname = kind, size, link
+    return member
+
+
+@pytest.mark.parametrize(
+    ("member", "says"),
+    [
+        (_member("xgboost-model", tarfile.SYMTYPE, link="/etc/passwd"), "a link or a device"),
+        (_member("xgboost-model", tarfile.LNKTYPE, link="other"), "a link or a device"),
+        (_member("pipe", tarfile.FIFOTYPE), "a link or a device"),
+        (_member("disk", tarfile.BLKTYPE), "a link or a device"),
+        (_member("../xgboost-model"), "path leaves the archive"),
+        (_member("a/../../xgboost-model"), "path leaves the archive"),
+        (_member("/xgboost-model"), "path leaves the archive"),
+        (_member("..\\xgboost-model"), "path leaves the archive"),
+        (_member("xgboost-model", size=3 * 1024**3), "unpacks to more than 2048 MiB"),
+    ],
+)
+def test_members_that_are_refused(tmp_path: Path, member: tarfile.TarInfo, says: str) -> None:
+    archive = tmp_path / "model.tar.gz"
+    with tarfile.open(archive, "w:gz") as opened:
+        opened.addfile(member, None)  # a size without content behind it
+    with pytest.raises(ModelArchiveError, match="the champion's archive model") as caught:
+        load_model(archive, role="champion")
+    assert says in str(caught.value)
+
+
+def test_many_members(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "model.tar.gz", {f"file{number}": b"" for number in range(101)})
+    with pytest.raises(ModelArchiveError, match="more than 100 members"):
+        load_model(archive, role="champion")
+
+
+@pytest.mark.usefixtures("scoring_in_process")
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({}, "holds no xgboost-model \\(it holds nothing\\)"),
+        ({"a": b"1", "b": b"2"}, "holds no xgboost-model \\(it holds a, b\\)"),
+        ({"xgboost-model-0": b"1", "xgboost-model-1": b"2"}, "an ensemble of folds"),
+        ({"xgboost-model": b""}, "does not load"),
+        ({"xgboost-model": b"not a model"}, "does not load"),
+        ({"xgboost-model": b"{}"}, "does not load"),
+        ({"xgboost-model": b'{"learner": {}}'}, "does not load"),
+    ],
+)
+def test_archives_without_a_model(tmp_path: Path, members: dict[str, bytes], says: str) -> None:
+    with pytest.raises(ModelArchiveError, match=says):
+        load_model(write_archive(tmp_path / "model.tar.gz", members), role="challenger")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+@pytest.mark.parametrize("raw_format", ["ubj", "json"])
+def test_a_model_that_was_cut(tmp_path: Path, run: Run, raw_format: str, share: float) -> None:
+    content = bytes(run.booster.save_raw(raw_format))
+    archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": content[: int(len(content) * share)]})
+    with pytest.raises(ModelArchiveError, match=r"model does not load \(XGBoost"):
+        load_model(archive, role="challenger")
+
+
+@pytest.mark.parametrize("kept", [0, 10, 200, -20])
+def test_an_archive_that_was_cut(tmp_path: Path, run: Run, kept: int) -> None:
+    whole = (run.folder / "challenger" / "model.tar.gz").read_bytes()
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(whole[:kept])
+    with pytest.raises(ModelArchiveError, match="not a whole tar"):
+        load_model(archive, role="challenger")
+
+
+def test_an_archive_that_was_damaged(tmp_path: Path, run: Run) -> None:
+    content = bytearray((run.folder / "challenger" / "model.tar.gz").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(content)
+    with pytest.raises(ModelArchiveError, match="archive model"):
+        load_model(archive, role="champion")
+
+
+def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelArchiveError, match="is not there; check the training job's output"):
+        load_model(tmp_path / "model.tar.gz", role="challenger")
+
+
+@pytest.mark.usefixtures("scoring_in_process")
+def test_a_model_of_another_objective(tmp_path: Path, run: Run) -> None:
+    booster = train(run.features, run.labels.astype(float), objective="reg:squarederror", rounds=2)
+    archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": bytes(booster.save_raw("ubj"))})
+    with pytest.raises(ModelArchiveError, match="trained for 'reg:squarederror'"):
+        load_model(archive, role="challenger")
+
+
+def test_nothing_is_left_behind(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_archive.tempfile, "tempdir", str(tmp_path))
+    load_model(run.folder / "challenger" / "model.tar.gz", role="challenger")
+    assert list(tmp_path.iterdir()) == []
