@@ -28,8 +28,6 @@ POLARS_TYPES: dict[str, pl.DataType] = {
 # Names that pages and exports use for the types above.
 TYPE_ALIASES = {"integer": "int", "bigint": "long", "smallint": "short", "tinyint": "byte", "number": "double", "numeric": "double", "datetime": "timestamp", "text": "string", "bool": "boolean"}
 
-DATE_ORDERS = ("%Y-%m-%d", "%m-%d-%Y", "%d-%m-%Y", "%d-%Y-%m", "%m-%d-%y")
-NAMED_MONTHS = ("%B-%d-%Y", "%b-%d-%Y", "%d-%B-%Y", "%d-%b-%Y")
 CLOCKS = ("%H:%M:%S%.f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 
 
@@ -147,17 +145,31 @@ def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return pl.from_epoch((to_double(column, dtype) * 1_000_000).cast(pl.Int64, strict=False), time_unit="us")
     if dtype != pl.String:
         return pl.lit(None, dtype=pl.Datetime("us"))
-    text = column.str.strip_chars()
-    day = text.str.extract(r"^(.+?)(?:[T ]\d{1,2}:\d{2}.*)?$", 1)
-    clock = text.str.extract(r"[T ](\d{1,2}:\d{2}.*)$", 1).fill_null("00:00")
+    return column.map_batches(_texts_to_timestamps, return_dtype=pl.Datetime("us"), is_elementwise=True)
+
+
+def _texts_to_timestamps(texts: pl.Series) -> pl.Series:
+    # Run batch by batch: as one expression the many spellings would swell every plan that uses a date twice.
+    text, clock = pl.col("text"), pl.col("clock")
     zone = clock.str.extract(r"(Z|[+-]\d{2}:?\d{2})$", 1)
-    bare_clock = clock.str.replace(r"\s*(Z|[+-]\d{2}:?\d{2})$", "")
-    dates = text_to_date(day)
-    times = pl.coalesce(*(bare_clock.str.to_time(pattern, strict=False) for pattern in CLOCKS))
-    offset_sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
     digits = zone.str.replace(":", "").str.slice(1)
-    offset = offset_sign * (digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2, 2).cast(pl.Int64, strict=False))
-    return (dates.cast(pl.Datetime("us")) + times.cast(pl.Duration("us"))) - pl.duration(minutes=offset.fill_null(0))
+    minutes = digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2, 2).cast(pl.Int64, strict=False)
+    # A clock alone is a moment of the first day of the epoch.
+    alone = text.str.contains(r"^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$")
+    frame = (
+        pl.DataFrame({"text": texts.cast(pl.String)})
+        .with_columns(text.str.strip_chars())
+        .with_columns(
+            alone=alone,
+            day=text.str.extract(r"^(.+?)(?:[T ]\d{1,2}:\d{2}.*)?$", 1),
+            clock=pl.when(alone).then(text).otherwise(text.str.extract(r"[T ](\d{1,2}:\d{2}.*)$", 1).fill_null("00:00")),
+        )
+        .with_columns(offset=pl.when(zone.str.starts_with("-")).then(-minutes).otherwise(minutes).fill_null(0), clock=clock.str.replace(r"\s*(Z|[+-]\d{2}:?\d{2})$", ""))
+        .with_columns(time=pl.coalesce(*(clock.str.to_time(pattern, strict=False) for pattern in CLOCKS)), date=text_to_date(pl.col("day")))
+    )
+    day = pl.when("alone").then(pl.date(1970, 1, 1)).otherwise(pl.col("date"))
+    moment = day.cast(pl.Datetime("us")) + pl.col("time").cast(pl.Duration("us")) - pl.duration(minutes="offset")
+    return frame.select(moment.alias(texts.name)).to_series()
 
 
 def text_to_date(text: pl.Expr) -> pl.Expr:

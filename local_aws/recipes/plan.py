@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import polars as pl
 
@@ -46,38 +45,30 @@ def build_plan(steps: Sequence[Step], table: Table) -> Table:
     return table
 
 
-def check_plan(steps: Sequence[Step], table: Table) -> list[StepError]:
-    """Every step that does not fit the table, going on after each with the columns that it would have made."""
+def check_plan(steps: Sequence[Step], table: Table, *, skipped: bool = False) -> list[StepError]:
+    """Every step that does not fit the table.
+
+    A step at fault is passed over; columns it would have made are then unknown, and what later steps say of unknown columns is
+    not repeated as a fault of their own.
+
+    Parameters:
+        steps: validated steps.
+        table: the input.
+        skipped: whether invalid steps were left out of `steps`; a column not there may then be theirs.
+    """
     errors: list[StepError] = []
-    broken = False
+    unknown: set[str] = set()
     for step in steps:
         try:
             table = apply_step(step, table)
         except RecipeErrors as problem:
             errors.extend(problem.errors)
-            broken = True
         except RecipeError as problem:
-            if not (broken and _follows(problem)):
+            absent = problem.column and problem.column not in table.schema
+            if not (absent and (skipped or problem.column in unknown)):
                 errors.append(problem.detail)
-            broken = True
-            table = _with_placeholders(step, table)
+            unknown.update(str(value) for name, value in step.arguments.items() if name.startswith("target") and value)
     return errors
-
-
-def _follows(problem: RecipeError) -> bool:
-    # Types of placeholder columns are unknown, so a misfit of type after a first error says nothing.
-    return "holds" in problem.message and "placeholder" in problem.column
-
-
-def _with_placeholders(step: Step, table: Table) -> Table:
-    target = step.arguments.get("targetColumn")
-    if isinstance(target, str) and target not in table.schema:
-        return replace(
-            table,
-            frame=table.frame.with_columns(pl.lit(None, dtype=pl.Null).alias(target)),
-            schema={**table.schema, target: pl.Null()},
-        )
-    return table
 
 
 def from_polars(problem: Exception) -> RecipeError:

@@ -247,8 +247,9 @@ def json_to_structs(step: Step, table: Table) -> Change:
         values = table.frame.select(name).collect(engine="streaming").to_series()
         parsed = [_limited(_parsed(value), level) for value in values]
         try:
-            dtype = pl.Series("value", parsed, strict=False, infer_schema_length=None).dtype if any(v is not None for v in parsed) else pl.String()
-        except (pl.exceptions.PolarsError, TypeError) as problem:
+            found = pl.DataFrame({"value": parsed}, strict=False).schema["value"]
+            dtype = pl.String() if found == pl.Null else found
+        except (pl.exceptions.PolarsError, TypeError, OverflowError) as problem:
             raise RecipeError(f"the JSON objects have no common schema: {problem}", column=name) from problem
 
         def decode(series: pl.Series, dtype: pl.DataType = dtype, level: int = level) -> pl.Series:

@@ -92,7 +92,8 @@ _SPECIAL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 def _class(characters: str) -> str:
-    return "[" + "".join("\\" + character if not character.isalnum() and not character.isspace() else character for character in characters) + "]"
+    # Only what a class gives a meaning is escaped: Rust reads `\\<` and its like as word boundaries.
+    return "[" + "".join("\\" + character if character in "\\]^[-&~" else character for character in characters) + "]"
 
 
 def _check_combined(arguments: Mapping[str, Any]) -> Sequence[str]:

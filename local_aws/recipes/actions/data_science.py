@@ -351,7 +351,12 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 def _stemmer(mode: str | None) -> Callable[[str], str]:
     if mode in (None, "NONE"):
         return lambda word: word
-    from nltk.stem import LancasterStemmer, PorterStemmer  # a second to import: only those who stem pay for it
+    if mode == "PORTER":
+        import snowballstemmer
 
-    stemmer = PorterStemmer() if mode == "PORTER" else LancasterStemmer()
-    return lambda word: str(stemmer.stem(word.lower()))
+        porter = snowballstemmer.stemmer("porter")
+        return lambda word: str(porter.stemWord(word.lower()))
+    from nltk.stem.lancaster import LancasterStemmer  # seconds to import: only those who ask for it pay for it
+
+    lancaster = LancasterStemmer()
+    return lambda word: str(lancaster.stem(word.lower()))

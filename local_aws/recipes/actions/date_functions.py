@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
+from local_aws.recipes.conditions import combined
 from local_aws.recipes.datatypes import to_double, to_timestamp
 from local_aws.recipes.date_patterns import DEFAULT_PATTERN, strftime_pattern
 from local_aws.recipes.declaration import PAGES, Step, action
@@ -21,6 +22,7 @@ from local_aws.recipes.table import Change, Columns, NewColumn, Table
 FAMILY = "Date and time functions"
 UNITS = ("YEARS", "QUARTERS", "MONTHS", "WEEKS", "DAYS", "HOURS", "MINUTES", "SECONDS", "MILLISECONDS", "MICROSECONDS")
 _MICROSECONDS = {"WEEKS": 604_800_000_000, "DAYS": 86_400_000_000, "HOURS": 3_600_000_000, "MINUTES": 60_000_000, "SECONDS": 1_000_000, "MILLISECONDS": 1_000, "MICROSECONDS": 1}
+_FIRST, _SECOND = "\x00first", "\x00second"
 _MONTHS = {"YEARS": 12, "QUARTERS": 3, "MONTHS": 1}
 SPELLINGS = ("Which spellings of a date are understood", "those of AWS's MONTH_NAME table; month before day", "the best public evidence")
 
@@ -113,6 +115,9 @@ def date_diff(step: Step, table: Table) -> Change:
         for name in names
     )
     units = step["units"]
+    # As columns of their own the two moments are computed once, however often a difference in months looks at them.
+    parsed = table.with_columns([NewColumn(_FIRST, first), NewColumn(_SECOND, second)])
+    first, second = pl.col(_FIRST), pl.col(_SECOND)
     if units in _MONTHS:
         whole = whole_months(first, second)
         size = _MONTHS[units]
@@ -121,7 +126,8 @@ def date_diff(step: Step, table: Table) -> Change:
         span = (second - first).dt.total_microseconds()
         size = _MICROSECONDS[units]
         value = pl.when(span < 0).then(-((-span) // size)).otherwise(span // size)
-    return Columns([NewColumn(step["targetColumn"], value.cast(pl.Int64), last_source(step))])
+    done = parsed.with_columns([NewColumn(step["targetColumn"], value.cast(pl.Int64), last_source(step) or table.names[-1])], combined(step.conditions, table))
+    return done.drop([_FIRST, _SECOND])
 
 
 def whole_months(first: pl.Expr, second: pl.Expr) -> pl.Expr:

@@ -1,0 +1,59 @@
+"""Every action does what its cases say, run lazily and streaming alike."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from local_aws.recipes.checking import typed_steps
+from local_aws.recipes.declaration import ACTIONS
+from local_aws.recipes.inputs import frame_of_rows
+from local_aws.recipes.outputs import printable
+from local_aws.recipes.plan import build_plan
+from local_aws.recipes.table import RunContext, Table
+from tests.unit.recipes.action_cases import BY_PROPERTY, CASES, Case
+
+CONTEXT = RunContext(started_at=datetime(2024, 5, 1, 12, 34, 56, tzinfo=UTC))
+
+
+def applied(case: Case) -> Table:
+    height = len(next(iter(case.columns.values())))
+    frame = frame_of_rows([{name: values[row] for name, values in case.columns.items()} for row in range(height)])
+    step = {"Action": {"Operation": case.operation, "Parameters": case.parameters}, "ConditionExpressions": case.conditions}
+    return build_plan(typed_steps([step]), Table.of(frame.lazy(), CONTEXT))
+
+
+def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in frame.write_ndjson().splitlines()]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.operation}-{number}" for number, case in enumerate(CASES)])
+def test_case(case: Case) -> None:
+    table = applied(case)
+    result = plain(printable(table, "JSON").collect())
+    for name, values in case.expected.items():
+        found = [row[name] for row in result]
+        assert found == [pytest.approx(value) if isinstance(value, float) else value for value in values], name
+    if case.names is not None:
+        assert table.names == case.names
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.operation}-{number}" for number, case in enumerate(CASES)])
+def test_declared_schema_is_the_real_one_and_streaming_gives_the_same(case: Case) -> None:
+    table = applied(case)
+    eager = table.lazy().collect(engine="in-memory")
+    assert dict(eager.schema) == dict(table.schema)
+    streamed = table.lazy().collect(engine="streaming")
+    assert plain(streamed) == plain(eager)
+
+
+def test_every_action_has_a_case() -> None:
+    covered = {case.operation for case in CASES} | set(BY_PROPERTY)
+    assert {name for name, action in ACTIONS.items() if not action.refusal} - covered == set()
+    assert covered <= set(ACTIONS)
+    assert len(ACTIONS) == 216
+    assert sorted(name for name, action in ACTIONS.items() if action.refusal) == ["DECRYPT", "ENCRYPT", "GET_ACTION_RESULT", "GET_STEP_DATAFRAME"]
