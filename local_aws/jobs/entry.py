@@ -31,11 +31,14 @@ class JobError(Exception):
         What went wrong, where, what to do.
     kind:
         Prefix that the service uses to sort errors, for example ``ClientError`` or ``AlgorithmError``.
+    details:
+        Further members of the run's result.
     """
 
-    def __init__(self, message: str, kind: str = "") -> None:
+    def __init__(self, message: str, kind: str = "", **details: Any) -> None:
         super().__init__(message)
         self.kind = kind
+        self.details = details
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def reports_result(work: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable
             code = 0
         except JobError as error:
             print(f"ERROR: {error}", file=sys.stderr)
-            result = {"error": str(error), "kind": error.kind}
+            result = {**error.details, "error": str(error), "kind": error.kind}
         except (ClientError, BotoCoreError) as error:
             traceback.print_exc()
             result = {"error": f"{error}", "kind": "ClientError"}

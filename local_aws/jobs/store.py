@@ -64,7 +64,8 @@ class ServiceStore:
     def after_load(self, mend: Callable[[Partition], None]) -> None:
         """Register what must happen to a partition's records after a restart, for example runs that died with the
         server."""
-        self._after_load.append(mend)
+        if mend not in self._after_load:
+            self._after_load.append(mend)
 
     def dump(self) -> str:
         """A snapshot of all records as JSON text."""

@@ -244,5 +244,7 @@ def _client(kind: str) -> _ZygoteClient:
             if not _clients:
                 atexit.unregister(stop_all)
                 atexit.register(stop_all)
+            if client is not None:
+                client.close()
             client = _clients[kind] = _ZygoteClient(ZYGOTES[kind])
         return client

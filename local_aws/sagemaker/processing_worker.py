@@ -61,8 +61,7 @@ def process(payload: dict[str, Any]) -> dict[str, Any]:
     message = root / "output" / "message"
     text = message.read_text(errors="replace")[:1024] if message.is_file() else ""
     if failure is not None:
-        entry.write_result(payload, {})
-        raise JobError(str(failure) if not text else f"{failure}; {text}", failure.kind)
+        raise JobError(f"{failure}; {text}" if text else str(failure), failure.kind, exit_message=text)
     return {"exit_message": text}
 
 

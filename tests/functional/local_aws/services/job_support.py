@@ -56,7 +56,8 @@ def as_csv(rows: list[list[Any]]) -> bytes:
 def log_lines(aws_client: Callable[..., Any], group: str, stream_prefix: str) -> list[str]:
     """All messages of the group's streams with that prefix."""
     logs = aws_client("logs")
-    streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream_prefix)["logStreams"]
+    narrowed = {"logStreamNamePrefix": stream_prefix} if stream_prefix else {}
+    streams = logs.describe_log_streams(logGroupName=group, **narrowed)["logStreams"]
     return [
         event["message"]
         for stream in streams

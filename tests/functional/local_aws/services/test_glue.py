@@ -154,7 +154,10 @@ def test_a_dataframe_script_splits_by_content(
 
 
 def test_arguments_defaults_and_logs(make_job: Callable[..., Job], aws_client: Callable[..., Any]) -> None:
-    script = "import sys, os\nprint('ARGS', sys.argv[1:])\nprint('KEYS', sorted(k for k in os.environ if 'SECRET' in k))\nprint('oops', file=sys.stderr)\n"
+    script = (
+        "import sys, os\nprint('ARGS', sys.argv[1:])\nprint('KEYS', sorted(k for k in os.environ if 'SECRET' in k))\n"
+        "print('oops', file=sys.stderr)\n"
+    )
     job = make_job(
         script, DefaultArguments={"--one": "default", "--two": "default"}, NonOverridableArguments={"--three": "fixed"}
     )

@@ -163,8 +163,8 @@ def test_endpoint_answers_from_the_model(hosting: Hosting, aws_client: Callable[
 
 
 def log_streams(aws_client: Callable[..., Any], name: str) -> list[Any]:
-    groups = aws_client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/sagemaker/Endpoints/{name}")["logGroups"]
-    return groups
+    prefix = f"/aws/sagemaker/Endpoints/{name}"
+    return aws_client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
 
 
 REFUSED_PAYLOADS = {

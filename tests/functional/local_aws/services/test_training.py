@@ -267,8 +267,8 @@ def test_refusals(trainer: Trainer, roles: dict[str, str]) -> None:
         "name used": (
             trainer.start,
             "ResourceInUse",
-            "Training job names must be unique within an AWS account and region, and a training job with this name already"
-            f" exists ({arn})",
+            "Training job names must be unique within an AWS account and region, and a training job with this name"
+            f" already exists ({arn})",
         ),
         "role not there": (
             lambda: other.start(RoleArn=nobody),
