@@ -222,6 +222,24 @@ class LocalStack:
                         "or choose others: make up PORT=… LOCAL_AWS_PORT=…"
                     ) from None
 
+    def restart(self, name: str, timeout_seconds: float = 120.0) -> None:
+        """Start an Airflow component again that has ended, and wait until it is healthy.
+
+        Raises StackError if it still runs, or is not healthy in time.
+        """
+        if name in self.running():
+            raise StackError(f"{name} still runs from {self.folder}; stop it before starting it again.")
+        if (child := self._children.pop(name, None)) is not None:
+            child.wait()
+        self._spawn(
+            name, [sys.executable, "-m", "airflow", *AIRFLOW_COMPONENTS[name]], self.environment(self._start_database())
+        )
+        deadline = time.monotonic() + timeout_seconds
+        if name in _HEALTH_KEYS:
+            self._wait(name, lambda: self._beats(name, _HEALTH_KEYS[name]), deadline)
+        else:
+            self._wait(name, lambda: self._health() is not None, deadline)
+
     def _airflow(self, environment: dict[str, str], *arguments: str, log: Path) -> None:
         with log.open("ab") as output:
             completed = subprocess.run(
