@@ -87,6 +87,9 @@ def main() -> int:
         if dag is None:
             events.emit("dag_run", dag_id=command["dag_id"], state="missing")
             continue
+        # DAG.test of Airflow 3.3 cannot end the run of a DAG with a deadline: it looks for the alerts' database ids in
+        # a DAG that never was in the database. Nobody is to be alerted here; goes when DAG.test can.
+        dag.deadline = None
         run = dag.test(logical_date=datetime.fromisoformat(command["logical_date"]), run_conf=command.get("conf"))
         states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
         events.emit("dag_run", dag_id=command["dag_id"], state=str(run.state), tasks=states, run_id=run.run_id)
