@@ -18,6 +18,7 @@ from local_aws.recipes.declaration import Step
 from local_aws.recipes.errors import RecipeError, RecipeErrors, StepError
 from local_aws.recipes.inputs import TypesContradicted, contradicts_types, scan_dataset
 from local_aws.recipes.outputs import WrittenOutput, write_outputs
+from local_aws.recipes.path_selection import select_files
 from local_aws.recipes.plan import build_plan, from_polars
 from local_aws.recipes.table import DatasetFiles, RunContext, SecondaryInput, Table
 
@@ -31,6 +32,7 @@ __all__ = [
     "SecondaryInput",
     "StepError",
     "run_recipe",
+    "select_files",
     "validate_steps",
 ]
 
