@@ -10,9 +10,10 @@ import copy
 from typing import Any
 
 from local_aws.jobs.modelled import Request
-from local_aws.jobs.store import Partition, Record, now, public
+from local_aws.jobs.store import Record, now, public
 
 from .records import STORE, check_role, invalid, listing, partition_of, tags_from
+from .registry import get_model_package
 
 
 def create_model(request: Request) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def deployable(request: Request, config: Record) -> list[Record]:
         container = model.get("PrimaryContainer") or model["Containers"][0]
         if container.get("ModelPackageName"):
             container = {
-                **_packaged_container(partition_of(request), request, container["ModelPackageName"]),
+                **_packaged_container(request, container["ModelPackageName"]),
                 **container,
             }
         variants.append(
@@ -210,18 +211,8 @@ def _variant(request: Request, variant: dict[str, Any]) -> Record:
     return record
 
 
-def _packaged_container(partition: Partition, request: Request, name: str) -> dict[str, Any]:
-    from moto.sagemaker.models import sagemaker_backends
-
-    backend = sagemaker_backends[request.account_id][request.region]
-    arn = name if name.startswith("arn:") else backend.model_package_name_mapping.get(name, name)
-    package = backend.model_packages.get(arn)
-    if package is None:
-        raise invalid(f"Could not find model package {name}.")
-    specification = package.inference_specification or {}
+def _packaged_container(request: Request, name: str) -> dict[str, Any]:
+    specification = get_model_package(request, name).get("InferenceSpecification") or {}
     containers = specification.get("Containers") or [{}]
-    return {
-        key: value
-        for key, value in containers[0].items()
-        if key in ("Image", "ModelDataUrl", "Environment", "ModelDataSource")
-    }
+    kept = ("Image", "ModelDataUrl", "Environment", "ModelDataSource")
+    return {key: value for key, value in containers[0].items() if key in kept}

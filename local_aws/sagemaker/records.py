@@ -15,7 +15,15 @@ from local_aws.jobs.store import Partition, Record, ServiceStore
 
 STORE = ServiceStore("sagemaker")
 
-_TAGGED_TABLES = ("training_jobs", "processing_jobs", "models", "endpoint_configs", "endpoints")
+_TAGGED_TABLES = (
+    "training_jobs",
+    "processing_jobs",
+    "models",
+    "endpoint_configs",
+    "endpoints",
+    "model_package_groups",
+    "model_packages",
+)
 
 
 def partition_of(request: Request) -> Partition:

@@ -13,7 +13,7 @@ from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 from local_aws.jobs.modelled import Handler, ModelledResponse, Request
 from local_aws.jobs.store import Record
 
-from . import hosting, models, processing, records, training
+from . import hosting, models, processing, records, registry, training
 
 _TAG_OPERATIONS: dict[str, Callable[[Request, Record], dict[str, Any]]] = {
     "AddTags": records.add_tags,
@@ -49,6 +49,15 @@ class SageMakerJobsResponse(ModelledResponse, SageMakerResponse):  # type: ignor
         "DescribeEndpoint": hosting.describe_endpoint,
         "ListEndpoints": hosting.list_endpoints,
         "DeleteEndpoint": hosting.delete_endpoint,
+        "CreateModelPackageGroup": registry.create_model_package_group,
+        "DescribeModelPackageGroup": registry.describe_model_package_group,
+        "ListModelPackageGroups": registry.list_model_package_groups,
+        "DeleteModelPackageGroup": registry.delete_model_package_group,
+        "CreateModelPackage": registry.create_model_package,
+        "DescribeModelPackage": registry.describe_model_package,
+        "ListModelPackages": registry.list_model_packages,
+        "UpdateModelPackage": registry.update_model_package,
+        "DeleteModelPackage": registry.delete_model_package,
     }
 
     def call_action(self) -> Any:

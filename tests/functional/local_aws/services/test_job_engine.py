@@ -163,7 +163,7 @@ VIOLATIONS: list[tuple[str, str, dict[str, Any], str]] = [
         "sagemaker",
         "ListEndpoints",
         {"SortBy": "Size"},
-        "Value 'Size' at 'sortBy' failed to satisfy constraint: Member must satisfy enum value set: [Name, CreationTime, Status]",
+        "Value 'Size' at 'sortBy' failed to satisfy constraint: Member must satisfy enum value set: [Name, Creation",
     ),
 ]
 

@@ -1,0 +1,258 @@
+"""SageMaker's model registry: package groups, versioned and unversioned packages, approval.
+
+API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html. moto's numbers versions by
+counting, accepts duplicates and
+deletes nothing. Nothing here starts a process.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from local_aws.jobs.errors import AwsError
+from local_aws.jobs.modelled import Request
+from local_aws.jobs.store import Partition, Record, now, public
+
+from .records import STORE, invalid, listing, partition_of, tags_from
+
+_COPIED = (
+    "ModelPackageDescription",
+    "ModelPackageRegistrationType",
+    "InferenceSpecification",
+    "SourceAlgorithmSpecification",
+    "ValidationSpecification",
+    "CertifyForMarketplace",
+    "MetadataProperties",
+    "ModelMetrics",
+    "Domain",
+    "Task",
+    "SamplePayloadUrl",
+    "CustomerMetadataProperties",
+    "DriftCheckBaselines",
+    "AdditionalInferenceSpecifications",
+    "SkipModelValidation",
+    "SourceUri",
+    "SecurityConfig",
+    "ModelCard",
+    "ModelLifeCycle",
+)
+_SUMMARY = (
+    "ModelPackageName",
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+    "ModelLifeCycle",
+    "ModelPackageRegistrationType",
+)
+
+
+def create_model_package_group(request: Request) -> dict[str, Any]:
+    """CreateModelPackageGroup."""
+    params = request.params
+    name = params["ModelPackageGroupName"]
+    arn = request.arn("sagemaker", f"model-package-group/{name}")
+    with STORE.lock:
+        table = partition_of(request).table("model_package_groups")
+        if name in table:
+            raise invalid(f"Model Package Group already exists: {arn}")
+        table[name] = {
+            "ModelPackageGroupName": name,
+            "ModelPackageGroupArn": arn,
+            "ModelPackageGroupDescription": params.get("ModelPackageGroupDescription"),
+            "CreationTime": now(),
+            "CreatedBy": {},
+            "ModelPackageGroupStatus": "Completed",
+            "_arn": arn,
+            "_tags": tags_from(params),
+            "_last_version": 0,
+        }
+    return {"ModelPackageGroupArn": arn}
+
+
+def describe_model_package_group(request: Request) -> dict[str, Any]:
+    """DescribeModelPackageGroup."""
+    with STORE.lock:
+        return public(_get_group(request, request.params["ModelPackageGroupName"]))
+
+
+def list_model_package_groups(request: Request) -> dict[str, Any]:
+    """ListModelPackageGroups."""
+    members = (
+        "ModelPackageGroupName",
+        "ModelPackageGroupArn",
+        "ModelPackageGroupDescription",
+        "CreationTime",
+        "ModelPackageGroupStatus",
+    )
+    with STORE.lock:
+        return listing(
+            request,
+            partition_of(request).table("model_package_groups").values(),
+            key="ModelPackageGroupSummaryList",
+            name_member="ModelPackageGroupName",
+            status_member=None,
+            summary=lambda record: {member: record[member] for member in members if record.get(member) is not None},
+        )
+
+
+def delete_model_package_group(request: Request) -> dict[str, Any]:
+    """DeleteModelPackageGroup, when it is empty."""
+    with STORE.lock:
+        group = _get_group(request, request.params["ModelPackageGroupName"])
+        partition = partition_of(request)
+        count = len(_packages_of(partition, group["ModelPackageGroupName"]))
+        if count:
+            raise AwsError(
+                "ConflictException",
+                f"Model Package Group {group['ModelPackageGroupArn']} has {count} model packages and cannot be"
+                f" deleted.",
+            )
+        del partition.table("model_package_groups")[group["ModelPackageGroupName"]]
+    return {}
+
+
+def create_model_package(request: Request) -> dict[str, Any]:
+    """CreateModelPackage: a version of a group, or a package under a name of its own."""
+    params = request.params
+    name, group_name = params.get("ModelPackageName"), params.get("ModelPackageGroupName")
+    if bool(name) == bool(group_name):
+        raise invalid("Exactly one of ModelPackageName and ModelPackageGroupName must be given.")
+    token = params.get("ClientToken")
+    with STORE.lock:
+        partition = partition_of(request)
+        table = partition.table("model_packages")
+        for known in table.values():
+            if token and known["_token"] == token:
+                return {"ModelPackageArn": known["ModelPackageArn"]}
+        moment = now()
+        record: Record = {
+            **{key: copy.deepcopy(params[key]) for key in _COPIED if params.get(key) is not None},
+            "CreationTime": moment,
+            "CreatedBy": {},
+            "ModelPackageStatus": "Completed",
+            "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
+            "_tags": tags_from(params),
+            "_token": token,
+        }
+        if group_name:
+            group = _get_group(request, group_name.rsplit("/", 1)[-1])
+            group["_last_version"] += 1
+            version = group["_last_version"]
+            short = group["ModelPackageGroupName"]
+            arn = request.arn("sagemaker", f"model-package/{short}/{version}")
+            record["ModelPackageGroupName"] = record["ModelPackageName"] = short
+            record["ModelPackageVersion"] = version
+            record["ModelApprovalStatus"] = params.get("ModelApprovalStatus") or "PendingManualApproval"
+        else:
+            arn = request.arn("sagemaker", f"model-package/{name}")
+            if arn in table:
+                raise AwsError("ConflictException", f"Model Package already exists: {arn}")
+            record["ModelPackageName"] = name
+            if params.get("ModelApprovalStatus"):
+                raise invalid("ModelApprovalStatus can only be given for a version of a model package group.")
+        record["ModelPackageArn"] = record["_arn"] = arn
+        table[arn] = record
+    return {"ModelPackageArn": arn}
+
+
+def describe_model_package(request: Request) -> dict[str, Any]:
+    """DescribeModelPackage, by name or ARN."""
+    with STORE.lock:
+        return public(get_model_package(request, request.params["ModelPackageName"]))
+
+
+def list_model_packages(request: Request) -> dict[str, Any]:
+    """ListModelPackages: the versions of a group, or those of a type (unversioned when none is given)."""
+    params = request.params
+    group = (params.get("ModelPackageGroupName") or "").rsplit("/", 1)[-1]
+    kind = params.get("ModelPackageType") or "Unversioned"
+    with STORE.lock:
+        partition = partition_of(request)
+        if group:
+            _get_group(request, group)
+            records = _packages_of(partition, group)
+        else:
+            records = [
+                record
+                for record in partition.table("model_packages").values()
+                if kind == "Both" or (kind == "Versioned") == ("ModelPackageVersion" in record)
+            ]
+        status = params.get("ModelApprovalStatus")
+        return listing(
+            request,
+            [record for record in records if status in (None, record.get("ModelApprovalStatus"))],
+            key="ModelPackageSummaryList",
+            name_member="ModelPackageName",
+            status_member=None,
+            summary=lambda record: {member: record[member] for member in _SUMMARY if record.get(member) is not None},
+        )
+
+
+def update_model_package(request: Request) -> dict[str, Any]:
+    """UpdateModelPackage: approval, life cycle, customer metadata."""
+    params = request.params
+    with STORE.lock:
+        record = get_model_package(request, params["ModelPackageArn"])
+        if params.get("ModelApprovalStatus") and "ModelPackageVersion" not in record:
+            raise invalid("ModelApprovalStatus can only be set for a version of a model package group.")
+        metadata = dict(record.get("CustomerMetadataProperties") or {})
+        for key in params.get("CustomerMetadataPropertiesToRemove") or []:
+            metadata.pop(key, None)
+        metadata.update(params.get("CustomerMetadataProperties") or {})
+        if len(metadata) > 50:
+            raise invalid("CustomerMetadataProperties can have at most 50 entries.")
+        record["CustomerMetadataProperties"] = metadata or None
+        for key in (
+            "ModelApprovalStatus",
+            "ApprovalDescription",
+            "InferenceSpecification",
+            "SourceUri",
+            "ModelCard",
+            "ModelLifeCycle",
+            "ModelPackageRegistrationType",
+        ):
+            if params.get(key) is not None:
+                record[key] = params[key]
+        if params.get("AdditionalInferenceSpecificationsToAdd"):
+            record.setdefault("AdditionalInferenceSpecifications", []).extend(
+                params["AdditionalInferenceSpecificationsToAdd"]
+            )
+        record["LastModifiedTime"] = now()
+        record["LastModifiedBy"] = {}
+    return {"ModelPackageArn": record["ModelPackageArn"]}
+
+
+def delete_model_package(request: Request) -> dict[str, Any]:
+    """DeleteModelPackage; a version's number is not given again."""
+    with STORE.lock:
+        record = get_model_package(request, request.params["ModelPackageName"])
+        del partition_of(request).table("model_packages")[record["ModelPackageArn"]]
+    return {}
+
+
+def get_model_package(request: Request, name: str) -> Record:
+    """A package's record by name or ARN, or AWS's ValidationException."""
+    arn = name if name.startswith("arn:") else request.arn("sagemaker", f"model-package/{name}")
+    record = partition_of(request).table("model_packages").get(arn)
+    if record is None:
+        raise invalid(f"ModelPackage {arn} does not exist.")
+    return record
+
+
+def _packages_of(partition: Partition, group: str) -> list[Record]:
+    return [
+        record for record in partition.table("model_packages").values() if record.get("ModelPackageGroupName") == group
+    ]
+
+
+def _get_group(request: Request, name: str) -> Record:
+    short = name.rsplit("/", 1)[-1]
+    record = partition_of(request).table("model_package_groups").get(short)
+    if record is None:
+        raise invalid(f"ModelPackageGroup {request.arn('sagemaker', f'model-package-group/{short}')} does not exist.")
+    return record
