@@ -59,6 +59,14 @@ def test_a_stacks_state_machines_are_executable_and_its_roles_have_their_policie
     assert "stacked" not in listed
 
 
+def test_a_request_does_not_look_for_modules(aws_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto import backends
+
+    assert {"s3", "iam", "databrew", "sagemaker"} <= set(backends.list_of_moto_modules())
+    monkeypatch.setattr(backends.os, "listdir", lambda path: pytest.fail(f"looked into {path}"))
+    assert "Buckets" in aws_client("s3").list_buckets()
+
+
 def test_another_moto_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from local_aws import compat
 
@@ -82,4 +90,5 @@ def test_every_patch_has_a_test() -> None:
         "_state_machines_of_stacks",
         "_aws_managed_policies_on_demand",
         "_managed_policies_of_stack_roles",
+        "_list_modules_once",
     }
