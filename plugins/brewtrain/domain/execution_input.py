@@ -147,4 +147,5 @@ def _gate(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _text(value: str | int | float) -> str:
-    return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+    # repr is the shortest text that reads back as the same number; 5.0 is what a user means by 5.
+    return repr(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)

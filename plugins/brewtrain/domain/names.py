@@ -30,7 +30,7 @@ def slug(pipeline: str) -> str:
     :param pipeline: Name of the pipeline, see :data:`PIPELINE_NAME_PATTERN`.
     :raises ValueError: If the name does not match.
     """
-    if not re.match(PIPELINE_NAME_PATTERN, pipeline) or len(pipeline) > PIPELINE_NAME_MAX_LENGTH:
+    if not re.fullmatch(PIPELINE_NAME_PATTERN, pipeline) or len(pipeline) > PIPELINE_NAME_MAX_LENGTH:
         raise ValueError(
             f"pipeline name {pipeline!r} must be lower case words joined by single '_', "
             f"start with a letter and have at most {PIPELINE_NAME_MAX_LENGTH} characters"
@@ -105,7 +105,7 @@ def generation_of(run_id: str) -> str:
 
     :raises ValueError: If the text is not a run id.
     """
-    match = _RUN_ID.match(run_id)
+    match = _RUN_ID.fullmatch(run_id)
     if match is None:
         raise ValueError(f"{run_id!r} is not a run id: expected <slug>-<YYYYMMDDTHHMM>-g<generation>")
     return match["generation"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from datetime import UTC, date, datetime, timedelta
 from string import Formatter
 from typing import Annotated, Any, Literal
@@ -35,6 +36,7 @@ HIGHER_IS_BETTER: frozenset[Metric] = frozenset({"validation:auc", "validation:a
 PRESET_SCHEDULES = ("@hourly", "@daily", "@weekly", "@monthly")
 _PRESET_CRON = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *"}
 _SOURCE_FIELDS = {"bucket", "date"}
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9!\-_.'()=+,@/{}]+")
 ENDPOINT_NAME_PATTERN = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
 INSTANCE_TYPE_PATTERN = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
 IMAGE_VERSION_PATTERN = r"^\d+\.\d+-\d+$"
@@ -131,6 +133,8 @@ def _check_hyperparameters(value: object) -> object:
 def _check_source_path(value: str) -> str:
     if not value.startswith("s3://"):
         raise ValueError("is not an S3 prefix; write one such as 's3://{bucket}/data/NAME/dt={date}/'")
+    if "{{" in value or "}}" in value:
+        raise ValueError("has doubled braces; write {bucket} and {date} in single ones")
     try:
         found = {field for _, field, spec, conversion in Formatter().parse(value) if field is not None}
     except ValueError as error:
@@ -149,6 +153,13 @@ def _check_source_path(value: str) -> str:
         raise ValueError("must end with '/': a partition is a prefix, not a file")
     if ".." in key.split("/") or "//" in key or "%" in key or "\\" in key:
         raise ValueError("must not contain '..', '//', '%' or '\\': name the prefix plainly")
+    if not _PLAIN_KEY.fullmatch(key):
+        # Among them < and >, which DataBrew takes for a regular expression.
+        raise ValueError(
+            "has a character that is not safe in an S3 key; write letters, digits and ! - _ . ' ( ) = + , @"
+        )
+    if bucket != "{bucket}" and not re.fullmatch(BUCKET_PATTERN, bucket):
+        raise ValueError("names no valid bucket; write {bucket}, or the name of an S3 bucket")
     return value
 
 

@@ -51,7 +51,8 @@ class AwsClientHook(AwsGenericHook[Any]):
         if self._beside is not None:
             return self._beside.conn_config
         wrapper = super().conn_config
-        if wrapper.conn_id is None:
+        # The provider leaves a placeholder where no connection was found.
+        if not isinstance(wrapper.conn_id, str):
             raise DeploymentError(
                 f"Airflow connection {self.aws_conn_id!r} does not exist; add it: "
                 f"airflow connections add {self.aws_conn_id} --conn-type aws "

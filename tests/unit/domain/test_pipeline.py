@@ -120,6 +120,11 @@ MISTAKES = [
     ("dt={date}/", "dt={date/", "field 'source.path' has unbalanced braces"),
     ("dt={date}/", "all/", "field 'source.path' must contain {date} once"),
     ("churn/dt=", "../dt=", "field 'source.path' must not contain '..'"),
+    ("dt={date}", "dt={{date}}", "field 'source.path' has doubled braces"),
+    ("dt={date}", "<.*>/dt={date}", "field 'source.path' has a character that is not safe in an S3 key"),
+    ("dt={date}", "my data/dt={date}", "field 'source.path' has a character that is not safe"),
+    ("s3://{bucket}/", "s3://{bucket}-x/", "field 'source.path' names no valid bucket"),
+    ("s3://{bucket}/", "s3://UPPER/", "field 'source.path' names no valid bucket"),
     ("s3://{bucket}/", "/data/", "field 'source.path' is not an S3 prefix"),
     ("s3://{bucket}/", "s3://data-{date}/", "field 'source.path' has {date} in the bucket"),
     ("[age, plan, y]", "[age, no, y]", "field 'source.columns[1]' is false; YAML reads yes, no, on and off"),
@@ -168,7 +173,7 @@ def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> 
 
 
 def test_the_table_of_mistakes_is_whole() -> None:
-    assert len(MISTAKES) == 63
+    assert len(MISTAKES) == 68
 
 
 def test_a_misspelt_field_is_one_problem_and_not_two() -> None:

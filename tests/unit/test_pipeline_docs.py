@@ -1,0 +1,39 @@
+"""docs/pipelines.md names every field of a pipeline file, with its default, and no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel
+
+from brewtrain.domain.pipeline import Pipeline
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "pipelines.md"
+ROW = re.compile(r"^\| `([a-z_.]+)` \| (.*?)\| (.+) \|$", re.MULTILINE)
+
+
+def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from _fields(section, f"{prefix}{name}.")
+        elif field.is_required():
+            yield f"{prefix}{name}", ""
+        else:
+            default = list(field.default) if isinstance(field.default, tuple) else field.default
+            yield f"{prefix}{name}", "none" if default is None else f"`{_yaml(default)}`"
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(yaml.safe_dump(value, default_flow_style=True)).splitlines()[0]
+
+
+def test_the_table_is_that_of_the_model() -> None:
+    rows = {name: default.strip() for name, default, _ in ROW.findall(DOCUMENT.read_text())}
+    assert rows == dict(_fields(Pipeline))
+    assert len(rows) == 32
