@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +31,9 @@ __all__ = [
     "RunReport",
     "SecondaryInput",
     "StepError",
+    "run_profile",
     "run_recipe",
+    "run_ruleset",
     "select_files",
     "validate_steps",
 ]
@@ -109,6 +111,86 @@ def run_recipe(
         if rows_out < 0:
             rows_out = _rows_of(written, output_dir, rows_in, typed)
         return RunReport(written, rows_in, rows_out, result.names)
+
+    return with_types(attempt)
+
+
+def run_profile(
+    files: DatasetFiles,
+    *,
+    configuration: Mapping[str, Any] | None = None,
+    job_sample: Mapping[str, Any] | None = None,
+    rulesets: Sequence[Mapping[str, Any]] = (),
+    job_name: str,
+    started_at: datetime,
+    dataset_name: str = "",
+    job_run_id: str = "",
+    location: str = "",
+) -> dict[str, Any]:
+    """Profile a dataset; with rulesets, validate it too.
+
+    Parameters:
+        files: the dataset's local files.
+        configuration: ProfileConfiguration as in the API.
+        job_sample: JobSample as in the API; the first 20,000 rows by default.
+        rulesets: Name and Rules of each ruleset of the job's ValidationConfigurations.
+        job_name, started_at, dataset_name, job_run_id, location: what the report says of the run.
+
+    Returns:
+        The report document, version 1.0, with `rulesetResults` where there are rulesets.
+
+    Raises:
+        RecipeError: the data cannot be read, or a configuration or rule is at fault.
+    """
+    from local_aws.recipes.profile import default_configuration, profile_columns
+
+    frame = _sampled(files, job_sample or {})
+    chosen = configuration or {}
+    report: dict[str, Any] = {
+        "defaultProfileConfiguration": default_configuration(),
+        "datasetConfigurationOverride": dict(chosen.get("DatasetStatisticsConfiguration") or {}),
+        **profile_columns(frame, chosen),
+        "datasetName": dataset_name,
+        "jobName": job_name,
+        "jobRunId": job_run_id,
+        "location": location,
+        "startedOn": started_at.replace(tzinfo=None).isoformat(),
+        "writtenOn": datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        "version": "1.0",
+    }
+    if rulesets:
+        report["rulesetResults"] = _ruleset_results(rulesets, frame)
+    return report
+
+
+def run_ruleset(
+    files: DatasetFiles, rulesets: Sequence[Mapping[str, Any]], *, job_sample: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Results of rulesets over a dataset: state per ruleset, rule and column.
+
+    Raises:
+        RecipeError: the data cannot be read, or a rule is at fault.
+    """
+    return _ruleset_results(rulesets, _sampled(files, job_sample or {}))
+
+
+def _ruleset_results(rulesets: Sequence[Mapping[str, Any]], frame: pl.DataFrame) -> list[dict[str, Any]]:
+    from local_aws.recipes.rulesets import apply_ruleset
+
+    try:
+        return [apply_ruleset(ruleset, frame) for ruleset in rulesets]
+    except pl.exceptions.PolarsError as problem:
+        raise from_polars(problem) from problem
+
+
+def _sampled(files: DatasetFiles, job_sample: Mapping[str, Any]) -> pl.DataFrame:
+    from local_aws.recipes.profile import sample_size
+
+    size = sample_size(job_sample)
+
+    def attempt(all_rows: bool) -> pl.DataFrame:
+        frame = scan_dataset(files, all_rows=all_rows)
+        return (frame if size is None else frame.head(size)).collect(engine="streaming")
 
     return with_types(attempt)
 

@@ -1,0 +1,323 @@
+"""Profile jobs: the service's statistics of a dataset's columns, in the service's report document.
+
+Statistics, names and defaults: https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html. The document's members follow a
+real report (version 1.0). Text columns are measured by the length of their values. Knows no S3.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import regex
+
+from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.table import type_name
+
+DEFAULT_SAMPLE_ROWS = 20_000
+DEFAULT_PARAMETERS: dict[str, dict[str, str]] = {
+    "MOST_COMMON_VALUES": {"sampleSize": "50"},
+    "MINIMUM_VALUES": {"sampleSize": "5"},
+    "MAXIMUM_VALUES": {"sampleSize": "5"},
+    "OUTLIER_DETECTION": {"threshold": "3", "sampleSize": "50"},
+    "VALUE_DISTRIBUTION": {"binNumber": "20"},
+    "Z_SCORE_DISTRIBUTION": {"binNumber": "20"},
+}
+BOOLEAN_STATISTICS = ("DISTINCT_VALUES_COUNT", "UNIQUE_VALUES_COUNT", "MISSING_VALUES_COUNT", "ENTROPY", "MOST_COMMON_VALUES")
+STRING_STATISTICS = (*BOOLEAN_STATISTICS, "MAX", "MEAN", "MIN", "STANDARD_DEVIATION", "MEDIAN", "MODE", "VALUE_DISTRIBUTION", "OUTLIER_DETECTION")
+NUMERIC_STATISTICS = (
+    *STRING_STATISTICS, "KURTOSIS", "SKEWNESS", "SUM", "ZEROS_COUNT", "VARIANCE", "RANGE", "PERCENTILES", "INTER_QUARTILE_RANGE",
+    "MINIMUM_VALUES", "MAXIMUM_VALUES", "Z_SCORE_DISTRIBUTION", "MEDIAN_ABSOLUTE_DEVIATION",
+)  # fmt: skip
+DATASET_STATISTICS = ("DUPLICATE_ROWS_COUNT", "CORRELATION")
+CORRELATED_COLUMNS = 10
+
+
+def selects(selector: Mapping[str, Any], name: str) -> bool:
+    """Whether a ColumnSelector (Name or Regex) means a column."""
+    lowered = {str(key).lower(): value for key, value in selector.items()}
+    if lowered.get("name") is not None:
+        return bool(lowered["name"] == name)
+    if lowered.get("regex") is None:
+        return False
+    try:
+        return regex.fullmatch(str(lowered["regex"]), name, timeout=1.0) is not None
+    except TimeoutError:
+        raise RecipeError(f"the column selector {lowered['regex']!r} backtracks without bound; simplify it") from None
+    except regex.error as problem:
+        raise RecipeError(f"the column selector {lowered['regex']!r} is not a valid regular expression: {problem}") from problem
+
+
+def sample_size(job_sample: Mapping[str, Any]) -> int | None:
+    """Rows that a profile job looks at: the first 20,000 unless JobSample says otherwise; None is all."""
+    if job_sample.get("Mode") == "FULL_DATASET":
+        return None
+    return int(job_sample.get("Size") or DEFAULT_SAMPLE_ROWS)
+
+
+def profile_columns(frame: pl.DataFrame, configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """The report's members about the data: sampleSize, duplicateRowsCount, columns.
+
+    Parameters:
+        frame: the sampled rows.
+        configuration: ProfileConfiguration as in the API.
+    """
+    selectors = configuration.get("ProfileColumns")
+    chosen = [name for name in frame.columns if supported(frame.schema[name]) and (selectors is None or any(selects(one, name) for one in selectors))]
+    dataset = configuration.get("DatasetStatisticsConfiguration") or {}
+    included = dataset.get("IncludedStatistics") or list(DATASET_STATISTICS)
+    report: dict[str, Any] = {"sampleSize": frame.height}
+    if "DUPLICATE_ROWS_COUNT" in included:
+        report["duplicateRowsCount"] = duplicate_rows(frame)
+    correlations = _correlations(frame, chosen, dataset) if "CORRELATION" in included else {}
+    report["columns"] = [_column(frame[name], configuration, correlations.get(name)) for name in chosen]
+    return report
+
+
+def supported(dtype: pl.DataType) -> bool:
+    """Numbers, texts and booleans are profiled; dates and nested values are not."""
+    return dtype.is_numeric() or dtype in (pl.String, pl.Boolean)
+
+
+def duplicate_rows(frame: pl.DataFrame) -> int:
+    """Rows that equal an earlier row."""
+    flat = frame.select(pl.col(name).struct.json_encode() if isinstance(dtype, pl.Struct) else pl.col(name) for name, dtype in frame.schema.items())
+    return frame.height - flat.unique().height if frame.width else 0
+
+
+def _correlations(frame: pl.DataFrame, chosen: Sequence[str], configuration: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    numeric = [name for name in chosen if frame.schema[name].is_numeric()]
+    parameters: Mapping[str, Any] = next((override.get("Parameters") or {} for override in configuration.get("Overrides") or [] if override.get("Statistic") == "CORRELATION"), {})
+    if parameters.get("columnSelectors"):
+        selectors = json.loads(parameters["columnSelectors"])
+        numeric = [name for name in numeric if any(selects(one, name) for one in selectors)]
+    elif str(parameters.get("columnNumber", CORRELATED_COLUMNS)).upper() != "ALL":
+        numeric = numeric[: int(parameters.get("columnNumber", CORRELATED_COLUMNS))]
+    result: dict[str, dict[str, float | None]] = {}
+    for left in numeric:
+        row = frame.select([pl.corr(left, right).alias(right) for right in numeric]).row(0, named=True)
+        result[left] = {right: 1.0 if right == left else _number(value) for right, value in row.items()}
+    return result
+
+
+def _settings(name: str, dtype: pl.DataType, configuration: Mapping[str, Any]) -> tuple[set[str], dict[str, dict[str, Any]], dict[str, Any]]:
+    """Statistics of a column and their parameters; of several configurations for it the last decides."""
+    wanted = set(NUMERIC_STATISTICS if dtype.is_numeric() else BOOLEAN_STATISTICS if dtype == pl.Boolean else STRING_STATISTICS)
+    parameters: dict[str, dict[str, Any]] = {key: dict(value) for key, value in DEFAULT_PARAMETERS.items()}
+    override: dict[str, Any] = {}
+    for entry in configuration.get("ColumnStatisticsConfigurations") or []:
+        if entry.get("Selectors") and not any(selects(one, name) for one in entry["Selectors"]):
+            continue
+        statistics = entry.get("Statistics") or {}
+        if statistics.get("IncludedStatistics"):
+            override["includedStatistics"] = list(statistics["IncludedStatistics"])
+        for change in statistics.get("Overrides") or []:
+            parameters.setdefault(change["Statistic"], {}).update(change.get("Parameters") or {})
+            override.setdefault("parameters", {})[change["Statistic"]] = dict(change.get("Parameters") or {})
+    if "includedStatistics" in override:
+        wanted &= set(override["includedStatistics"])
+    return wanted, parameters, override
+
+
+def _number(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _column(series: pl.Series, configuration: Mapping[str, Any], correlations: Mapping[str, float | None] | None) -> dict[str, Any]:
+    dtype = series.dtype
+    wanted, parameters, override = _settings(series.name, dtype, configuration)
+    report: dict[str, Any] = {"name": series.name, "type": "int" if dtype == pl.Int64 and _fits_int(series) else type_name(dtype)}
+    if correlations is not None:
+        report["correlations"] = dict(correlations)
+    report["columnConfigurationOverride"] = override
+    values = present(series)
+    counts = values.value_counts(sort=False)
+    facts = statistics(series, values, counts)
+    for statistic, member in MEMBERS.items():
+        if statistic in wanted and member in facts:
+            report[member] = _number(facts[member])
+    if "MOST_COMMON_VALUES" in wanted:
+        ranked = counts.sort("count", series.name, descending=[True, False], nulls_last=True)
+        report["mostCommonValues"] = _counted(ranked, series.name, parameters["MOST_COMMON_VALUES"])
+    if not dtype.is_numeric() and dtype != pl.String:
+        return report
+    measured = measure(values)
+    if "PERCENTILES" in wanted:
+        report.update({f"percentile{share}": _number(measured.quantile(share / 100, "linear")) for share in (5, 25, 75, 95)})
+    if "MINIMUM_VALUES" in wanted:
+        report["minimumValues"] = _counted(counts.sort(series.name), series.name, parameters["MINIMUM_VALUES"])
+    if "MAXIMUM_VALUES" in wanted:
+        report["maximumValues"] = _counted(counts.sort(series.name, descending=True), series.name, parameters["MAXIMUM_VALUES"])
+    if "VALUE_DISTRIBUTION" in wanted:
+        report["valueDistribution"] = distribution(measured, _positive(parameters, "VALUE_DISTRIBUTION", "binNumber"), first_open=False)
+    scores = z_scores(measured)
+    if "OUTLIER_DETECTION" in wanted:
+        report.update(_outliers(measured, scores, parameters["OUTLIER_DETECTION"]))
+    if "Z_SCORE_DISTRIBUTION" in wanted:
+        report["zScoreDistribution"] = distribution(scores, _positive(parameters, "Z_SCORE_DISTRIBUTION", "binNumber"), first_open=True)
+    return report
+
+
+def _fits_int(series: pl.Series) -> bool:
+    low, high = series.min(), series.max()
+    return not isinstance(low, int) or not isinstance(high, int) or (low >= -(2**31) and high < 2**31)
+
+
+def _positive(parameters: Mapping[str, Mapping[str, Any]], statistic: str, name: str) -> int:
+    value = int(parameters[statistic].get(name, DEFAULT_PARAMETERS[statistic][name]))
+    if value < 1:
+        raise RecipeError(f"the parameter {name} of {statistic} must be greater than 0; it is {value}")
+    return value
+
+
+def present(series: pl.Series) -> pl.Series:
+    """The values that are not missing: null, NaN and empty texts are left out."""
+    values = series.drop_nulls()
+    if values.dtype == pl.String:
+        return values.filter(values != "")
+    return values.filter(values.is_finite()) if values.dtype.is_float() else values
+
+
+def measure(values: pl.Series) -> pl.Series:
+    """What a column is measured by: the number itself, or the length of the text."""
+    return values.str.len_chars().cast(pl.Int64) if values.dtype == pl.String else values
+
+
+MEMBERS = {
+    "DISTINCT_VALUES_COUNT": "distinctValuesCount",
+    "UNIQUE_VALUES_COUNT": "uniqueValuesCount",
+    "ENTROPY": "entropy",
+    "MISSING_VALUES_COUNT": "missingValuesCount",
+    "KURTOSIS": "kurtosis",
+    "MAX": "max",
+    "MEAN": "mean",
+    "MIN": "min",
+    "SKEWNESS": "skewness",
+    "STANDARD_DEVIATION": "standardDeviation",
+    "SUM": "sum",
+    "ZEROS_COUNT": "zerosCount",
+    "VARIANCE": "variance",
+    "RANGE": "range",
+    "MEDIAN": "median",
+    "INTER_QUARTILE_RANGE": "interquartileRange",
+    "MODE": "mode",
+    "MEDIAN_ABSOLUTE_DEVIATION": "medianAbsoluteDeviation",
+}
+
+
+def statistics(series: pl.Series, values: pl.Series, counts: pl.DataFrame) -> dict[str, Any]:
+    """Single-valued statistics of a column, by their name in the report.
+
+    Standard deviation and variance are the sample's, kurtosis (excess) and skewness the population's, entropy is in nats.
+    """
+    share = counts["count"] / len(values) if len(values) else counts["count"].cast(pl.Float64)
+    facts: dict[str, Any] = {
+        "distinctValuesCount": counts.height,
+        "uniqueValuesCount": int((counts["count"] == 1).sum()),
+        "missingValuesCount": len(series) - len(values),
+        "entropy": float(-(share * share.log()).sum()) + 0.0,
+    }
+    if not values.dtype.is_numeric() and values.dtype != pl.String:
+        return facts
+    measured = measure(values)
+    if isinstance(measured.dtype, pl.Decimal):
+        measured = measured.cast(pl.Float64)
+    middle = measured.median()
+    facts.update(
+        max=measured.max(),
+        min=measured.min(),
+        mean=measured.mean(),
+        median=middle,
+        standardDeviation=measured.std(ddof=1),
+        mode=_most_frequent(measured),
+    )
+    if values.dtype == pl.String:
+        return facts
+    quartiles = [measured.quantile(part, "linear") for part in (0.25, 0.75)]
+    facts.update(
+        kurtosis=measured.kurtosis(),
+        skewness=measured.skew(),
+        sum=measured.sum(),
+        zerosCount=int((measured == 0).sum()),
+        variance=measured.var(ddof=1),
+        range=None if not len(measured) else facts["max"] - facts["min"],
+        interquartileRange=None if quartiles[0] is None or quartiles[1] is None else quartiles[1] - quartiles[0],
+        medianAbsoluteDeviation=None if middle is None else (measured - middle).abs().median(),
+    )
+    return facts
+
+
+def _most_frequent(values: pl.Series) -> Any:
+    return values.mode().min() if len(values) else None
+
+
+def _counted(counts: pl.DataFrame, name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    size = str(parameters.get("sampleSize", "50")).upper()
+    rows = counts if size == "ALL" else counts.head(int(size))
+    return [{"value": _plain(row[name]), "count": row["count"]} for row in rows.iter_rows(named=True)]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool) or value is None else float(value)
+
+
+def distribution(values: pl.Series, bins: int, *, first_open: bool) -> list[dict[str, Any]]:
+    """Counts in equal ranges [low, high); the last is open to the right, for z-scores the first to the left."""
+    if not len(values):
+        return []
+    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    if low == high:
+        return [{"bucket": [low, high], "count": len(values)}]
+    width = (high - low) / bins
+    edges: list[float] = [low + width * index for index in range(bins + 1)]
+    if values.dtype.is_integer():
+        edges = sorted({math.floor(edge) for edge in edges})
+    inner = edges[1:-1]
+    position = pl.Series(values=[0] * len(values), dtype=pl.UInt32) if not inner else values.cast(pl.Float64).cut(inner, left_closed=True, labels=[str(n) for n in range(len(inner) + 1)]).cast(pl.String).cast(pl.UInt32)
+    found = dict(position.value_counts().iter_rows())
+    buckets: list[dict[str, Any]] = []
+    for index in range(len(inner) + 1):
+        lower: Any = "-inf" if first_open and index == 0 else edges[index]
+        upper: Any = "inf" if index == len(inner) else edges[index + 1]
+        buckets.append({"bucket": [lower, upper], "count": found.get(index, 0)})
+    return buckets
+
+
+def z_scores(values: pl.Series) -> pl.Series:
+    """Distance from the mean in sample standard deviations; zero for all where there is no spread."""
+    numbers = values.cast(pl.Float64)
+    spread = numbers.std(ddof=1)
+    return (numbers - numbers.mean()) / spread if spread else numbers * 0.0
+
+
+def _outliers(values: pl.Series, scores: pl.Series, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    threshold = float(parameters.get("threshold", 3))
+    mild = float(parameters["mildThreshold"]) if parameters.get("mildThreshold") is not None else None
+    if mild is not None and mild >= threshold:
+        raise RecipeError(f"mildThreshold {mild:g} must be less than threshold {threshold:g}")
+    size = str(parameters.get("sampleSize", "50")).upper()
+    distance = scores.abs()
+    report: dict[str, Any] = {"zScoreOutliersCount": int((distance > threshold).sum())}
+    if mild is not None:
+        report["zScoreMildOutliersCount"] = int(((distance > mild) & (distance <= threshold)).sum())
+    found = pl.DataFrame({"value": values, "zScore": scores}).filter(distance > (threshold if mild is None else mild)).unique(maintain_order=True)
+    found = found.sort(pl.col("zScore").abs(), descending=True, maintain_order=True)
+    rows = found if size == "ALL" else found.head(int(size))
+    report["zScoreOutliersSample"] = [{"value": _plain(row["value"]), "zScore": row["zScore"]} for row in rows.iter_rows(named=True)]
+    return report
+
+
+def default_configuration() -> dict[str, Any]:
+    """The report's own record of what a profile job does by default."""
+
+    def column(names: Sequence[str]) -> dict[str, Any]:
+        return {"includedStatistics": list(names), "parameters": {name: dict(DEFAULT_PARAMETERS[name]) for name in DEFAULT_PARAMETERS if name in names}}
+
+    return {
+        "datasetConfiguration": {"includedStatistics": ["CORRELATION", "DUPLICATE_ROWS_COUNT"], "parameters": {"CORRELATION": {"columnNumber": str(CORRELATED_COLUMNS)}}},
+        "columnConfiguration": {"booleanColumn": column(BOOLEAN_STATISTICS), "stringColumn": column(STRING_STATISTICS), "numericColumn": column(NUMERIC_STATISTICS)},
+    }

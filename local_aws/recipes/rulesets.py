@@ -1,0 +1,439 @@
+"""Data quality rulesets: parse CheckExpressions, apply them to rows or to statistics, weigh them against thresholds.
+
+https://docs.aws.amazon.com/databrew/latest/dg/profile.data-quality-available-checks.html and API_Rule.html. The layout of the service's validation
+report is not published; this one carries its states (SUCCEEDED, FAILED) per ruleset, rule and column.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from local_aws.recipes.datatypes import as_text, parse_timestamp_text
+from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.patterns import Pattern
+from local_aws.recipes.profile import duplicate_rows, measure, present, selects, statistics, z_scores
+
+MAX_EXPRESSION = 1024
+COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")
+WORDS = ("is_between", "in", "is", "eq", "lt", "lte", "gt", "gte", "contains", "starts_with", "ends_with", "matches", "less_than", "less_than_equal", "greater_than", "greater_than_equal")
+SYNONYMS = {"is": "==", "eq": "==", "lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "less_than": "<", "less_than_equal": "<=", "greater_than": ">", "greater_than_equal": ">=", "=": "=="}
+DATASET_AGGREGATES = ("ROWS_COUNT", "COLUMNS_COUNT", "DUPLICATE_ROWS_COUNT", "DUPLICATE_ROWS_PERCENTAGE")
+NAMED_STATISTICS = {
+    "MIN": "min", "MAX": "max", "MEDIAN": "median", "MEAN": "mean", "MODE": "mode", "STANDARD_DEVIATION": "standardDeviation", "ENTROPY": "entropy",
+    "SUM": "sum", "KURTOSIS": "kurtosis", "SKEWNESS": "skewness", "VARIANCE": "variance", "MEDIAN_ABSOLUTE_DEVIATION": "medianAbsoluteDeviation",
+}  # fmt: skip
+COUNTED = ("MISSING_VALUES", "DUPLICATE_VALUES", "VALID_VALUES", "DISTINCT_VALUES", "UNIQUE_VALUES", "Z_SCORE_OUTLIERS")
+COLUMN_AGGREGATES = (*NAMED_STATISTICS, "QUANTILE", *(f"{name}_{unit}" for name in COUNTED for unit in ("COUNT", "PERCENTAGE")))
+THRESHOLDS: dict[str, Callable[[float, float], bool]] = {
+    "GREATER_THAN_OR_EQUAL": lambda a, b: a >= b,
+    "LESS_THAN_OR_EQUAL": lambda a, b: a <= b,
+    "GREATER_THAN": lambda a, b: a > b,
+    "LESS_THAN": lambda a, b: a < b,
+}
+_TOKEN = re.compile(r"\s*(:[A-Za-z0-9_]+|[A-Za-z_][A-Za-z0-9_.]*|==|!=|<=|>=|<|>|=|\(|\)|,)")
+
+
+@dataclass(frozen=True)
+class Operand:
+    """Left side of a check: a column, its length, or an aggregate (statistic name and argument)."""
+
+    variable: str | None = None
+    length: bool = False
+    aggregate: str | None = None
+    argument: str | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison: left side, operator, whether negated, right-hand variables."""
+
+    left: Operand
+    operator: str
+    negated: bool
+    right: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Checks joined by `and` or `or`."""
+
+    word: str
+    parts: tuple[Check | Combination, ...]
+
+
+Node = Check | Combination
+
+
+class ExpressionParser:
+    """Parser of one CheckExpression.
+
+    Parameters:
+        source: the expression.
+        rule: the rule's name, for errors.
+    """
+
+    def __init__(self, source: str, rule: str) -> None:
+        self._rule, self._source = rule, source
+        self._tokens: list[str] = []
+        if len(source) > MAX_EXPRESSION:
+            raise self.fault(f"it has {len(source)} characters; the limit is {MAX_EXPRESSION}")
+        at = 0
+        while at < len(source.rstrip()):
+            found = _TOKEN.match(source, at)
+            if found is None:
+                raise self.fault(f"it is malformed at character {at + 1}")
+            self._tokens.append(found.group(1))
+            at = found.end()
+        self._at = 0
+        self._depth = 0
+
+    def fault(self, message: str) -> RecipeError:
+        return RecipeError(f"rule {self._rule!r}: CheckExpression {self._source!r}: {message}")
+
+    def parse(self) -> Node:
+        """The whole expression.
+
+        Raises:
+            RecipeError: it is malformed, or mixes aggregate and other checks.
+        """
+        node = self._or()
+        if self._at < len(self._tokens):
+            raise self.fault(f"{self._tokens[self._at]!r} is not expected")
+        kinds = {check.left.aggregate is not None for check in checks_of(node)}
+        if len(kinds) > 1:
+            raise self.fault("aggregate and other checks cannot be combined in one rule")
+        return node
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _take(self) -> str:
+        token = self._peek()
+        if not token:
+            raise self.fault("it ends too early")
+        self._at += 1
+        return token
+
+    def _or(self) -> Node:
+        parts = [self._and()]
+        while self._peek().lower() == "or":
+            self._at += 1
+            parts.append(self._and())
+        return parts[0] if len(parts) == 1 else Combination("or", tuple(parts))
+
+    def _and(self) -> Node:
+        parts = [self._check()]
+        while self._peek().lower() == "and":
+            self._at += 1
+            parts.append(self._check())
+        return parts[0] if len(parts) == 1 else Combination("and", tuple(parts))
+
+    def _check(self) -> Node:
+        if self._peek() == "(":
+            self._depth += 1
+            if self._depth > 50:
+                raise self.fault("it is nested too deep")
+            self._at += 1
+            node = self._or()
+            if self._take() != ")":
+                raise self.fault("')' is missing")
+            self._depth -= 1
+            return node
+        left = self._left()
+        negated = False
+        word = self._take().lower()
+        if word == "not":
+            negated, word = True, self._take().lower()
+        elif word == "is" and self._peek().lower() == "not":
+            self._at += 1
+            negated = True
+        word = SYNONYMS.get(word, word)
+        if word not in COMPARISONS and word not in WORDS:
+            raise self.fault(f"there is no condition {word!r}; the conditions are {', '.join((*COMPARISONS, *WORDS))}, most also with not")
+        right = [self._variable()]
+        if word == "is_between":
+            if self._take().lower() != "and":
+                raise self.fault("is_between takes two values: is_between :val1 and :val2")
+            right.append(self._variable())
+        return Check(left, word, negated, tuple(right))
+
+    def _variable(self) -> str:
+        token = self._take()
+        if not token.startswith(":"):
+            raise self.fault(f"a substitution variable such as :val is expected, not {token!r}")
+        return token
+
+    def _left(self) -> Operand:
+        token = self._peek()
+        if token.startswith(":"):
+            return Operand(variable=self._take())
+        if token.lower() == "length" and self._tokens[self._at + 1 : self._at + 2] == ["("]:
+            self._at += 2
+            variable = self._take() if self._peek().startswith(":") else None
+            if self._take() != ")":
+                raise self.fault("')' is missing")
+            return Operand(variable=variable, length=True)
+        if token.lower() == "agg":
+            self._at += 1
+            if self._take() != "(":
+                raise self.fault("'(' is missing after AGG")
+            name = self._take().upper()
+            argument = None
+            if self._peek() == ",":
+                self._at += 1
+                argument = self._variable()
+            if self._take() != ")":
+                raise self.fault("')' is missing")
+            if name not in (*DATASET_AGGREGATES, *COLUMN_AGGREGATES):
+                raise self.fault(f"there is no statistic {name!r}; the statistics are {', '.join((*DATASET_AGGREGATES, *COLUMN_AGGREGATES))}")
+            return Operand(aggregate=name, argument=argument)
+        return Operand()
+
+
+def checks_of(node: Node) -> list[Check]:
+    return [node] if isinstance(node, Check) else [check for part in node.parts for check in checks_of(part)]
+
+
+class Rule:
+    """One rule of a ruleset over a frame of rows.
+
+    Parameters:
+        definition: Rule as in the API (Name, CheckExpression, SubstitutionMap, Threshold, ColumnSelectors, Disabled).
+    """
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        self.name = str(definition.get("Name") or "")
+        self.definition = definition
+        self.values: Mapping[str, str] = definition.get("SubstitutionMap") or {}
+        self._parser = ExpressionParser(str(definition.get("CheckExpression") or ""), self.name)
+        self.node = self._parser.parse()
+        self.aggregate = any(check.left.aggregate for check in checks_of(self.node))
+        if self.aggregate and definition.get("Threshold"):
+            raise self._parser.fault("a Threshold goes with checks of rows, not with aggregates")
+        for check in checks_of(self.node):
+            for variable in (check.left.variable, check.left.argument, *check.right):
+                if variable is not None and variable not in self.values:
+                    raise self._parser.fault(f"SubstitutionMap has no {variable}")
+
+    def apply(self, frame: pl.DataFrame) -> dict[str, Any]:
+        """The rule's result: its state, and that of each column it is applied to."""
+        selectors = self.definition.get("ColumnSelectors")
+        columns: list[str | None] = [None]
+        if selectors:
+            columns = [name for name in frame.columns if any(selects(one, name) for one in selectors)]
+            if not columns:
+                raise self._parser.fault("ColumnSelectors match no column")
+        results = [self._column_result(frame, column) for column in columns]
+        passed = all(result["state"] == "SUCCEEDED" for result in results)
+        report: dict[str, Any] = {
+            "name": self.name,
+            "checkExpression": self.definition.get("CheckExpression"),
+            "substitutionMap": dict(self.values),
+            "state": "SUCCEEDED" if passed else "FAILED",
+        }
+        if self.definition.get("Threshold"):
+            report["threshold"] = dict(self.definition["Threshold"])
+        report["columnResults"] = results
+        return report
+
+    def _column_result(self, frame: pl.DataFrame, column: str | None) -> dict[str, Any]:
+        result: dict[str, Any] = {} if column is None else {"columnName": column}
+        if self.aggregate:
+            observed: dict[str, Any] = {}
+            result["state"] = "SUCCEEDED" if self._holds(self.node, frame, column, observed) else "FAILED"
+            result["observedValues"] = observed
+            return result
+        passing = int(frame.select(self._row_expression(self.node, frame, column).fill_null(False).sum()).item()) if frame.height else 0
+        result.update(passedRowsCount=passing, failedRowsCount=frame.height - passing, rowsCount=frame.height)
+        result["state"] = "SUCCEEDED" if self._within_threshold(passing, frame.height) else "FAILED"
+        return result
+
+    def _within_threshold(self, passing: int, rows: int) -> bool:
+        threshold = self.definition.get("Threshold")
+        if not threshold:
+            return passing == rows
+        kind = threshold.get("Type") or "GREATER_THAN_OR_EQUAL"
+        if kind not in THRESHOLDS:
+            raise self._parser.fault(f"the threshold's Type must be one of {', '.join(THRESHOLDS)}; it is {kind!r}")
+        observed = float(passing) if (threshold.get("Unit") or "COUNT") == "COUNT" else (100.0 * passing / rows if rows else 100.0)
+        return THRESHOLDS[kind](observed, float(threshold["Value"]))
+
+    def _column_of(self, variable: str) -> str | None:
+        value = self.values[variable]
+        return value[1:-1].replace("``", "`") if len(value) > 2 and value.startswith("`") and value.endswith("`") else None
+
+    def _require(self, frame: pl.DataFrame, name: str) -> pl.DataType:
+        if name not in frame.columns:
+            raise self._parser.fault(f"there is no column {name!r}")
+        return frame.schema[name]
+
+    def _holds(self, node: Node, frame: pl.DataFrame, column: str | None, observed: dict[str, Any]) -> bool:
+        if isinstance(node, Combination):
+            found = [self._holds(part, frame, column, observed) for part in node.parts]
+            return any(found) if node.word == "or" else all(found)
+        assert node.left.aggregate is not None
+        value = self._statistic(frame, node.left, column)
+        observed[node.left.aggregate] = value
+        if value is None:
+            return False
+        bounds = [self._parse_number(variable) for variable in node.right]
+        result = bounds[0] <= value <= bounds[1] if node.operator == "is_between" else _compare_numbers(value, node.operator, bounds[0], self._parser)
+        return not result if node.negated else result
+
+    def _parse_number(self, variable: str) -> float:
+        try:
+            return float(self.values[variable])
+        except ValueError:
+            raise self._parser.fault(f"{variable} must be a number; it is {self.values[variable]!r}") from None
+
+    def _statistic(self, frame: pl.DataFrame, operand: Operand, column: str | None) -> float | None:
+        name = operand.aggregate or ""
+        if name == "ROWS_COUNT":
+            return frame.height
+        if name == "COLUMNS_COUNT":
+            return frame.width
+        if name.startswith("DUPLICATE_ROWS"):
+            found = duplicate_rows(frame)
+            return found if name.endswith("COUNT") else _percentage(found, frame.height)
+        if column is None:
+            raise self._parser.fault(f"{name} is a column's statistic: name the columns in ColumnSelectors")
+        series = frame[column]
+        values = present(series)
+        counts = values.value_counts(sort=False)
+        if name in NAMED_STATISTICS:
+            value = statistics(series, values, counts).get(NAMED_STATISTICS[name])
+            return None if value is None else float(value)
+        if name == "QUANTILE":
+            share = self._parse_number(operand.argument) if operand.argument else 0.5
+            value = measure(values).quantile(share, "linear")
+            return None if value is None else float(value)
+        kind, _, unit = name.rpartition("_")
+        threshold = self._parse_number(operand.argument) if operand.argument else 3.0
+        found = {
+            "MISSING_VALUES": lambda: len(series) - len(values),
+            "DUPLICATE_VALUES": lambda: len(values) - counts.height,
+            "VALID_VALUES": lambda: len(values),
+            "DISTINCT_VALUES": lambda: counts.height,
+            "UNIQUE_VALUES": lambda: int((counts["count"] == 1).sum()),
+            "Z_SCORE_OUTLIERS": lambda: int((z_scores(measure(values)).abs() > threshold).sum()),
+        }[kind]()
+        return found if unit == "COUNT" else _percentage(found, len(series))
+
+    def _row_expression(self, node: Node, frame: pl.DataFrame, column: str | None) -> pl.Expr:
+        if isinstance(node, Combination):
+            parts = [self._row_expression(part, frame, column) for part in node.parts]
+            result = parts[0]
+            for part in parts[1:]:
+                result = result | part if node.word == "or" else result & part
+            return result
+        found = self._comparison(node, frame, column)
+        return ~found if node.negated else found
+
+    def _comparison(self, check: Check, frame: pl.DataFrame, column: str | None) -> pl.Expr:
+        name = self._column_of(check.left.variable) if check.left.variable else column
+        if name is None:
+            raise self._parser.fault("the check names no column: use :col with a column in back-ticks, or ColumnSelectors")
+        dtype = self._require(frame, name)
+        text = as_text(pl.col(name), dtype)
+        left = text.str.len_chars().cast(pl.Int64) if check.left.length else pl.col(name)
+        left_type: pl.DataType = pl.Int64() if check.left.length else dtype
+        if check.operator == "in":
+            return _member(left, left_type, self._list(check.right[0]))
+        if check.operator in ("contains", "starts_with", "ends_with", "matches"):
+            other = self._column_of(check.right[0])
+            if other is not None:
+                wanted = as_text(pl.col(other), self._require(frame, other))
+            else:
+                wanted = pl.lit(self.values[check.right[0]])
+            if check.operator == "matches":
+                if other is not None:
+                    raise self._parser.fault("matches takes a regular expression, not a column")
+                return Pattern(self.values[check.right[0]]).contains(text)
+            if check.operator == "contains":
+                return text.str.contains(wanted, literal=True)
+            return text.str.starts_with(wanted) if check.operator == "starts_with" else text.str.ends_with(wanted)
+        sides = [self._right(variable, frame, left_type) for variable in check.right]
+        if check.operator == "is_between":
+            low, high = (_aligned(left, left_type, *side) for side in sides)
+            return (low[0] >= low[1]) & (high[0] <= high[1])
+        a, b = _aligned(left, left_type, *sides[0])
+        return {"==": a == b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[check.operator]
+
+    def _list(self, variable: str) -> list[Any]:
+        try:
+            value = json.loads(self.values[variable])
+        except json.JSONDecodeError:
+            value = None
+        if not isinstance(value, list):
+            raise self._parser.fault(f"{variable} must be a JSON list; it is {self.values[variable]!r}")
+        return value
+
+    def _right(self, variable: str, frame: pl.DataFrame, left_type: pl.DataType) -> tuple[pl.Expr, pl.DataType]:
+        other = self._column_of(variable)
+        if other is not None:
+            return pl.col(other), self._require(frame, other)
+        raw = self.values[variable]
+        if left_type.is_temporal():
+            moment = parse_timestamp_text(raw)
+            if moment is None:
+                raise self._parser.fault(f"{variable} must be a date; it is {raw!r}")
+            return pl.lit(moment), pl.Datetime("us")
+        try:
+            return pl.lit(float(raw)), pl.Float64()
+        except ValueError:
+            return pl.lit(raw), pl.String()
+
+
+def _compare_numbers(value: float, operator: str, bound: float, parser: ExpressionParser) -> bool:
+    results = {"==": value == bound, "!=": value != bound, "<": value < bound, "<=": value <= bound, ">": value > bound, ">=": value >= bound}
+    if operator not in results:
+        raise parser.fault(f"{operator} does not apply to an aggregate")
+    return results[operator]
+
+
+def _percentage(found: int, rows: int) -> float:
+    return 100.0 * found / rows if rows else 0.0
+
+
+def _member(left: pl.Expr, dtype: pl.DataType, values: Sequence[Any]) -> pl.Expr:
+    if dtype.is_numeric():
+        numbers = []
+        for value in values:
+            try:
+                numbers.append(float(value))
+            except (TypeError, ValueError):
+                continue
+        return left.cast(pl.Float64).is_in(numbers)
+    return as_text(left, dtype).is_in([("true" if value else "false") if isinstance(value, bool) else str(value) for value in values])
+
+
+def _aligned(left: pl.Expr, left_type: pl.DataType, right: pl.Expr, right_type: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
+    """Both sides in one type: dates, numbers, else texts; a text column is compared with a number as a number where it is one."""
+    if left_type.is_temporal() and right_type.is_temporal():
+        return left.cast(pl.Datetime("us")), right.cast(pl.Datetime("us"))
+    if left_type.is_numeric() and right_type.is_numeric():
+        return left, right
+    if left_type.is_numeric() or right_type.is_numeric():
+        return left.cast(pl.Float64, strict=False), right.cast(pl.Float64, strict=False)
+    return as_text(left, left_type), as_text(right, right_type)
+
+
+def apply_ruleset(ruleset: Mapping[str, Any], frame: pl.DataFrame) -> dict[str, Any]:
+    """Result of a ruleset over rows.
+
+    Parameters:
+        ruleset: Name and Rules as in the API.
+        frame: the rows of the job's sample.
+
+    Raises:
+        RecipeError: a rule is malformed or names a column that is not there.
+    """
+    results = [Rule(definition).apply(frame) for definition in ruleset.get("Rules") or [] if not definition.get("Disabled")]
+    passed = all(result["state"] == "SUCCEEDED" for result in results)
+    return {"rulesetName": ruleset.get("Name"), "validationState": "SUCCEEDED" if passed else "FAILED", "ruleResults": results}
