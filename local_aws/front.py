@@ -7,6 +7,7 @@ nobody handled becomes an AWS error here, never an HTML page. Must not import an
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import sys
 import time
@@ -43,11 +44,18 @@ class Front:
     :param application: moto's dispatcher.
     :param health: called for ``GET /health``; its answer is sent as JSON.
     :param on_change: called after each call that may have changed state.
+    :param loopback_only: refuse Host headers that do not name this machine.
     """
 
     def __init__(
-        self, application: WsgiApplication, health: Callable[[], dict[str, Any]], on_change: Callable[[], None]
+        self,
+        application: WsgiApplication,
+        health: Callable[[], dict[str, Any]],
+        on_change: Callable[[], None],
+        *,
+        loopback_only: bool = True,
     ) -> None:
+        self._loopback_only = loopback_only
         self._application = application
         self._health = health
         self._on_change = on_change
@@ -56,6 +64,8 @@ class Front:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/")
+        if is_foreign_page(environ, self._loopback_only):
+            return _json(start_response, 403, {"message": "local_aws refuses requests that come from web pages."})
         if path.startswith("/_local/"):
             return self._control(environ, path[len("/_local/") :], start_response)
         if path in ("/health", "/_localstack/health") and "HTTP_AUTHORIZATION" not in environ:
@@ -131,9 +141,6 @@ class Front:
         )
 
     def _control(self, environ: dict[str, Any], path: str, start_response: StartResponse) -> Iterable[bytes]:
-        if "HTTP_ORIGIN" in environ:
-            # A page open in the developer's browser must not steer the local AWS.
-            return _json(start_response, 403, {"message": "Control endpoints refuse requests from web pages."})
         method = environ.get("REQUEST_METHOD", "GET")
         query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         try:
@@ -176,6 +183,30 @@ class Front:
                 return 500, {"message": f"Control handler for {path!r} failed: {type(error).__name__}: {error}"}
         known = ", ".join(f"/_local/{prefix}" for prefix in ["calls", "faults", *control.prefixes()])
         return 404, {"message": f"No control endpoint {method} /_local/{path}; known are {known}."}
+
+
+def is_foreign_page(environ: dict[str, Any], loopback_only: bool) -> bool:
+    """Whether a web page made the request: local_aws runs the code it is sent, so a page must not be able to send any.
+
+    Browsers say so by ``Origin`` or ``Sec-Fetch-Site``; a page that had its own name resolved to this machine (DNS
+    rebinding) is told by the ``Host`` header.
+    """
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None and not _is_this_machine(urllib.parse.urlsplit(origin).hostname or ""):
+        return True
+    if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin"):
+        return True
+    host = urllib.parse.urlsplit(f"//{environ.get('HTTP_HOST', 'localhost')}").hostname or ""
+    return loopback_only and not _is_this_machine(host)
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _refuse(call: Call, refusal: Refusal) -> tuple[str, list[tuple[str, str]], bytes]:

@@ -137,7 +137,12 @@ def start(
 
     compat.apply_patches()
     services.register_all()
-    front = Front(DomainDispatcherApplication(create_backend_app), health, changes.notify)
+    front = Front(
+        DomainDispatcherApplication(create_backend_app),
+        health,
+        changes.notify,
+        loopback_only=not allow_non_loopback,
+    )
     _check_port_free(host, port)
     try:
         wsgi_server = make_server(host, port, front, threaded=True, request_handler=RequestHandler)

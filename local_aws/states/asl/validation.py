@@ -223,7 +223,7 @@ class _Checker:
                 waiting += [target for target, _ in _targets(states[name])]
         for name in states:
             if name not in seen:
-                self.error(f"{at}/States/{name}", f"State '{name}' is not reachable", "UNREACHABLE_STATE")
+                self.error(f"{at}/States/{name}", f'State "{name}" is not reachable.', "MISSING_TRANSITION_TARGET")
 
     def state(self, state: dict[str, Any], at: str, siblings: dict[str, Any]) -> None:
         kind = state.get("Type")
@@ -261,11 +261,7 @@ class _Checker:
         if state.get("End") is not None and state.get("Next") is not None:
             self.error(at, "Only one of these fields may be given: [Next, End]")
         elif not isinstance(state.get("Next"), str) and state.get("End") is not True:
-            self.error(
-                at,
-                "These required fields are missing: [Next], or 'End' must be true",
-                "MISSING_END_STATE" if "Next" not in state else "SCHEMA_VALIDATION_FAILED",
-            )
+            self.error(at, "These required fields are missing: [Next], or 'End' must be true")
 
     def paths(self, state: dict[str, Any], at: str) -> None:
         for field in _PATH_FIELDS & set(state):

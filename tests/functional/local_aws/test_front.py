@@ -211,11 +211,27 @@ def test_bad_rules_are_refused(control: Any, rule: Any, text: str) -> None:
     assert text in answer["message"]
 
 
-def test_unknown_control_endpoints_and_web_pages(control: Any) -> None:
+def test_unknown_control_endpoints_are_told(control: Any) -> None:
     status, answer = control("GET", "nope")
     assert status == 404
     assert "/_local/faults" in answer["message"]
-    assert control("GET", "calls", headers={"Origin": "http://evil.example"})[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "rebound.example"}, 403),
+        ({"Host": "bucket.localhost:4566"}, 200),
+        ({"Origin": "http://localhost:8080"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+    ],
+)
+@pytest.mark.parametrize("path", ["/_local/calls", "/health"])
+def test_web_pages_are_refused(local_aws: str, path: str, headers: dict[str, str], status: int) -> None:
+    assert http("GET", f"{local_aws}{path}", headers=headers)[0] == status
 
 
 def test_an_unhandled_exception_is_an_aws_error(

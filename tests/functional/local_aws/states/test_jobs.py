@@ -1,0 +1,144 @@
+"""State machines with real jobs: Lambda functions, heartbeats, timeouts from paths, redriven iterations."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+CODE = """
+import time
+
+def handler(event, context):
+    if event.get("fail"):
+        raise KeyError("label")
+    time.sleep(event.get("seconds", 0))
+    return {"doubled": event.get("n", 0) * 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def function(client: Any, role_arn: str) -> Iterator[str]:
+    """The ARN of a deployed function."""
+    client("iam").create_role(
+        RoleName="conformance-lambda",
+        AssumeRolePolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+                ],
+            }
+        ),
+    )
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("code.py", CODE)
+    created = client("lambda").create_function(
+        FunctionName="conformance",
+        Runtime="python3.12",
+        Role="arn:aws:iam::123456789012:role/conformance-lambda",
+        Handler="code.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=120,
+    )
+    yield created["FunctionArn"]
+    client("lambda").delete_function(FunctionName="conformance")
+    client("iam").delete_role(RoleName="conformance-lambda")
+
+
+def one(state: dict[str, Any]) -> dict[str, Any]:
+    return {"StartAt": "S", "States": {"S": {**state, "End": True}}}
+
+
+def test_a_function_as_resource(machines: Any, function: str) -> None:
+    described = machines.run(one({"Type": "Task", "Resource": function}), {"n": 21})
+    assert json.loads(described["output"]) == {"doubled": 42}
+    assert machines.types(described["executionArn"])[2:5] == [
+        "LambdaFunctionScheduled",
+        "LambdaFunctionStarted",
+        "LambdaFunctionSucceeded",
+    ]
+
+
+def test_invoke(machines: Any, function: str) -> None:
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload.$": "$"},
+        "OutputPath": "$.Payload",
+    }
+    assert json.loads(machines.run(one(task), {"n": 2})["output"]) == {"doubled": 4}
+    failed = machines.run(one(task), {"fail": True})
+    assert (failed["status"], failed["error"]) == ("FAILED", "KeyError")
+    assert json.loads(failed["cause"])["errorMessage"] == "'label'"
+    absent = machines.run(one({**task, "Parameters": {"FunctionName": "absent"}}))
+    assert absent["error"] == "Lambda.ResourceNotFoundException"
+
+
+def test_a_slow_function_is_not_waited_for(machines: Any, states: Any, function: str) -> None:
+    task = {"Type": "Task", "Resource": function, "TimeoutSecondsPath": "$.limit"}
+    described = machines.run(one(task), {"seconds": 60, "limit": 1})
+    assert described["error"] == "States.Timeout"
+    assert "LambdaFunctionTimedOut" in machines.types(described["executionArn"])
+    arn = machines.start(one(task), {"seconds": 60, "limit": 90})
+    machines.wait_for_event(arn, "LambdaFunctionStarted")
+    states.stop_execution(executionArn=arn)
+    assert machines.finish(arn, seconds=10)["status"] == "ABORTED"
+
+
+def test_a_silent_worker_misses_its_heartbeat(machines: Any, client: Any) -> None:
+    queue = client("sqs").create_queue(QueueName="heartbeat")["QueueUrl"]
+    described = machines.run(
+        one(
+            {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+                "Parameters": {"QueueUrl": queue, "MessageBody": {"token.$": "$$.Task.Token"}},
+                "HeartbeatSeconds": 1,
+                "TimeoutSeconds": 60,
+            }
+        )
+    )
+    assert described["error"] == "States.HeartbeatTimeout"
+
+
+def test_redrive_runs_only_the_iterations_that_failed(machines: Any, states: Any, client: Any) -> None:
+    bucket = f"iterations-{time.time_ns()}"
+    s3 = client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+    arn = machines.start(
+        one(
+            {
+                "Type": "Map",
+                "MaxConcurrency": 1,
+                "ItemProcessor": {
+                    "StartAt": "Read",
+                    "States": {
+                        "Read": {
+                            "Type": "Task",
+                            "Resource": "arn:aws:states:::aws-sdk:s3:getObject",
+                            "Parameters": {"Bucket": bucket, "Key.$": "$"},
+                            "ResultSelector": {"body.$": "$.Body"},
+                            "End": True,
+                        }
+                    },
+                },
+            }
+        ),
+        ["a", "b"],
+    )
+    assert machines.finish(arn)["error"] == "S3.NoSuchKeyException"
+    s3.put_object(Bucket=bucket, Key="b", Body=b"2")
+    states.redrive_execution(executionArn=arn)
+    assert json.loads(machines.finish(arn)["output"]) == [{"body": "1"}, {"body": "2"}]
+    events = [event for event in machines.events(arn) if event["type"] == "MapIterationStarted"]
+    assert [event["mapIterationStartedEventDetails"]["index"] for event in events] == [0, 1, 1]
