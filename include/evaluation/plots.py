@@ -44,7 +44,7 @@ def _figure(width: float = 6.4, height: float = 5.0) -> tuple[Any, Any]:
     axes = figure.add_subplot(1, 1, 1)
     axes.spines["top"].set_visible(False)
     axes.spines["right"].set_visible(False)
-    axes.grid(visible=True, color="#e5e7eb", linewidth=0.8)
+    axes.grid(True, color="#e5e7eb", linewidth=0.8)
     axes.set_axisbelow(True)
     return figure, axes
 
@@ -163,7 +163,7 @@ def _lift(document: dict[str, Any], models: list[tuple[str, str, dict[str, Any]]
     axes.set(xlabel="tenth of the rows, highest scores first", ylabel="lift: share of positives over that of all rows")
     axes.set_xticks(range(1, 11))
     axes.set_ylim(bottom=0)
-    axes.grid(visible=False, axis="x")
+    axes.grid(False, axis="x")
     axes.legend(loc="upper right", frameon=False, fontsize=8.5)
     _title(axes, "Lift by tenths", document)
     return _png(figure)
@@ -176,11 +176,11 @@ def _drift(document: dict[str, Any]) -> bytes:
     entries.sort(key=lambda entry: -entry["psi"])
     shown = entries[:_MOST_FEATURES][::-1]
     figure, axes = _figure(height=max(2.6, 1.5 + 0.24 * len(shown)))
-    names = [entry["name"] if len(entry["name"]) <= 32 else entry["name"][:31] + "…" for entry in shown]
+    names = [_label(entry["name"]) for entry in shown]
     places = range(len(shown))
     axes.barh(places, [entry["psi"] for entry in shown], color=[_LEVEL_COLOURS[entry["level"]] for entry in shown])
     axes.set_yticks(list(places))
-    axes.set_yticklabels(names, fontsize=8, parse_math=False)
+    axes.set_yticklabels(names, fontsize=8)
     for bound in (0.1, 0.25):
         axes.axvline(bound, color=NEUTRAL, linewidth=1, linestyle=":")
     texts = {"stable": "stable, below 0.1", "moderate": "moderate", "shifted": "shifted, above 0.25"}
@@ -189,11 +189,17 @@ def _drift(document: dict[str, Any]) -> bytes:
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlim(0, max(0.3, shown[-1]["psi"] * 1.05))
     axes.set_xlabel("population stability index against the champion's window")
-    axes.grid(visible=False, axis="y")
+    axes.grid(False, axis="y")
     detail = f"window of {document['data']['window_rows']:,} rows against {document['drift']['reference_rows']:,}"
     most = f", the {len(shown)} most shifted of {len(entries)}" if len(shown) < len(entries) else ""
     _title(axes, f"Drift by feature{most}", document, detail)
     return _png(figure)
+
+
+def _label(name: str) -> str:
+    """Shorten a feature's name, and keep its dollar signs from starting a formula."""
+    short = name if len(name) <= 32 else name[:31] + "…"
+    return short.replace("$", "\\$")
 
 
 def draw_over_time(documents: list[dict[str, Any]], metric: str) -> bytes:
@@ -213,7 +219,7 @@ def draw_over_time(documents: list[dict[str, Any]], metric: str) -> bytes:
     for axes in (upper, lower):
         axes.spines["top"].set_visible(False)
         axes.spines["right"].set_visible(False)
-        axes.grid(visible=True, color="#e5e7eb", linewidth=0.8)
+        axes.grid(True, color="#e5e7eb", linewidth=0.8)
     measured = [document["challenger"]["metrics"][metric] for document in documents]
     upper.fill_between(
         dates, [m["low"] for m in measured], [m["high"] for m in measured], color=CHALLENGER, alpha=0.15, linewidth=0

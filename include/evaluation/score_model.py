@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xgboost
+
+_JSON_VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)')
+_UBJSON_VERSION = re.compile(rb"\x07version\[#L\x00{7}\x03i(.)i(.)", re.DOTALL)
 
 
 def main(model: Path, folder: Path) -> int:
@@ -23,6 +27,11 @@ def main(model: Path, folder: Path) -> int:
     :param folder: Holds ``features.npy`` of shape ``(rows, features)``, float32, ``nan`` for missing.
     """
     features = np.load(str(folder / "features.npy"))
+    written_by = _version(model.read_bytes())
+    if written_by is not None and written_by > tuple(int(part) for part in xgboost.__version__.split(".")[:2]):
+        # An older release may load it without a word and score nonsense: 1.7 misreads the base score of 3.2.
+        print(f"XGBoost {written_by[0]}.{written_by[1]} wrote it, this is {xgboost.__version__}", file=sys.stderr)
+        return 1
     booster = xgboost.Booster()
     try:
         booster.load_model(str(model))
@@ -44,6 +53,19 @@ def main(model: Path, folder: Path) -> int:
     }
     (folder / "model_facts.json").write_text(json.dumps(facts), encoding="utf-8")
     return 0
+
+
+def _version(content: bytes) -> tuple[int, int] | None:
+    """Release that wrote a model, major and minor, or nothing if the model does not say (the binary format before 2.1).
+
+    It is the last entry of the document (https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html).
+    """
+    end = content[-200:]
+    for found in _JSON_VERSION.finditer(end):
+        return int(found.group(1)), int(found.group(2))
+    for found in _UBJSON_VERSION.finditer(end):
+        return found.group(1)[0], found.group(2)[0]
+    return None
 
 
 def _predict(booster: Any, features: np.ndarray) -> np.ndarray:

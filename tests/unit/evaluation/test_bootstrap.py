@@ -52,6 +52,7 @@ def test_interval_of_auc_is_as_wide_as_hanley_and_mcneil_say() -> None:
     assert (high - low) / (2 * 1.96 * error) == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.slow
 def test_interval_of_a_mean_covers_as_often_as_it_says() -> None:
     random = np.random.default_rng(SEED)
     labels = np.arange(200) % 2 == 0

@@ -306,7 +306,7 @@ def test_exit_message_is_what_sagemaker_shows(
 
 
 def test_feature_names_cannot_write_html(run: Run, score: Any, tmp_path: Path) -> None:
-    hostile = ["<script>alert(1)</script>", "$x_{", 'a"b', "ü" * 80, "%s"]
+    hostile = ["<script>alert(1)</script>", "$x_{$", 'a"b', "ü" * 80, "%s"]
     summary = tmp_path / "split.json"
     summary.write_text(json.dumps({"features": hostile}))
     archive = str(run.folder / "champion" / "model.tar.gz")

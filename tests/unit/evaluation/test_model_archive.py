@@ -46,6 +46,25 @@ def test_formats(tmp_path: Path, run: Run, raw_format: str, name: str) -> None:
 
 
 @pytest.mark.usefixtures("scoring_in_process")
+@pytest.mark.parametrize("raw_format", ["ubj", "json"])
+def test_a_model_of_a_newer_xgboost_is_refused(
+    tmp_path: Path, run: Run, raw_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """XGBoost 1.7 loads a model of 3.2 without complaint, and its probabilities are wrong."""
+    import score_model
+    import xgboost
+
+    content = bytes(run.booster.save_raw(raw_format))
+    ours = tuple(int(part) for part in xgboost.__version__.split(".")[:2])
+    assert score_model._version(content) == ours
+    assert score_model._version(b"binf\x00\x00\x00?") is None
+    monkeypatch.setattr(xgboost, "__version__", f"{ours[0]}.{ours[1] - 1}.9")
+    archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": content})
+    with pytest.raises(ModelArchiveError, match=rf"XGBoost {ours[0]}\.{ours[1]} wrote it, this is"):
+        load_model(archive, role="champion")
+
+
+@pytest.mark.usefixtures("scoring_in_process")
 def test_what_save_model_writes_without_extension(tmp_path: Path, run: Run) -> None:
     import warnings
 
