@@ -184,40 +184,24 @@ def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, fo
 def _select(
     s3: Any, name: str, bucket: str, key: str, options: Mapping[str, Any], started_at: datetime
 ) -> dict[str, dict[str, Any]]:
-    from local_aws.recipes import api
-    from local_aws.recipes.api import RecipeError
+    from local_aws.recipes.errors import RecipeError
+    from local_aws.recipes.path_selection import select_files
 
     fixed = key[: min((key.index(sign) for sign in "<{" if sign in key), default=len(key))]
-    listing = [item for item in entry.list_objects(s3, bucket, fixed) if not item.key.endswith("/")]
-    select_files = getattr(api, "select_files", None)
-    if select_files is None or (fixed == key and not options):
-        wanted = {
-            item.key for item in listing if item.key == key or key == "" or item.key.startswith(key.rstrip("/") + "/")
-        }
-        found: dict[str, dict[str, Any]] = {one: {} for one in wanted if not Path(one).name.startswith(("_", "."))}
-        if select_files is None and (fixed != key or options):
-            raise JobError(
-                f"Dataset {name}: path parameters and conditions cannot be evaluated by this version of local AWS"
-            )
-    else:
-        try:
-            found = _as_mapping(
-                select_files([(item.key, item.last_modified) for item in listing], key, options, now=started_at)
-            )
-        except (RecipeError, ValueError) as error:
-            raise JobError(f"Dataset {name}: {_one_line(error)}") from error
+    listing = [
+        (item.key, item.last_modified) for item in entry.list_objects(s3, bucket, fixed) if not item.key.endswith("/")
+    ]
+    try:
+        chosen = select_files(listing, key, options, now=started_at)
+    except RecipeError as error:
+        raise JobError(f"Dataset {name}: {_one_line(error)}") from error
+    found = {one: dict(columns) for one, columns in chosen.items()}
     if not found:
         shown = f" that meets its path conditions ({json.dumps(options)})" if options else ""
         raise JobError(
             f"Dataset {name}: no file found at s3://{bucket}/{key}{shown}; check the path or load the data first"
         )
     return found
-
-
-def _as_mapping(selected: Any) -> dict[str, dict[str, Any]]:
-    if isinstance(selected, Mapping):
-        return {str(key): dict(value) for key, value in selected.items()}
-    return {str(item.key): dict(item.columns) for item in selected}
 
 
 def _format_of(keys: Iterable[str]) -> str:

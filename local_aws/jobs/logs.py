@@ -116,6 +116,11 @@ class LogTail:
         self._offset = 0
         self._rest = b""
 
+    @property
+    def problem(self) -> str | None:
+        """Why lines were lost, when they were."""
+        return self._stream.problem
+
     def pump(self, *, final: bool = False) -> None:
         """Write what has been added to the file; with `final` also a last line without its end."""
         if self._path.exists():

@@ -104,7 +104,6 @@ class Run:
         self._on_end = on_end
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name=f"run-{plan.service}", daemon=True)
-        self.log_problem: str | None = None
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -194,6 +193,8 @@ class Run:
         seconds = time.monotonic() - began
         for tail in tails:
             tail.pump(final=True)
+            if tail.problem is not None:
+                logger.warning("run of %s: %s", plan.service, tail.problem)
         result = _read_result(result_path)
         kind: OutcomeKind
         message = ""

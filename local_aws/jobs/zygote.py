@@ -10,7 +10,7 @@ Protocol, JSON lines over the socket whose file descriptor is the only argument:
     in   {"op": "preload", "modules": [...]}
     out  {"event": "ready"} | {"event": "started", "id", "pid"} | {"event": "exited", "id", "code"}
 A module that cannot be imported is no reason to fail: the worker that needs it will say so.
-When the socket closes, the server is gone: every worker is killed and the process ends.
+When the socket closes or the parent is another one, the server is gone: every worker is killed and the process ends.
 
 Must not import moto, nor anything that starts threads when it is imported.
 """
@@ -31,6 +31,8 @@ import traceback
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+# The closed socket tells at once, unless a process that the server forked still holds its end.
+_PARENT_CHECK_SECONDS = 2.0
 
 
 class Zygote:
@@ -41,6 +43,7 @@ class Zygote:
         self._buffer = b""
         self._pending: list[str] = []
         self._running: dict[int, str] = {}
+        self._parent = os.getppid()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         os.set_blocking(self._wake_read, False)
@@ -52,7 +55,7 @@ class Zygote:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         self._send({"event": "ready"})
         while True:
-            timeout = 0 if self._pending else None
+            timeout = 0 if self._pending else _PARENT_CHECK_SECONDS
             watched = [self._connection.fileno(), self._wake_read]
             readable, _, _ = select.select(watched, [], [], timeout)
             if self._wake_read in readable:
@@ -69,6 +72,8 @@ class Zygote:
                     self._handle(json.loads(line))
             elif self._pending:
                 _preload(self._pending.pop(0))
+            if os.getppid() != self._parent:
+                break
         for pid in self._running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)

@@ -175,6 +175,75 @@ def test_a_run_keeps_the_recipe_version_its_job_pins(make_job: Callable[..., Job
     assert outputs(s3, job)[f"{job.name}_part00000.csv"].startswith(b"first,b\n")
 
 
+def test_a_datasets_path_picks_the_window(make_job: Callable[..., Job], s3: Any, roles: dict[str, str]) -> None:
+    job = make_job(
+        steps=[{"Action": {"Operation": "RENAME", "Parameters": {"sourceColumn": "v", "targetColumn": "w"}}}]
+    )
+    for day in range(1, 6):
+        s3.put_object(Bucket=BUCKET, Key=f"{job.name}/days/dt=2010-11-0{day}/part.csv", Body=f"v\n{day}\n".encode())
+    s3.put_object(Bucket=BUCKET, Key=f"{job.name}/days/dt=2010-11-03/notes.txt", Body=b"no data")
+    window = {
+        "Expression": "(after :from) and (before :to)",
+        "ValuesMap": {":from": "2010-11-01T12:00:00Z", ":to": "2010-11-05T00:00:00Z"},
+    }
+    day = {
+        "Name": "day",
+        "Type": "Datetime",
+        "DatetimeOptions": {"Format": "yyyy-MM-dd", "TimezoneOffset": "+00:00"},
+        "CreateColumn": True,
+        "Filter": window,
+    }
+    job.client.update_dataset(
+        Name=job.name,
+        Format="CSV",
+        Input={"S3InputDefinition": {"Bucket": BUCKET, "Key": f"{job.name}/days/dt={{day}}/<.*>.csv"}},
+        PathOptions={"Parameters": {"day": day}},
+    )
+    run = job.run()
+    assert run["State"] == "SUCCEEDED", run.get("ErrorMessage")
+    header, *rows = outputs(s3, job)[f"{job.name}_part00000.csv"].decode().splitlines()
+    assert header == "w,day"
+    assert [row.split(",")[0] for row in rows] == ["2", "3", "4"]
+    assert all(row.split(",")[1].startswith(f"2010-11-0{row[0]}") for row in rows)
+    day["Filter"] = {"Expression": "after :from", "ValuesMap": {":from": "2011-01-01T00:00:00Z"}}
+    job.client.update_dataset(
+        Name=job.name,
+        Format="CSV",
+        Input={"S3InputDefinition": {"Bucket": BUCKET, "Key": f"{job.name}/days/dt={{day}}/<.*>.csv"}},
+        PathOptions={"Parameters": {"day": day}},
+    )
+    run = job.run()
+    assert (run["State"], "no file found at s3://" in run["ErrorMessage"]) == ("FAILED", True)
+
+
+def test_files_limit_takes_the_newest(make_job: Callable[..., Job], s3: Any) -> None:
+    job = make_job(
+        steps=[{"Action": {"Operation": "RENAME", "Parameters": {"sourceColumn": "v", "targetColumn": "w"}}}]
+    )
+    for number in range(3):
+        s3.put_object(Bucket=BUCKET, Key=f"{job.name}/many/{number}.csv", Body=f"v\n{number}\n".encode())
+    job.client.update_dataset(
+        Name=job.name,
+        Format="CSV",
+        Input={"S3InputDefinition": {"Bucket": BUCKET, "Key": f"{job.name}/many/"}},
+        PathOptions={"FilesLimit": {"MaxFiles": 1, "OrderedBy": "LAST_MODIFIED_DATE", "Order": "DESCENDING"}},
+    )
+    assert job.run()["State"] == "SUCCEEDED"
+    assert outputs(s3, job)[f"{job.name}_part00000.csv"].splitlines()[0] == b"w"
+    assert len(outputs(s3, job)[f"{job.name}_part00000.csv"].splitlines()) == 2
+
+
+def test_a_run_works_with_its_roles_keys(make_job: Callable[..., Job], local_aws_server: Any) -> None:
+    import urllib.request
+
+    assert make_job().run()["State"] == "SUCCEEDED"
+    with urllib.request.urlopen(f"{local_aws_server.endpoint_url}/_local/calls") as answer:
+        calls = json.load(answer)
+    entries = calls if isinstance(calls, list) else calls["calls"]
+    principals = {str(call["principal"]) for call in entries if call["operation"] == "PutObject"}
+    assert any("assumed-role/job-services-databrew/" in principal for principal in principals), principals
+
+
 def test_runs_are_listed_newest_first_in_pages(make_job: Callable[..., Job]) -> None:
     job = make_job()
     ids = [job.run()["RunId"] for _ in range(3)]
