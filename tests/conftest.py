@@ -7,12 +7,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from local_aws.server import ServerHandle
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Examples are the same in every run and nothing is measured: on a busy machine a slow draw says nothing about the code.
+# `pytest --hypothesis-profile=default` searches at random and prints the seed of what it finds.
+hypothesis.settings.register_profile(
+    "brewtrain", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], database=None
+)
+hypothesis.settings.load_profile("brewtrain")
 
 
 @pytest.fixture(scope="session")
