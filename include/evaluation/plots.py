@@ -248,7 +248,16 @@ def draw_over_time(documents: list[dict[str, Any]], metric: str) -> bytes:
             label="champion of the day, same rows",
         )
     upper.set_ylabel(metric)
-    upper.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncol=4, frameon=False, fontsize=8.5)
+    upper.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.2,
+        ncol=4,
+        frameon=False,
+        fontsize=8,
+        columnspacing=1,
+        handlelength=1.5,
+    )
     upper.set_title(f"{metric} on each run's validation rows", loc="left", fontsize=12, fontweight="bold", pad=24)
     lower.plot(
         dates,
