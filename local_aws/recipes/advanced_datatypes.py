@@ -1,7 +1,9 @@
 """Advanced data types and personal data in text columns: detection, validity, details.
 
-https://docs.aws.amazon.com/databrew/latest/dg/projects.adv-data-types.html names the types; how the service detects them is
-not published. Phone numbers, ZIP codes, states and domains come from well-kept libraries, the rest are the formats' own rules
+https://docs.aws.amazon.com/databrew/latest/dg/projects.adv-data-types.html names the types; how the service detects
+them is
+not published. Phone numbers, ZIP codes, states and domains come from well-kept libraries, the rest are the formats'
+own rules
 (check digits included). Functions of one text; knows no action.
 """
 
@@ -11,6 +13,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from local_aws.recipes.errors import RecipeError
@@ -41,10 +44,20 @@ PATTERNS = {
     "URL": ("PROTOCOL", "TLD", "DOMAIN"),
 }
 
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+")
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
+)
 _SSN = re.compile(r"(?!000|666|9\d\d)\d{3}[- ]?(?!00)\d{2}[- ]?(?!0000)\d{4}")
 _CURRENCY = re.compile(r"(?:[$€£¥₹]\s?-?\d[\d,.]*|-?\d[\d,.]*\s?(?:[$€£¥₹]|USD|EUR|GBP|JPY|INR))")
-_NETWORKS = (("Visa", r"4\d{12}(?:\d{3}){0,2}"), ("Mastercard", r"(?:5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)\d{12}"), ("American Express", r"3[47]\d{13}"), ("Discover", r"6(?:011|5\d{2}|4[4-9]\d)\d{12}"), ("Diners Club", r"3(?:0[0-5]|[68]\d)\d{11}"), ("JCB", r"(?:2131|1800|35\d{3})\d{11}"))  # fmt: skip
+_NETWORKS = (
+    ("Visa", r"4\d{12}(?:\d{3}){0,2}"),
+    ("Mastercard", r"(?:5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)\d{12}"),
+    ("American Express", r"3[47]\d{13}"),
+    ("Discover", r"6(?:011|5\d{2}|4[4-9]\d)\d{12}"),
+    ("Diners Club", r"3(?:0[0-5]|[68]\d)\d{11}"),
+    ("JCB", r"(?:2131|1800|35\d{3})\d{11}"),
+)
 
 
 def canonical_type(name: str) -> str | None:
@@ -75,7 +88,7 @@ def card_network(value: str) -> str | None:
     return next((name for name, shape in _NETWORKS if re.fullmatch(shape, digits)), None)
 
 
-def _phone(value: str, region: str = "US") -> object | None:
+def _phone(value: str, region: str = "US") -> Any:
     import phonenumbers
 
     try:
@@ -92,7 +105,7 @@ def _zip(value: str) -> dict[str, str] | None:
     plain = value.strip()
     if not re.fullmatch(r"\d{5}(?:-\d{4})?", plain):
         return None
-    found = zipcodes.matching(plain[:5])
+    found = zipcodes.matching(plain[:5])  # type: ignore[no-untyped-call]
     return found[0] if found else None
 
 
@@ -123,7 +136,9 @@ def _is_ip(value: str) -> bool:
 def _countries() -> frozenset[str]:
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
-    return frozenset(region for regions in COUNTRY_CODE_TO_REGION_CODE.values() for region in regions if region != "001")
+    return frozenset(
+        region for regions in COUNTRY_CODE_TO_REGION_CODE.values() for region in regions if region != "001"
+    )
 
 
 def _is_date(value: str) -> bool:
@@ -136,22 +151,57 @@ def _is_date(value: str) -> bool:
 def _cities() -> frozenset[str]:
     import zipcodes
 
-    return frozenset(entry["city"].lower() for entry in zipcodes.list_all())
+    return frozenset(entry["city"].lower() for entry in zipcodes.list_all())  # type: ignore[no-untyped-call]
 
 
 _VALID: dict[str, Callable[[str], bool]] = {
     "SSN": lambda value: _SSN.fullmatch(value.strip()) is not None,
     "EMAIL": lambda value: _EMAIL.fullmatch(value.strip()) is not None and len(value) <= 320,
     "PHONE": lambda value: _phone(value) is not None,
-    "GENDER": lambda value: value.strip().lower() in ("m", "f", "male", "female", "man", "woman", "nonbinary", "non-binary", "other"),
+    "GENDER": lambda value: (
+        value.strip().lower() in ("m", "f", "male", "female", "man", "woman", "nonbinary", "non-binary", "other")
+    ),
     "CREDIT_CARD": lambda value: card_network(value) is not None,
     "URL": lambda value: _url(value) is not None,
     "IP_ADDRESS": _is_ip,
     "DATE_TIME": _is_date,
     "CURRENCY": lambda value: _CURRENCY.fullmatch(value.strip()) is not None,
     "ZIP_CODE": lambda value: _zip(value) is not None,
-    "COUNTRY": lambda value: value.strip().upper() in _countries() or value.strip().lower() in ("united states", "united states of america", "canada", "mexico", "united kingdom", "germany", "france", "spain", "italy", "india", "china", "japan", "brazil", "australia"),
-    "REGION": lambda value: value.strip().lower() in ("northeast", "midwest", "south", "west", "north america", "south america", "europe", "africa", "asia", "oceania"),
+    "COUNTRY": lambda value: (
+        value.strip().upper() in _countries()
+        or value.strip().lower()
+        in (
+            "united states",
+            "united states of america",
+            "canada",
+            "mexico",
+            "united kingdom",
+            "germany",
+            "france",
+            "spain",
+            "italy",
+            "india",
+            "china",
+            "japan",
+            "brazil",
+            "australia",
+        )
+    ),
+    "REGION": lambda value: (
+        value.strip().lower()
+        in (
+            "northeast",
+            "midwest",
+            "south",
+            "west",
+            "north america",
+            "south america",
+            "europe",
+            "africa",
+            "asia",
+            "oceania",
+        )
+    ),
     "STATE": lambda value: _state(value) is not None,
     "CITY": lambda value: value.strip().lower() in _cities(),
 }
@@ -184,7 +234,7 @@ def _phone_detail(pattern: str, value: str) -> str | None:
         zones = timezone.time_zones_for_number(number)
         return None if not zones or zones[0] == "Etc/Unknown" else zones[0]
     if pattern == "COUNTRY_CODE":
-        return str(number.country_code)  # type: ignore[attr-defined]
+        return str(number.country_code)
     national = phonenumbers.national_significant_number(number)
     length = phonenumbers.length_of_geographical_area_code(number)
     return national[:length] if length else None
@@ -194,7 +244,14 @@ def _zip_detail(pattern: str, value: str) -> str | None:
     found = _zip(value)
     if found is None:
         return None
-    key = {"TIME_ZONE": "timezone", "COUNTRY": "country", "STATE": "state", "CITY": "city", "TYPE": "zip_code_type", "REGION": "world_region"}[pattern]
+    key = {
+        "TIME_ZONE": "timezone",
+        "COUNTRY": "country",
+        "STATE": "state",
+        "CITY": "city",
+        "TYPE": "zip_code_type",
+        "REGION": "world_region",
+    }[pattern]
     return found[key] or None
 
 
@@ -255,13 +312,15 @@ _DETAILS: dict[str, Callable[[str, str], str | None]] = {
     "URL": _url_detail,
 }
 
-# Personal data inside free text: https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html (EntityTypes).
+# Personal data inside free text: https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html
+# (EntityTypes).
 _ENTITY_SHAPES: dict[str, str] = {
     "USA_SSN": r"\b(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}\b",
     "EMAIL": r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b",
     "USA_ITIN": r"\b9\d{2}-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-\d{4}\b",
     "USA_PASSPORT_NUMBER": r"\b[A-Z]\d{8}\b",
-    "PHONE_NUMBER": r"(?<![\w.])(?:\+?1[-. ]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ])[2-9]\d{2}[-. ]?\d{4}(?![\w])|\+\d{7,15}\b",
+    "PHONE_NUMBER": r"(?<![\w.])(?:\+?1[-. ]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ])[2-9]\d{2}[-. "
+    r"]?\d{4}(?![\w])|\+\d{7,15}\b",
     "USA_DRIVING_LICENSE": r"\b[A-Z]\d{7}\b",
     "BANK_ACCOUNT": r"\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b|\b\d{9}[ -]\d{8,17}\b",
     "CREDIT_CARD": r"\b\d(?:[ -]?\d){12,18}\b",
@@ -272,10 +331,13 @@ _ENTITY_SHAPES: dict[str, str] = {
     "USA_NATIONAL_PROVIDER_IDENTIFIER": r"\b[12]\d{9}\b",
     "USA_NATIONAL_DRUG_CODE": r"\b(?:\d{4}-\d{4}-\d{2}|\d{5}-\d{3}-\d{2}|\d{5}-\d{4}-\d{1,2})\b",
     "USA_HEALTH_INSURANCE_CLAIM_NUMBER": r"\b\d{3}-\d{2}-\d{4}-?[A-Z][0-9A-Z]?\b",
-    "USA_MEDICARE_BENEFICIARY_IDENTIFIER": r"\b[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d{2}\b",
+    "USA_MEDICARE_BENEFICIARY_IDENTIFIER": (
+        r"\b[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?"
+        r"[AC-HJKMNP-RT-Y]{2}\d{2}\b"
+    ),
     "USA_CPT_CODE": r"\b\d{4}[0-9FTU]\b",
     "DATE": r"\b(?:\d{4}-\d{2}-\d{2}|\d{1,2}[/-]\d{1,2}[/-]\d{2,4})\b",
-}  # fmt: skip
+}
 ENTITY_TYPES = (*_ENTITY_SHAPES, "PERSON_NAME", "USA_ALL")
 
 
@@ -287,7 +349,9 @@ def entity_pattern(types: list[str]) -> re.Pattern[str]:
     """
     wanted = [kind for kind in _ENTITY_SHAPES if kind in types or ("USA_ALL" in types and kind != "DATE")]
     if "PERSON_NAME" in types:
-        raise RecipeError("the entity type PERSON_NAME cannot be detected locally: it needs the service's language model")
+        raise RecipeError(
+            "the entity type PERSON_NAME cannot be detected locally: it needs the service's language model"
+        )
     return re.compile("|".join(f"(?:{_ENTITY_SHAPES[kind]})" for kind in wanted))
 
 
@@ -295,7 +359,22 @@ def best_type(values: list[str]) -> str | None:
     """The advanced data type that more than half of the texts are of, the most specific first; None if none is."""
     if not values:
         return None
-    for kind in ("EMAIL", "URL", "IP_ADDRESS", "CREDIT_CARD", "SSN", "PHONE", "ZIP_CODE", "CURRENCY", "DATE_TIME", "GENDER", "STATE", "COUNTRY", "REGION", "CITY"):
+    for kind in (
+        "EMAIL",
+        "URL",
+        "IP_ADDRESS",
+        "CREDIT_CARD",
+        "SSN",
+        "PHONE",
+        "ZIP_CODE",
+        "CURRENCY",
+        "DATE_TIME",
+        "GENDER",
+        "STATE",
+        "COUNTRY",
+        "REGION",
+        "CITY",
+    ):
         if sum(is_valid(kind, value) for value in values) * 2 > len(values):
             return kind
     return None

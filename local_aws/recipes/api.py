@@ -87,7 +87,8 @@ def run_recipe(
         input_format: CSV, JSON, PARQUET, EXCEL, ORC; empty to go by the extension.
         input_options: DataBrew's FormatOptions.
         output_dir: folder that stands for the outputs' S3 location: one for all, or one each.
-        outputs: DataBrew's Output shapes (Format, FormatOptions, CompressionFormat, PartitionColumns, Overwrite, MaxOutputFiles).
+        outputs: DataBrew's Output shapes (Format, FormatOptions, CompressionFormat, PartitionColumns, Overwrite,
+        MaxOutputFiles).
         job_name: name of the job.
         started_at: start of the run, with time zone.
         extra_columns: per input file, columns to add with their values (path parameters with CreateColumn).
@@ -195,7 +196,9 @@ def _sampled(files: DatasetFiles, job_sample: Mapping[str, Any]) -> pl.DataFrame
     return with_types(attempt)
 
 
-def _rows_of(written: Sequence[WrittenOutput], output_dir: Path | Sequence[Path], rows_in: int, steps: Sequence[Step]) -> int:
+def _rows_of(
+    written: Sequence[WrittenOutput], output_dir: Path | Sequence[Path], rows_in: int, steps: Sequence[Step]
+) -> int:
     folder = output_dir if isinstance(output_dir, Path) else output_dir[0]
     path = folder / written[0].files[0]
     kind = str(written[0].output.get("Format") or "CSV").upper()
@@ -234,7 +237,8 @@ def open_table(
 
 
 def with_types(attempt: Callable[[bool], T]) -> T:
-    """Run with types guessed from the first rows and, where a later value contradicts them, again with types from all rows.
+    """Run with types guessed from the first rows and, where a later value contradicts them, again with types from all
+    rows.
 
     Raises:
         RecipeError: what went wrong, also where polars raised it.
@@ -252,4 +256,3 @@ def with_types(attempt: Callable[[bool], T]) -> T:
         return attempt(True)
     except pl.exceptions.PolarsError as problem:
         raise from_polars(problem) from problem
-

@@ -54,7 +54,9 @@ def check_step(raw: RawStep) -> tuple[Step | None, list[StepError]]:
         hint = f"did you mean {near[0]}?" if near else "see docs/recipe-coverage.md for the operations there are."
         return None, [StepError(raw.number, raw.operation, "", f"there is no operation {raw.operation!r}; {hint}")]
     if found.refusal:
-        return None, [StepError(raw.number, raw.operation, "", f"the operation cannot be done locally: {found.refusal}")]
+        return None, [
+            StepError(raw.number, raw.operation, "", f"the operation cannot be done locally: {found.refusal}")
+        ]
     errors: list[StepError] = []
     arguments = _arguments(raw, found, errors)
     conditions = _conditions(raw, found, errors)
@@ -110,9 +112,18 @@ def _conditions(raw: RawStep, found: Action, errors: list[StepError]) -> list[Co
         except ValueError as problem:
             errors.append(StepError(raw.number, raw.operation, condition.column, str(problem)))
     if raw.conditions and not found.takes_conditions:
-        errors.append(StepError(raw.number, raw.operation, "", "the operation acts on whole columns and takes no ConditionExpressions"))
+        errors.append(
+            StepError(
+                raw.number, raw.operation, "", "the operation acts on whole columns and takes no ConditionExpressions"
+            )
+        )
     if found.needs_condition and not raw.conditions:
         errors.append(
-            StepError(raw.number, raw.operation, "", "the operation needs ConditionExpressions: without one it would remove every row")
+            StepError(
+                raw.number,
+                raw.operation,
+                "",
+                "the operation needs ConditionExpressions: without one it would remove every row",
+            )
         )
     return conditions

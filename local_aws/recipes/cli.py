@@ -1,6 +1,7 @@
 """The command line: run, check and preview a recipe without AWS.
 
-Exit codes: 0 done, 1 the recipe or the data is at fault, 2 the command is. Results go to stdout, everything else to stderr. polars is
+Exit codes: 0 done, 1 the recipe or the data is at fault, 2 the command is. Results go to stdout, everything else to
+stderr. polars is
 imported when a command needs it, so that `--help` answers at once.
 """
 
@@ -21,7 +22,14 @@ from local_aws.recipes.errors import RecipeError, RecipeErrors, StepError
 if TYPE_CHECKING:
     from local_aws.recipes.table import DatasetFiles, SecondaryInput, Table
 
-OUTPUT_FORMATS = {".csv": "CSV", ".tsv": "CSV", ".json": "JSON", ".jsonl": "JSON", ".ndjson": "JSON", ".parquet": "PARQUET"}
+OUTPUT_FORMATS = {
+    ".csv": "CSV",
+    ".tsv": "CSV",
+    ".json": "JSON",
+    ".jsonl": "JSON",
+    ".ndjson": "JSON",
+    ".parquet": "PARQUET",
+}
 PROGRESS_BYTES = 50_000_000
 
 
@@ -31,15 +39,36 @@ class UsageError(Exception):
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    top = argparse.ArgumentParser(prog="python -m local_aws.recipes", description="Run, check and preview AWS Glue DataBrew recipes on this machine.")
+    top = argparse.ArgumentParser(
+        prog="python -m local_aws.recipes",
+        description="Run, check and preview AWS Glue DataBrew recipes on this machine.",
+    )
     commands = top.add_subparsers(dest="command", required=True)
 
     def with_input(command: argparse.ArgumentParser) -> None:
         command.add_argument("--delimiter", default=",", help="field delimiter of CSV input; default ,")
-        command.add_argument("--no-header", action="store_true", help="CSV input has no header row; columns are named Column_1 …")
-        command.add_argument("--input-format", choices=["csv", "json", "jsonl", "parquet", "excel", "orc"], help="default: by the extension")
-        command.add_argument("--dataset", action="append", default=[], metavar="NAME=PATH", help="file of a second dataset that a JOIN or UNION names")
-        command.add_argument("--secret", action="append", default=[], metavar="ID=FILE", help="file with a secret's value, for hashing and encryption")
+        command.add_argument(
+            "--no-header", action="store_true", help="CSV input has no header row; columns are named Column_1 …"
+        )
+        command.add_argument(
+            "--input-format",
+            choices=["csv", "json", "jsonl", "parquet", "excel", "orc"],
+            help="default: by the extension",
+        )
+        command.add_argument(
+            "--dataset",
+            action="append",
+            default=[],
+            metavar="NAME=PATH",
+            help="file of a second dataset that a JOIN or UNION names",
+        )
+        command.add_argument(
+            "--secret",
+            action="append",
+            default=[],
+            metavar="ID=FILE",
+            help="file with a secret's value, for hashing and encryption",
+        )
         command.add_argument("--started-at", metavar="ISO", help="moment that NOW and TODAY use; default: now")
 
     run = commands.add_parser("run", help="run a recipe over a file")
@@ -53,7 +82,9 @@ def parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="show everything that is wrong with a recipe")
     check.add_argument("recipe", type=Path)
-    check.add_argument("--schema", type=Path, metavar="INPUT", help="a file of the dataset, to check columns and types too")
+    check.add_argument(
+        "--schema", type=Path, metavar="INPUT", help="a file of the dataset, to check columns and types too"
+    )
     with_input(check)
 
     preview = commands.add_parser("preview", help="show what each step does to a file")
@@ -140,7 +171,9 @@ def _open(options: argparse.Namespace, path: Path, all_rows: bool) -> Table:
         if path is None:
             name = asked.name or asked.location
             raise RecipeError(f"the second dataset {name!r} cannot be found; name its file with --dataset {name}=PATH")
-        return DatasetFiles([path], "", {"Csv": {"Delimiter": "\t" if path.suffix == ".tsv" else ",", "HeaderRow": True}})
+        return DatasetFiles(
+            [path], "", {"Csv": {"Delimiter": "\t" if path.suffix == ".tsv" else ",", "HeaderRow": True}}
+        )
 
     def secret(name: str) -> bytes:
         if name not in secrets:
@@ -152,10 +185,18 @@ def _open(options: argparse.Namespace, path: Path, all_rows: bool) -> Table:
         try:
             started_at = datetime.fromisoformat(options.started_at)
         except ValueError:
-            raise UsageError(f"--started-at takes a moment such as 2024-05-01T06:00:00+00:00; it got {options.started_at!r}") from None
+            raise UsageError(
+                f"--started-at takes a moment such as 2024-05-01T06:00:00+00:00; it got {options.started_at!r}"
+            ) from None
         if started_at.tzinfo is None:
             started_at = started_at.replace(tzinfo=UTC)
-    return open_table(_files(options, path), started_at=started_at, secondary=secondary, secret=secret if secrets else None, all_rows=all_rows)
+    return open_table(
+        _files(options, path),
+        started_at=started_at,
+        secondary=secondary,
+        secret=secret if secrets else None,
+        all_rows=all_rows,
+    )
 
 
 def _document(options: argparse.Namespace) -> Any:
@@ -174,9 +215,13 @@ def _run(options: argparse.Namespace) -> int:
     from local_aws.recipes.plan import build_plan
 
     suffix = options.output.suffix.lower()
-    kind = {"csv": "CSV", "json": "JSON", "jsonl": "JSON", "parquet": "PARQUET"}.get(options.output_format or "") or OUTPUT_FORMATS.get(suffix)
+    kind = {"csv": "CSV", "json": "JSON", "jsonl": "JSON", "parquet": "PARQUET"}.get(
+        options.output_format or ""
+    ) or OUTPUT_FORMATS.get(suffix)
     if kind is None:
-        raise UsageError(f"the format of {options.output} is not known from its extension; name it with --output-format")
+        raise UsageError(
+            f"the format of {options.output} is not known from its extension; name it with --output-format"
+        )
     delimiter = options.output_delimiter.replace("\\t", "\t")
     if len(delimiter.encode()) != 1:
         raise UsageError(f"--output-delimiter takes one ASCII character; it got {options.output_delimiter!r}")
@@ -222,10 +267,25 @@ def _progress(options: argparse.Namespace, staging: Path) -> Iterator[None]:
     import threading
 
     from rich.console import Console
-    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+    from rich.progress import (
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TransferSpeedColumn,
+    )
 
     done = threading.Event()
-    bar = Progress(SpinnerColumn(), TextColumn("written"), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("written"),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
     task = bar.add_task("written", total=None)
 
     def watch() -> None:
@@ -252,7 +312,9 @@ def _check(options: argparse.Namespace) -> int:
         from local_aws.recipes.plan import check_plan
 
         _files(options, options.schema)
-        errors = errors + with_types(lambda all_rows: check_plan(steps, _open(options, options.schema, all_rows), skipped=bool(errors)))
+        errors = errors + with_types(
+            lambda all_rows: check_plan(steps, _open(options, options.schema, all_rows), skipped=bool(errors))
+        )
         errors.sort(key=lambda error: error.step)
     if errors:
         _print_errors(errors)

@@ -80,7 +80,9 @@ def _value_list(name: str, value: Any) -> list[Any]:
             try:
                 value = json.loads(value)
             except json.JSONDecodeError as problem:
-                raise ValueError(f"the Value of {name} must be a JSON list; it is malformed at character {problem.pos + 1}") from None
+                raise ValueError(
+                    f"the Value of {name} must be a JSON list; it is malformed at character {problem.pos + 1}"
+                ) from None
         else:
             value = [value]
     if not isinstance(value, list):
@@ -89,7 +91,7 @@ def _value_list(name: str, value: Any) -> list[Any]:
         raise ValueError(f"the Value of {name} must be a JSON list of at least one value")
     if any(isinstance(item, list | dict) for item in value):
         raise ValueError(f"the Value of {name} must be a JSON list of texts, numbers or truth values")
-    return value
+    return list(value)
 
 
 def _bounds(value: Any) -> tuple[str, str]:
@@ -101,9 +103,18 @@ def _bounds(value: Any) -> tuple[str, str]:
             value = value.split(",")
     if isinstance(value, dict):
         lowered = {str(key).upper(): item for key, item in value.items()}
-        value = [lowered.get("GREATER_THAN_EQUAL", lowered.get("MIN")), lowered.get("LESS_THAN_EQUAL", lowered.get("MAX"))]
-    if not isinstance(value, list) or len(value) != 2 or any(item is None or isinstance(item, list | dict) for item in value):
-        raise ValueError('the Value of IS_BETWEEN must be two bounds: ["1","5"] or {"GREATER_THAN_EQUAL":"1","LESS_THAN_EQUAL":"5"}')
+        value = [
+            lowered.get("GREATER_THAN_EQUAL", lowered.get("MIN")),
+            lowered.get("LESS_THAN_EQUAL", lowered.get("MAX")),
+        ]
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or any(item is None or isinstance(item, list | dict) for item in value)
+    ):
+        raise ValueError(
+            'the Value of IS_BETWEEN must be two bounds: ["1","5"] or {"GREATER_THAN_EQUAL":"1","LESS_THAN_EQUAL":"5"}'
+        )
     return str(value[0]).strip(), str(value[1]).strip()
 
 
@@ -172,7 +183,9 @@ def _any_of(column: pl.Expr, dtype: pl.DataType, values: list[Any], name: str) -
             return pl.when(column.is_not_null()).then(False)
         if dtype.is_integer():
             whole = [int(number) for number in found if float(number).is_integer() and abs(number) < 2**63]
-            return column.cast(pl.Int64, strict=False).is_in(whole) if whole else pl.when(column.is_not_null()).then(False)
+            return (
+                column.cast(pl.Int64, strict=False).is_in(whole) if whole else pl.when(column.is_not_null()).then(False)
+            )
         return column.cast(pl.Float64).is_in([float(number) for number in found])
     if dtype == pl.Boolean:
         wanted = {str(value).strip().lower() for value in values}
@@ -183,7 +196,9 @@ def _any_of(column: pl.Expr, dtype: pl.DataType, values: list[Any], name: str) -
         for value in values[1:]:
             expression = expression | _compare(column, dtype, "=", str(value), name)
         return expression
-    return as_text(column, dtype).is_in(["true" if v is True else "false" if v is False else str(v) for v in values if v is not None])
+    return as_text(column, dtype).is_in(
+        ["true" if v is True else "false" if v is False else str(v) for v in values if v is not None]
+    )
 
 
 def _compare(column: pl.Expr, dtype: pl.DataType, sign: str, value: str, name: str) -> pl.Expr:
@@ -192,13 +207,18 @@ def _compare(column: pl.Expr, dtype: pl.DataType, sign: str, value: str, name: s
     if dtype.is_temporal():
         moment = parse_timestamp_text(value)
         if moment is None:
-            raise RecipeError(f"the condition's value {value!r} is no date, and the column holds {type_name(dtype)}", column=name)
+            raise RecipeError(
+                f"the condition's value {value!r} is no date, and the column holds {type_name(dtype)}", column=name
+            )
         left, right = column.cast(pl.Datetime("us")), pl.lit(moment)
     else:
         number = _number(value)
         if dtype.is_numeric():
             if number is None:
-                raise RecipeError(f"the condition's value {value!r} is no number, and the column holds {type_name(dtype)}", column=name)
+                raise RecipeError(
+                    f"the condition's value {value!r} is no number, and the column holds {type_name(dtype)}",
+                    column=name,
+                )
             left, right = column, pl.lit(number)
         elif number is not None:
             left, right = to_double(column, dtype), pl.lit(number)

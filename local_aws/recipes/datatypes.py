@@ -26,7 +26,17 @@ POLARS_TYPES: dict[str, pl.DataType] = {
     "date": pl.Date(),
 }
 # Names that pages and exports use for the types above.
-TYPE_ALIASES = {"integer": "int", "bigint": "long", "smallint": "short", "tinyint": "byte", "number": "double", "numeric": "double", "datetime": "timestamp", "text": "string", "bool": "boolean"}
+TYPE_ALIASES = {
+    "integer": "int",
+    "bigint": "long",
+    "smallint": "short",
+    "tinyint": "byte",
+    "number": "double",
+    "numeric": "double",
+    "datetime": "timestamp",
+    "text": "string",
+    "bool": "boolean",
+}
 
 CLOCKS = ("%H:%M:%S%.f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 
@@ -54,7 +64,11 @@ def as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def _json_series(values: pl.Series) -> pl.Series:
-    return pl.Series(values.name, [None if v is None else json_text(v.to_list() if isinstance(v, pl.Series) else v) for v in values], dtype=pl.String())
+    return pl.Series(
+        values.name,
+        [None if v is None else json_text(v.to_list() if isinstance(v, pl.Series) else v) for v in values],
+        dtype=pl.String(),
+    )
 
 
 def json_text(value: Any) -> str:
@@ -111,7 +125,9 @@ def convert(column: pl.Expr, dtype: pl.DataType, to: str) -> pl.Expr:
         if to == "decimal":
             return text.cast(target, strict=False)
         whole = text.cast(pl.Int64, strict=False)
-        return pl.coalesce(whole, text.cast(pl.Float64, strict=False).cast(pl.Int64, strict=False)).cast(target, strict=False)
+        return pl.coalesce(whole, text.cast(pl.Float64, strict=False).cast(pl.Int64, strict=False)).cast(
+            target, strict=False
+        )
     if isinstance(dtype, pl.Datetime) or dtype == pl.Date:
         return (column.cast(pl.Datetime("us")).dt.epoch("us") // 1_000_000).cast(target, strict=False)
     if dtype.is_nested():
@@ -123,7 +139,10 @@ def _to_boolean(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.String:
         text = column.str.strip_chars().str.to_lowercase()
         return (
-            pl.when(text.is_in(["true", "yes", "t", "y", "1"])).then(True).when(text.is_in(["false", "no", "f", "n", "0"])).then(False)
+            pl.when(text.is_in(["true", "yes", "t", "y", "1"]))
+            .then(True)
+            .when(text.is_in(["false", "no", "f", "n", "0"]))
+            .then(False)
         )
     if dtype.is_numeric():
         return column != 0
@@ -138,7 +157,11 @@ def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     then month before day, then day before month, separators `-`, `/`, blank or `.`, month names before the day.
     """
     if isinstance(dtype, pl.Datetime):
-        return column.dt.replace_time_zone(None).cast(pl.Datetime("us")) if dtype.time_zone is None else column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us"))
+        return (
+            column.dt.replace_time_zone(None).cast(pl.Datetime("us"))
+            if dtype.time_zone is None
+            else column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us"))
+        )
     if dtype == pl.Date:
         return column.cast(pl.Datetime("us"))
     if dtype.is_numeric():
@@ -153,7 +176,9 @@ def _texts_to_timestamps(texts: pl.Series) -> pl.Series:
     text, clock = pl.col("text"), pl.col("clock")
     zone = clock.str.extract(r"(Z|[+-]\d{2}:?\d{2})$", 1)
     digits = zone.str.replace(":", "").str.slice(1)
-    minutes = digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2, 2).cast(pl.Int64, strict=False)
+    minutes = digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2, 2).cast(
+        pl.Int64, strict=False
+    )
     # A clock alone is a moment of the first day of the epoch.
     alone = text.str.contains(r"^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$")
     frame = (
@@ -162,10 +187,18 @@ def _texts_to_timestamps(texts: pl.Series) -> pl.Series:
         .with_columns(
             alone=alone,
             day=text.str.extract(r"^(.+?)(?:[T ]\d{1,2}:\d{2}.*)?$", 1),
-            clock=pl.when(alone).then(text).otherwise(text.str.extract(r"[T ](\d{1,2}:\d{2}.*)$", 1).fill_null("00:00")),
+            clock=pl.when(alone)
+            .then(text)
+            .otherwise(text.str.extract(r"[T ](\d{1,2}:\d{2}.*)$", 1).fill_null("00:00")),
         )
-        .with_columns(offset=pl.when(zone.str.starts_with("-")).then(-minutes).otherwise(minutes).fill_null(0), clock=clock.str.replace(r"\s*(Z|[+-]\d{2}:?\d{2})$", ""))
-        .with_columns(time=pl.coalesce(*(clock.str.to_time(pattern, strict=False) for pattern in CLOCKS)), date=text_to_date(pl.col("day")))
+        .with_columns(
+            offset=pl.when(zone.str.starts_with("-")).then(-minutes).otherwise(minutes).fill_null(0),
+            clock=clock.str.replace(r"\s*(Z|[+-]\d{2}:?\d{2})$", ""),
+        )
+        .with_columns(
+            time=pl.coalesce(*(clock.str.to_time(pattern, strict=False) for pattern in CLOCKS)),
+            date=text_to_date(pl.col("day")),
+        )
     )
     day = pl.when("alone").then(pl.date(1970, 1, 1)).otherwise(pl.col("date"))
     moment = day.cast(pl.Datetime("us")) + pl.col("time").cast(pl.Duration("us")) - pl.duration(minutes="offset")

@@ -56,7 +56,7 @@ def strftime_pattern(pattern: str) -> str:
         elif head in "zZX":
             parts.append("+00:00" if head == "X" else "UTC" if head == "z" else "+0000")
         else:
-            parts.append("%%" if token == "%" else token)
+            parts.append(token.replace("%", "%%"))
             continue
         last = field
     return "".join(parts)

@@ -1,6 +1,7 @@
 """How an action is declared, and the register of all of them.
 
-An action is a small declared thing: name, family, parameters with types, function. The checker, the command line and the
+An action is a small declared thing: name, family, parameters with types, function. The checker, the command line and
+the
 coverage page all read these declarations; nothing about an action is said twice. Must not import polars.
 """
 

@@ -13,7 +13,8 @@ class StepError:
     """One thing wrong with a recipe.
 
     Attributes:
-        step: number of the step, counted from 1; 0 where the fault is not in one step (the file, the input, the output).
+        step: number of the step, counted from 1; 0 where the fault is not in one step (the file, the input, the
+        output).
         operation: name of the operation as the recipe spells it; empty where there is none.
         column: name of the column concerned; empty where there is none.
         message: one sentence: what is wrong and what to do.
@@ -70,7 +71,7 @@ class RecipeError(Exception):
         return RecipeError(self.message, step=step, operation=operation, column=self.column)
 
 
-class RecipeErrors(RecipeError):
+class RecipeErrors(RecipeError):  # noqa: N818 - the plural of RecipeError
     """Several faults found at once; `errors` has them all, the exception itself is the first."""
 
     def __init__(self, errors: list[StepError]) -> None:

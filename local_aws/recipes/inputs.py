@@ -1,7 +1,8 @@
 """Files of a dataset as one lazy frame: CSV, JSON, Parquet, Excel, ORC.
 
 Formats and options: https://docs.aws.amazon.com/databrew/latest/dg/API_FormatOptions.html and
-datasets.connecting-to-data-in-text-files.html. A CSV is checked whole (fields per row, encoding) before anything is written,
+datasets.connecting-to-data-in-text-files.html. A CSV is checked whole (fields per row, encoding) before anything is
+written,
 in one fast pass. Types are guessed from the first rows and, where the rest contradicts them, from all rows
 (`TypesContradicted` tells the caller to try again). Knows no action.
 """
@@ -91,7 +92,9 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
         frames = _scan_csv(files.paths, files.input_options.get("Csv") or {}, all_rows, checked)
     else:
         frames = [_scan_other(kind, path, files.input_options) for path in files.paths]
-    frames = [_with_extra(frame, files.extra_columns.get(path)) for frame, path in zip(frames, files.paths, strict=True)]
+    frames = [
+        _with_extra(frame, files.extra_columns.get(path)) for frame, path in zip(frames, files.paths, strict=True)
+    ]
     if len(frames) == 1:
         return frames[0]
     return pl.concat(frames, how="diagonal_relaxed")
@@ -132,19 +135,26 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
     first = _first_record(path, delimiter)
     if not first:
         raise RecipeError(f"{path.name} is empty: it has no {'header' if header else 'row'}")
-    names = [name or f"Column_{n}" for n, name in enumerate(first, 1)] if header else [f"Column_{n}" for n in range(1, len(first) + 1)]
+    names = (
+        [name or f"Column_{n}" for n, name in enumerate(first, 1)]
+        if header
+        else [f"Column_{n}" for n in range(1, len(first) + 1)]
+    )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise RecipeError(f"{path.name} has the column {twice[0]!r} more than once; a dataset's column names must differ", column=twice[0])
+        raise RecipeError(
+            f"{path.name} has the column {twice[0]!r} more than once; a dataset's column names must differ",
+            column=twice[0],
+        )
     rows = _checked_rows(path, delimiter, len(names)) if checked and path.suffix not in (".gz", ".bz2", ".zst") else -1
     return CsvShape(names, header, rows - 1 if header and rows > 0 else rows)
 
 
 def _checked_rows(path: Path, delimiter: str, width: int) -> int:
     lines = pl.scan_csv(
-        path, separator="\x01", quote_char=None, has_header=False, new_columns=["line"], schema={"line": pl.String}, missing_utf8_is_empty_string=True
+        path, separator="\x01", quote_char=None, has_header=False, new_columns=["line"], schema={"line": pl.String}
     )
-    text = pl.col("line")
+    text = pl.col("line").fill_null("")
     quoted = text.str.contains('"', literal=True)
     outside = pl.when(quoted).then(text.str.replace_all('"[^"]*"', "")).otherwise(text)
     count = outside.str.count_matches(delimiter, literal=True)
@@ -181,7 +191,8 @@ def _slowly_checked_rows(path: Path, delimiter: str, width: int) -> int:
                     continue
                 if len(record) != width:
                     raise RecipeError(
-                        f"{path.name} is ragged: the row ending at line {reader.line_num} has {len(record)} fields, the first row has {width}"
+                        f"{path.name} is ragged: the row ending at line {reader.line_num} has {len(record)} fields, "
+                        f"the first row has {width}"
                     )
                 rows += 1
         except UnicodeDecodeError:
@@ -353,9 +364,11 @@ def _read_excel(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
 
 def _read_orc(path: Path) -> pl.LazyFrame:
     try:
-        from pyarrow import orc
+        from pyarrow import orc  # type: ignore[import-untyped]
     except ImportError as problem:
-        raise RecipeError(f"{path.name}: reading ORC needs the package pyarrow (requirements-dev.in); install it") from problem
+        raise RecipeError(
+            f"{path.name}: reading ORC needs the package pyarrow (requirements-dev.in); install it"
+        ) from problem
     frame = pl.from_arrow(orc.read_table(path))
     assert isinstance(frame, pl.DataFrame)
     return frame.lazy()

@@ -1,6 +1,7 @@
 """Job outputs: formats, file names, partitions, compression; every output is complete or absent.
 
-https://docs.aws.amazon.com/databrew/latest/dg/jobs.recipe.html and API_Output.html. Files are written into a hidden folder
+https://docs.aws.amazon.com/databrew/latest/dg/jobs.recipe.html and API_Output.html. Files are written into a hidden
+folder
 beside their place and renamed when all are whole. Knows no action.
 """
 
@@ -24,8 +25,25 @@ from local_aws.recipes.datatypes import as_text, timestamp_text
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.table import Table
 
-EXTENSIONS = {"CSV": "csv", "JSON": "json", "PARQUET": "parquet", "GLUEPARQUET": "parquet", "AVRO": "avro", "ORC": "orc", "XML": "xml"}
-TEXT_COMPRESSIONS = {"GZIP": ".gz", "BZIP2": ".bz2", "DEFLATE": ".deflate", "ZLIB": ".zlib", "ZSTD": ".zst", "BROTLI": ".br", "SNAPPY": ".snappy", "LZ4": ".lz4"}
+EXTENSIONS = {
+    "CSV": "csv",
+    "JSON": "json",
+    "PARQUET": "parquet",
+    "GLUEPARQUET": "parquet",
+    "AVRO": "avro",
+    "ORC": "orc",
+    "XML": "xml",
+}
+TEXT_COMPRESSIONS = {
+    "GZIP": ".gz",
+    "BZIP2": ".bz2",
+    "DEFLATE": ".deflate",
+    "ZLIB": ".zlib",
+    "ZSTD": ".zst",
+    "BROTLI": ".br",
+    "SNAPPY": ".snappy",
+    "LZ4": ".lz4",
+}
 PARQUET_COMPRESSIONS = {"SNAPPY": "snappy", "GZIP": "gzip", "LZ4": "lz4", "BROTLI": "brotli", "ZSTD": "zstd"}
 
 
@@ -48,7 +66,8 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
     """Refuse an output that cannot be written, before anything runs.
 
     Raises:
-        RecipeError: unknown format, a compression the format does not take, a partition column that is not there, nested
+        RecipeError: unknown format, a compression the format does not take, a partition column that is not there,
+        nested
             values in CSV's place, MaxOutputFiles out of bounds.
     """
     kind = str(output.get("Format") or "CSV").upper()
@@ -62,7 +81,10 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
     if compression and kind in ("PARQUET", "GLUEPARQUET") and compression not in PARQUET_COMPRESSIONS:
         raise RecipeError(f"{kind} output takes the compressions {', '.join(PARQUET_COMPRESSIONS)}, not {compression}")
     if compression in ("BROTLI", "SNAPPY", "LZ4", "LZO") and kind not in ("PARQUET", "GLUEPARQUET"):
-        raise RecipeError(f"{kind} output with the compression {compression} cannot be written locally; use GZIP, BZIP2, DEFLATE, ZLIB or ZSTD")
+        raise RecipeError(
+            f"{kind} output with the compression {compression} cannot be written locally; use GZIP, BZIP2, DEFLATE, "
+            f"ZLIB or ZSTD"
+        )
     files = output.get("MaxOutputFiles")
     if files is not None and not 1 <= int(files) <= 999:
         raise RecipeError(f"MaxOutputFiles must be 1 to 999; it is {files}")
@@ -72,7 +94,7 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
         raise RecipeError("every column is a partition column, so that no column is left to write")
     if kind == "ORC":
         try:
-            import pyarrow  # noqa: F401
+            import pyarrow  # type: ignore[import-untyped]  # noqa: F401
         except ImportError as problem:
             raise RecipeError("writing ORC needs the package pyarrow; install it") from problem
 
@@ -92,7 +114,12 @@ def printable(table: Table, kind: str) -> pl.LazyFrame:
 
 
 def write_outputs(
-    table: Table, outputs: Sequence[Mapping[str, Any]], output_dir: Path | Sequence[Path], *, job_name: str, started_at: datetime
+    table: Table,
+    outputs: Sequence[Mapping[str, Any]],
+    output_dir: Path | Sequence[Path],
+    *,
+    job_name: str,
+    started_at: datetime,
 ) -> tuple[list[WrittenOutput], int]:
     """Write a table to all outputs in one pass over the data.
 
@@ -138,13 +165,17 @@ def write_outputs(
                     produced.append(_write_parts(printable(copy, kind), output, staging / str(index), kind, rows=rows))
         written = []
         for index, (output, parts) in enumerate(zip(outputs, produced, strict=True)):
-            written.append(WrittenOutput(output, _put_in_place(parts, output, Path(names[index]), job_name, started_at)))
+            written.append(
+                WrittenOutput(output, _put_in_place(parts, output, Path(names[index]), job_name, started_at))
+            )
         return written, rows
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _write_parts(frame: pl.LazyFrame, output: Mapping[str, Any], folder: Path, kind: str, rows: int | None = None) -> list[tuple[str, Path]]:
+def _write_parts(
+    frame: pl.LazyFrame, output: Mapping[str, Any], folder: Path, kind: str, rows: int | None = None
+) -> list[tuple[str, Path]]:
     """Write one or MaxOutputFiles files; returns (partition prefix, path) pairs."""
     folder.mkdir(parents=True, exist_ok=True)
     count = int(output.get("MaxOutputFiles") or 1)
@@ -204,7 +235,13 @@ def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind:
     if kind == "CSV":
         options = (output.get("FormatOptions") or {}).get("Csv") or {}
         delimiter = options.get("Delimiter") or ","
-        frame.sink_csv(path, separator="\t" if delimiter == "\\t" else delimiter, line_terminator="\n", quote_style="necessary", maintain_order=True)
+        frame.sink_csv(
+            path,
+            separator="\t" if delimiter == "\\t" else delimiter,
+            line_terminator="\n",
+            quote_style="necessary",
+            maintain_order=True,
+        )
     elif kind == "JSON":
         frame.sink_ndjson(path, maintain_order=True)
     elif kind in ("PARQUET", "GLUEPARQUET"):
@@ -230,7 +267,9 @@ def _write_xml(frame: pl.LazyFrame, path: Path) -> None:
         stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<root>\n')
         for row in frame.collect(engine="streaming").iter_rows(named=True):
             cells = "".join(
-                f"<column name={quoteattr(name)}>{escape(str(value))}</column>" for name, value in row.items() if value is not None
+                f"<column name={quoteattr(name)}>{escape(str(value))}</column>"
+                for name, value in row.items()
+                if value is not None
             )
             stream.write(f"<record>{cells}</record>\n")
         stream.write("</root>\n")
@@ -262,7 +301,9 @@ def _put_in_place(
 ) -> list[Path]:
     kind = str(output.get("Format") or "CSV").upper()
     compression = str(output.get("CompressionFormat") or "").upper()
-    extension = EXTENSIONS[kind] + ("" if kind in ("PARQUET", "GLUEPARQUET") or not compression else TEXT_COMPRESSIONS[compression])
+    extension = EXTENSIONS[kind] + (
+        "" if kind in ("PARQUET", "GLUEPARQUET") or not compression else TEXT_COMPRESSIONS[compression]
+    )
     overwrite = bool(output.get("Overwrite"))
     stem = job_name if overwrite else output_stem(job_name, started_at)
     root = Path() if overwrite else Path(stem)
@@ -282,4 +323,3 @@ def _put_in_place(
             if old.relative_to(folder) not in files and ".brewing-" not in str(old):
                 old.unlink()
     return files
-

@@ -1,7 +1,8 @@
 """Types of an action's parameters, and the parsing of what recipes write into them.
 
 In the API a parameter is a string, lists and objects are JSON inside the string
-(https://docs.aws.amazon.com/databrew/latest/dg/API_RecipeAction.html); AWS's examples also show real lists, booleans and
+(https://docs.aws.amazon.com/databrew/latest/dg/API_RecipeAction.html); AWS's examples also show real lists, booleans
+and
 numbers. Both are accepted. Must not import polars: `check` runs without data.
 """
 
@@ -96,7 +97,9 @@ def _json(parameter: Parameter, raw: Any, what: str) -> Any:
         try:
             return json.loads(raw)
         except json.JSONDecodeError as problem:
-            raise ValueError(f"{parameter.name} must be JSON ({what}); it is malformed at character {problem.pos + 1}: {problem.msg}") from None
+            raise ValueError(
+                f"{parameter.name} must be JSON ({what}); it is malformed at character {problem.pos + 1}: {problem.msg}"
+            ) from None
     return raw
 
 

@@ -140,7 +140,8 @@ def _parameters(definitions: Mapping[str, Mapping[str, Any]], key_pattern: str) 
         if kind == "Datetime" and not dates.get("Format"):
             raise RecipeError(f"path parameter {name!r} is a Datetime without a format; add DatetimeOptions.Format")
         parameters[name] = _Parameter(
-            name=name, type=kind, pattern=str(dates.get("Format", "")), zone=_zone(str(dates.get("TimezoneOffset", "Z"))),
+            name=name, type=kind, pattern=str(dates.get("Format", "")),
+            zone=_zone(str(dates.get("TimezoneOffset", "Z"))),
             create_column=bool(definition.get("CreateColumn")), filter=definition.get("Filter"),
         )  # fmt: skip
     unused = sorted(set(definitions) - set(used))

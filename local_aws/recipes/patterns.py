@@ -1,7 +1,9 @@
 """Regular expressions over columns, in bounded time.
 
-The service uses Java's dialect. Polars' engine (Rust) runs in linear time but has no look-around and no back-references;
-a pattern it does not take goes to the `regex` package, value by value, with a limit on the time of each. Knows no action.
+The service uses Java's dialect. Polars' engine (Rust) runs in linear time but has no look-around and no
+back-references;
+a pattern it does not take goes to the `regex` package, value by value, with a limit on the time of each. Knows no
+action.
 """
 
 from __future__ import annotations
@@ -50,14 +52,18 @@ class Pattern:
         """True where the pattern is found anywhere in the text; null stays null."""
         if self._native:
             return text.str.contains(pl.lit(self.source))
-        return self._per_value(text, lambda value, limit: self._compiled.search(value, timeout=limit) is not None, pl.Boolean())
+        return self._per_value(
+            text, lambda value, limit: self._compiled.search(value, timeout=limit) is not None, pl.Boolean()
+        )
 
     def matches(self, text: pl.Expr) -> pl.Expr:
         """True where the pattern matches the whole text; null stays null."""
         whole = rf"\A(?:{self.source})\z"
         if self._native and is_native(whole):
             return text.str.contains(pl.lit(whole))
-        return self._per_value(text, lambda value, limit: self._compiled.fullmatch(value, timeout=limit) is not None, pl.Boolean())
+        return self._per_value(
+            text, lambda value, limit: self._compiled.fullmatch(value, timeout=limit) is not None, pl.Boolean()
+        )
 
     def replace_all(self, text: pl.Expr, replacement: str) -> pl.Expr:
         """Text with every match replaced; `$1` means a group where the pattern has it, a lone `$` itself."""
@@ -85,13 +91,17 @@ class Pattern:
     def split(self, text: pl.Expr, limit: int) -> pl.Expr:
         """List of the parts between matches, at most `limit` + 1 of them."""
         return self._per_value(
-            text, lambda value, seconds: self._compiled.split(value, maxsplit=limit, timeout=seconds), pl.List(pl.String())
+            text,
+            lambda value, seconds: self._compiled.split(value, maxsplit=limit, timeout=seconds),
+            pl.List(pl.String()),
         )
 
     def spans(self, text: pl.Expr, replace: Callable[[str], str]) -> pl.Expr:
         """Text with every match handed to `replace`."""
         return self._per_value(
-            text, lambda value, limit: self._compiled.sub(lambda m: replace(m.group(0)), value, timeout=limit), pl.String()
+            text,
+            lambda value, limit: self._compiled.sub(lambda m: replace(m.group(0)), value, timeout=limit),
+            pl.String(),
         )
 
     def _per_value(self, text: pl.Expr, function: Callable[[str, float], Any], dtype: pl.DataType) -> pl.Expr:

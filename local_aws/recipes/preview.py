@@ -41,7 +41,11 @@ def preview(steps: Sequence[Step], table: Table, rows: int) -> None:
         removed = [name for name in names if name not in table.schema]
         nulls_before = sum(before[name].null_count() for name in names if name in table.schema)
         nulls_after = sum(frame[name].null_count() for name in table.names)
-        facts = [f"{frame.height:,} of {before.height:,} rows kept" if frame.height <= before.height else f"{before.height:,} rows became {frame.height:,}"]
+        facts = [
+            f"{frame.height:,} of {before.height:,} rows kept"
+            if frame.height <= before.height
+            else f"{before.height:,} rows became {frame.height:,}"
+        ]
         if added:
             facts.append(f"added {', '.join(added)}")
         if removed:
@@ -52,7 +56,11 @@ def preview(steps: Sequence[Step], table: Table, rows: int) -> None:
         facts.append(f"{max(made, 0):,} nulls made")
         console.print()
         console.print(Text(f"step {step.number}: {step.operation}", style="bold"), Text("; ".join(facts)))
-        changed = {name for name in table.names if name in names and frame.height == before.height and not frame[name].equals(before[name])}
+        changed = {
+            name
+            for name in table.names
+            if name in names and frame.height == before.height and not frame[name].equals(before[name])
+        }
         _first_rows(console, frame, table, rows, {*added, *changed})
 
 

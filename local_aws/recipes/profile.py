@@ -1,6 +1,7 @@
 """Profile jobs: the service's statistics of a dataset's columns, in the service's report document.
 
-Statistics, names and defaults: https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html. The document's members follow a
+Statistics, names and defaults: https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html. The
+document's members follow a
 real report (version 1.0). Text columns are measured by the length of their values. Knows no S3.
 """
 
@@ -26,12 +27,39 @@ DEFAULT_PARAMETERS: dict[str, dict[str, str]] = {
     "VALUE_DISTRIBUTION": {"binNumber": "20"},
     "Z_SCORE_DISTRIBUTION": {"binNumber": "20"},
 }
-BOOLEAN_STATISTICS = ("DISTINCT_VALUES_COUNT", "UNIQUE_VALUES_COUNT", "MISSING_VALUES_COUNT", "ENTROPY", "MOST_COMMON_VALUES")
-STRING_STATISTICS = (*BOOLEAN_STATISTICS, "MAX", "MEAN", "MIN", "STANDARD_DEVIATION", "MEDIAN", "MODE", "VALUE_DISTRIBUTION", "OUTLIER_DETECTION")
+BOOLEAN_STATISTICS = (
+    "DISTINCT_VALUES_COUNT",
+    "UNIQUE_VALUES_COUNT",
+    "MISSING_VALUES_COUNT",
+    "ENTROPY",
+    "MOST_COMMON_VALUES",
+)
+STRING_STATISTICS = (
+    *BOOLEAN_STATISTICS,
+    "MAX",
+    "MEAN",
+    "MIN",
+    "STANDARD_DEVIATION",
+    "MEDIAN",
+    "MODE",
+    "VALUE_DISTRIBUTION",
+    "OUTLIER_DETECTION",
+)
 NUMERIC_STATISTICS = (
-    *STRING_STATISTICS, "KURTOSIS", "SKEWNESS", "SUM", "ZEROS_COUNT", "VARIANCE", "RANGE", "PERCENTILES", "INTER_QUARTILE_RANGE",
-    "MINIMUM_VALUES", "MAXIMUM_VALUES", "Z_SCORE_DISTRIBUTION", "MEDIAN_ABSOLUTE_DEVIATION",
-)  # fmt: skip
+    *STRING_STATISTICS,
+    "KURTOSIS",
+    "SKEWNESS",
+    "SUM",
+    "ZEROS_COUNT",
+    "VARIANCE",
+    "RANGE",
+    "PERCENTILES",
+    "INTER_QUARTILE_RANGE",
+    "MINIMUM_VALUES",
+    "MAXIMUM_VALUES",
+    "Z_SCORE_DISTRIBUTION",
+    "MEDIAN_ABSOLUTE_DEVIATION",
+)
 DATASET_STATISTICS = ("DUPLICATE_ROWS_COUNT", "CORRELATION")
 CORRELATED_COLUMNS = 10
 
@@ -48,7 +76,9 @@ def selects(selector: Mapping[str, Any], name: str) -> bool:
     except TimeoutError:
         raise RecipeError(f"the column selector {lowered['regex']!r} backtracks without bound; simplify it") from None
     except regex.error as problem:
-        raise RecipeError(f"the column selector {lowered['regex']!r} is not a valid regular expression: {problem}") from problem
+        raise RecipeError(
+            f"the column selector {lowered['regex']!r} is not a valid regular expression: {problem}"
+        ) from problem
 
 
 def sample_size(job_sample: Mapping[str, Any]) -> int | None:
@@ -66,7 +96,11 @@ def profile_columns(frame: pl.DataFrame, configuration: Mapping[str, Any]) -> di
         configuration: ProfileConfiguration as in the API.
     """
     selectors = configuration.get("ProfileColumns")
-    chosen = [name for name in frame.columns if supported(frame.schema[name]) and (selectors is None or any(selects(one, name) for one in selectors))]
+    chosen = [
+        name
+        for name in frame.columns
+        if supported(frame.schema[name]) and (selectors is None or any(selects(one, name) for one in selectors))
+    ]
     dataset = configuration.get("DatasetStatisticsConfiguration") or {}
     included = dataset.get("IncludedStatistics") or list(DATASET_STATISTICS)
     report: dict[str, Any] = {"sampleSize": frame.height}
@@ -84,13 +118,25 @@ def supported(dtype: pl.DataType) -> bool:
 
 def duplicate_rows(frame: pl.DataFrame) -> int:
     """Rows that equal an earlier row."""
-    flat = frame.select(pl.col(name).struct.json_encode() if isinstance(dtype, pl.Struct) else pl.col(name) for name, dtype in frame.schema.items())
+    flat = frame.select(
+        pl.col(name).struct.json_encode() if isinstance(dtype, pl.Struct) else pl.col(name)
+        for name, dtype in frame.schema.items()
+    )
     return frame.height - flat.unique().height if frame.width else 0
 
 
-def _correlations(frame: pl.DataFrame, chosen: Sequence[str], configuration: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+def _correlations(
+    frame: pl.DataFrame, chosen: Sequence[str], configuration: Mapping[str, Any]
+) -> dict[str, dict[str, float | None]]:
     numeric = [name for name in chosen if frame.schema[name].is_numeric()]
-    parameters: Mapping[str, Any] = next((override.get("Parameters") or {} for override in configuration.get("Overrides") or [] if override.get("Statistic") == "CORRELATION"), {})
+    parameters: Mapping[str, Any] = next(
+        (
+            override.get("Parameters") or {}
+            for override in configuration.get("Overrides") or []
+            if override.get("Statistic") == "CORRELATION"
+        ),
+        {},
+    )
     if parameters.get("columnSelectors"):
         selectors = json.loads(parameters["columnSelectors"])
         numeric = [name for name in numeric if any(selects(one, name) for one in selectors)]
@@ -103,9 +149,13 @@ def _correlations(frame: pl.DataFrame, chosen: Sequence[str], configuration: Map
     return result
 
 
-def _settings(name: str, dtype: pl.DataType, configuration: Mapping[str, Any]) -> tuple[set[str], dict[str, dict[str, Any]], dict[str, Any]]:
+def _settings(
+    name: str, dtype: pl.DataType, configuration: Mapping[str, Any]
+) -> tuple[set[str], dict[str, dict[str, Any]], dict[str, Any]]:
     """Statistics of a column and their parameters; of several configurations for it the last decides."""
-    wanted = set(NUMERIC_STATISTICS if dtype.is_numeric() else BOOLEAN_STATISTICS if dtype == pl.Boolean else STRING_STATISTICS)
+    wanted = set(
+        NUMERIC_STATISTICS if dtype.is_numeric() else BOOLEAN_STATISTICS if dtype == pl.Boolean else STRING_STATISTICS
+    )
     parameters: dict[str, dict[str, Any]] = {key: dict(value) for key, value in DEFAULT_PARAMETERS.items()}
     override: dict[str, Any] = {}
     for entry in configuration.get("ColumnStatisticsConfigurations") or []:
@@ -127,10 +177,15 @@ def _number(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _column(series: pl.Series, configuration: Mapping[str, Any], correlations: Mapping[str, float | None] | None) -> dict[str, Any]:
+def _column(
+    series: pl.Series, configuration: Mapping[str, Any], correlations: Mapping[str, float | None] | None
+) -> dict[str, Any]:
     dtype = series.dtype
     wanted, parameters, override = _settings(series.name, dtype, configuration)
-    report: dict[str, Any] = {"name": series.name, "type": "int" if dtype == pl.Int64 and _fits_int(series) else type_name(dtype)}
+    report: dict[str, Any] = {
+        "name": series.name,
+        "type": "int" if dtype == pl.Int64 and _fits_int(series) else type_name(dtype),
+    }
     if correlations is not None:
         report["correlations"] = dict(correlations)
     report["columnConfigurationOverride"] = override
@@ -147,18 +202,26 @@ def _column(series: pl.Series, configuration: Mapping[str, Any], correlations: M
         return report
     measured = measure(values)
     if "PERCENTILES" in wanted:
-        report.update({f"percentile{share}": _number(measured.quantile(share / 100, "linear")) for share in (5, 25, 75, 95)})
+        report.update(
+            {f"percentile{share}": _number(measured.quantile(share / 100, "linear")) for share in (5, 25, 75, 95)}
+        )
     if "MINIMUM_VALUES" in wanted:
         report["minimumValues"] = _counted(counts.sort(series.name), series.name, parameters["MINIMUM_VALUES"])
     if "MAXIMUM_VALUES" in wanted:
-        report["maximumValues"] = _counted(counts.sort(series.name, descending=True), series.name, parameters["MAXIMUM_VALUES"])
+        report["maximumValues"] = _counted(
+            counts.sort(series.name, descending=True), series.name, parameters["MAXIMUM_VALUES"]
+        )
     if "VALUE_DISTRIBUTION" in wanted:
-        report["valueDistribution"] = distribution(measured, _positive(parameters, "VALUE_DISTRIBUTION", "binNumber"), first_open=False)
+        report["valueDistribution"] = distribution(
+            measured, _positive(parameters, "VALUE_DISTRIBUTION", "binNumber"), first_open=False
+        )
     scores = z_scores(measured)
     if "OUTLIER_DETECTION" in wanted:
         report.update(_outliers(measured, scores, parameters["OUTLIER_DETECTION"]))
     if "Z_SCORE_DISTRIBUTION" in wanted:
-        report["zScoreDistribution"] = distribution(scores, _positive(parameters, "Z_SCORE_DISTRIBUTION", "binNumber"), first_open=True)
+        report["zScoreDistribution"] = distribution(
+            scores, _positive(parameters, "Z_SCORE_DISTRIBUTION", "binNumber"), first_open=True
+        )
     return report
 
 
@@ -212,7 +275,8 @@ MEMBERS = {
 def statistics(series: pl.Series, values: pl.Series, counts: pl.DataFrame) -> dict[str, Any]:
     """Single-valued statistics of a column, by their name in the report.
 
-    Standard deviation and variance are the sample's, kurtosis (excess) and skewness the population's, entropy is in nats.
+    Standard deviation and variance are the sample's, kurtosis (excess) and skewness the population's, entropy is in
+    nats.
     """
     share = counts["count"] / len(values) if len(values) else counts["count"].cast(pl.Float64)
     facts: dict[str, Any] = {
@@ -277,7 +341,14 @@ def distribution(values: pl.Series, bins: int, *, first_open: bool) -> list[dict
     if values.dtype.is_integer():
         edges = sorted({math.floor(edge) for edge in edges})
     inner = edges[1:-1]
-    position = pl.Series(values=[0] * len(values), dtype=pl.UInt32) if not inner else values.cast(pl.Float64).cut(inner, left_closed=True, labels=[str(n) for n in range(len(inner) + 1)]).cast(pl.String).cast(pl.UInt32)
+    position = (
+        pl.Series(values=[0] * len(values), dtype=pl.UInt32)
+        if not inner
+        else values.cast(pl.Float64)
+        .cut(inner, left_closed=True, labels=[str(n) for n in range(len(inner) + 1)])
+        .cast(pl.String)
+        .cast(pl.UInt32)
+    )
     found = dict(position.value_counts().iter_rows())
     buckets: list[dict[str, Any]] = []
     for index in range(len(inner) + 1):
@@ -304,10 +375,16 @@ def _outliers(values: pl.Series, scores: pl.Series, parameters: Mapping[str, Any
     report: dict[str, Any] = {"zScoreOutliersCount": int((distance > threshold).sum())}
     if mild is not None:
         report["zScoreMildOutliersCount"] = int(((distance > mild) & (distance <= threshold)).sum())
-    found = pl.DataFrame({"value": values, "zScore": scores}).filter(distance > (threshold if mild is None else mild)).unique(maintain_order=True)
+    found = (
+        pl.DataFrame({"value": values, "zScore": scores})
+        .filter(distance > (threshold if mild is None else mild))
+        .unique(maintain_order=True)
+    )
     found = found.sort(pl.col("zScore").abs(), descending=True, maintain_order=True)
     rows = found if size == "ALL" else found.head(int(size))
-    report["zScoreOutliersSample"] = [{"value": _plain(row["value"]), "zScore": row["zScore"]} for row in rows.iter_rows(named=True)]
+    report["zScoreOutliersSample"] = [
+        {"value": _plain(row["value"]), "zScore": row["zScore"]} for row in rows.iter_rows(named=True)
+    ]
     return report
 
 
@@ -315,9 +392,19 @@ def default_configuration() -> dict[str, Any]:
     """The report's own record of what a profile job does by default."""
 
     def column(names: Sequence[str]) -> dict[str, Any]:
-        return {"includedStatistics": list(names), "parameters": {name: dict(DEFAULT_PARAMETERS[name]) for name in DEFAULT_PARAMETERS if name in names}}
+        return {
+            "includedStatistics": list(names),
+            "parameters": {name: dict(DEFAULT_PARAMETERS[name]) for name in DEFAULT_PARAMETERS if name in names},
+        }
 
     return {
-        "datasetConfiguration": {"includedStatistics": ["CORRELATION", "DUPLICATE_ROWS_COUNT"], "parameters": {"CORRELATION": {"columnNumber": str(CORRELATED_COLUMNS)}}},
-        "columnConfiguration": {"booleanColumn": column(BOOLEAN_STATISTICS), "stringColumn": column(STRING_STATISTICS), "numericColumn": column(NUMERIC_STATISTICS)},
+        "datasetConfiguration": {
+            "includedStatistics": ["CORRELATION", "DUPLICATE_ROWS_COUNT"],
+            "parameters": {"CORRELATION": {"columnNumber": str(CORRELATED_COLUMNS)}},
+        },
+        "columnConfiguration": {
+            "booleanColumn": column(BOOLEAN_STATISTICS),
+            "stringColumn": column(STRING_STATISTICS),
+            "numericColumn": column(NUMERIC_STATISTICS),
+        },
     }

@@ -1,7 +1,9 @@
 """Recipe files in every dialect that is in use, brought to one shape.
 
-Accepted (https://docs.aws.amazon.com/databrew/latest/dg/recipes.html and exports seen in public): a list of steps, or an
-object holding one under Steps; a step bare or wrapped as RecipeStep; the action as Action, RecipeAction or flat; JSON and
+Accepted (https://docs.aws.amazon.com/databrew/latest/dg/recipes.html and exports seen in public): a list of steps, or
+an
+object holding one under Steps; a step bare or wrapped as RecipeStep; the action as Action, RecipeAction or flat; JSON
+and
 YAML; PascalCase (API), camelCase (CDK). Parameter names and values are left as they are: `parameters` types them.
 Must not import polars: `check` reads recipes without it.
 """
@@ -85,7 +87,9 @@ def read_steps(document: Any) -> tuple[list[RawStep], list[StepError]]:
     for number, item in enumerate(document, start=1):
         step = _unwrap(item)
         if not isinstance(step, Mapping):
-            errors.append(StepError(number, "", "", "A step is an object with Action and, if need be, ConditionExpressions."))
+            errors.append(
+                StepError(number, "", "", "A step is an object with Action and, if need be, ConditionExpressions.")
+            )
             continue
         action = _member(step, "Action", "RecipeAction")
         if action is None and _member(step, "Operation") is not None:
@@ -98,11 +102,23 @@ def read_steps(document: Any) -> tuple[list[RawStep], list[StepError]]:
             errors.append(StepError(number, "", "", "The step's Action has no Operation name."))
             continue
         errors.extend(
-            StepError(number, operation, "", f"The step has an unknown member {name!r}; it takes Action and ConditionExpressions.")
-            for name in _unknown_members(step, "Action", "RecipeAction", "Operation", "Parameters", "ConditionExpressions")
+            StepError(
+                number,
+                operation,
+                "",
+                f"The step has an unknown member {name!r}; it takes Action and ConditionExpressions.",
+            )
+            for name in _unknown_members(
+                step, "Action", "RecipeAction", "Operation", "Parameters", "ConditionExpressions"
+            )
         )
         errors.extend(
-            StepError(number, operation, "", f"The step's Action has an unknown member {name!r}; it takes Operation and Parameters.")
+            StepError(
+                number,
+                operation,
+                "",
+                f"The step's Action has an unknown member {name!r}; it takes Operation and Parameters.",
+            )
             for name in _unknown_members(action, "Operation", "Parameters", "ConditionExpressions")
         )
         parameters = _member(action, "Parameters")
@@ -136,7 +152,12 @@ def _read_conditions(
             errors.append(StepError(number, operation, "", "A condition needs Condition and TargetColumn."))
             continue
         errors.extend(
-            StepError(number, operation, "", f"A condition has an unknown member {key!r}; it takes Condition, Value, TargetColumn.")
+            StepError(
+                number,
+                operation,
+                "",
+                f"A condition has an unknown member {key!r}; it takes Condition, Value, TargetColumn.",
+            )
             for key in _unknown_members(item, "Condition", "Value", "TargetColumn")
         )
         conditions.append(RawCondition(name, _member(item, "Value"), column))
@@ -157,7 +178,9 @@ def parse_document(text: str, name: str = "recipe") -> Any:
         return json.loads(text)
     except json.JSONDecodeError as problem:
         if name.lower().endswith(".json"):
-            raise RecipeError(f"{name} is not valid JSON: {problem.msg} at line {problem.lineno}, column {problem.colno}.") from problem
+            raise RecipeError(
+                f"{name} is not valid JSON: {problem.msg} at line {problem.lineno}, column {problem.colno}."
+            ) from problem
     import yaml  # only recipes that are not JSON pay for it
 
     try:

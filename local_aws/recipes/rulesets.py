@@ -1,6 +1,7 @@
 """Data quality rulesets: parse CheckExpressions, apply them to rows or to statistics, weigh them against thresholds.
 
-https://docs.aws.amazon.com/databrew/latest/dg/profile.data-quality-available-checks.html and API_Rule.html. The layout of the service's validation
+https://docs.aws.amazon.com/databrew/latest/dg/profile.data-quality-available-checks.html and API_Rule.html. The
+layout of the service's validation
 report is not published; this one carries its states (SUCCEEDED, FAILED) per ruleset, rule and column.
 """
 
@@ -21,15 +22,58 @@ from local_aws.recipes.profile import duplicate_rows, measure, present, selects,
 
 MAX_EXPRESSION = 1024
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")
-WORDS = ("is_between", "in", "is", "eq", "lt", "lte", "gt", "gte", "contains", "starts_with", "ends_with", "matches", "less_than", "less_than_equal", "greater_than", "greater_than_equal")
-SYNONYMS = {"is": "==", "eq": "==", "lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "less_than": "<", "less_than_equal": "<=", "greater_than": ">", "greater_than_equal": ">=", "=": "=="}
+WORDS = (
+    "is_between",
+    "in",
+    "is",
+    "eq",
+    "lt",
+    "lte",
+    "gt",
+    "gte",
+    "contains",
+    "starts_with",
+    "ends_with",
+    "matches",
+    "less_than",
+    "less_than_equal",
+    "greater_than",
+    "greater_than_equal",
+)
+SYNONYMS = {
+    "is": "==",
+    "eq": "==",
+    "lt": "<",
+    "lte": "<=",
+    "gt": ">",
+    "gte": ">=",
+    "less_than": "<",
+    "less_than_equal": "<=",
+    "greater_than": ">",
+    "greater_than_equal": ">=",
+    "=": "==",
+}
 DATASET_AGGREGATES = ("ROWS_COUNT", "COLUMNS_COUNT", "DUPLICATE_ROWS_COUNT", "DUPLICATE_ROWS_PERCENTAGE")
 NAMED_STATISTICS = {
-    "MIN": "min", "MAX": "max", "MEDIAN": "median", "MEAN": "mean", "MODE": "mode", "STANDARD_DEVIATION": "standardDeviation", "ENTROPY": "entropy",
-    "SUM": "sum", "KURTOSIS": "kurtosis", "SKEWNESS": "skewness", "VARIANCE": "variance", "MEDIAN_ABSOLUTE_DEVIATION": "medianAbsoluteDeviation",
-}  # fmt: skip
+    "MIN": "min",
+    "MAX": "max",
+    "MEDIAN": "median",
+    "MEAN": "mean",
+    "MODE": "mode",
+    "STANDARD_DEVIATION": "standardDeviation",
+    "ENTROPY": "entropy",
+    "SUM": "sum",
+    "KURTOSIS": "kurtosis",
+    "SKEWNESS": "skewness",
+    "VARIANCE": "variance",
+    "MEDIAN_ABSOLUTE_DEVIATION": "medianAbsoluteDeviation",
+}
 COUNTED = ("MISSING_VALUES", "DUPLICATE_VALUES", "VALID_VALUES", "DISTINCT_VALUES", "UNIQUE_VALUES", "Z_SCORE_OUTLIERS")
-COLUMN_AGGREGATES = (*NAMED_STATISTICS, "QUANTILE", *(f"{name}_{unit}" for name in COUNTED for unit in ("COUNT", "PERCENTAGE")))
+COLUMN_AGGREGATES = (
+    *NAMED_STATISTICS,
+    "QUANTILE",
+    *(f"{name}_{unit}" for name in COUNTED for unit in ("COUNT", "PERCENTAGE")),
+)
 THRESHOLDS: dict[str, Callable[[float, float], bool]] = {
     "GREATER_THAN_OR_EQUAL": lambda a, b: a >= b,
     "LESS_THAN_OR_EQUAL": lambda a, b: a <= b,
@@ -155,7 +199,10 @@ class ExpressionParser:
             negated = True
         word = SYNONYMS.get(word, word)
         if word not in COMPARISONS and word not in WORDS:
-            raise self.fault(f"there is no condition {word!r}; the conditions are {', '.join((*COMPARISONS, *WORDS))}, most also with not")
+            raise self.fault(
+                f"there is no condition {word!r}; the conditions are {', '.join((*COMPARISONS, *WORDS))}, most also "
+                f"with not"
+            )
         right = [self._variable()]
         if word == "is_between":
             if self._take().lower() != "and":
@@ -191,7 +238,10 @@ class ExpressionParser:
             if self._take() != ")":
                 raise self.fault("')' is missing")
             if name not in (*DATASET_AGGREGATES, *COLUMN_AGGREGATES):
-                raise self.fault(f"there is no statistic {name!r}; the statistics are {', '.join((*DATASET_AGGREGATES, *COLUMN_AGGREGATES))}")
+                raise self.fault(
+                    f"there is no statistic {name!r}; the statistics are "
+                    f"{', '.join((*DATASET_AGGREGATES, *COLUMN_AGGREGATES))}"
+                )
             return Operand(aggregate=name, argument=argument)
         return Operand()
 
@@ -249,7 +299,11 @@ class Rule:
             result["state"] = "SUCCEEDED" if self._holds(self.node, frame, column, observed) else "FAILED"
             result["observedValues"] = observed
             return result
-        passing = int(frame.select(self._row_expression(self.node, frame, column).fill_null(False).sum()).item()) if frame.height else 0
+        passing = (
+            int(frame.select(self._row_expression(self.node, frame, column).fill_null(False).sum()).item())
+            if frame.height
+            else 0
+        )
         result.update(passedRowsCount=passing, failedRowsCount=frame.height - passing, rowsCount=frame.height)
         result["state"] = "SUCCEEDED" if self._within_threshold(passing, frame.height) else "FAILED"
         return result
@@ -261,12 +315,18 @@ class Rule:
         kind = threshold.get("Type") or "GREATER_THAN_OR_EQUAL"
         if kind not in THRESHOLDS:
             raise self._parser.fault(f"the threshold's Type must be one of {', '.join(THRESHOLDS)}; it is {kind!r}")
-        observed = float(passing) if (threshold.get("Unit") or "COUNT") == "COUNT" else (100.0 * passing / rows if rows else 100.0)
+        observed = (
+            float(passing)
+            if (threshold.get("Unit") or "COUNT") == "COUNT"
+            else (100.0 * passing / rows if rows else 100.0)
+        )
         return THRESHOLDS[kind](observed, float(threshold["Value"]))
 
     def _column_of(self, variable: str) -> str | None:
         value = self.values[variable]
-        return value[1:-1].replace("``", "`") if len(value) > 2 and value.startswith("`") and value.endswith("`") else None
+        return (
+            value[1:-1].replace("``", "`") if len(value) > 2 and value.startswith("`") and value.endswith("`") else None
+        )
 
     def _require(self, frame: pl.DataFrame, name: str) -> pl.DataType:
         if name not in frame.columns:
@@ -283,7 +343,11 @@ class Rule:
         if value is None:
             return False
         bounds = [self._parse_number(variable) for variable in node.right]
-        result = bounds[0] <= value <= bounds[1] if node.operator == "is_between" else _compare_numbers(value, node.operator, bounds[0], self._parser)
+        result = (
+            bounds[0] <= value <= bounds[1]
+            if node.operator == "is_between"
+            else _compare_numbers(value, node.operator, bounds[0], self._parser)
+        )
         return not result if node.negated else result
 
     def _parse_number(self, variable: str) -> float:
@@ -338,7 +402,9 @@ class Rule:
     def _comparison(self, check: Check, frame: pl.DataFrame, column: str | None) -> pl.Expr:
         name = self._column_of(check.left.variable) if check.left.variable else column
         if name is None:
-            raise self._parser.fault("the check names no column: use :col with a column in back-ticks, or ColumnSelectors")
+            raise self._parser.fault(
+                "the check names no column: use :col with a column in back-ticks, or ColumnSelectors"
+            )
         dtype = self._require(frame, name)
         text = as_text(pl.col(name), dtype)
         left = text.str.len_chars().cast(pl.Int64) if check.left.length else pl.col(name)
@@ -391,7 +457,14 @@ class Rule:
 
 
 def _compare_numbers(value: float, operator: str, bound: float, parser: ExpressionParser) -> bool:
-    results = {"==": value == bound, "!=": value != bound, "<": value < bound, "<=": value <= bound, ">": value > bound, ">=": value >= bound}
+    results = {
+        "==": value == bound,
+        "!=": value != bound,
+        "<": value < bound,
+        "<=": value <= bound,
+        ">": value > bound,
+        ">=": value >= bound,
+    }
     if operator not in results:
         raise parser.fault(f"{operator} does not apply to an aggregate")
     return results[operator]
@@ -410,11 +483,14 @@ def _member(left: pl.Expr, dtype: pl.DataType, values: Sequence[Any]) -> pl.Expr
             except (TypeError, ValueError):
                 continue
         return left.cast(pl.Float64).is_in(numbers)
-    return as_text(left, dtype).is_in([("true" if value else "false") if isinstance(value, bool) else str(value) for value in values])
+    return as_text(left, dtype).is_in(
+        [("true" if value else "false") if isinstance(value, bool) else str(value) for value in values]
+    )
 
 
 def _aligned(left: pl.Expr, left_type: pl.DataType, right: pl.Expr, right_type: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
-    """Both sides in one type: dates, numbers, else texts; a text column is compared with a number as a number where it is one."""
+    """Both sides in one type: dates, numbers, else texts; a text column is compared with a number as a number where
+    it is one."""
     if left_type.is_temporal() and right_type.is_temporal():
         return left.cast(pl.Datetime("us")), right.cast(pl.Datetime("us"))
     if left_type.is_numeric() and right_type.is_numeric():
@@ -434,6 +510,12 @@ def apply_ruleset(ruleset: Mapping[str, Any], frame: pl.DataFrame) -> dict[str, 
     Raises:
         RecipeError: a rule is malformed or names a column that is not there.
     """
-    results = [Rule(definition).apply(frame) for definition in ruleset.get("Rules") or [] if not definition.get("Disabled")]
+    results = [
+        Rule(definition).apply(frame) for definition in ruleset.get("Rules") or [] if not definition.get("Disabled")
+    ]
     passed = all(result["state"] == "SUCCEEDED" for result in results)
-    return {"rulesetName": ruleset.get("Name"), "validationState": "SUCCEEDED" if passed else "FAILED", "ruleResults": results}
+    return {
+        "rulesetName": ruleset.get("Name"),
+        "validationState": "SUCCEEDED" if passed else "FAILED",
+        "ruleResults": results,
+    }

@@ -16,7 +16,19 @@ import polars as pl
 
 from local_aws.recipes.errors import RecipeError
 
-NUMERIC = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64, pl.Float32, pl.Float64)
+NUMERIC = (
+    pl.Int8,
+    pl.Int16,
+    pl.Int32,
+    pl.Int64,
+    pl.Int128,
+    pl.UInt8,
+    pl.UInt16,
+    pl.UInt32,
+    pl.UInt64,
+    pl.Float32,
+    pl.Float64,
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,8 @@ class SecondaryInput:
 
 @dataclass(frozen=True)
 class DatasetFiles:
-    """Local files of a dataset: paths, format (CSV, JSON, PARQUET, EXCEL, ORC), FormatOptions, columns to add per file."""
+    """Local files of a dataset: paths, format (CSV, JSON, PARQUET, EXCEL, ORC), FormatOptions, columns to add per
+    file."""
 
     paths: Sequence[Path]
     input_format: str = ""
@@ -143,7 +156,8 @@ class Table:
             return pl.col(name)
         if dtype not in NUMERIC:
             raise RecipeError(
-                f"the column holds {type_name(dtype)}, and the operation needs numbers; convert it with CHANGE_DATA_TYPE first",
+                f"the column holds {type_name(dtype)}, and the operation needs numbers; convert it with "
+                f"CHANGE_DATA_TYPE first",
                 column=name,
             )
         return pl.col(name)
@@ -175,7 +189,8 @@ class Table:
             exists = column.name in self.schema
             if exists and not column.in_place:
                 raise RecipeError(
-                    f"a column {column.name!r} exists already; choose another name for the new column", column=column.name
+                    f"a column {column.name!r} exists already; choose another name for the new column",
+                    column=column.name,
                 )
             if condition is not None:
                 expression = (

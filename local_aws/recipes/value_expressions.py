@@ -1,7 +1,9 @@
 """The expressions inside BOOLEAN_OPERATION and CASE_OPERATION: parsed, typed, turned into polars.
 
-Language of https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.BOOLEAN_OPERATION.html and CASE_OPERATION.html:
-columns and aggregate parameters in back-ticks, texts in quotes, comparisons, and/or/not, the listed functions, `case when … then …
+Language of https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.BOOLEAN_OPERATION.html and
+CASE_OPERATION.html:
+columns and aggregate parameters in back-ticks, texts in quotes, comparisons, and/or/not, the listed functions, `case
+when … then …
 else … end`. A recursive-descent parser, so that a fault is named with its place. Knows no action.
 """
 
@@ -260,7 +262,9 @@ class Parser:
         name = next((function for function in FUNCTIONS if function.lower() == lowered), None)
         if name is None:
             self._at -= 1
-            raise self._fault(f"there is no function {word!r}; the functions are {', '.join(FUNCTIONS)}, texts stand in quotes")
+            raise self._fault(
+                f"there is no function {word!r}; the functions are {', '.join(FUNCTIONS)}, texts stand in quotes"
+            )
         self._expect_sign("(")
         if name == "isValid":
             value = self._or()
@@ -363,7 +367,10 @@ def unified(values: Sequence[Typed]) -> tuple[list[pl.Expr], pl.DataType]:
         whole = all(dtype.is_integer() for dtype in types)
         target: pl.DataType = pl.Int64() if whole else pl.Float64()
         return [value.expression.cast(target) for value in values], target
-    return [as_text(value.expression, value.dtype) if value.dtype != pl.Null else value.expression.cast(pl.String) for value in values], pl.String()
+    return [
+        as_text(value.expression, value.dtype) if value.dtype != pl.Null else value.expression.cast(pl.String)
+        for value in values
+    ], pl.String()
 
 
 _AGGREGATE = re.compile(r"\s*([a-z_]+)\s*\(\s*(distinct\s+)?`((?:[^`]|``)*)`\s*\)\s*", re.IGNORECASE)
@@ -373,14 +380,20 @@ def check_with_expressions(entries: Sequence[Any] | None) -> list[str]:
     """Faults of withExpressions: shape and names of functions."""
     problems: list[str] = []
     for entry in entries or []:
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not isinstance(entry.get("value"), str):
+        if (
+            not isinstance(entry, dict)
+            or not isinstance(entry.get("name"), str)
+            or not isinstance(entry.get("value"), str)
+        ):
             problems.append("each of withExpressions must be an object with name, value and type")
             continue
         found = _AGGREGATE.fullmatch(entry["value"])
         if found is None:
             problems.append(f"withExpressions has {entry['value']!r}; write it as function(`column`)")
         elif found.group(1).lower() not in AGGREGATES:
-            problems.append(f"withExpressions has no function {found.group(1)!r}; the functions are {', '.join(AGGREGATES)}")
+            problems.append(
+                f"withExpressions has no function {found.group(1)!r}; the functions are {', '.join(AGGREGATES)}"
+            )
         elif found.group(2) and found.group(1).lower() != "count":
             problems.append("only count takes distinct")
     return problems

@@ -20,7 +20,8 @@ def numbers_of(step: Step, table: Table) -> tuple[pl.Expr, pl.DataType]:
     """The row's numbers as a list without nulls; whole where every source is. What is no number is left out."""
     whole = all(table.dtype(name).is_integer() for name in step["sourceColumns"])
     items = [
-        pl.col(name).cast(pl.Int64) if whole else _number(pl.col(name), table.dtype(name)) for name in step["sourceColumns"]
+        pl.col(name).cast(pl.Int64) if whole else _number(pl.col(name), table.dtype(name))
+        for name in step["sourceColumns"]
     ]
     return pl.concat_list(items).list.drop_nulls(), pl.Int64() if whole else pl.Float64()
 
@@ -38,8 +39,17 @@ def _values_of(step: Step, table: Table) -> pl.Expr:
     return pl.concat_list([pl.when(item != "").then(item) for item in items]).list.drop_nulls()
 
 
-def _declare(name: str, change: Callable[[pl.Expr], pl.Expr], ambiguities: Sequence[tuple[str, str, str]] = (), page: str = "") -> None:
-    @action(name, FAMILY, columns(), new_column(), ambiguities=[PLACE, NONE_LEFT, *ambiguities], page=f"{PAGES}functions.{page or name}.html")
+def _declare(
+    name: str, change: Callable[[pl.Expr], pl.Expr], ambiguities: Sequence[tuple[str, str, str]] = (), page: str = ""
+) -> None:
+    @action(
+        name,
+        FAMILY,
+        columns(),
+        new_column(),
+        ambiguities=[PLACE, NONE_LEFT, *ambiguities],
+        page=f"{PAGES}functions.{page or name}.html",
+    )
     def apply(step: Step, table: Table) -> Change:
         table.require(*step["sourceColumns"])
         values, _ = numbers_of(step, table)
@@ -47,7 +57,11 @@ def _declare(name: str, change: Callable[[pl.Expr], pl.Expr], ambiguities: Seque
         return Columns([NewColumn(step["targetColumn"], result, step["sourceColumns"][-1])])
 
 
-SAMPLE = ("Sample or population", "sample (n - 1), null for a single number", "as Spark's stddev and variance, and the guide's profile statistics")
+SAMPLE = (
+    "Sample or population",
+    "sample (n - 1), null for a single number",
+    "as Spark's stddev and variance, and the guide's profile statistics",
+)
 _declare("AVERAGE", lambda values: values.list.mean())
 _declare("MAX", lambda values: values.list.max())
 _declare("MEDIAN", lambda values: values.list.median())
@@ -57,7 +71,18 @@ _declare("SUM", lambda values: values.list.sum())
 _declare("VARIANCE", lambda values: values.list.var(ddof=1), [SAMPLE], "VAR")
 
 
-@action("ANY", FAMILY, columns(), new_column(), page=f"{PAGES}functions.ANY.html", ambiguities=[PLACE, ("Which value", "the first that is neither null nor empty, in the order listed", "so that a run is repeatable"), ("Sources of different types", "a text", "one column has one type")])
+@action(
+    "ANY",
+    FAMILY,
+    columns(),
+    new_column(),
+    page=f"{PAGES}functions.ANY.html",
+    ambiguities=[
+        PLACE,
+        ("Which value", "the first that is neither null nor empty, in the order listed", "so that a run is repeatable"),
+        ("Sources of different types", "a text", "one column has one type"),
+    ],
+)
 def any_value(step: Step, table: Table) -> Change:
     names = step["sourceColumns"]
     table.require(*names)
@@ -70,10 +95,26 @@ def any_value(step: Step, table: Table) -> Change:
 @action("COUNT", FAMILY, columns(), new_column(), page=f"{PAGES}functions.COUNT.html", ambiguities=[PLACE])
 def count(step: Step, table: Table) -> Change:
     table.require(*step["sourceColumns"])
-    return Columns([NewColumn(step["targetColumn"], _values_of(step, table).list.len().cast(pl.Int64), step["sourceColumns"][-1])])
+    return Columns(
+        [NewColumn(step["targetColumn"], _values_of(step, table).list.len().cast(pl.Int64), step["sourceColumns"][-1])]
+    )
 
 
-@action("COUNT_DISTINCT", FAMILY, columns(), new_column(), page=f"{PAGES}functions.COUNT_DISTINCT.html", ambiguities=[PLACE, ("1 and 1.0 in two columns", "are the same where every source is a number, else texts are compared", "equal numbers are equal")])
+@action(
+    "COUNT_DISTINCT",
+    FAMILY,
+    columns(),
+    new_column(),
+    page=f"{PAGES}functions.COUNT_DISTINCT.html",
+    ambiguities=[
+        PLACE,
+        (
+            "1 and 1.0 in two columns",
+            "are the same where every source is a number, else texts are compared",
+            "equal numbers are equal",
+        ),
+    ],
+)
 def count_distinct(step: Step, table: Table) -> Change:
     names = step["sourceColumns"]
     table.require(*names)
@@ -82,19 +123,39 @@ def count_distinct(step: Step, table: Table) -> Change:
 
 
 def _kth(name: str, unique: bool) -> None:
-    @action(name, FAMILY, columns(), new_column(), integer("value", minimum=1), page=f"{PAGES}functions.{name}.html", ambiguities=[PLACE, ("Fewer than k numbers", "null", "there is no k-th")])
+    @action(
+        name,
+        FAMILY,
+        columns(),
+        new_column(),
+        integer("value", minimum=1),
+        page=f"{PAGES}functions.{name}.html",
+        ambiguities=[PLACE, ("Fewer than k numbers", "null", "there is no k-th")],
+    )
     def apply(step: Step, table: Table) -> Change:
         table.require(*step["sourceColumns"])
         values, _ = numbers_of(step, table)
         ranked = (values.list.unique() if unique else values).list.sort(descending=True)
-        return Columns([NewColumn(step["targetColumn"], ranked.list.get(step["value"] - 1, null_on_oob=True), step["sourceColumns"][-1])])
+        return Columns(
+            [
+                NewColumn(
+                    step["targetColumn"],
+                    ranked.list.get(step["value"] - 1, null_on_oob=True),
+                    step["sourceColumns"][-1],
+                )
+            ]
+        )
 
 
 _kth("KTH_LARGEST", False)
 _kth("KTH_LARGEST_UNIQUE", True)
 
 MODE_TYPES = ("NONE", "MINIMUM", "MAXIMUM", "AVERAGE")
-MODE_NONE = ("modeType NONE, or absent, and several modes", "the smallest", "one of the modes has to be taken, and the smallest does not depend on the order of rows")
+MODE_NONE = (
+    "modeType NONE, or absent, and several modes",
+    "the smallest",
+    "one of the modes has to be taken, and the smallest does not depend on the order of rows",
+)
 
 
 def mode_of(values: pl.Expr, mode_type: str | None) -> pl.Expr:
@@ -105,7 +166,15 @@ def mode_of(values: pl.Expr, mode_type: str | None) -> pl.Expr:
     return modes.mean() if mode_type == "AVERAGE" else modes.min()
 
 
-@action("MODE", FAMILY, columns(), new_column(), choice("modeType", *MODE_TYPES, required=False), page=f"{PAGES}functions.MODE.html", ambiguities=[PLACE, MODE_NONE])
+@action(
+    "MODE",
+    FAMILY,
+    columns(),
+    new_column(),
+    choice("modeType", *MODE_TYPES, required=False),
+    page=f"{PAGES}functions.MODE.html",
+    ambiguities=[PLACE, MODE_NONE],
+)
 def mode(step: Step, table: Table) -> Change:
     table.require(*step["sourceColumns"])
     values, dtype = numbers_of(step, table)

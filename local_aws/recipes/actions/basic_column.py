@@ -67,7 +67,9 @@ _change_to("string", "string")
     FAMILY,
     column(),
     choice("columnDataType", "number", required=False),
-    ambiguities=[("Which number type NUMBER is", "double, but a whole-number column stays as it is", "no value is lost")],
+    ambiguities=[
+        ("Which number type NUMBER is", "double, but a whole-number column stays as it is", "no value is lost")
+    ],
 )
 def to_number_column(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
@@ -84,7 +86,13 @@ def to_number_column(step: Step, table: Table) -> Change:
     columns(required=False),
     one_of=[("sourceColumn", "sourceColumns")],
     takes_conditions=False,
-    ambiguities=[("A column that is not there", "an error", "a silent skip would hide a misspelt column that then leaks into training")],
+    ambiguities=[
+        (
+            "A column that is not there",
+            "an error",
+            "a silent skip would hide a misspelt column that then leaks into training",
+        )
+    ],
 )
 def delete(step: Step, table: Table) -> Change:
     names = list(step["sourceColumns"] or [])
@@ -105,7 +113,9 @@ def duplicate(step: Step, table: Table) -> Change:
     column(),
     new_column(),
     takes_conditions=False,
-    ambiguities=[("Place of the renamed column", "where it was", "the console shows it so; the page says only create and remove")],
+    ambiguities=[
+        ("Place of the renamed column", "where it was", "the console shows it so; the page says only create and remove")
+    ],
 )
 def rename(step: Step, table: Table) -> Change:
     return table.rename(step["sourceColumn"], step["targetColumn"])
@@ -140,7 +150,10 @@ def move_to_end(step: Step, table: Table) -> Change:
 def move_to_index(step: Step, table: Table) -> Change:
     table.require(step["sourceColumn"])
     if step["targetIndex"] >= len(table.schema):
-        raise RecipeError(f"targetIndex {step['targetIndex']} is beyond the last column ({len(table.schema) - 1})", column=step["sourceColumn"])
+        raise RecipeError(
+            f"targetIndex {step['targetIndex']} is beyond the last column ({len(table.schema) - 1})",
+            column=step["sourceColumn"],
+        )
     return _moved(table, step["sourceColumn"], step["targetIndex"])
 
 
@@ -173,7 +186,11 @@ def _check_sort(arguments: Mapping[str, Any]) -> Sequence[str]:
         if not isinstance(entry, dict) or not isinstance(entry.get("sourceColumn"), str):
             problems.append("each of expressions must be an object with sourceColumn")
             continue
-        problems.extend(f"expressions has no member {key!r}; it takes {', '.join(sorted(known))}" for key in entry if key not in known)
+        problems.extend(
+            f"expressions has no member {key!r}; it takes {', '.join(sorted(known))}"
+            for key in entry
+            if key not in known
+        )
         if str(entry.get("ordering", "ASCENDING")).upper() not in ("ASCENDING", "DESCENDING"):
             problems.append(f"ordering must be ASCENDING or DESCENDING; it is {entry['ordering']!r}")
         if entry.get("nullsOrdering") not in (None, "NULLS_TOP", "NULLS_BOTTOM"):
@@ -192,7 +209,11 @@ def _check_sort(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=[
         ("Rows that compare equal", "keep their order (stable)", "the only order that does not depend on the machine"),
         ("nullsOrdering absent", "nulls first ascending, last descending", "Spark's default"),
-        ("Values outside customOrder", "after the listed ones, in alphabetical order", "the listed ones are what the user ranked"),
+        (
+            "Values outside customOrder",
+            "after the listed ones, in alphabetical order",
+            "the listed ones are what the user ranked",
+        ),
     ],
 )
 def sort(step: Step, table: Table) -> Change:
@@ -210,7 +231,14 @@ def sort(step: Step, table: Table) -> Change:
             value = pl.col(name).cast(pl.String) if dtype != pl.String else pl.col(name)
             value = value if exact else value.str.to_lowercase()
             rank = {text_value: index for index, text_value in reversed(list(enumerate(order)))}
-            keys.append(value.replace_strict(list(rank), list(rank.values()), default=pl.when(value.is_not_null()).then(len(order)), return_dtype=pl.Int64))
+            keys.append(
+                value.replace_strict(
+                    list(rank),
+                    list(rank.values()),
+                    default=pl.when(value.is_not_null()).then(len(order)),
+                    return_dtype=pl.Int64,
+                )
+            )
             descending.append(down)
             nulls_last.append(last)
         if dtype.is_nested():
@@ -232,9 +260,17 @@ def sort(step: Step, table: Table) -> Change:
     text("targetColumn", required=False),
     one_of=[("sourceColumns", "regexColumnSelector")],
     ambiguities=[
-        ("Name of the new column when the source is kept", "`<source>_struct`, right of the source", "the page gives no name"),
+        (
+            "Name of the new column when the source is kept",
+            "`<source>_struct`, right of the source",
+            "the page gives no name",
+        ),
         ("Text that is not JSON", "null", "as other unconvertible values"),
-        ("Objects below unnestLevel", "kept as JSON text", "the page: how many levels of JSON objects to convert to structs"),
+        (
+            "Objects below unnestLevel",
+            "kept as JSON text",
+            "the page: how many levels of JSON objects to convert to structs",
+        ),
     ],
 )
 def json_to_structs(step: Step, table: Table) -> Change:
@@ -253,7 +289,9 @@ def json_to_structs(step: Step, table: Table) -> Change:
             raise RecipeError(f"the JSON objects have no common schema: {problem}", column=name) from problem
 
         def decode(series: pl.Series, dtype: pl.DataType = dtype, level: int = level) -> pl.Series:
-            return pl.Series(series.name, [_limited(_parsed(value), level) for value in series], dtype=dtype, strict=False)
+            return pl.Series(
+                series.name, [_limited(_parsed(value), level) for value in series], dtype=dtype, strict=False
+            )
 
         expression = pl.col(name).map_batches(decode, return_dtype=dtype, is_elementwise=True)
         if step["removeSourceColumn"]:
@@ -294,7 +332,11 @@ def selected_columns(step: Step, table: Table) -> list[str]:
     try:
         found = [name for name in table.names if regex.fullmatch(step["regexColumnSelector"], name, timeout=1.0)]
     except TimeoutError:
-        raise RecipeError(f"the regular expression {step['regexColumnSelector']!r} backtracks without bound; simplify it") from None
+        raise RecipeError(
+            f"the regular expression {step['regexColumnSelector']!r} backtracks without bound; simplify it"
+        ) from None
     if not found:
-        raise RecipeError(f"no column matches regexColumnSelector {re.sub(r'[ ]+', ' ', step['regexColumnSelector'])!r}")
+        raise RecipeError(
+            f"no column matches regexColumnSelector {re.sub(r'[ ]+', ' ', step['regexColumnSelector'])!r}"
+        )
     return found

@@ -50,8 +50,16 @@ def _check_number_format(arguments: Mapping[str, Any]) -> Sequence[str]:
     check=_check_number_format,
     ambiguities=[
         ("Rounding", "half up, away from zero", "as ROUND"),
-        ("Blank before the unit", "none: 1.50K", "the page's options K, bn, million; a custom value may begin with a blank"),
-        ("A unit without abbreviation", "the number is divided and nothing is appended", "both are parameters of their own"),
+        (
+            "Blank before the unit",
+            "none: 1.50K",
+            "the page's options K, bn, million; a custom value may begin with a blank",
+        ),
+        (
+            "A unit without abbreviation",
+            "the number is divided and nothing is appended",
+            "both are parameters of their own",
+        ),
     ],
 )
 def number_format(step: Step, table: Table) -> Change:
@@ -74,7 +82,13 @@ def number_format(step: Step, table: Table) -> Change:
         return whole.replace(",", thousand) + (point + fraction if places else "") + suffix
 
     table.numeric(source)
-    return Columns([NewColumn(source, per_value(formatted, as_text(pl.col(source), table.dtype(source)), pl.String()), in_place=True)])
+    return Columns(
+        [
+            NewColumn(
+                source, per_value(formatted, as_text(pl.col(source), table.dtype(source)), pl.String()), in_place=True
+            )
+        ]
+    )
 
 
 def _check_phone(arguments: Mapping[str, Any]) -> Sequence[str]:
@@ -97,7 +111,11 @@ def _check_phone(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=[
         ("Default format", "E.164", "this guide's page; AWS Glue's page prints a national format for the same call"),
         ("Other formats than E164", "INTERNATIONAL, NATIONAL and RFC3966 too", "the page says: include"),
-        ("Whether a number must be valid or only possible", "possible", "example numbers such as 555-0100 are formatted too"),
+        (
+            "Whether a number must be valid or only possible",
+            "possible",
+            "example numbers such as 555-0100 are formatted too",
+        ),
     ],
 )
 def format_phone_number(step: Step, table: Table) -> Change:
@@ -117,7 +135,13 @@ def format_phone_number(step: Step, table: Table) -> Change:
     region_column = step["defaultRegionColumn"]
     if region_column is None:
         region = step["defaultRegion"]
-        return Columns([NewColumn(source, per_value(lambda value: formatted(value, region), text_value, pl.String()), in_place=True)])
+        return Columns(
+            [
+                NewColumn(
+                    source, per_value(lambda value: formatted(value, region), text_value, pl.String()), in_place=True
+                )
+            ]
+        )
     if table.dtype(region_column) != pl.String:
         raise RecipeError("the column must hold region codes such as US", column=region_column)
 
@@ -126,4 +150,6 @@ def format_phone_number(step: Step, table: Table) -> Change:
         return pl.Series(pairs.name, values, dtype=pl.String)
 
     both = pl.struct(text_value.alias("value"), pl.col(region_column).alias("region"))
-    return Columns([NewColumn(source, both.map_batches(by_row, return_dtype=pl.String(), is_elementwise=True), in_place=True)])
+    return Columns(
+        [NewColumn(source, both.map_batches(by_row, return_dtype=pl.String(), is_elementwise=True), in_place=True)]
+    )

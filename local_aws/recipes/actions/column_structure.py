@@ -13,10 +13,30 @@ from local_aws.recipes.datatypes import as_text
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.operands import per_value
-from local_aws.recipes.parameters import boolean, choice, column, columns, integer, json_list, json_map, new_column, pattern, text, to_number
+from local_aws.recipes.parameters import (
+    boolean,
+    choice,
+    column,
+    columns,
+    integer,
+    json_list,
+    json_map,
+    new_column,
+    pattern,
+    text,
+    to_number,
+)
 from local_aws.recipes.patterns import SECONDS_PER_VALUE, Pattern
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
-from local_aws.recipes.value_expressions import Parser, Typed, aggregate_values, check_with_expressions, constant, truth, unified
+from local_aws.recipes.value_expressions import (
+    Parser,
+    Typed,
+    aggregate_values,
+    check_with_expressions,
+    constant,
+    truth,
+    unified,
+)
 
 FAMILY = "Column structure"
 
@@ -77,7 +97,8 @@ def _check_expressions(*names: str) -> Callable[[Mapping[str, Any]], Sequence[st
 
 
 def _operand(source: str, table: Table, aggregates: Mapping[str, Any]) -> Typed:
-    """A result of BOOLEAN_OPERATION: a column or aggregate in back-ticks, a text in quotes, else the constant itself."""
+    """A result of BOOLEAN_OPERATION: a column or aggregate in back-ticks, a text in quotes, else the constant
+    itself."""
     stripped = source.strip()
     if stripped.startswith(("`", "'", ":")) and stripped[:2] != ": ":
         try:
@@ -109,7 +130,11 @@ def _as_number(value: Typed) -> Typed:
     ambiguities=[
         ("Place of the new column", "at the far right", "the expression may name many columns or none"),
         ("A condition that is null", "falseValueExpression", "SQL's IF"),
-        ("Constants such as 1 and 0", "numbers where both results are numbers, else texts", "a column of flags is meant to be counted"),
+        (
+            "Constants such as 1 and 0",
+            "numbers where both results are numbers, else texts",
+            "a column of flags is meant to be counted",
+        ),
     ],
 )
 def boolean_operation(step: Step, table: Table) -> Change:
@@ -138,12 +163,18 @@ def boolean_operation(step: Step, table: Table) -> Change:
 )
 def case_operation(step: Step, table: Table) -> Change:
     aggregates = aggregate_values(step["withExpressions"], table)
-    return Columns([NewColumn(step["targetColumn"], Parser(step["valueExpression"], table, aggregates).parse().expression)])
+    return Columns(
+        [NewColumn(step["targetColumn"], Parser(step["valueExpression"], table, aggregates).parse().expression)]
+    )
 
 
 action("MERGE", FAMILY, columns(), text("delimiter", required=False), new_column(), ambiguities=[MERGE_NULL])(merged)
 
-NAMES = ("Names of the new columns", "`<source>_1`, `<source>_2` …, and the source stays", "the pages give none; so does the console's preview")
+NAMES = (
+    "Names of the new columns",
+    "`<source>_1`, `<source>_2` …, and the source stays",
+    "the pages give none; so does the console's preview",
+)
 MAX_SPLITS = 20
 
 
@@ -187,7 +218,11 @@ def _included(option: Mapping[str, Any]) -> bool:
     check=lambda arguments: [*_check_option("patternOption1")(arguments), *_check_option("patternOption2")(arguments)],
     ambiguities=[
         NAMES,
-        ("Which columns", "before, between and after the delimiters; null where they are not found", "the page: three new columns"),
+        (
+            "Which columns",
+            "before, between and after the delimiters; null where they are not found",
+            "the page: three new columns",
+        ),
         ("Where an included delimiter goes", "to the part between", "it is what the delimiters enclose"),
     ],
 )
@@ -204,13 +239,25 @@ def split_column_between_delimiter(step: Step, table: Table) -> Change:
 
 
 def _check_offsets(arguments: Mapping[str, Any]) -> Sequence[str]:
-    return ["startPosition must not be beyond endPosition"] if arguments["startPosition"] > arguments["endPosition"] else []
+    return (
+        ["startPosition must not be beyond endPosition"]
+        if arguments["startPosition"] > arguments["endPosition"]
+        else []
+    )
 
 
 OFFSET = ("Meaning of a position", "the number of characters before the cut", "the pages speak of offsets")
 
 
-@action("SPLIT_COLUMN_BETWEEN_POSITIONS", FAMILY, column(), integer("startPosition", minimum=0), integer("endPosition", minimum=0), check=_check_offsets, ambiguities=[NAMES, OFFSET])
+@action(
+    "SPLIT_COLUMN_BETWEEN_POSITIONS",
+    FAMILY,
+    column(),
+    integer("startPosition", minimum=0),
+    integer("endPosition", minimum=0),
+    check=_check_offsets,
+    ambiguities=[NAMES, OFFSET],
+)
 def split_column_between_positions(step: Step, table: Table) -> Change:
     value, start, end = _text_of(step, table), step["startPosition"], step["endPosition"]
     return _parts(step, [value.str.slice(0, start), value.str.slice(start, end - start), value.str.slice(end)])
@@ -239,7 +286,11 @@ def _split(step: Step, table: Table, options: list[Mapping[str, Any]]) -> Change
         parts: list[str] = []
         at = 0
         for _ in range(limit):
-            found = [(hit.start(), -hit.end(), index, hit) for index, one in enumerate(compiled) if (hit := one.search(value, at, timeout=SECONDS_PER_VALUE))]
+            found = [
+                (hit.start(), -hit.end(), index, hit)
+                for index, one in enumerate(compiled)
+                if (hit := one.search(value, at, timeout=SECONDS_PER_VALUE))
+            ]
             found = [entry for entry in found if entry[3].end() > entry[3].start()]
             if not found:
                 break
@@ -252,7 +303,9 @@ def _split(step: Step, table: Table, options: list[Mapping[str, Any]]) -> Change
         try:
             return cut(value)
         except TimeoutError:
-            raise RecipeError("a delimiter's regular expression backtracks without bound; simplify it", column=step["sourceColumn"]) from None
+            raise RecipeError(
+                "a delimiter's regular expression backtracks without bound; simplify it", column=step["sourceColumn"]
+            ) from None
 
     pieces = per_value(guarded, _text_of(step, table), pl.List(pl.String()))
     return _parts(step, [pieces.list.get(index, null_on_oob=True) for index in range(limit + 1)])
@@ -265,7 +318,15 @@ SPLIT = [
 ]
 
 
-@action("SPLIT_COLUMN_SINGLE_DELIMITER", FAMILY, column(), pattern(), integer("limit", default=1, minimum=1, maximum=MAX_SPLITS), boolean("includeInSplit"), ambiguities=SPLIT)
+@action(
+    "SPLIT_COLUMN_SINGLE_DELIMITER",
+    FAMILY,
+    column(),
+    pattern(),
+    integer("limit", default=1, minimum=1, maximum=MAX_SPLITS),
+    boolean("includeInSplit"),
+    ambiguities=SPLIT,
+)
 def split_column_single_delimiter(step: Step, table: Table) -> Change:
     source, limit = step["sourceColumn"], step["limit"]
     delimiter = step["pattern"]
@@ -276,7 +337,15 @@ def split_column_single_delimiter(step: Step, table: Table) -> Change:
     return _split(step, table, [{"pattern": delimiter, "includeInSplit": step["includeInSplit"]}])
 
 
-@action("SPLIT_COLUMN_MULTIPLE_DELIMITER", FAMILY, column(), json_list("patternOptions"), integer("limit", default=1, minimum=1, maximum=MAX_SPLITS), check=_check_option("patternOptions"), ambiguities=SPLIT)
+@action(
+    "SPLIT_COLUMN_MULTIPLE_DELIMITER",
+    FAMILY,
+    column(),
+    json_list("patternOptions"),
+    integer("limit", default=1, minimum=1, maximum=MAX_SPLITS),
+    check=_check_option("patternOptions"),
+    ambiguities=SPLIT,
+)
 def split_column_multiple_delimiter(step: Step, table: Table) -> Change:
     return _split(step, table, step["patternOptions"])
 
@@ -287,7 +356,15 @@ def split_column_multiple_delimiter(step: Step, table: Table) -> Change:
     column(),
     integer("startPosition", default=0, minimum=0),
     integer("interval", minimum=1),
-    ambiguities=[NAMES, OFFSET, ("Number of new columns", "as many as the longest text needs, at most 21", "the limit of 20 splits of the other split actions")],
+    ambiguities=[
+        NAMES,
+        OFFSET,
+        (
+            "Number of new columns",
+            "as many as the longest text needs, at most 21",
+            "the limit of 20 splits of the other split actions",
+        ),
+    ],
 )
 def split_column_with_intervals(step: Step, table: Table) -> Change:
     value, start, interval = _text_of(step, table), step["startPosition"], step["interval"]

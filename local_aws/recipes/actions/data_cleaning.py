@@ -18,7 +18,11 @@ from local_aws.recipes.patterns import Pattern
 from local_aws.recipes.table import Change, Columns, NewColumn, Table, type_name
 
 FAMILY = "Data cleaning"
-ONE_BASED = ("Whether positions count from 0 or 1", "from 1, the end included", "the examples: characters_3_to_9, chars_5_through_8")
+ONE_BASED = (
+    "Whether positions count from 0 or 1",
+    "from 1, the end included",
+    "the examples: characters_3_to_9, chars_5_through_8",
+)
 
 
 def capital_case(value: pl.Expr) -> pl.Expr:
@@ -77,7 +81,11 @@ def add_suffix(step: Step, table: Table) -> Change:
     ambiguities=[
         ("Which spellings of a date are understood", "those of AWS's MONTH_NAME table", "the best public evidence"),
         ("A text that is no date", "null", "as other unconvertible values"),
-        ("`mm`: month or minute", "minute next to an hour or second, month elsewhere", "the pages and console exports contradict each other"),
+        (
+            "`mm`: month or minute",
+            "minute next to an hour or second, month elsewhere",
+            "the pages and console exports contradict each other",
+        ),
     ],
 )
 def format_date(step: Step, table: Table) -> Change:
@@ -126,7 +134,11 @@ def _check_combined(arguments: Mapping[str, Any]) -> Sequence[str]:
     boolean("removeSpecialCharacters"),
     check=_check_combined,
     ambiguities=[
-        ("Order of the removals when several are asked", "characters first, then leading and trailing ones, white space last", "so that nothing removable is left behind"),
+        (
+            "Order of the removals when several are asked",
+            "characters first, then leading and trailing ones, white space last",
+            "so that nothing removable is left behind",
+        ),
         ("removeSpecialCharacters and white space", "white space stays", "the page's list has none"),
     ],
 )
@@ -171,7 +183,11 @@ def remove_combined(step: Step, table: Table) -> Change:
     pattern(),
     text("value"),
     ambiguities=[
-        ("`$1` in the value", "the pattern's first group where it has one, else itself", "Java's replaceAll, below the service"),
+        (
+            "`$1` in the value",
+            "the pattern's first group where it has one, else itself",
+            "Java's replaceAll, below the service",
+        ),
         ("A column that is not text", "becomes text", "a replacement is an operation on characters"),
     ],
 )
@@ -188,7 +204,10 @@ def replace_text(step: Step, table: Table) -> Change:
     new_column(),
     pattern("startPattern"),
     pattern("endPattern"),
-    ambiguities=[("No delimited part", "null", "there is nothing to extract"), ("Several", "the first, as short as possible", "the plain reading")],
+    ambiguities=[
+        ("No delimited part", "null", "there is nothing to extract"),
+        ("Several", "the first, as short as possible", "the plain reading"),
+    ],
 )
 def extract_between_delimiters(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
@@ -232,7 +251,10 @@ def slice_inclusive(value: pl.Expr, start: int, end: int) -> pl.Expr:
     column(),
     new_column(),
     pattern(),
-    ambiguities=[("A pattern with groups", "the whole match", "the page speaks of the pattern only"), ("No match", "null", "there is nothing to extract")],
+    ambiguities=[
+        ("A pattern with groups", "the whole match", "the page speaks of the pattern only"),
+        ("No match", "null", "there is nothing to extract"),
+    ],
 )
 def extract_pattern(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
@@ -295,10 +317,15 @@ def extract_value(step: Step, table: Table) -> Change:
         elif isinstance(dtype, pl.Struct) and isinstance(part, str):
             fields = {field.name: field.dtype for field in dtype.fields}
             if part not in fields:
-                raise RecipeError(f"the path {step['path']!r} names {part!r}, but there are only {', '.join(fields)}", column=source)
+                raise RecipeError(
+                    f"the path {step['path']!r} names {part!r}, but there are only {', '.join(fields)}", column=source
+                )
             value, dtype = value.struct.field(part), fields[part]
         else:
-            raise RecipeError(f"the path {step['path']!r} goes into {part!r}, but the value there is {type_name(dtype)}", column=source)
+            raise RecipeError(
+                f"the path {step['path']!r} goes into {part!r}, but the value there is {type_name(dtype)}",
+                column=source,
+            )
     return Columns([NewColumn(step["targetColumn"], value, source)])
 
 
@@ -339,8 +366,9 @@ def replace_between_positions(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
     value = as_text(pl.col(source), table.dtype(source))
     first = max(step["startPosition"], 1)
-    changed = value.str.slice(0, first - 1) + pl.lit(step["value"]) + value.str.slice(max(step["endPosition"], first - 1))
-    return Columns([NewColumn(source, pl.when(value.str.len_chars() >= first).then(changed).otherwise(value), in_place=True)])
-
-
-
+    changed = (
+        value.str.slice(0, first - 1) + pl.lit(step["value"]) + value.str.slice(max(step["endPosition"], first - 1))
+    )
+    return Columns(
+        [NewColumn(source, pl.when(value.str.len_chars() >= first).then(changed).otherwise(value), in_place=True)]
+    )

@@ -1,6 +1,7 @@
 """Data quality actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-quality.html).
 
-FILL_WITH_… acts on missing values (null and empty texts), REPLACE_WITH_… on invalid ones (not convertible to columnDataType, not
+FILL_WITH_… acts on missing values (null and empty texts), REPLACE_WITH_… on invalid ones (not convertible to
+columnDataType, not
 of advancedDataType, NaN and infinities in numbers).
 """
 
@@ -13,21 +14,53 @@ import polars as pl
 
 from local_aws.recipes.actions.aggregate_functions import MODE_NONE, MODE_TYPES
 from local_aws.recipes.actions.window_functions import rolled
-from local_aws.recipes.advanced_datatypes import PATTERNS, TYPES, best_type, canonical_pattern, canonical_type, detail, is_valid
+from local_aws.recipes.advanced_datatypes import (
+    PATTERNS,
+    TYPES,
+    best_type,
+    canonical_pattern,
+    canonical_type,
+    detail,
+    is_valid,
+)
 from local_aws.recipes.datatypes import POLARS_TYPES, as_text, convert, normal_type
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.operands import per_value
-from local_aws.recipes.parameters import Parameter, boolean, choice, column, columns, integer, new_column, scalar, strings, text
+from local_aws.recipes.parameters import (
+    Parameter,
+    boolean,
+    choice,
+    column,
+    columns,
+    integer,
+    new_column,
+    scalar,
+    strings,
+    text,
+)
 from local_aws.recipes.table import Change, Columns, NewColumn, RemoveRows, Table, type_name
 
 FAMILY = "Data quality"
 DATA_TYPES = (*POLARS_TYPES, "number", "integer", "unsupported")
 TYPED: tuple[Parameter, ...] = (text("columnDataType", required=False), text("advancedDataType", required=False))
-AVERAGE_TYPE = ("An average or median into a whole-number column", "the column becomes double", "a fraction cut off would not be the average")
+AVERAGE_TYPE = (
+    "An average or median into a whole-number column",
+    "the column becomes double",
+    "a fraction cut off would not be the average",
+)
 TIE = ("Several values equally frequent", "the smallest", "does not depend on the order of rows")
-INVALID = ("What invalid means", "not convertible to columnDataType, not of advancedDataType; NaN and infinities in number columns; missing values are not invalid", "the pages keep FILL (missing) and REPLACE (invalid) apart")
-INVALID_TYPE = ("Type of the column afterwards", "columnDataType, where it is given and is not string", "once the invalid values are gone the column is what it was declared to be")
+INVALID = (
+    "What invalid means",
+    "not convertible to columnDataType, not of advancedDataType; NaN and infinities in number columns; missing "
+    "values are not invalid",
+    "the pages keep FILL (missing) and REPLACE (invalid) apart",
+)
+INVALID_TYPE = (
+    "Type of the column afterwards",
+    "columnDataType, where it is given and is not string",
+    "once the invalid values are gone the column is what it was declared to be",
+)
 
 
 def _check_typed(arguments: Mapping[str, Any]) -> Sequence[str]:
@@ -47,7 +80,10 @@ def _check_typed(arguments: Mapping[str, Any]) -> Sequence[str]:
     column(),
     needs_condition=True,
     page="https://docs.aws.amazon.com/databrew/latest/dg/recipes.html",
-    ambiguities=[("Null in the condition's column", "the row stays", "a null meets no condition but IS_MISSING"), ("No condition", "an error", "it would remove every row")],
+    ambiguities=[
+        ("Null in the condition's column", "the row stays", "a null meets no condition but IS_MISSING"),
+        ("No condition", "an error", "it would remove every row"),
+    ],
 )
 def remove_values(step: Step, table: Table) -> Change:
     table.require(step["sourceColumn"])
@@ -59,7 +95,12 @@ def missing(table: Table, name: str) -> pl.Expr:
     return pl.col(name).is_null() | (pl.col(name) == "") if table.dtype(name) == pl.String else pl.col(name).is_null()
 
 
-@action("REMOVE_MISSING", FAMILY, column(), ambiguities=[("An empty text", "is missing", "the profile page: null and empty strings are considered as missing")])
+@action(
+    "REMOVE_MISSING",
+    FAMILY,
+    column(),
+    ambiguities=[("An empty text", "is missing", "the profile page: null and empty strings are considered as missing")],
+)
 def remove_missing(step: Step, table: Table) -> Change:
     return RemoveRows(missing(table, step["sourceColumn"]))
 
@@ -119,7 +160,11 @@ NUMERIC_STATISTICS = ("AVERAGE", "MEDIAN", "SUM", "MODE")
 def _statistic(kind: str, step: Step, table: Table, name: str, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """The statistic over the column as a literal: a pass over the data before the main one."""
     if kind in NUMERIC_STATISTICS and not (dtype.is_numeric() or dtype == pl.Null):
-        raise RecipeError(f"the column holds {type_name(dtype)}, and the operation needs numbers; convert it with CHANGE_DATA_TYPE first", column=name)
+        raise RecipeError(
+            f"the column holds {type_name(dtype)}, and the operation needs numbers; convert it with "
+            f"CHANGE_DATA_TYPE first",
+            column=name,
+        )
     if dtype == pl.Null:
         return pl.lit(None, dtype=pl.String)
     clean = pl.when(value.is_finite()).then(value) if dtype.is_float() else value
@@ -135,15 +180,29 @@ def _statistic(kind: str, step: Step, table: Table, name: str, value: pl.Expr, d
 
 
 def _fill_statistic(kind: str, *extra: Parameter, ambiguities: Sequence[tuple[str, str, str]] = ()) -> None:
-    @action(f"FILL_WITH_{kind}", FAMILY, column(), text("columnDataType", required=False), *extra, check=_check_typed, ambiguities=ambiguities)
+    @action(
+        f"FILL_WITH_{kind}",
+        FAMILY,
+        column(),
+        text("columnDataType", required=False),
+        *extra,
+        check=_check_typed,
+        ambiguities=ambiguities,
+    )
     def fill(step: Step, table: Table) -> Change:
         name = step["sourceColumn"]
         dtype = table.dtype(name)
         value = _statistic(kind, step, table, name, pl.col(name), dtype)
-        return Columns([NewColumn(name, pl.when(missing(table, name)).then(value).otherwise(pl.col(name)), in_place=True)])
+        return Columns(
+            [NewColumn(name, pl.when(missing(table, name)).then(value).otherwise(pl.col(name)), in_place=True)]
+        )
 
 
-CONDITION = ("Which rows the statistic is over when the step has conditions", "all rows", "the condition narrows what is changed")
+CONDITION = (
+    "Which rows the statistic is over when the step has conditions",
+    "all rows",
+    "the condition narrows what is changed",
+)
 _fill_statistic("AVERAGE", ambiguities=[AVERAGE_TYPE, CONDITION])
 _fill_statistic("MEDIAN", ambiguities=[AVERAGE_TYPE, CONDITION])
 _fill_statistic("SUM", ambiguities=[CONDITION])
@@ -163,11 +222,17 @@ def _constant(step: Step, dtype: pl.DataType, name: str) -> pl.Expr:
     if dtype == pl.String or dtype == pl.Null:
         return pl.lit(text_value)
     if dtype.is_nested():
-        raise RecipeError(f"the column holds {type_name(dtype)}; a custom value can fill single values only", column=name)
+        raise RecipeError(
+            f"the column holds {type_name(dtype)}; a custom value can fill single values only", column=name
+        )
     try:
         if dtype.is_numeric():
             number = float(text_value)
-            return pl.lit(int(text_value) if dtype.is_integer() and number.is_integer() and text_value.lstrip("+-").isdigit() else number)
+            return pl.lit(
+                int(text_value)
+                if dtype.is_integer() and number.is_integer() and text_value.lstrip("+-").isdigit()
+                else number
+            )
     except ValueError:
         pass
     else:
@@ -175,7 +240,11 @@ def _constant(step: Step, dtype: pl.DataType, name: str) -> pl.Expr:
         value = pl.select(convert(pl.lit(text_value), pl.String(), to)).item()
         if value is not None:
             return pl.lit(value)
-    raise RecipeError(f"the value {raw!r} does not fit the column, which holds {type_name(dtype)}{f' (columnDataType {wanted})' if wanted else ''}", column=name)
+    raise RecipeError(
+        f"the value {raw!r} does not fit the column, which holds "
+        f"{type_name(dtype)}{f' (columnDataType {wanted})' if wanted else ''}",
+        column=name,
+    )
 
 
 @action(
@@ -193,7 +262,12 @@ def fill_with_custom(step: Step, table: Table) -> Change:
     return Columns([NewColumn(name, pl.when(missing(table, name)).then(value).otherwise(pl.col(name)), in_place=True)])
 
 
-@action("FILL_WITH_EMPTY", FAMILY, column(), ambiguities=[("A column that is not text", "becomes text", "an empty string is a text")])
+@action(
+    "FILL_WITH_EMPTY",
+    FAMILY,
+    column(),
+    ambiguities=[("A column that is not text", "becomes text", "an empty string is a text")],
+)
 def fill_with_empty(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
     return Columns([NewColumn(name, as_text(pl.col(name), table.dtype(name)).fill_null(""), in_place=True)])
@@ -202,21 +276,48 @@ def fill_with_empty(step: Step, table: Table) -> Change:
 LAST_VALID = ("Before the first valid value", "stays as it is", "there is no earlier value")
 
 
-@action("FILL_WITH_LAST_VALID", FAMILY, column(), text("columnDataType", required=False), check=_check_typed, ambiguities=[LAST_VALID])
+@action(
+    "FILL_WITH_LAST_VALID",
+    FAMILY,
+    column(),
+    text("columnDataType", required=False),
+    check=_check_typed,
+    ambiguities=[LAST_VALID],
+)
 def fill_with_last_valid(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
     value = pl.when(~missing(table, name)).then(pl.col(name)).forward_fill()
     return Columns([NewColumn(name, pl.coalesce(value, pl.col(name)), in_place=True)])
 
 
-@action("FILL_WITH_NULL", FAMILY, column(), columns(required=False), ambiguities=[("Which values become null", "all of them; with conditions, those of the rows that meet them", "the page: data values replaced by null")])
+@action(
+    "FILL_WITH_NULL",
+    FAMILY,
+    column(),
+    columns(required=False),
+    ambiguities=[
+        (
+            "Which values become null",
+            "all of them; with conditions, those of the rows that meet them",
+            "the page: data values replaced by null",
+        )
+    ],
+)
 def fill_with_null(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
     return Columns([NewColumn(name, pl.lit(None, dtype=table.dtype(name)), in_place=True)])
 
 
 def _replace_statistic(kind: str, *extra: Parameter, ambiguities: Sequence[tuple[str, str, str]] = ()) -> None:
-    @action(f"REPLACE_WITH_{kind}", FAMILY, column(), *TYPED, *extra, check=_check_typed, ambiguities=[INVALID, INVALID_TYPE, *ambiguities])
+    @action(
+        f"REPLACE_WITH_{kind}",
+        FAMILY,
+        column(),
+        *TYPED,
+        *extra,
+        check=_check_typed,
+        ambiguities=[INVALID, INVALID_TYPE, *ambiguities],
+    )
     def replace(step: Step, table: Table) -> Change:
         name = step["sourceColumn"]
         valid, dtype = _valid_values(step, table, name)
@@ -248,7 +349,15 @@ def _check_custom(arguments: Mapping[str, Any]) -> Sequence[str]:
     scalar("value"),
     one_of=[("sourceColumn", "sourceColumns")],
     check=_check_custom,
-    ambiguities=[INVALID, INVALID_TYPE, ("With conditions", "every value of the rows that meet them is replaced, valid or not", "the condition says which values are meant")],
+    ambiguities=[
+        INVALID,
+        INVALID_TYPE,
+        (
+            "With conditions",
+            "every value of the rows that meet them is replaced, valid or not",
+            "the condition says which values are meant",
+        ),
+    ],
 )
 def replace_with_custom(step: Step, table: Table) -> Change:
     new = []
@@ -269,7 +378,22 @@ def replace_with_empty(step: Step, table: Table) -> Change:
     return Columns([NewColumn(name, value, in_place=True)])
 
 
-@action("REPLACE_WITH_NULL", FAMILY, column(), *TYPED, check=_check_typed, ambiguities=[INVALID, INVALID_TYPE, ("With conditions", "every value of the rows that meet them becomes null", "the condition says which values are meant")])
+@action(
+    "REPLACE_WITH_NULL",
+    FAMILY,
+    column(),
+    *TYPED,
+    check=_check_typed,
+    ambiguities=[
+        INVALID,
+        INVALID_TYPE,
+        (
+            "With conditions",
+            "every value of the rows that meet them becomes null",
+            "the condition says which values are meant",
+        ),
+    ],
+)
 def replace_with_null(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
     if step.conditions:
@@ -277,7 +401,14 @@ def replace_with_null(step: Step, table: Table) -> Change:
     return Columns([NewColumn(name, _valid_values(step, table, name)[0], in_place=True)])
 
 
-@action("REPLACE_WITH_LAST_VALID", FAMILY, column(), *TYPED, check=_check_typed, ambiguities=[INVALID, INVALID_TYPE, ("Before the first valid value", "null", "there is no earlier value")])
+@action(
+    "REPLACE_WITH_LAST_VALID",
+    FAMILY,
+    column(),
+    *TYPED,
+    check=_check_typed,
+    ambiguities=[INVALID, INVALID_TYPE, ("Before the first valid value", "null", "there is no earlier value")],
+)
 def replace_with_last_valid(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
     valid, _ = _valid_values(step, table, name)
@@ -295,7 +426,11 @@ def _replace_rolling(kind: str, aggregate: Callable[[pl.Expr], pl.Expr]) -> None
         check=_check_typed,
         ambiguities=[
             ("Which values are replaced", "each value, missing ones too", "the page: replaces each value in a column"),
-            ("Whether the window holds the row itself", "no: the previous period rows; null in the first row", "the page: computed using the previous 10 rows"),
+            (
+                "Whether the window holds the row itself",
+                "no: the previous period rows; null in the first row",
+                "the page: computed using the previous 10 rows",
+            ),
         ],
     )
     def replace(step: Step, table: Table) -> Change:
@@ -320,7 +455,12 @@ def delete_duplicate_rows(step: Step, table: Table) -> Change:
     return RemoveRows(_earlier(table, table.names))
 
 
-@action("REMOVE_DUPLICATES", FAMILY, column(), ambiguities=[("Nulls", "are equal to each other: the first stays", "AWS Glue's RemoveDuplicates table")])
+@action(
+    "REMOVE_DUPLICATES",
+    FAMILY,
+    column(),
+    ambiguities=[("Nulls", "are equal to each other: the first stays", "AWS Glue's RemoveDuplicates table")],
+)
 def remove_duplicates(step: Step, table: Table) -> Change:
     table.require(step["sourceColumn"])
     return RemoveRows(_earlier(table, [step["sourceColumn"]]))
@@ -329,21 +469,44 @@ def remove_duplicates(step: Step, table: Table) -> Change:
 FLAGS: tuple[Parameter, ...] = (text("trueString", default="True"), text("falseString", default="False"))
 
 
-@action("FLAG_DUPLICATE_ROWS", FAMILY, new_column(), *FLAGS, ambiguities=[("The first occurrence", "is not flagged", "both guides' text; the table on AWS Glue's page contradicts it")])
+@action(
+    "FLAG_DUPLICATE_ROWS",
+    FAMILY,
+    new_column(),
+    *FLAGS,
+    ambiguities=[
+        ("The first occurrence", "is not flagged", "both guides' text; the table on AWS Glue's page contradicts it")
+    ],
+)
 def flag_duplicate_rows(step: Step, table: Table) -> Change:
     flag = pl.when(_earlier(table, table.names)).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
     return Columns([NewColumn(step["targetColumn"], flag)])
 
 
-@action("FLAG_DUPLICATES_IN_COLUMN", FAMILY, column(), new_column(), *FLAGS, ambiguities=[("Nulls", "are equal to each other", "AWS Glue's RemoveDuplicates table")])
+@action(
+    "FLAG_DUPLICATES_IN_COLUMN",
+    FAMILY,
+    column(),
+    new_column(),
+    *FLAGS,
+    ambiguities=[("Nulls", "are equal to each other", "AWS Glue's RemoveDuplicates table")],
+)
 def flag_duplicates_in_column(step: Step, table: Table) -> Change:
     table.require(step["sourceColumn"])
-    flag = pl.when(_earlier(table, [step["sourceColumn"]])).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
+    flag = (
+        pl.when(_earlier(table, [step["sourceColumn"]]))
+        .then(pl.lit(step["trueString"]))
+        .otherwise(pl.lit(step["falseString"]))
+    )
     return Columns([NewColumn(step["targetColumn"], flag, step["sourceColumn"])])
 
 
 DETAILS: tuple[Parameter, ...] = (column(), text("pattern"), text("advancedDataType"))
-FOUND = ("What a detail is", "time zones as IANA names, states as two letters, TLD as in the public suffix list", "the page gives none; these are what joins well")
+FOUND = (
+    "What a detail is",
+    "time zones as IANA names, states as two letters, TLD as in the public suffix list",
+    "the page gives none; these are what joins well",
+)
 
 
 def _check_details(arguments: Mapping[str, Any]) -> Sequence[str]:
@@ -360,7 +523,9 @@ def _details(step: Step, table: Table) -> pl.Expr:
     kind = canonical_type(step["advancedDataType"])
     assert kind is not None
     pattern = canonical_pattern(step["pattern"])
-    return per_value(lambda value: detail(kind, pattern, value), as_text(pl.col(source), table.dtype(source)), pl.String())
+    return per_value(
+        lambda value: detail(kind, pattern, value), as_text(pl.col(source), table.dtype(source)), pl.String()
+    )
 
 
 @action("EXTRACT_ADVANCED_DATATYPE_DETAILS", FAMILY, *DETAILS, new_column(), check=_check_details, ambiguities=[FOUND])
@@ -371,7 +536,16 @@ def extract_advanced_datatype_details(step: Step, table: Table) -> Change:
 VALUES = strings("filterValues", aliases=("filter values",))
 
 
-@action("ADVANCED_DATATYPE_FLAG", FAMILY, *DETAILS, new_column(), VALUES, *FLAGS, check=_check_details, ambiguities=[FOUND, ("A value without the detail", "falseString", "it is none of the filter values")])
+@action(
+    "ADVANCED_DATATYPE_FLAG",
+    FAMILY,
+    *DETAILS,
+    new_column(),
+    VALUES,
+    *FLAGS,
+    check=_check_details,
+    ambiguities=[FOUND, ("A value without the detail", "falseString", "it is none of the filter values")],
+)
 def advanced_datatype_flag(step: Step, table: Table) -> Change:
     found = _details(step, table).is_in(step["filterValues"]).fill_null(False)
     flag = pl.when(found).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
@@ -386,7 +560,14 @@ def advanced_datatype_flag(step: Step, table: Table) -> Change:
     choice("strategy", "KEEP_ROWS", "DISCARD_ROWS", "CLEAR_FILTERS", "CLEAR_OTHERS"),
     boolean("clearWithEmpty"),
     check=_check_details,
-    ambiguities=[FOUND, ("CLEAR_FILTERS and CLEAR_OTHERS", "the values that match, or those that do not, become null (empty with clearWithEmpty)", "the names")],
+    ambiguities=[
+        FOUND,
+        (
+            "CLEAR_FILTERS and CLEAR_OTHERS",
+            "the values that match, or those that do not, become null (empty with clearWithEmpty)",
+            "the names",
+        ),
+    ],
 )
 def advanced_datatype_filter(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
@@ -396,7 +577,15 @@ def advanced_datatype_filter(step: Step, table: Table) -> Change:
         return RemoveRows(~found if strategy == "KEEP_ROWS" else found)
     value = as_text(pl.col(source), table.dtype(source))
     cleared = pl.lit("" if step["clearWithEmpty"] else None, dtype=pl.String)
-    return Columns([NewColumn(source, pl.when(found if strategy == "CLEAR_FILTERS" else ~found).then(cleared).otherwise(value), in_place=True)])
+    return Columns(
+        [
+            NewColumn(
+                source,
+                pl.when(found if strategy == "CLEAR_FILTERS" else ~found).then(cleared).otherwise(value),
+                in_place=True,
+            )
+        ]
+    )
 
 
 @action(
@@ -404,12 +593,28 @@ def advanced_datatype_filter(step: Step, table: Table) -> Change:
     FAMILY,
     column(aliases=("columnName",)),
     new_column(required=False),
-    ambiguities=[("Where the answer goes", "into a new column, targetColumn or `<source>_advanced_datatype`, the same in every row", "a recipe job has nowhere else to answer"), ("When a column is of a type", "when more than half of the first 1,000 values are", "how the service decides is not published")],
+    ambiguities=[
+        (
+            "Where the answer goes",
+            "into a new column, targetColumn or `<source>_advanced_datatype`, the same in every row",
+            "a recipe job has nowhere else to answer",
+        ),
+        (
+            "When a column is of a type",
+            "when more than half of the first 1,000 values are",
+            "how the service decides is not published",
+        ),
+    ],
 )
 def get_advanced_datatype(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
-    values = table.frame.select(as_text(pl.col(source), table.dtype(source)).drop_nulls().head(1000)).collect(engine="streaming").to_series().to_list()
+    values = (
+        table.frame.select(as_text(pl.col(source), table.dtype(source)).drop_nulls().head(1000))
+        .collect(engine="streaming")
+        .to_series()
+        .to_list()
+    )
     target = step["targetColumn"] or f"{source}_advanced_datatype"
-    return Columns([NewColumn(target, pl.lit(best_type([value for value in values if value]), dtype=pl.String), source)])
-
-
+    return Columns(
+        [NewColumn(target, pl.lit(best_type([value for value in values if value]), dtype=pl.String), source)]
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -13,7 +14,18 @@ from local_aws.recipes.datatypes import as_text
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.operands import per_value
-from local_aws.recipes.parameters import boolean, choice, column, json_map, new_column, number, numbers, strings, text, to_number
+from local_aws.recipes.parameters import (
+    boolean,
+    choice,
+    column,
+    json_map,
+    new_column,
+    number,
+    numbers,
+    strings,
+    text,
+    to_number,
+)
 from local_aws.recipes.table import Change, Columns, NewColumn, Table, type_name
 
 FAMILY = "Data science"
@@ -41,12 +53,16 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
     if splits is not None and share is not None:
         problems.append("give either splits or percentage, not both")
     if splits is not None:
-        if len(splits) < 2 or any(low >= high for low, high in zip(splits, splits[1:], strict=False)):
+        if len(splits) < 2 or any(low >= high for low, high in pairwise(splits)):
             problems.append("splits must be at least two numbers in rising order")
         elif len(names) != len(splits) - 1:
-            problems.append(f"{len(splits)} splits make {len(splits) - 1} buckets, but there are {len(names)} bucketNames")
+            problems.append(
+                f"{len(splits)} splits make {len(splits) - 1} buckets, but there are {len(names)} bucketNames"
+            )
     if share is not None and len(names) != math.ceil(100 / share):
-        problems.append(f"buckets of {share:g} percent are {math.ceil(100 / share)}, but there are {len(names)} bucketNames")
+        problems.append(
+            f"buckets of {share:g} percent are {math.ceil(100 / share)}, but there are {len(names)} bucketNames"
+        )
     return problems
 
 
@@ -61,9 +77,17 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
     one_of=[("splits", "percentage")],
     check=_check_buckets,
     ambiguities=[
-        ("The last bucket's upper edge", "belongs to the last bucket", "Spark's Bucketizer closes the last bucket, or the maximum would be lost"),
+        (
+            "The last bucket's upper edge",
+            "belongs to the last bucket",
+            "Spark's Bucketizer closes the last bucket, or the maximum would be lost",
+        ),
         ("A value outside the splits", "null", "no bucket holds it"),
-        ("What percentage splits", "the range from minimum to maximum, into equal widths", "the console's binning shows equal ranges for a percentage"),
+        (
+            "What percentage splits",
+            "the range from minimum to maximum, into equal widths",
+            "the console's binning shows equal ranges for a percentage",
+        ),
     ],
 )
 def bucketization(step: Step, table: Table) -> Change:
@@ -95,7 +119,9 @@ def _check_mapping(arguments: Mapping[str, Any]) -> Sequence[str]:
     if arguments["deleteOtherRows"] and (arguments["keepOthers"] or arguments["other"] is not None):
         problems.append("deleteOtherRows removes what keepOthers or other would keep; give one of them")
     if arguments["mapType"] == "NUMERIC":
-        values = list(arguments["categoryMap"].values()) + ([arguments["other"]] if arguments["other"] not in (None, "") else [])
+        values = list(arguments["categoryMap"].values()) + (
+            [arguments["other"]] if arguments["other"] not in (None, "") else []
+        )
         for value in values:
             try:
                 to_number(value)
@@ -117,8 +143,16 @@ def _check_mapping(arguments: Mapping[str, Any]) -> Sequence[str]:
     check=_check_mapping,
     ambiguities=[
         ("A value outside the map, with neither other nor keepOthers", "null", "nothing says what else it should be"),
-        ("keepOthers with mapType NUMERIC and a text value", "the value if it is a number, else null", "the new column is numeric"),
-        ("Null in the source", "counts as not mapped: other applies, deleteOtherRows removes it", "the page speaks of all non-mapped rows"),
+        (
+            "keepOthers with mapType NUMERIC and a text value",
+            "the value if it is a number, else null",
+            "the new column is numeric",
+        ),
+        (
+            "Null in the source",
+            "counts as not mapped: other applies, deleteOtherRows removes it",
+            "the page speaks of all non-mapped rows",
+        ),
         ("Whole numbers in a NUMERIC map", "a whole-number column", "the service was seen to show 0 and 1"),
     ],
 )
@@ -148,14 +182,18 @@ def categorical_mapping(step: Step, table: Table) -> Change:
             default = kept.cast(value_type, strict=False)
         mapped = key.replace_strict(list(values), list(values.values()), default=default, return_dtype=value_type)
     else:
-        texts = {k: "true" if v is True else "false" if v is False else None if v is None else str(v) for k, v in mapping.items()}
+        texts = {
+            k: "true" if v is True else "false" if v is False else None if v is None else str(v)
+            for k, v in mapping.items()
+        }
         default = as_text(pl.col(source), dtype) if step["keepOthers"] else pl.lit(step["other"], dtype=pl.String)
         mapped = key.replace_strict(list(texts), list(texts.values()), default=default, return_dtype=pl.String)
     if step["deleteOtherRows"]:
         known = key.is_in(list(mapping)).fill_null(False)
         table = table.filter(known | ~_condition(step, table))
-    change = table.with_columns([NewColumn(target, mapped, source, in_place=target == source)], _optional_condition(step, table))
-    return change
+    return table.with_columns(
+        [NewColumn(target, mapped, source, in_place=target == source)], _optional_condition(step, table)
+    )
 
 
 def _optional_condition(step: Step, table: Table) -> pl.Expr | None:
@@ -193,14 +231,13 @@ def one_hot_encoding(step: Step, table: Table) -> Change:
             "map the rare ones together with CATEGORICAL_MAPPING first",
             column=source,
         )
-    names = pl.DataFrame({"v": found}).select(as_text(pl.col("v"), dtype)).to_series() if len(found) else []
+    names = pl.DataFrame({"v": found}).select(as_text(pl.col("v"), dtype)).to_series()
     return Columns(
         [
             NewColumn(f"{source}_{name}", (pl.col(source) == value).fill_null(False).cast(pl.Int32), source)
             for name, value in zip(names, found, strict=True)
         ]
     )
-
 
 
 SKEW_FUNCTIONS = ("ROOT", "LOG", "SQUARE")
@@ -264,7 +301,11 @@ def _check_scale(arguments: Mapping[str, Any]) -> Sequence[str]:
     check=_check_scale,
     page="https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-science.html",
     ambiguities=[
-        ("Names of SCALE_BETWEEN's two values", "minValue and maxValue", "the names of the outlier actions; the page gives none"),
+        (
+            "Names of SCALE_BETWEEN's two values",
+            "minValue and maxValue",
+            "the names of the outlier actions; the page gives none",
+        ),
         ("A column without spread", "0 (the lower bound for SCALE_BETWEEN)", "a division by zero otherwise"),
         ("Standard deviation", "sample", "as the guide's profile statistics"),
         ("MEAN_NORMALIZATION", "(x - mean) / (max - min)", "the formula that keeps within [-1, 1], as the page says"),
@@ -275,7 +316,9 @@ def normalization(step: Step, table: Table) -> Change:
     value = table.numeric(source).cast(pl.Float64)
     facts = table.collect_one(low=value.min(), high=value.max(), mean=value.mean(), spread=value.std(ddof=1))
     strategy = step["strategy"]
-    width = facts["spread"] if strategy == "Z_SCORE" else (facts["high"] - facts["low"] if facts["low"] is not None else 0)
+    width = (
+        facts["spread"] if strategy == "Z_SCORE" else (facts["high"] - facts["low"] if facts["low"] is not None else 0)
+    )
     origin = facts["low"] if strategy in ("MIN_MAX", "SCALE_BETWEEN") else facts["mean"]
     scaled = (value - origin) / width if width else value * 0
     if strategy == "SCALE_BETWEEN":
@@ -284,13 +327,141 @@ def normalization(step: Step, table: Table) -> Change:
 
 
 STOP_WORDS = frozenset(
-    "a about above after again against all am an and any are as at be because been before being below between both but by can did do does doing "
-    "down during each few for from further had has have having he her here hers herself him himself his how i if in into is it its itself just me "
-    "more most my myself no nor not now of off on once only or other our ours ourselves out over own same she should so some such than that the "
-    "their theirs them themselves then there these they this those through to too under until up very was we were what when where which while who "
-    "whom why will with you your yours yourself yourselves".split()
+    [
+        "a",
+        "about",
+        "above",
+        "after",
+        "again",
+        "against",
+        "all",
+        "am",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "because",
+        "been",
+        "before",
+        "being",
+        "below",
+        "between",
+        "both",
+        "but",
+        "by",
+        "can",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "down",
+        "during",
+        "each",
+        "few",
+        "for",
+        "from",
+        "further",
+        "had",
+        "has",
+        "have",
+        "having",
+        "he",
+        "her",
+        "here",
+        "hers",
+        "herself",
+        "him",
+        "himself",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "itself",
+        "just",
+        "me",
+        "more",
+        "most",
+        "my",
+        "myself",
+        "no",
+        "nor",
+        "not",
+        "now",
+        "of",
+        "off",
+        "on",
+        "once",
+        "only",
+        "or",
+        "other",
+        "our",
+        "ours",
+        "ourselves",
+        "out",
+        "over",
+        "own",
+        "same",
+        "she",
+        "should",
+        "so",
+        "some",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "theirs",
+        "them",
+        "themselves",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "through",
+        "to",
+        "too",
+        "under",
+        "until",
+        "up",
+        "very",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "why",
+        "will",
+        "with",
+        "you",
+        "your",
+        "yours",
+        "yourself",
+        "yourselves",
+    ]
 )
-_IRREGULAR = {"won't": "will not", "can't": "can not", "shan't": "shall not", "ain't": "is not", "let's": "let us", "y'all": "you all"}
+_IRREGULAR = {
+    "won't": "will not",
+    "can't": "can not",
+    "shan't": "shall not",
+    "ain't": "is not",
+    "let's": "let us",
+    "y'all": "you all",
+}
 _ENDINGS = (("n't", " not"), ("'re", " are"), ("'ve", " have"), ("'ll", " will"), ("'m", " am"), ("'d", " would"))
 
 
@@ -320,7 +491,11 @@ def expanded(word: str) -> str:
     strings("customStopWords", required=False),
     new_column(),
     ambiguities=[
-        ("What the new column holds", "the tokens, joined by the delimiter (a blank by default)", "the page: a custom delimiter that appears between tokenized words"),
+        (
+            "What the new column holds",
+            "the tokens, joined by the delimiter (a blank by default)",
+            "the page: a custom delimiter that appears between tokenized words",
+        ),
         ("What a token is", "a run of letters, digits and inner apostrophes", "words or terms, in the page's words"),
         ("The default stop words", "an own list of common English words", "the service's is not published"),
         ("Letter case", "lower when stemmed, else as it is", "the page speaks of lowercase words under stemmingMode"),
@@ -342,7 +517,15 @@ def tokenization(step: Step, table: Table) -> Change:
         words = [piece for word in _WORD.findall(value) for piece in (expanded(word) if expand else word).split()]
         return delimiter.join(stem(word) for word in words if word.lower() not in stop)
 
-    return Columns([NewColumn(step["targetColumn"], per_value(tokens, as_text(pl.col(source), table.dtype(source)), pl.String()), source)])
+    return Columns(
+        [
+            NewColumn(
+                step["targetColumn"],
+                per_value(tokens, as_text(pl.col(source), table.dtype(source)), pl.String()),
+                source,
+            )
+        ]
+    )
 
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
@@ -352,11 +535,11 @@ def _stemmer(mode: str | None) -> Callable[[str], str]:
     if mode in (None, "NONE"):
         return lambda word: word
     if mode == "PORTER":
-        import snowballstemmer
+        import snowballstemmer  # type: ignore[import-untyped]
 
         porter = snowballstemmer.stemmer("porter")
         return lambda word: str(porter.stemWord(word.lower()))
-    from nltk.stem.lancaster import LancasterStemmer  # seconds to import: only those who ask for it pay for it
+    from nltk.stem.lancaster import LancasterStemmer  # type: ignore[import-untyped]  # seconds to import: only those who ask for it pay for it
 
     lancaster = LancasterStemmer()
     return lambda word: str(lancaster.stem(word.lower()))

@@ -17,8 +17,29 @@ from local_aws.recipes.conditions import combined
 from local_aws.recipes.datatypes import as_text, convert, normal_type
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
-from local_aws.recipes.parameters import Parameter, boolean, choice, column, columns, integer, json_list, new_column, pattern, strings, text
-from local_aws.recipes.table import Change, Columns, DatasetFiles, NewColumn, SecondaryInput, Table, missing_column, type_name
+from local_aws.recipes.parameters import (
+    Parameter,
+    boolean,
+    choice,
+    column,
+    columns,
+    integer,
+    json_list,
+    new_column,
+    pattern,
+    strings,
+    text,
+)
+from local_aws.recipes.table import (
+    Change,
+    Columns,
+    DatasetFiles,
+    NewColumn,
+    SecondaryInput,
+    Table,
+    missing_column,
+    type_name,
+)
 
 FAMILY = "Data structure"
 MAX_PIVOT = 10
@@ -40,7 +61,9 @@ def common_type(types: Sequence[pl.DataType]) -> pl.DataType | None:
 
 def cast_common(table: Table, names: Sequence[str]) -> list[pl.Expr]:
     target = common_type([table.dtype(name) for name in names])
-    return [pl.col(name).cast(target) if target is not None else as_text(pl.col(name), table.dtype(name)) for name in names]
+    return [
+        pl.col(name).cast(target) if target is not None else as_text(pl.col(name), table.dtype(name)) for name in names
+    ]
 
 
 def _nest(step: Step, table: Table, value: pl.Expr) -> Change:
@@ -52,15 +75,35 @@ def _nest(step: Step, table: Table, value: pl.Expr) -> Change:
     return Columns([NewColumn(target, value, names[-1])], drop=names if step["removeSourceColumns"] else ())
 
 
-@action("NEST_TO_ARRAY", FAMILY, *NEST, ambiguities=[AFTER_LAST, ("The common type", "double for mixed numbers, else text", "the page: typecast to a common type")])
+@action(
+    "NEST_TO_ARRAY",
+    FAMILY,
+    *NEST,
+    ambiguities=[
+        AFTER_LAST,
+        ("The common type", "double for mixed numbers, else text", "the page: typecast to a common type"),
+    ],
+)
 def nest_to_array(step: Step, table: Table) -> Change:
     return _nest(step, table, pl.concat_list(cast_common(table, step["sourceColumns"])))
 
 
-@action("NEST_TO_MAP", FAMILY, *NEST, ambiguities=[AFTER_LAST, ("The common type", "double for mixed numbers, else text", "the page: typecast to a common type")])
+@action(
+    "NEST_TO_MAP",
+    FAMILY,
+    *NEST,
+    ambiguities=[
+        AFTER_LAST,
+        ("The common type", "double for mixed numbers, else text", "the page: typecast to a common type"),
+    ],
+)
 def nest_to_map(step: Step, table: Table) -> Change:
     names = step["sourceColumns"]
-    return _nest(step, table, pl.struct([value.alias(name) for name, value in zip(names, cast_common(table, names), strict=True)]))
+    return _nest(
+        step,
+        table,
+        pl.struct([value.alias(name) for name, value in zip(names, cast_common(table, names), strict=True)]),
+    )
 
 
 @action("NEST_TO_STRUCT", FAMILY, *NEST, ambiguities=[AFTER_LAST])
@@ -72,7 +115,10 @@ def nest_to_struct(step: Step, table: Table) -> Change:
 def _struct_fields(table: Table, name: str) -> dict[str, pl.DataType]:
     dtype = table.dtype(name)
     if not isinstance(dtype, pl.Struct):
-        raise RecipeError(f"the column holds {type_name(dtype)}, not a struct; convert JSON text with JSON_TO_STRUCTS first", column=name)
+        raise RecipeError(
+            f"the column holds {type_name(dtype)}, not a struct; convert JSON text with JSON_TO_STRUCTS first",
+            column=name,
+        )
     return {field.name: pl.Series(dtype=field.dtype).dtype for field in dtype.fields}
 
 
@@ -85,7 +131,11 @@ def _struct_fields(table: Table, name: str) -> dict[str, pl.DataType]:
     takes_conditions=False,
     ambiguities=[
         ("An empty or null array", "one row with null", "no row is lost (Spark's explode_outer)"),
-        ("The source column", "stays, unless it is the target or removeSourceColumn is true", "the page: unnests into a new column"),
+        (
+            "The source column",
+            "stays, unless it is the target or removeSourceColumn is true",
+            "the page: unnests into a new column",
+        ),
     ],
 )
 def unnest_array(step: Step, table: Table) -> Change:
@@ -107,9 +157,17 @@ def unnest_array(step: Step, table: Table) -> Change:
     text("targetColumn", required=False),
     takes_conditions=False,
     ambiguities=[
-        ("Names of the two columns", "`<prefix>.key` and `<prefix>.value`; the prefix is targetColumn, else the source", "UNNEST_STRUCT_N's page joins names with a point"),
+        (
+            "Names of the two columns",
+            "`<prefix>.key` and `<prefix>.value`; the prefix is targetColumn, else the source",
+            "UNNEST_STRUCT_N's page joins names with a point",
+        ),
         ("An empty or null map", "one row with nulls", "no row is lost"),
-        ("A key whose value is null", "counts as absent", "a map is read from JSON objects that need not have all keys"),
+        (
+            "A key whose value is null",
+            "counts as absent",
+            "a map is read from JSON objects that need not have all keys",
+        ),
     ],
 )
 def unnest_map(step: Step, table: Table) -> Change:
@@ -129,7 +187,10 @@ def unnest_map(step: Step, table: Table) -> Change:
     widened = table.with_columns([NewColumn("\x00pairs", pairs, source)])
     exploded = widened.with_frame(widened.lazy().explode("\x00pairs", empty_as_null=True, keep_nulls=True))
     done = exploded.with_columns(
-        [NewColumn(key, pl.col("\x00pairs").struct.field("key"), source), NewColumn(value_name, pl.col("\x00pairs").struct.field("value"), source)]
+        [
+            NewColumn(key, pl.col("\x00pairs").struct.field("key"), source),
+            NewColumn(value_name, pl.col("\x00pairs").struct.field("value"), source),
+        ]
     )
     return done.drop(["\x00pairs", *([source] if step["removeSourceColumn"] else [])])
 
@@ -140,12 +201,21 @@ def unnest_map(step: Step, table: Table) -> Change:
     column(),
     boolean("removeSourceColumn"),
     text("targetColumn", required=False),
-    ambiguities=[("Names of the new columns", "`<prefix>.<field>`; the prefix is targetColumn, else the source", "UNNEST_STRUCT_N's page joins names with a point")],
+    ambiguities=[
+        (
+            "Names of the new columns",
+            "`<prefix>.<field>`; the prefix is targetColumn, else the source",
+            "UNNEST_STRUCT_N's page joins names with a point",
+        )
+    ],
 )
 def unnest_struct(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
     prefix = step["targetColumn"] or source
-    new = [NewColumn(f"{prefix}.{name}", pl.col(source).struct.field(name), source) for name in _struct_fields(table, source)]
+    new = [
+        NewColumn(f"{prefix}.{name}", pl.col(source).struct.field(name), source)
+        for name in _struct_fields(table, source)
+    ]
     return Columns(new, drop=[source] if step["removeSourceColumn"] else [])
 
 
@@ -154,7 +224,13 @@ def _leaves(value: pl.Expr, dtype: pl.DataType, name: str, level: int, delimiter
         return [
             leaf
             for field in dtype.fields
-            for leaf in _leaves(value.struct.field(field.name), pl.Series(dtype=field.dtype).dtype, f"{name}{delimiter}{field.name}", level - 1, delimiter)
+            for leaf in _leaves(
+                value.struct.field(field.name),
+                pl.Series(dtype=field.dtype).dtype,
+                f"{name}{delimiter}{field.name}",
+                level - 1,
+                delimiter,
+            )
         ]
     return [(name, value)]
 
@@ -203,9 +279,17 @@ AGGREGATES: dict[str, Aggregate] = {
     "UNAGGREGATED": lambda value: value.drop_nulls(),
 }
 AGGREGATE_ALIASES = {
-    "AVG": "AVERAGE", "MEAN": "AVERAGE", "STDDEV": "STANDARD_DEVIATION", "STANDARDDEVIATION": "STANDARD_DEVIATION", "STDEV": "STANDARD_DEVIATION",
-    "VAR": "VARIANCE", "COUNTDISTINCT": "COUNT_DISTINCT", "MINIMUM": "MIN", "MAXIMUM": "MAX", "ANY_VALUE": "ANY",
-}  # fmt: skip
+    "AVG": "AVERAGE",
+    "MEAN": "AVERAGE",
+    "STDDEV": "STANDARD_DEVIATION",
+    "STANDARDDEVIATION": "STANDARD_DEVIATION",
+    "STDEV": "STANDARD_DEVIATION",
+    "VAR": "VARIANCE",
+    "COUNTDISTINCT": "COUNT_DISTINCT",
+    "MINIMUM": "MIN",
+    "MAXIMUM": "MAX",
+    "ANY_VALUE": "ANY",
+}
 NUMERIC_AGGREGATES = ("SUM", "AVERAGE", "MEDIAN", "STANDARD_DEVIATION", "VARIANCE", "KURTOSIS", "SKEWNESS")
 
 
@@ -229,11 +313,20 @@ def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
     problems: list[str] = []
     for entry in arguments["groupByAggFunctionOptions"] or []:
         if not isinstance(entry, dict) or not isinstance(entry.get("functionName"), str):
-            problems.append("each of groupByAggFunctionOptions must be an object with sourceColumnName, targetColumnName and functionName")
+            problems.append(
+                "each of groupByAggFunctionOptions must be an object with sourceColumnName, targetColumnName and "
+                "functionName"
+            )
             continue
-        problems.extend(f"groupByAggFunctionOptions has no member {key!r}; it takes {', '.join(_MEMBERS)}" for key in entry if key not in _MEMBERS)
+        problems.extend(
+            f"groupByAggFunctionOptions has no member {key!r}; it takes {', '.join(_MEMBERS)}"
+            for key in entry
+            if key not in _MEMBERS
+        )
         if aggregate_name(entry["functionName"]) is None:
-            problems.append(f"there is no aggregate function {entry['functionName']!r}; the functions are {', '.join(AGGREGATES)}")
+            problems.append(
+                f"there is no aggregate function {entry['functionName']!r}; the functions are {', '.join(AGGREGATES)}"
+            )
         if not isinstance(entry.get("sourceColumnName"), str):
             problems.append("each of groupByAggFunctionOptions needs sourceColumnName")
     return problems
@@ -247,9 +340,17 @@ def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
     boolean("useNewDataFrame", default=True),
     check=_check_group,
     ambiguities=[
-        ("Name of the aggregations' parameter", "groupByAggFunctionOptions and groupByAggFunctions", "the page's text and example disagree"),
+        (
+            "Name of the aggregations' parameter",
+            "groupByAggFunctionOptions and groupByAggFunctions",
+            "the page's text and example disagree",
+        ),
         ("Order of the groups", "that of their first rows", "does not depend on the machine"),
-        ("useNewDataFrame false, or conditions", "false: every row stays and gets its group's results; conditions: only the rows that meet them are grouped", "the console offers both; conditions come before the action"),
+        (
+            "useNewDataFrame false, or conditions",
+            "false: every row stays and gets its group's results; conditions: only the rows that meet them are grouped",
+            "the console offers both; conditions come before the action",
+        ),
         ("targetColumnName absent", "`<source>_<function>` in lower case", "the page's example: all_votes_count"),
         ("useNewDataFrame absent", "true", "the page: summarizes the data"),
     ],
@@ -274,7 +375,9 @@ def group_by(step: Step, table: Table) -> Change:
         new = [NewColumn(target, expression.over(keys)) for target, expression in results.items()]
         return _typed(table.with_columns(new, condition), wanted_types)
     frame = table.lazy() if condition is None else table.lazy().filter(condition)
-    grouped = frame.group_by(keys, maintain_order=True).agg([expression.alias(target) for target, expression in results.items()])
+    grouped = frame.group_by(keys, maintain_order=True).agg(
+        [expression.alias(target) for target, expression in results.items()]
+    )
     return _typed(table.with_frame(grouped.select([*keys, *results])), wanted_types)
 
 
@@ -291,7 +394,10 @@ def _typed(table: Table, wanted: Mapping[str, str]) -> Table:
 
 def _check_aggregate(arguments: Mapping[str, Any]) -> Sequence[str]:
     if aggregate_name(arguments["aggregateFunction"]) is None:
-        return [f"there is no aggregate function {arguments['aggregateFunction']!r}; the functions are {', '.join(AGGREGATES)}"]
+        return [
+            f"there is no aggregate function {arguments['aggregateFunction']!r}; the functions are "
+            f"{', '.join(AGGREGATES)}"
+        ]
     return []
 
 
@@ -306,7 +412,11 @@ def _check_aggregate(arguments: Mapping[str, Any]) -> Sequence[str]:
         ("Names of the new columns", "the values themselves; null makes `null`", "the page: row values into columns"),
         ("Order of the new columns", "alphabetical", "Spark's pivot, and seen for ONE_HOT_ENCODING"),
         ("More than ten values", "an error", "the page's limit"),
-        ("Which rows are put together", "those equal in all other columns, in the order of their first rows", "Spark's groupBy of the rest"),
+        (
+            "Which rows are put together",
+            "those equal in all other columns, in the order of their first rows",
+            "Spark's groupBy of the rest",
+        ),
         ("A cell without rows", "null (an empty list for COLLECT_LIST)", "as Spark"),
     ],
 )
@@ -319,10 +429,14 @@ def pivot(step: Step, table: Table) -> Change:
         raise RecipeError("sourceColumn and valueColumn must be two columns", column=source)
     found = table.frame.select(pl.col(source).unique()).collect(engine="streaming").to_series().sort(nulls_last=True)
     if len(found) > MAX_PIVOT:
-        raise RecipeError(f"the column has {len(found)} distinct values, and a pivot takes at most {MAX_PIVOT}", column=source)
+        raise RecipeError(
+            f"the column has {len(found)} distinct values, and a pivot takes at most {MAX_PIVOT}", column=source
+        )
     keys = [name for name in table.names if name not in (source, value)]
     cells: dict[str, pl.Expr] = {}
-    for item, name in zip(found, pl.DataFrame({"v": found}).select(as_text(pl.col("v"), table.dtype(source))).to_series(), strict=True):
+    for item, name in zip(
+        found, pl.DataFrame({"v": found}).select(as_text(pl.col("v"), table.dtype(source))).to_series(), strict=True
+    ):
         chosen = pl.col(source).eq_missing(pl.lit(item, dtype=table.dtype(source)))
         target = "null" if name is None else name
         if target in keys or target in cells:
@@ -345,7 +459,11 @@ def pivot(step: Step, table: Table) -> Change:
     new_column("valueColumn"),
     takes_conditions=False,
     ambiguities=[
-        ("What the two columns hold", "unpivotColumn the name of the source column, valueColumn the value", "the page's picture"),
+        (
+            "What the two columns hold",
+            "unpivotColumn the name of the source column, valueColumn the value",
+            "the page's picture",
+        ),
         ("Order of the rows", "row by row, the sources in the order listed", "Spark's stack"),
         ("Sources of different types", "double for mixed numbers, else text", "one column has one type"),
     ],
@@ -360,9 +478,15 @@ def unpivot(step: Step, table: Table) -> Change:
     if variable == value:
         raise RecipeError("unpivotColumn and valueColumn must be two names", column=value)
     pairs = [
-        pl.struct(pl.lit(name).alias(variable), cell.alias(value)) for name, cell in zip(names, cast_common(table, names), strict=True)
+        pl.struct(pl.lit(name).alias(variable), cell.alias(value))
+        for name, cell in zip(names, cast_common(table, names), strict=True)
     ]
-    frame = table.lazy().select(*rest, pl.concat_list(pairs).alias("\x00pair")).explode("\x00pair", empty_as_null=True, keep_nulls=True).unnest("\x00pair")
+    frame = (
+        table.lazy()
+        .select(*rest, pl.concat_list(pairs).alias("\x00pair"))
+        .explode("\x00pair", empty_as_null=True, keep_nulls=True)
+        .unnest("\x00pair")
+    )
     return table.with_frame(frame)
 
 
@@ -386,25 +510,46 @@ def transpose(step: Step, table: Table) -> Change:
     function = aggregate_name(step["aggregateFunction"])
     assert function is not None
     table.require(*pivots, *values)
-    label = pl.concat_str([as_text(pl.col(name), table.dtype(name)).fill_null("null") for name in pivots], separator="_").alias("\x00label")
+    label = pl.concat_str(
+        [as_text(pl.col(name), table.dtype(name)).fill_null("null") for name in pivots], separator="_"
+    ).alias("\x00label")
     cells = [cell.alias(name) for name, cell in zip(values, cast_common(table, values), strict=True)]
     rows = table.lazy().select(label, *cells).collect(engine="streaming")
     labels = rows["\x00label"].unique(maintain_order=True).to_list()
     if step["newColumn"] in labels:
-        raise RecipeError(f"the transposition would make the column {step['newColumn']!r} twice", column=step["newColumn"])
+        raise RecipeError(
+            f"the transposition would make the column {step['newColumn']!r} twice", column=step["newColumn"]
+        )
     if len(labels) > 10_000:
         raise RecipeError(f"the transposition would make {len(labels)} columns", column=pivots[0])
     parts = []
     for name in values:
         operand = pl.col(name)
         if function in NUMERIC_AGGREGATES and not rows.schema[name].is_numeric():
-            raise RecipeError(f"the column holds {type_name(rows.schema[name])}, and {function} needs numbers", column=name)
+            raise RecipeError(
+                f"the column holds {type_name(rows.schema[name])}, and {function} needs numbers", column=name
+            )
         made = rows.group_by("\x00label", maintain_order=True).agg(AGGREGATES[function](operand).alias("\x00cell"))
-        parts.append(pl.DataFrame({step["newColumn"]: [name], **{key: pl.Series([cell], dtype=made.schema["\x00cell"]) for key, cell in made.iter_rows()}}))
+        parts.append(
+            pl.DataFrame(
+                {
+                    step["newColumn"]: [name],
+                    **{key: pl.Series([cell], dtype=made.schema["\x00cell"]) for key, cell in made.iter_rows()},
+                }
+            )
+        )
     return table.with_frame(pl.concat(parts, how="vertical_relaxed").lazy())
 
 
-JOIN_TYPES = ("INNER_JOIN", "LEFT_JOIN", "RIGHT_JOIN", "OUTER_JOIN", "LEFT_EXCLUDING_JOIN", "RIGHT_EXCLUDING_JOIN", "OUTER_EXCLUDING_JOIN")
+JOIN_TYPES = (
+    "INNER_JOIN",
+    "LEFT_JOIN",
+    "RIGHT_JOIN",
+    "OUTER_JOIN",
+    "LEFT_EXCLUDING_JOIN",
+    "RIGHT_EXCLUDING_JOIN",
+    "OUTER_EXCLUDING_JOIN",
+)
 
 
 def secondary_table(table: Table, name: str, location: str) -> Table:
@@ -415,7 +560,10 @@ def secondary_table(table: Table, name: str, location: str) -> Table:
     """
     context = table.context
     if context.secondary is None or context.scan is None:
-        raise RecipeError(f"the second dataset {name or location!r} cannot be found; name its file with --dataset {name or 'NAME'}=PATH")
+        raise RecipeError(
+            f"the second dataset {name or location!r} cannot be found; name its file with --dataset "
+            f"{name or 'NAME'}=PATH"
+        )
     files: DatasetFiles = context.secondary(SecondaryInput(name, location))
     return Table.of(context.scan(files), context)
 
@@ -444,11 +592,23 @@ def _check_join(arguments: Mapping[str, Any]) -> Sequence[str]:
     one_of=[("secondInputLocation", "secondaryDatasetName")],
     check=_check_join,
     ambiguities=[
-        ("Columns that earlier steps made and leftColumns does not list", "stay", "public recipes list the dataset's own columns only and use the made ones later"),
-        ("A right column whose name is taken", "`<secondaryDatasetName>_<column>`; left out if it is a join key of the same name", "the page is silent; nothing is lost"),
+        (
+            "Columns that earlier steps made and leftColumns does not list",
+            "stay",
+            "public recipes list the dataset's own columns only and use the made ones later",
+        ),
+        (
+            "A right column whose name is taken",
+            "`<secondaryDatasetName>_<column>`; left out if it is a join key of the same name",
+            "the page is silent; nothing is lost",
+        ),
         ("Order of the rows", "that of this dataset; of the other for right joins", "does not depend on the machine"),
         ("Null keys", "match nothing", "SQL"),
-        ("Keys of different types", "are compared as numbers if both are, else as texts", "files without types give both"),
+        (
+            "Keys of different types",
+            "are compared as numbers if both are, else as texts",
+            "files without types give both",
+        ),
     ],
 )
 def join(step: Step, table: Table) -> Change:
@@ -464,8 +624,16 @@ def join(step: Step, table: Table) -> Change:
         key = f"\x00key{index}"
         keys.append(key)
         target = common_type([left_type, right_type])
-        left = left.with_columns((pl.col(pair["key"]).cast(target) if target is not None else as_text(pl.col(pair["key"]), left_type)).alias(key))
-        right = right.with_columns((pl.col(pair["value"]).cast(target) if target is not None else as_text(pl.col(pair["value"]), right_type)).alias(key))
+        left = left.with_columns(
+            (pl.col(pair["key"]).cast(target) if target is not None else as_text(pl.col(pair["key"]), left_type)).alias(
+                key
+            )
+        )
+        right = right.with_columns(
+            (
+                pl.col(pair["value"]).cast(target) if target is not None else as_text(pl.col(pair["value"]), right_type)
+            ).alias(key)
+        )
     same_named = {pair["value"] for pair in step["joinKeys"] if pair["key"] == pair["value"] and pair["key"] in lefts}
     renamed: dict[str, str] = {}
     shared: list[str] = []
@@ -480,7 +648,13 @@ def join(step: Step, table: Table) -> Change:
             target_name += "_1"
         renamed[name] = target_name
     left = left.select([*lefts, *keys]).with_columns(pl.lit(True).alias("\x00left"))
-    right = right.select([*(pl.col(old).alias(f"\x00right_{new}") for old, new in renamed.items()), *(pl.col(old).alias(f"\x00shared_{old}") for old in shared), *keys]).with_columns(pl.lit(True).alias("\x00right"))
+    right = right.select(
+        [
+            *(pl.col(old).alias(f"\x00right_{new}") for old, new in renamed.items()),
+            *(pl.col(old).alias(f"\x00shared_{old}") for old in shared),
+            *keys,
+        ]
+    ).with_columns(pl.lit(True).alias("\x00right"))
     if how == "INNER_JOIN":
         frame = left.join(right, on=keys, how="inner", maintain_order="left_right")
     elif how in ("LEFT_JOIN", "LEFT_EXCLUDING_JOIN"):
@@ -496,10 +670,14 @@ def join(step: Step, table: Table) -> Change:
     elif how == "OUTER_EXCLUDING_JOIN":
         frame = frame.filter(pl.col("\x00left").is_null() | pl.col("\x00right").is_null())
     values = [
-        pl.coalesce(pl.col(name), pl.col(f"\x00shared_{name}").cast(table.dtype(name), strict=False)).alias(name) if name in shared else pl.col(name)
+        pl.coalesce(pl.col(name), pl.col(f"\x00shared_{name}").cast(table.dtype(name), strict=False)).alias(name)
+        if name in shared
+        else pl.col(name)
         for name in lefts
     ]
-    return table.with_frame(frame.select([*values, *(pl.col(f"\x00right_{new}").alias(new) for new in renamed.values())]))
+    return table.with_frame(
+        frame.select([*values, *(pl.col(f"\x00right_{new}").alias(new) for new in renamed.values())])
+    )
 
 
 def _check_union(arguments: Mapping[str, Any]) -> Sequence[str]:
@@ -511,7 +689,9 @@ def _check_union(arguments: Mapping[str, Any]) -> Sequence[str]:
         problems.append(f"each list of datasetsColumns must have as many entries as targetColumnNames ({len(targets)})")
     names, inputs = arguments["secondaryDatasetNames"] or [], arguments["secondaryInputs"] or []
     if len(lists) != 1 + max(len(names), len(inputs)):
-        problems.append(f"datasetsColumns has {len(lists)} lists, but there are {1 + max(len(names), len(inputs))} datasets")
+        problems.append(
+            f"datasetsColumns has {len(lists)} lists, but there are {1 + max(len(names), len(inputs))} datasets"
+        )
     if any(not isinstance(name, str | None) for entry in lists for name in entry):
         problems.append("datasetsColumns must hold column names or null")
     return problems
@@ -532,19 +712,34 @@ def _input_location(entry: Any) -> str:
     takes_conditions=False,
     one_of=[("secondaryDatasetNames", "secondaryInputs")],
     check=_check_union,
-    ambiguities=[("Columns of different types", "double for mixed numbers, else text", "one column has one type"), ("Order of the rows", "this dataset, then the others as listed", "the plain reading")],
+    ambiguities=[
+        ("Columns of different types", "double for mixed numbers, else text", "one column has one type"),
+        ("Order of the rows", "this dataset, then the others as listed", "the plain reading"),
+    ],
 )
 def union(step: Step, table: Table) -> Change:
     names = step["secondaryDatasetNames"] or []
     inputs = step["secondaryInputs"] or []
-    tables = [table]
-    for index in range(max(len(names), len(inputs))):
-        tables.append(secondary_table(table, names[index] if index < len(names) else "", _input_location(inputs[index]) if index < len(inputs) else ""))
+    tables = [
+        table,
+        *(
+            secondary_table(
+                table,
+                names[index] if index < len(names) else "",
+                _input_location(inputs[index]) if index < len(inputs) else "",
+            )
+            for index in range(max(len(names), len(inputs)))
+        ),
+    ]
     frames = []
     for one, chosen in zip(tables, step["datasetsColumns"], strict=True):
         expressions = []
         for slot, (name, target) in enumerate(zip(chosen, step["targetColumnNames"], strict=True)):
-            types = [other.dtype(row[slot]) for other, row in zip(tables, step["datasetsColumns"], strict=True) if row[slot] is not None]
+            types = [
+                other.dtype(row[slot])
+                for other, row in zip(tables, step["datasetsColumns"], strict=True)
+                if row[slot] is not None
+            ]
             common = common_type(types)
             if name is None:
                 expressions.append(pl.lit(None, dtype=common or pl.String()).alias(target))

@@ -15,24 +15,56 @@ from local_aws.recipes.datatypes import to_double, to_timestamp
 from local_aws.recipes.date_patterns import DEFAULT_PATTERN, strftime_pattern
 from local_aws.recipes.declaration import PAGES, Step, action
 from local_aws.recipes.errors import RecipeError
-from local_aws.recipes.operands import ONE_OF_SOURCE_OR_VALUE, PAIR, SOURCE_OR_VALUE, check_pair, check_source_or_value, last_source, pair_names, timestamp_operand
+from local_aws.recipes.operands import (
+    ONE_OF_SOURCE_OR_VALUE,
+    PAIR,
+    SOURCE_OR_VALUE,
+    check_pair,
+    check_source_or_value,
+    last_source,
+    pair_names,
+    timestamp_operand,
+)
 from local_aws.recipes.parameters import choice, column, integer, json_map, new_column, number, text
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Date and time functions"
 UNITS = ("YEARS", "QUARTERS", "MONTHS", "WEEKS", "DAYS", "HOURS", "MINUTES", "SECONDS", "MILLISECONDS", "MICROSECONDS")
-_MICROSECONDS = {"WEEKS": 604_800_000_000, "DAYS": 86_400_000_000, "HOURS": 3_600_000_000, "MINUTES": 60_000_000, "SECONDS": 1_000_000, "MILLISECONDS": 1_000, "MICROSECONDS": 1}
+_MICROSECONDS = {
+    "WEEKS": 604_800_000_000,
+    "DAYS": 86_400_000_000,
+    "HOURS": 3_600_000_000,
+    "MINUTES": 60_000_000,
+    "SECONDS": 1_000_000,
+    "MILLISECONDS": 1_000,
+    "MICROSECONDS": 1,
+}
 _FIRST, _SECOND = "\x00first", "\x00second"
 _MONTHS = {"YEARS": 12, "QUARTERS": 3, "MONTHS": 1}
-SPELLINGS = ("Which spellings of a date are understood", "those of AWS's MONTH_NAME table; month before day", "the best public evidence")
+SPELLINGS = (
+    "Which spellings of a date are understood",
+    "those of AWS's MONTH_NAME table; month before day",
+    "the best public evidence",
+)
 
 
 def _page(name: str) -> str:
     return f"{PAGES}functions.{name}.html"
 
 
-def _part(name: str, change: Callable[[pl.Expr], pl.Expr], page: str = "", ambiguities: Sequence[tuple[str, str, str]] = ()) -> None:
-    @action(name, FAMILY, *SOURCE_OR_VALUE, new_column(), one_of=ONE_OF_SOURCE_OR_VALUE, check=check_source_or_value, page=_page(page or name), ambiguities=[SPELLINGS, *ambiguities])
+def _part(
+    name: str, change: Callable[[pl.Expr], pl.Expr], page: str = "", ambiguities: Sequence[tuple[str, str, str]] = ()
+) -> None:
+    @action(
+        name,
+        FAMILY,
+        *SOURCE_OR_VALUE,
+        new_column(),
+        one_of=ONE_OF_SOURCE_OR_VALUE,
+        check=check_source_or_value,
+        page=_page(page or name),
+        ambiguities=[SPELLINGS, *ambiguities],
+    )
     def apply(step: Step, table: Table) -> Change:
         return Columns([NewColumn(step["targetColumn"], change(timestamp_operand(step, table)), step["sourceColumn"])])
 
@@ -46,8 +78,18 @@ _part("HOUR", lambda moment: moment.dt.hour().cast(pl.Int32))
 _part("MINUTE", lambda moment: moment.dt.minute().cast(pl.Int32))
 _part("SECOND", lambda moment: moment.dt.second().cast(pl.Int32))
 _part("MILLISECOND", lambda moment: moment.dt.millisecond().cast(pl.Int32))
-_part("WEEK_NUMBER", lambda moment: moment.dt.week().cast(pl.Int32), ambiguities=[("First week of a year", "ISO 8601: the one with the first Thursday", "as Spark's weekofyear")])
-_part("WEEK_DAY", lambda moment: (moment.dt.weekday() % 7 + 1).cast(pl.Int32), ambiguities=[("Number or name, and the first day", "a number, 1 is Sunday", "as Spark's dayofweek and spreadsheets")])
+_part(
+    "WEEK_NUMBER",
+    lambda moment: moment.dt.week().cast(pl.Int32),
+    ambiguities=[("First week of a year", "ISO 8601: the one with the first Thursday", "as Spark's weekofyear")],
+)
+_part(
+    "WEEK_DAY",
+    lambda moment: (moment.dt.weekday() % 7 + 1).cast(pl.Int32),
+    ambiguities=[
+        ("Number or name, and the first day", "a number, 1 is Sunday", "as Spark's dayofweek and spreadsheets")
+    ],
+)
 _part(
     "UNIX_TIME",
     lambda moment: moment.dt.epoch("us") // 1_000_000,
@@ -55,18 +97,40 @@ _part(
 )
 
 
-@action("DATE_FORMAT", FAMILY, *SOURCE_OR_VALUE, text("dateTimeFormat", default=DEFAULT_PATTERN), new_column(), one_of=ONE_OF_SOURCE_OR_VALUE, check=check_source_or_value, page=_page("DATE_FORMAT"), ambiguities=[SPELLINGS])
+@action(
+    "DATE_FORMAT",
+    FAMILY,
+    *SOURCE_OR_VALUE,
+    text("dateTimeFormat", default=DEFAULT_PATTERN),
+    new_column(),
+    one_of=ONE_OF_SOURCE_OR_VALUE,
+    check=check_source_or_value,
+    page=_page("DATE_FORMAT"),
+    ambiguities=[SPELLINGS],
+)
 def date_format(step: Step, table: Table) -> Change:
     value = timestamp_operand(step, table).dt.strftime(strftime_pattern(step["dateTimeFormat"]))
     return Columns([NewColumn(step["targetColumn"], value, step["sourceColumn"])])
 
 
-@action("UNIX_TIME_FORMAT", FAMILY, column(required=False), number("value", required=False), text("dateTimeFormat", default=DEFAULT_PATTERN), new_column(), one_of=ONE_OF_SOURCE_OR_VALUE, check=check_source_or_value, page=_page("UNIX_TIME_FORMAT"))
+@action(
+    "UNIX_TIME_FORMAT",
+    FAMILY,
+    column(required=False),
+    number("value", required=False),
+    text("dateTimeFormat", default=DEFAULT_PATTERN),
+    new_column(),
+    one_of=ONE_OF_SOURCE_OR_VALUE,
+    check=check_source_or_value,
+    page=_page("UNIX_TIME_FORMAT"),
+)
 def unix_time_format(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
     seconds = to_double(pl.col(source), table.dtype(source)) if source else pl.lit(float(step["value"]))
     moment = pl.from_epoch((seconds * 1_000_000).round(0).cast(pl.Int64, strict=False), time_unit="us")
-    return Columns([NewColumn(step["targetColumn"], moment.dt.strftime(strftime_pattern(step["dateTimeFormat"])), source)])
+    return Columns(
+        [NewColumn(step["targetColumn"], moment.dt.strftime(strftime_pattern(step["dateTimeFormat"])), source)]
+    )
 
 
 @action(
@@ -91,7 +155,13 @@ def date_add(step: Step, table: Table) -> Change:
         moved = moment.dt.offset_by(f"{amount * _MONTHS[units]}mo")
     else:
         moved = moment + pl.lit(amount * _MICROSECONDS[units], dtype=pl.Int64).cast(pl.Duration("us"))
-    return Columns([NewColumn(step["targetColumn"], moved.dt.strftime(strftime_pattern(step["dateTimeFormat"])), step["sourceColumn"])])
+    return Columns(
+        [
+            NewColumn(
+                step["targetColumn"], moved.dt.strftime(strftime_pattern(step["dateTimeFormat"])), step["sourceColumn"]
+            )
+        ]
+    )
 
 
 @action(
@@ -111,7 +181,9 @@ def date_add(step: Step, table: Table) -> Change:
 def date_diff(step: Step, table: Table) -> Change:
     names = pair_names(step)
     first, second = (
-        timestamp_operand(step, table, source=name) if name.startswith("source") else timestamp_operand(step, table, source=name.replace("value", "sourceColumn"), value=name)
+        timestamp_operand(step, table, source=name)
+        if name.startswith("source")
+        else timestamp_operand(step, table, source=name.replace("value", "sourceColumn"), value=name)
         for name in names
     )
     units = step["units"]
@@ -126,16 +198,27 @@ def date_diff(step: Step, table: Table) -> Change:
         span = (second - first).dt.total_microseconds()
         size = _MICROSECONDS[units]
         value = pl.when(span < 0).then(-((-span) // size)).otherwise(span // size)
-    done = parsed.with_columns([NewColumn(step["targetColumn"], value.cast(pl.Int64), last_source(step) or table.names[-1])], combined(step.conditions, table))
+    done = parsed.with_columns(
+        [NewColumn(step["targetColumn"], value.cast(pl.Int64), last_source(step) or table.names[-1])],
+        combined(step.conditions, table),
+    )
     return done.drop([_FIRST, _SECOND])
 
 
 def whole_months(first: pl.Expr, second: pl.Expr) -> pl.Expr:
     """Whole calendar months from first to second, cut off towards zero."""
-    months = (second.dt.year().cast(pl.Int64) - first.dt.year()) * 12 + second.dt.month().cast(pl.Int64) - first.dt.month()
+    months = (
+        (second.dt.year().cast(pl.Int64) - first.dt.year()) * 12 + second.dt.month().cast(pl.Int64) - first.dt.month()
+    )
     rest = (second - second.dt.truncate("1mo")) - (first - first.dt.truncate("1mo"))
     zero = pl.duration()
-    return pl.when((months > 0) & (rest < zero)).then(months - 1).when((months < 0) & (rest > zero)).then(months + 1).otherwise(months)
+    return (
+        pl.when((months > 0) & (rest < zero))
+        .then(months - 1)
+        .when((months < 0) & (rest > zero))
+        .then(months + 1)
+        .otherwise(months)
+    )
 
 
 _COMPONENTS = ("year", "month", "day", "hour", "minute", "second", "millisecond", "value")
@@ -164,7 +247,11 @@ def _composed(name: str, needed: tuple[str, ...]) -> None:
         check=_check_components,
         page=_page("DATETIME" if name == "DATE_TIME" else name),
         ambiguities=[
-            ("A component that is not given", "1 January 1970, 00:00:00", "the epoch; the pages' examples leave components empty"),
+            (
+                "A component that is not given",
+                "1 January 1970, 00:00:00",
+                "the epoch; the pages' examples leave components empty",
+            ),
             ("Components that make no date (31 February)", "null", "as other unconvertible values"),
         ],
     )
@@ -181,18 +268,32 @@ def _composed(name: str, needed: tuple[str, ...]) -> None:
                 try:
                     parts[part] = pl.lit(int(float(str(given["value"]))), dtype=pl.Int64)
                 except (ValueError, OverflowError):
-                    raise RecipeError(f"the component {part} must be a whole number; it is {given['value']!r}") from None
+                    raise RecipeError(
+                        f"the component {part} must be a whole number; it is {given['value']!r}"
+                    ) from None
             else:
                 parts[part] = pl.lit(_DEFAULTS[part], dtype=pl.Int64)
-        return Columns([NewColumn(step["targetColumn"], _moment(parts).dt.strftime(strftime_pattern(step["dateTimeFormat"])), last)])
+        return Columns(
+            [
+                NewColumn(
+                    step["targetColumn"], _moment(parts).dt.strftime(strftime_pattern(step["dateTimeFormat"])), last
+                )
+            ]
+        )
 
 
 def _moment(parts: Mapping[str, pl.Expr]) -> pl.Expr:
     day_text = pl.concat_str(
-        parts["year"].cast(pl.String).str.zfill(4), pl.lit("-"), parts["month"].cast(pl.String).str.zfill(2), pl.lit("-"), parts["day"].cast(pl.String).str.zfill(2)
+        parts["year"].cast(pl.String).str.zfill(4),
+        pl.lit("-"),
+        parts["month"].cast(pl.String).str.zfill(2),
+        pl.lit("-"),
+        parts["day"].cast(pl.String).str.zfill(2),
     )
     clock_fits = parts["hour"].is_between(0, 23) & parts["minute"].is_between(0, 59) & parts["second"].is_between(0, 59)
-    clock = pl.duration(hours=parts["hour"], minutes=parts["minute"], seconds=parts["second"], milliseconds=parts["millisecond"])
+    clock = pl.duration(
+        hours=parts["hour"], minutes=parts["minute"], seconds=parts["second"], milliseconds=parts["millisecond"]
+    )
     return pl.when(clock_fits).then(day_text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")) + clock)
 
 
@@ -215,7 +316,9 @@ def zone_of(name: str | None) -> tzinfo:
     try:
         return ZoneInfo(text_value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {name!r}; use a name such as US/Pacific or an offset such as UTC+08:00") from None
+        raise ValueError(
+            f"there is no time zone {name!r}; use a name such as US/Pacific or an offset such as UTC+08:00"
+        ) from None
 
 
 def _check_zones(*names: str) -> Callable[[Mapping[str, Any]], Sequence[str]]:
@@ -260,18 +363,31 @@ _clock("TODAY", "%Y-%m-%d")
     text("dateTimeFormat", default=DEFAULT_PATTERN),
     check=_check_zones("fromTimeZone", "toTimeZone"),
     page=_page("CONVERT_TIMEZONE"),
-    ambiguities=[SPELLINGS, ("A local time that occurs twice, or never, in fromTimeZone", "the earlier one; null if it never occurs", "the convention of most libraries")],
+    ambiguities=[
+        SPELLINGS,
+        (
+            "A local time that occurs twice, or never, in fromTimeZone",
+            "the earlier one; null if it never occurs",
+            "the convention of most libraries",
+        ),
+    ],
 )
 def convert_timezone(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
     moment = to_timestamp(pl.col(source), table.dtype(source))
     start, end = zone_of(step["fromTimeZone"]), zone_of(step["toTimeZone"])
     if isinstance(start, ZoneInfo):
-        moment = moment.dt.replace_time_zone(start.key, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        moment = (
+            moment.dt.replace_time_zone(start.key, ambiguous="earliest", non_existent="null")
+            .dt.convert_time_zone("UTC")
+            .dt.replace_time_zone(None)
+        )
     else:
         moment = moment - start.utcoffset(None)
     if isinstance(end, ZoneInfo):
         moment = moment.dt.replace_time_zone("UTC").dt.convert_time_zone(end.key).dt.replace_time_zone(None)
     else:
         moment = moment + end.utcoffset(None)
-    return Columns([NewColumn(step["targetColumn"], moment.dt.strftime(strftime_pattern(step["dateTimeFormat"])), source)])
+    return Columns(
+        [NewColumn(step["targetColumn"], moment.dt.strftime(strftime_pattern(step["dateTimeFormat"])), source)]
+    )

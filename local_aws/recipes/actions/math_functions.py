@@ -14,7 +14,11 @@ from local_aws.recipes.parameters import column, new_column, number, text
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Math functions"
-UNDEFINED = ("A result that mathematics does not define", "null", "as Spark; an infinity or NaN would poison what follows")
+UNDEFINED = (
+    "A result that mathematics does not define",
+    "null",
+    "as Spark; an infinity or NaN would poison what follows",
+)
 # Aliases: FLOOR's page says sourceColumn1 and value, CEILING's sourceColumn and value1.
 _SOURCE = column(required=False, aliases=("sourceColumn1",))
 _VALUE = number("value", required=False, aliases=("value1",))
@@ -35,8 +39,24 @@ def finite(expression: pl.Expr) -> pl.Expr:
     return pl.when(expression.is_finite()).then(expression)
 
 
-def _function(name: str, change: Callable[[pl.Expr], pl.Expr], *, ambiguities: Sequence[tuple[str, str, str]] = (), keeps_whole: bool = False) -> None:
-    @action(name, FAMILY, _SOURCE, _VALUE, new_column(), one_of=[("sourceColumn", "value")], check=_one, ambiguities=ambiguities, page=_page(name))
+def _function(
+    name: str,
+    change: Callable[[pl.Expr], pl.Expr],
+    *,
+    ambiguities: Sequence[tuple[str, str, str]] = (),
+    keeps_whole: bool = False,
+) -> None:
+    @action(
+        name,
+        FAMILY,
+        _SOURCE,
+        _VALUE,
+        new_column(),
+        one_of=[("sourceColumn", "value")],
+        check=_one,
+        ambiguities=ambiguities,
+        page=_page(name),
+    )
     def apply(step: Step, table: Table) -> Change:
         source = step["sourceColumn"]
         if source is not None:
@@ -57,20 +77,35 @@ _function("ABSOLUTE", lambda x: x.abs(), keeps_whole=True)
 _function("CEILING", lambda x: _whole(x.ceil()))
 _function("DEGREES", lambda x: x.degrees())
 _function("EXPONENT", lambda x: finite(x.exp()), ambiguities=[UNDEFINED])
-_function("FLOOR", lambda x: _whole(x.floor()), ambiguities=[("The page says greater than or equal", "the largest whole number not above the value", "a slip: the name and every other system agree")])
+_function(
+    "FLOOR",
+    lambda x: _whole(x.floor()),
+    ambiguities=[
+        (
+            "The page says greater than or equal",
+            "the largest whole number not above the value",
+            "a slip: the name and every other system agree",
+        )
+    ],
+)
 _function("LN", lambda x: finite(x.log()), ambiguities=[UNDEFINED])
 _function("NEGATE", lambda x: -x, keeps_whole=True)
 _function("RADIANS", lambda x: x.radians())
 _function(
     "ROUND",
     lambda x: _whole(x.round(0, mode="half_away_from_zero")),
-    ambiguities=[("-2.5", "-3: halves go away from zero", "Spark's HALF_UP"), ("Type of the result", "a whole number", "the page: to the nearest integer")],
+    ambiguities=[
+        ("-2.5", "-3: halves go away from zero", "Spark's HALF_UP"),
+        ("Type of the result", "a whole number", "the page: to the nearest integer"),
+    ],
 )
 _function("SIGN", lambda x: x.sign().cast(pl.Int32, strict=False))
 _function("SQUARE_ROOT", lambda x: finite(x.sqrt()), ambiguities=[UNDEFINED])
 
 
-def _pair(name: str, change: Callable[[pl.Expr, pl.Expr], pl.Expr], ambiguities: Sequence[tuple[str, str, str]] = ()) -> None:
+def _pair(
+    name: str, change: Callable[[pl.Expr, pl.Expr], pl.Expr], ambiguities: Sequence[tuple[str, str, str]] = ()
+) -> None:
     @action(name, FAMILY, *NUMBER_PAIR, new_column(), check=check_pair, ambiguities=ambiguities, page=_page(name))
     def apply(step: Step, table: Table) -> Change:
         left, right = (number_operand(step, table, operand) for operand in pair_names(step))
@@ -90,27 +125,73 @@ def _remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
 _pair("ADD", lambda a, b: a + b)
 _pair("SUBTRACT", lambda a, b: a - b)
 _pair("MULTIPLY", lambda a, b: a * b)
-_pair("DIVIDE", _divide, [("Division by zero", "null", "as Spark"), ("Two whole numbers", "a double", "as Spark's division")])
+_pair(
+    "DIVIDE",
+    _divide,
+    [("Division by zero", "null", "as Spark"), ("Two whole numbers", "a double", "as Spark's division")],
+)
 _pair(
     "MOD",
     _remainder,
-    [("What MOD is", "the remainder, with the sign of the dividend", "the page's sentence on percent is a slip; the remainder is Java's")],
+    [
+        (
+            "What MOD is",
+            "the remainder, with the sign of the dividend",
+            "the page's sentence on percent is a slip; the remainder is Java's",
+        )
+    ],
 )
 
 
-@action("LOG", FAMILY, _SOURCE, _VALUE, new_column(), number("base", default=10, minimum=0), one_of=[("sourceColumn", "value")], check=_one, ambiguities=[UNDEFINED], page=_page("LOG"))
+@action(
+    "LOG",
+    FAMILY,
+    _SOURCE,
+    _VALUE,
+    new_column(),
+    number("base", default=10, minimum=0),
+    one_of=[("sourceColumn", "value")],
+    check=_one,
+    ambiguities=[UNDEFINED],
+    page=_page("LOG"),
+)
 def log(step: Step, table: Table) -> Change:
     operand = table.numeric(step["sourceColumn"]) if step["sourceColumn"] else pl.lit(float(step["value"]))
     base = step["base"]
     value = operand.cast(pl.Float64)
-    result = value.log10() if base == 10 else value.log(float(base)) if base > 0 and base != 1 else pl.lit(None, dtype=pl.Float64)
+    result = (
+        value.log10()
+        if base == 10
+        else value.log(float(base))
+        if base > 0 and base != 1
+        else pl.lit(None, dtype=pl.Float64)
+    )
     return Columns([NewColumn(step["targetColumn"], finite(result), step["sourceColumn"])])
 
 
-@action("POWER", FAMILY, _SOURCE, _VALUE, new_column(), number("exponent"), one_of=[("sourceColumn", "value")], check=_one, ambiguities=[UNDEFINED], page=_page("POWER"))
+@action(
+    "POWER",
+    FAMILY,
+    _SOURCE,
+    _VALUE,
+    new_column(),
+    number("exponent"),
+    one_of=[("sourceColumn", "value")],
+    check=_one,
+    ambiguities=[UNDEFINED],
+    page=_page("POWER"),
+)
 def power(step: Step, table: Table) -> Change:
     operand = table.numeric(step["sourceColumn"]) if step["sourceColumn"] else pl.lit(float(step["value"]))
-    return Columns([NewColumn(step["targetColumn"], finite(operand.cast(pl.Float64).pow(float(step["exponent"]))), step["sourceColumn"])])
+    return Columns(
+        [
+            NewColumn(
+                step["targetColumn"],
+                finite(operand.cast(pl.Float64).pow(float(step["exponent"]))),
+                step["sourceColumn"],
+            )
+        ]
+    )
 
 
 @action("PI", FAMILY, new_column(), page=_page("PI"))
@@ -143,13 +224,22 @@ def _parity(name: str, remainder: int, page: str) -> None:
 _parity("IS_EVEN", 0, "ISEVEN")
 _parity("IS_ODD", 1, "ISODD")
 
-SEEDED = ("Whether two runs give the same numbers", "yes: they follow from the run's seed, the step and the row", "a run must be repeatable")
+SEEDED = (
+    "Whether two runs give the same numbers",
+    "yes: they follow from the run's seed, the step and the row",
+    "a run must be repeatable",
+)
 
 
 def uniform(step: Step, table: Table) -> pl.Expr:
     """Numbers in [0, 1) that depend on the run's seed, the step's number and the row's place only."""
     row = pl.int_range(pl.len(), dtype=pl.UInt64)
-    return (row.hash(table.context.seed, step.number, 2, 3) >> 11).cast(pl.Float64) / float(1 << 53)
+    return shares(row.hash(table.context.seed, step.number, 2, 3))
+
+
+def shares(hashes: pl.Expr) -> pl.Expr:
+    """Hashes as numbers in [0, 1): their upper 53 bits, which a double holds exactly."""
+    return (hashes // 2048).cast(pl.Float64) / float(1 << 53)
 
 
 @action("RANDOM", FAMILY, new_column(), ambiguities=[SEEDED], page=_page("RANDOM"))
@@ -177,7 +267,10 @@ def between(step: Step, table: Table, salt: pl.Expr | None = None) -> pl.Expr:
     number("upperBound"),
     new_column(),
     check=_check_bounds,
-    ambiguities=[SEEDED, ("Whole or fractional", "whole where both bounds are whole", "the bounds are said to be inclusive")],
+    ambiguities=[
+        SEEDED,
+        ("Whole or fractional", "whole where both bounds are whole", "the bounds are said to be inclusive"),
+    ],
     page=_page("RANDOM_BETWEEN"),
 )
 def random_between(step: Step, table: Table) -> Change:

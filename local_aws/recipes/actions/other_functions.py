@@ -13,7 +13,16 @@ from local_aws.recipes.table import Change, Columns, NewColumn, Table
 FAMILY = "Other functions"
 
 
-@action("COALESCE", FAMILY, columns(), new_column(), ambiguities=[("Sources of different types", "numbers as doubles, else texts", "one column has one type"), ("Place of the new column", "right of the last source listed", "seen for one source: right of it")])
+@action(
+    "COALESCE",
+    FAMILY,
+    columns(),
+    new_column(),
+    ambiguities=[
+        ("Sources of different types", "numbers as doubles, else texts", "one column has one type"),
+        ("Place of the new column", "right of the last source listed", "seen for one source: right of it"),
+    ],
+)
 def coalesce(step: Step, table: Table) -> Change:
     names = step["sourceColumns"]
     types = {table.dtype(name) for name in names}

@@ -27,11 +27,16 @@ TRIM: tuple[Parameter, ...] = (
 )
 SCORES = (
     "The scores",
-    "Z_SCORE: |x - mean| / sample standard deviation; MODIFIED_Z_SCORE: 0.6745 |x - median| / median absolute deviation; IQR: outside [Q1 - t·IQR, Q3 + t·IQR], linear quantiles",
+    "Z_SCORE: |x - mean| / sample standard deviation; MODIFIED_Z_SCORE: 0.6745 |x - median| / median absolute "
+    "deviation; IQR: outside [Q1 - t·IQR, Q3 + t·IQR], linear quantiles",
     "the textbook definitions (Iglewicz and Hoaglin for the second)",
 )
 NULLS = ("Null", "is no outlier", "it has no score")
-TRIMMED = ("trimValue with minValue and maxValue", "only outliers below or above these percentiles of the column are touched", "the page's text")
+TRIMMED = (
+    "trimValue with minValue and maxValue",
+    "only outliers below or above these percentiles of the column are touched",
+    "the page's text",
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def outliers(step: Step, table: Table) -> Outliers:
     return Outliers(((value < low) | (value > high)).fill_null(False), low, high)
 
 
-def _percentiles(step: Step, table: Table) -> tuple[float, float]:
+def _percentiles(step: Step, table: Table) -> tuple[float | None, float | None]:
     value = table.numeric(step["sourceColumn"]).cast(pl.Float64)
     low = 5.0 if step["minValue"] is None else float(step["minValue"])
     high = 95.0 if step["maxValue"] is None else float(step["maxValue"])
@@ -80,7 +85,7 @@ def _touched(step: Step, table: Table, found: Outliers) -> pl.Expr:
     if not step["trimValue"] or (step["minValue"] is None and step["maxValue"] is None):
         return found.flag
     low, high = _percentiles(step, table)
-    if low is None:
+    if low is None or high is None:
         return found.flag
     value = table.numeric(step["sourceColumn"])
     return found.flag & ((value < low) | (value > high)).fill_null(False)
@@ -91,13 +96,30 @@ def _check_trim(arguments: Mapping[str, Any]) -> Sequence[str]:
     return ["minValue must not be above maxValue"] if low is not None and high is not None and low > high else []
 
 
-@action("FLAG_OUTLIERS", FAMILY, *STRATEGY, new_column(), text("trueString", default="True"), text("falseString", default="False"), ambiguities=[SCORES, NULLS])
+@action(
+    "FLAG_OUTLIERS",
+    FAMILY,
+    *STRATEGY,
+    new_column(),
+    text("trueString", default="True"),
+    text("falseString", default="False"),
+    ambiguities=[SCORES, NULLS],
+)
 def flag_outliers(step: Step, table: Table) -> Change:
     flag = pl.when(outliers(step, table).flag).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
     return Columns([NewColumn(step["targetColumn"], flag, step["sourceColumn"])])
 
 
-@action("REMOVE_OUTLIERS", FAMILY, *STRATEGY, choice("removeType", "DELETE_ROWS", "CLEAR", default="DELETE_ROWS"), *TRIM, check=_check_trim, ambiguities=[SCORES, NULLS, TRIMMED], page="https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.outliers.REMOVE_OUTLIERS.html")
+@action(
+    "REMOVE_OUTLIERS",
+    FAMILY,
+    *STRATEGY,
+    choice("removeType", "DELETE_ROWS", "CLEAR", default="DELETE_ROWS"),
+    *TRIM,
+    check=_check_trim,
+    ambiguities=[SCORES, NULLS, TRIMMED],
+    page="https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.outliers.REMOVE_OUTLIERS.html",
+)
 def remove_outliers(step: Step, table: Table) -> Change:
     touched = _touched(step, table, outliers(step, table))
     if step["removeType"] == "DELETE_ROWS":
@@ -106,7 +128,17 @@ def remove_outliers(step: Step, table: Table) -> Change:
     return Columns([NewColumn(name, pl.when(~touched).then(pl.col(name)), in_place=True)])
 
 
-REPLACE_TYPES = ("WINSORIZE_VALUES", "REPLACE_WITH_CUSTOM", "REPLACE_WITH_EMPTY", "REPLACE_WITH_NULL", "REPLACE_WITH_MODE", "REPLACE_WITH_AVERAGE", "REPLACE_WITH_MEDIAN", "REPLACE_WITH_SUM", "REPLACE_WITH_MAX")  # fmt: skip
+REPLACE_TYPES = (
+    "WINSORIZE_VALUES",
+    "REPLACE_WITH_CUSTOM",
+    "REPLACE_WITH_EMPTY",
+    "REPLACE_WITH_NULL",
+    "REPLACE_WITH_MODE",
+    "REPLACE_WITH_AVERAGE",
+    "REPLACE_WITH_MEDIAN",
+    "REPLACE_WITH_SUM",
+    "REPLACE_WITH_MAX",
+)
 
 
 def _check_replace(arguments: Mapping[str, Any]) -> Sequence[str]:
@@ -133,7 +165,11 @@ def _check_replace(arguments: Mapping[str, Any]) -> Sequence[str]:
         NULLS,
         TRIMMED,
         ("WINSORIZE_VALUES without minValue and maxValue", "the 5th and 95th percentile", "the page's example"),
-        ("Whether average, median, mode, sum and max are over outliers too", "over the other values only", "the guide's REPLACE_WITH_… actions say: of all other values"),
+        (
+            "Whether average, median, mode, sum and max are over outliers too",
+            "over the other values only",
+            "the guide's REPLACE_WITH_… actions say: of all other values",
+        ),
         ("REPLACE_WITH_EMPTY", "null in a number column", "it cannot hold an empty text"),
     ],
 )
@@ -146,7 +182,7 @@ def replace_outliers(step: Step, table: Table) -> Change:
     replacement: pl.Expr
     if kind == "WINSORIZE_VALUES":
         low, high = _percentiles(step, table)
-        if low is None:
+        if low is None or high is None:
             return table
         capped = pl.when(value < low).then(pl.lit(low)).when(value > high).then(pl.lit(high)).otherwise(value)
         return Columns([NewColumn(name, pl.when(touched).then(capped).otherwise(value), in_place=True)])
@@ -173,7 +209,11 @@ def _mode(values: pl.Expr, mode_type: str | None) -> pl.Expr:
     return modes.mean() if mode_type == "AVERAGE" else modes.min()
 
 
-RESCALED = ("Which rows are rescaled", "outliers only; other values are copied", "the page: returns a rescaled outlier value")
+RESCALED = (
+    "Which rows are rescaled",
+    "outliers only; other values are copied",
+    "the page: returns a rescaled outlier value",
+)
 
 
 @action(
@@ -181,7 +221,15 @@ RESCALED = ("Which rows are rescaled", "outliers only; other values are copied",
     FAMILY,
     *STRATEGY,
     new_column(),
-    ambiguities=[SCORES, NULLS, ("Which rows are rescaled", "all: each value's z-score", "the page: applies Z-score normalization to scale data values to mean 0 and deviation 1")],
+    ambiguities=[
+        SCORES,
+        NULLS,
+        (
+            "Which rows are rescaled",
+            "all: each value's z-score",
+            "the page: applies Z-score normalization to scale data values to mean 0 and deviation 1",
+        ),
+    ],
 )
 def rescale_outliers_with_z_score(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
@@ -206,4 +254,6 @@ def rescale_outliers_with_skew(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
     value = table.numeric(name).cast(pl.Float64)
     rescaled = skewed(value, step["skewFunction"], step["value"])
-    return Columns([NewColumn(step["targetColumn"], pl.when(outliers(step, table).flag).then(rescaled).otherwise(value), name)])
+    return Columns(
+        [NewColumn(step["targetColumn"], pl.when(outliers(step, table).flag).then(rescaled).otherwise(value), name)]
+    )

@@ -1,7 +1,9 @@
 """Personal data actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.pii.html).
 
-Hashing and deterministic encryption need a secret. `RunContext.secret` gives its bytes; without one a key is derived from
-the secret's name, so that a recipe can be tried, but never equals what the service writes. ENCRYPT and DECRYPT wrap their keys with
+Hashing and deterministic encryption need a secret. `RunContext.secret` gives its bytes; without one a key is derived
+from
+the secret's name, so that a recipe can be tried, but never equals what the service writes. ENCRYPT and DECRYPT wrap
+their keys with
 AWS KMS and are refused.
 """
 
@@ -18,7 +20,7 @@ from typing import Any
 import polars as pl
 import regex
 
-from local_aws.recipes.actions.math_functions import SEEDED, between
+from local_aws.recipes.actions.math_functions import SEEDED, between, shares
 from local_aws.recipes.advanced_datatypes import ENTITY_TYPES, entity_pattern
 from local_aws.recipes.datatypes import as_text, parse_timestamp_text, timestamp_text
 from local_aws.recipes.declaration import Step, action
@@ -38,16 +40,32 @@ KEYS: tuple[Parameter, ...] = (
     text("secretVersion", required=False),
     boolean("createSecretIfMissing"),
 )
-SECRET = ("The secret's value, locally", "what the caller supplies; else a key derived from secretId", "there is no Secrets Manager; the result has the service's shape, not its value")
-DETECTED = ("How personal data is found (entityTypeFilter)", "by the formats' own rules; PERSON_NAME is refused", "the service's detection is not published, and names need its language model")
+SECRET = (
+    "The secret's value, locally",
+    "what the caller supplies; else a key derived from secretId",
+    "there is no Secrets Manager; the result has the service's shape, not its value",
+)
+DETECTED = (
+    "How personal data is found (entityTypeFilter)",
+    "by the formats' own rules; PERSON_NAME is refused",
+    "the service's detection is not published, and names need its language model",
+)
 MAX_CELL = 400 * 1024
 
 
 def _check_entities(arguments: Mapping[str, Any]) -> Sequence[str]:
-    problems = [f"entityTypeFilter has no type {kind!r}; the types are {', '.join(ENTITY_TYPES)}" for kind in arguments.get("entityTypeFilter") or [] if kind not in ENTITY_TYPES]
+    problems = [
+        f"entityTypeFilter has no type {kind!r}; the types are {', '.join(ENTITY_TYPES)}"
+        for kind in arguments.get("entityTypeFilter") or []
+        if kind not in ENTITY_TYPES
+    ]
     if not problems and "PERSON_NAME" in (arguments.get("entityTypeFilter") or []):
         problems.append("the entity type PERSON_NAME cannot be detected locally: it needs the service's language model")
-    problems.extend(f"alphabet must be of SYMBOLS, WHITESPACE; it has {kind!r}" for kind in arguments.get("alphabet") or [] if kind not in ("SYMBOLS", "WHITESPACE"))
+    problems.extend(
+        f"alphabet must be of SYMBOLS, WHITESPACE; it has {kind!r}"
+        for kind in arguments.get("alphabet") or []
+        if kind not in ("SYMBOLS", "WHITESPACE")
+    )
     if "maskSymbol" in arguments and len(arguments["maskSymbol"]) != 1:
         problems.append(f"maskSymbol must be one character; it is {arguments['maskSymbol']!r}")
     return problems
@@ -99,7 +117,11 @@ def _check_hash(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=[
         SECRET,
         DETECTED,
-        ("Where the hashes go", "into new columns `<source>_hashed`, right of the last source, in Base64", "AWS Glue's CryptographicHash; this guide's page is silent"),
+        (
+            "Where the hashes go",
+            "into new columns `<source>_hashed`, right of the last source, in Base64",
+            "AWS Glue's CryptographicHash; this guide's page is silent",
+        ),
         ("What is hashed", "the value as text in UTF-8", "the page is silent"),
     ],
 )
@@ -109,7 +131,11 @@ def cryptographic_hash(step: Step, table: Table) -> Change:
 
     def digest(value: str) -> str:
         raw = value.encode()
-        made = hmac.new(key, raw, algorithm).digest() if key is not None else hashlib.new(algorithm, raw, usedforsecurity=False).digest()
+        made = (
+            hmac.new(key, raw, algorithm).digest()
+            if key is not None
+            else hashlib.new(algorithm, raw, usedforsecurity=False).digest()
+        )
         return base64.b64encode(made).decode()
 
     change = _within_entities(step, digest)
@@ -152,7 +178,15 @@ _NONCE = bytes(12)
     *KEYS,
     ENTITIES,
     check=_check_cipher,
-    ambiguities=[SECRET, DETECTED, ("Form of the encrypted text", "Base64 of AES-GCM-SIV with a zero nonce", "the page names the cipher; deterministic means one nonce")],
+    ambiguities=[
+        SECRET,
+        DETECTED,
+        (
+            "Form of the encrypted text",
+            "Base64 of AES-GCM-SIV with a zero nonce",
+            "the page names the cipher; deterministic means one nonce",
+        ),
+    ],
 )
 def deterministic_encrypt(step: Step, table: Table) -> Change:
     cipher = _cipher(step, table)
@@ -166,7 +200,21 @@ def deterministic_encrypt(step: Step, table: Table) -> Change:
     return _in_place(step, table, _within_entities(step, encrypt))
 
 
-@action("DETERMINISTIC_DECRYPT", FAMILY, SOURCES, *KEYS, check=_check_cipher, ambiguities=[SECRET, ("A value that this secret does not decrypt", "stays as it is", "the page: a no-op if the secret does not match")])
+@action(
+    "DETERMINISTIC_DECRYPT",
+    FAMILY,
+    SOURCES,
+    *KEYS,
+    check=_check_cipher,
+    ambiguities=[
+        SECRET,
+        (
+            "A value that this secret does not decrypt",
+            "stays as it is",
+            "the page: a no-op if the secret does not match",
+        ),
+    ],
+)
 def deterministic_decrypt(step: Step, table: Table) -> Change:
     from cryptography.exceptions import InvalidTag
 
@@ -183,7 +231,12 @@ def deterministic_decrypt(step: Step, table: Table) -> Change:
 
 
 def _refused(name: str) -> None:
-    @action(name, FAMILY, refusal="its data keys are wrapped by AWS KMS in the AWS Encryption SDK's message format, which needs a real KMS key; use DETERMINISTIC_ENCRYPT to try a recipe")
+    @action(
+        name,
+        FAMILY,
+        refusal="its data keys are wrapped by AWS KMS in the AWS Encryption SDK's message format, which needs a "
+        "real KMS key; use DETERMINISTIC_ENCRYPT to try a recipe",
+    )
     def refuse(step: Step, table: Table) -> Change:
         raise RecipeError("the operation needs AWS KMS")
 
@@ -216,7 +269,11 @@ def _masker(step: Step) -> Callable[[str], str]:
     boolean("regex"),
     ENTITIES,
     check=lambda arguments: [*_check_entities(arguments), *_check_custom(arguments)],
-    ambiguities=[DETECTED, ("maskSymbol absent", "#", "the symbol of the page's examples"), ("Length of the mask", "as long as what it hides", "masks characters")],
+    ambiguities=[
+        DETECTED,
+        ("maskSymbol absent", "#", "the symbol of the page's examples"),
+        ("Length of the mask", "as long as what it hides", "masks characters"),
+    ],
 )
 def mask_custom(step: Step, table: Table) -> Change:
     found = regex.compile(step["customValue"] if step["regex"] else regex.escape(step["customValue"]))
@@ -226,7 +283,9 @@ def mask_custom(step: Step, table: Table) -> Change:
         try:
             return str(found.sub(lambda hit: symbol * len(hit.group(0)), value, timeout=SECONDS_PER_VALUE))
         except TimeoutError:
-            raise RecipeError(f"the regular expression {step['customValue']!r} backtracks without bound; simplify it") from None
+            raise RecipeError(
+                f"the regular expression {step['customValue']!r} backtracks without bound; simplify it"
+            ) from None
 
     return _in_place(step, table, _within_entities(step, mask))
 
@@ -242,7 +301,18 @@ def _check_custom(arguments: Mapping[str, Any]) -> Sequence[str]:
     return []
 
 
-@action("MASK_RANGE", FAMILY, SOURCES, SYMBOL, integer("start", required=False), integer("stop", required=False), ALPHABET, ENTITIES, check=_check_entities, ambiguities=[DETECTED])
+@action(
+    "MASK_RANGE",
+    FAMILY,
+    SOURCES,
+    SYMBOL,
+    integer("start", required=False),
+    integer("stop", required=False),
+    ALPHABET,
+    ENTITIES,
+    check=_check_entities,
+    ambiguities=[DETECTED],
+)
 def mask_range(step: Step, table: Table) -> Change:
     start, stop, mask = step["start"], step["stop"], _masker(step)
 
@@ -266,7 +336,11 @@ def mask_range(step: Step, table: Table) -> Change:
     check=_check_entities,
     ambiguities=[
         DETECTED,
-        ("preserveDelimiters", "true keeps the delimiters, false masks them", "the page's sentence says the opposite of the name; the name is what a recipe's author reads"),
+        (
+            "preserveDelimiters",
+            "true keeps the delimiters, false masks them",
+            "the page's sentence says the opposite of the name; the name is what a recipe's author reads",
+        ),
         ("A delimiter that is not found", "the text stays as it is", "there is nothing between the delimiters"),
         ("Several delimited parts", "each is masked", "masks characters between two delimiters"),
     ],
@@ -299,9 +373,15 @@ _DATE_SHAPES = [
 
 def _check_redact(arguments: Mapping[str, Any]) -> Sequence[str]:
     problems = list(_check_entities(arguments))
-    problems.extend(f"redact must be of {', '.join(COMPONENTS)}; it has {part!r}" for part in arguments["redact"] if part not in COMPONENTS)
+    problems.extend(
+        f"redact must be of {', '.join(COMPONENTS)}; it has {part!r}"
+        for part in arguments["redact"]
+        if part not in COMPONENTS
+    )
     if (arguments["locale"] or "en").split("-")[0] != "en":
-        problems.append(f"the locale {arguments['locale']!r} cannot be read locally: only English month names are known")
+        problems.append(
+            f"the locale {arguments['locale']!r} cannot be read locally: only English month names are known"
+        )
     return problems
 
 
@@ -313,7 +393,10 @@ def _check_redact(arguments: Mapping[str, Any]) -> Sequence[str]:
     strings("redact"),
     text("locale", required=False),
     check=_check_redact,
-    ambiguities=[("A text that is no date", "stays as it is", "there is no component to mask"), ("Form of the masked date", "that of the text; yyyy-MM-dd HH:mm:ss for date columns", "the page is silent")],
+    ambiguities=[
+        ("A text that is no date", "stays as it is", "there is no component to mask"),
+        ("Form of the masked date", "that of the text; yyyy-MM-dd HH:mm:ss for date columns", "the page is silent"),
+    ],
 )
 def mask_date(step: Step, table: Table) -> Change:
     symbol, redact = step["maskSymbol"], step["redact"]
@@ -338,18 +421,30 @@ def _check_bounds(arguments: Mapping[str, Any]) -> Sequence[str]:
 
 def _share(step: Step, table: Table, salt: int) -> pl.Expr:
     row = pl.int_range(pl.len(), dtype=pl.UInt64)
-    return (row.hash(table.context.seed, step.number, salt, 5) >> 11).cast(pl.Float64) / float(1 << 53)
+    return shares(row.hash(table.context.seed, step.number, salt, 5))
 
 
 KEPT_NULL = ("Null", "stays null", "there is no value to replace")
 
 
-@action("REPLACE_WITH_RANDOM_BETWEEN", FAMILY, SOURCES, number("lowerBound"), number("upperBound"), check=_check_bounds, ambiguities=[SEEDED, KEPT_NULL, ("Whole or fractional", "whole where both bounds are whole", "as RANDOM_BETWEEN")])
+@action(
+    "REPLACE_WITH_RANDOM_BETWEEN",
+    FAMILY,
+    SOURCES,
+    number("lowerBound"),
+    number("upperBound"),
+    check=_check_bounds,
+    ambiguities=[SEEDED, KEPT_NULL, ("Whole or fractional", "whole where both bounds are whole", "as RANDOM_BETWEEN")],
+)
 def replace_with_random_between(step: Step, table: Table) -> Change:
     table.require(*step["sourceColumns"])
     return Columns(
         [
-            NewColumn(name, pl.when(pl.col(name).is_not_null()).then(between(step, table, _share(step, table, salt))), in_place=True)
+            NewColumn(
+                name,
+                pl.when(pl.col(name).is_not_null()).then(between(step, table, _share(step, table, salt))),
+                in_place=True,
+            )
             for salt, name in enumerate(step["sourceColumns"])
         ]
     )
@@ -357,13 +452,33 @@ def replace_with_random_between(step: Step, table: Table) -> Change:
 
 def _check_dates(arguments: Mapping[str, Any]) -> Sequence[str]:
     moments = {name: parse_timestamp_text(arguments[name]) for name in ("startDate", "endDate")}
-    problems = [f"{name} must be a date such as 2020-12-12 12:12:12; it is {arguments[name]!r}" for name, moment in moments.items() if moment is None]
+    problems = [
+        f"{name} must be a date such as 2020-12-12 12:12:12; it is {arguments[name]!r}"
+        for name, moment in moments.items()
+        if moment is None
+    ]
     if not problems and moments["startDate"] > moments["endDate"]:  # type: ignore[operator]
         problems.append("startDate must not be after endDate")
     return problems
 
 
-@action("REPLACE_WITH_RANDOM_DATE_BETWEEN", FAMILY, SOURCES, text("startDate"), text("endDate"), check=_check_dates, ambiguities=[SEEDED, KEPT_NULL, ("Form of the new value", "yyyy-MM-dd HH:mm:ss, or the column's type where it holds dates", "the page's example")])
+@action(
+    "REPLACE_WITH_RANDOM_DATE_BETWEEN",
+    FAMILY,
+    SOURCES,
+    text("startDate"),
+    text("endDate"),
+    check=_check_dates,
+    ambiguities=[
+        SEEDED,
+        KEPT_NULL,
+        (
+            "Form of the new value",
+            "yyyy-MM-dd HH:mm:ss, or the column's type where it holds dates",
+            "the page's example",
+        ),
+    ],
+)
 def replace_with_random_date_between(step: Step, table: Table) -> Change:
     start, end = parse_timestamp_text(step["startDate"]), parse_timestamp_text(step["endDate"])
     assert start is not None
@@ -372,13 +487,28 @@ def replace_with_random_date_between(step: Step, table: Table) -> Change:
     new = []
     for salt, name in enumerate(step["sourceColumns"]):
         dtype = table.dtype(name)
-        moment = pl.lit(start).cast(pl.Datetime("us")) + pl.duration(seconds=(_share(step, table, salt) * (seconds + 1)).floor().cast(pl.Int64).clip(0, seconds))
+        moment = pl.lit(start).cast(pl.Datetime("us")) + pl.duration(
+            seconds=(_share(step, table, salt) * (seconds + 1)).floor().cast(pl.Int64).clip(0, seconds)
+        )
         value = moment.cast(dtype) if dtype.is_temporal() else timestamp_text(moment)
         new.append(NewColumn(name, pl.when(pl.col(name).is_not_null()).then(value), in_place=True))
     return Columns(new)
 
 
-@action("SHUFFLE_ROWS", FAMILY, SOURCES, columns("groupByColumns", required=False), ambiguities=[SEEDED, ("Several columns", "are shuffled alike, so that their values stay together", "the page shuffles the source columns as one")])
+@action(
+    "SHUFFLE_ROWS",
+    FAMILY,
+    SOURCES,
+    columns("groupByColumns", required=False),
+    ambiguities=[
+        SEEDED,
+        (
+            "Several columns",
+            "are shuffled alike, so that their values stay together",
+            "the page shuffles the source columns as one",
+        ),
+    ],
+)
 def shuffle_rows(step: Step, table: Table) -> Change:
     groups = step["groupByColumns"]
     table.require(*step["sourceColumns"], *(groups or []))

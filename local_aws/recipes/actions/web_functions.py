@@ -8,7 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 import polars as pl
 
 from local_aws.recipes.declaration import Step, action
-from local_aws.recipes.operands import ONE_OF_SOURCE_OR_VALUE, SOURCE_OR_VALUE, check_source_or_value, per_value, text_operand
+from local_aws.recipes.operands import (
+    ONE_OF_SOURCE_OR_VALUE,
+    SOURCE_OR_VALUE,
+    check_source_or_value,
+    per_value,
+    text_operand,
+)
 from local_aws.recipes.parameters import column, new_column, number
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
 
@@ -17,15 +23,36 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IPV4 = rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"
 
 
-@action("IP_TO_INT", FAMILY, *SOURCE_OR_VALUE, new_column(), one_of=ONE_OF_SOURCE_OR_VALUE, check=check_source_or_value, ambiguities=[("A text that is no IPv4 address", "null", "AWS Glue's IpToInt table")])
+@action(
+    "IP_TO_INT",
+    FAMILY,
+    *SOURCE_OR_VALUE,
+    new_column(),
+    one_of=ONE_OF_SOURCE_OR_VALUE,
+    check=check_source_or_value,
+    ambiguities=[("A text that is no IPv4 address", "null", "AWS Glue's IpToInt table")],
+)
 def ip_to_int(step: Step, table: Table) -> Change:
     value = text_operand(step, table)
     octets = value.str.split(".").list.eval(pl.element().cast(pl.Int64, strict=False))
-    number_value = sum((octets.list.get(index, null_on_oob=True) * 256 ** (3 - index) for index in range(4)), pl.lit(0, dtype=pl.Int64))
-    return Columns([NewColumn(step["targetColumn"], pl.when(value.str.contains(_IPV4)).then(number_value), step["sourceColumn"])])
+    number_value = sum(
+        (octets.list.get(index, null_on_oob=True) * 256 ** (3 - index) for index in range(4)), pl.lit(0, dtype=pl.Int64)
+    )
+    return Columns(
+        [NewColumn(step["targetColumn"], pl.when(value.str.contains(_IPV4)).then(number_value), step["sourceColumn"])]
+    )
 
 
-@action("INT_TO_IP", FAMILY, column(required=False), number("value", required=False), new_column(), one_of=ONE_OF_SOURCE_OR_VALUE, check=check_source_or_value, ambiguities=[("A number outside 0 to 4294967295, or with a fraction", "null", "AWS Glue's IntToIp table")])
+@action(
+    "INT_TO_IP",
+    FAMILY,
+    column(required=False),
+    number("value", required=False),
+    new_column(),
+    one_of=ONE_OF_SOURCE_OR_VALUE,
+    check=check_source_or_value,
+    ambiguities=[("A number outside 0 to 4294967295, or with a fraction", "null", "AWS Glue's IntToIp table")],
+)
 def int_to_ip(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
     operand = table.numeric(source) if source else pl.lit(step["value"])
@@ -45,6 +72,22 @@ def url_parameters(value: str) -> str | None:
     return json.dumps(found, ensure_ascii=False) if found else None
 
 
-@action("URL_PARAMS", FAMILY, *SOURCE_OR_VALUE, new_column(), one_of=ONE_OF_SOURCE_OR_VALUE, check=check_source_or_value, ambiguities=[("A URL without parameters", "null", "there is nothing to return")])
+@action(
+    "URL_PARAMS",
+    FAMILY,
+    *SOURCE_OR_VALUE,
+    new_column(),
+    one_of=ONE_OF_SOURCE_OR_VALUE,
+    check=check_source_or_value,
+    ambiguities=[("A URL without parameters", "null", "there is nothing to return")],
+)
 def url_params(step: Step, table: Table) -> Change:
-    return Columns([NewColumn(step["targetColumn"], per_value(url_parameters, text_operand(step, table), pl.String()), step["sourceColumn"])])
+    return Columns(
+        [
+            NewColumn(
+                step["targetColumn"],
+                per_value(url_parameters, text_operand(step, table), pl.String()),
+                step["sourceColumn"],
+            )
+        ]
+    )

@@ -16,7 +16,11 @@ from local_aws.recipes.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Window functions"
 MAX_WINDOW = 1_000_000
-WINDOW: tuple[Parameter, ...] = (column(), integer("numRowsBefore", minimum=0, maximum=MAX_WINDOW), integer("numRowsAfter", minimum=0, maximum=MAX_WINDOW))
+WINDOW: tuple[Parameter, ...] = (
+    column(),
+    integer("numRowsBefore", minimum=0, maximum=MAX_WINDOW),
+    integer("numRowsAfter", minimum=0, maximum=MAX_WINDOW),
+)
 ORDER = ("Order of the rows", "as they are at this step", "the page names none")
 EDGE = ("A window that reaches beyond the first or last row", "holds the rows there are", "as Spark's ROWS BETWEEN")
 ROW = "\x00row"
@@ -26,22 +30,36 @@ def _page(name: str) -> str:
     return f"{PAGES}functions.{name}.html"
 
 
-def rolled(step: Step, table: Table, name: str, aggregate: pl.Expr, before: int, after: int, *, in_place: bool = False) -> Table:
+def rolled(
+    step: Step, table: Table, name: str, aggregate: pl.Expr, before: int, after: int, *, in_place: bool = False
+) -> Table:
     """Add (or put in place) an aggregate over the rows from `before` above to `after` below each row."""
     indexed = table.with_frame(table.lazy().with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64)))
-    expression = aggregate.rolling(index_column=ROW, period=f"{before + after + 1}i", offset=f"{-before - 1}i", closed="right")
+    expression = aggregate.rolling(
+        index_column=ROW, period=f"{before + after + 1}i", offset=f"{-before - 1}i", closed="right"
+    )
     condition = combined(step.conditions, table)
-    changed = indexed.with_columns([NewColumn(name, expression, None if in_place else step["sourceColumn"], in_place=in_place)], condition)
+    changed = indexed.with_columns(
+        [NewColumn(name, expression, None if in_place else step["sourceColumn"], in_place=in_place)], condition
+    )
     return changed.drop([ROW])
 
 
-def _rolling(name: str, aggregate: Callable[[Step, pl.Expr], pl.Expr], *extra: Parameter, numeric: bool = True, ambiguities: Sequence[tuple[str, str, str]] = ()) -> None:
+def _rolling(
+    name: str,
+    aggregate: Callable[[Step, pl.Expr], pl.Expr],
+    *extra: Parameter,
+    numeric: bool = True,
+    ambiguities: Sequence[tuple[str, str, str]] = (),
+) -> None:
     @action(name, FAMILY, *WINDOW, *extra, new_column(), page=_page(name), ambiguities=[ORDER, EDGE, *ambiguities])
     def apply(step: Step, table: Table) -> Change:
         source = step["sourceColumn"]
         value = table.numeric(source) if numeric else pl.col(source)
         table.require(source)
-        return rolled(step, table, step["targetColumn"], aggregate(step, value), step["numRowsBefore"], step["numRowsAfter"])
+        return rolled(
+            step, table, step["targetColumn"], aggregate(step, value), step["numRowsBefore"], step["numRowsAfter"]
+        )
 
 
 def _kth(value: pl.Expr, k: int) -> pl.Expr:
@@ -51,10 +69,17 @@ def _kth(value: pl.Expr, k: int) -> pl.Expr:
 _rolling("ROLLING_AVERAGE", lambda step, value: value.mean())
 _rolling("ROLLING_COUNT_A", lambda step, value: value.count().cast(pl.Int64), numeric=False)
 _rolling("ROLLING_KTH_LARGEST", lambda step, value: _kth(value, step["value"]), integer("value", minimum=1))
-_rolling("ROLLING_KTH_LARGEST_UNIQUE", lambda step, value: _kth(value.unique(), step["value"]), integer("value", minimum=1))
+_rolling(
+    "ROLLING_KTH_LARGEST_UNIQUE", lambda step, value: _kth(value.unique(), step["value"]), integer("value", minimum=1)
+)
 _rolling("ROLLING_MAX", lambda step, value: value.max())
 _rolling("ROLLING_MIN", lambda step, value: value.min())
-_rolling("ROLLING_MODE", lambda step, value: mode_of(value, step["modeType"]), choice("modeType", *MODE_TYPES, required=False), ambiguities=[MODE_NONE])
+_rolling(
+    "ROLLING_MODE",
+    lambda step, value: mode_of(value, step["modeType"]),
+    choice("modeType", *MODE_TYPES, required=False),
+    ambiguities=[MODE_NONE],
+)
 _rolling("ROLLING_STANDARD_DEVIATION", lambda step, value: value.std(ddof=1), ambiguities=[SAMPLE])
 _rolling(
     "ROLLING_SUM",
@@ -70,7 +95,14 @@ _rolling("ROLLING_VARIANCE", lambda step, value: value.var(ddof=1), ambiguities=
     *WINDOW,
     new_column(),
     page=_page("FILL"),
-    ambiguities=[ORDER, ("Which value of the window", "the nearest above; if there is none, the nearest below", "the page: the most recent nonblank value")],
+    ambiguities=[
+        ORDER,
+        (
+            "Which value of the window",
+            "the nearest above; if there is none, the nearest below",
+            "the page: the most recent nonblank value",
+        ),
+    ],
 )
 def fill(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
@@ -80,16 +112,28 @@ def fill(step: Step, table: Table) -> Change:
     if step["numRowsBefore"]:
         value = value.forward_fill(limit=step["numRowsBefore"])
     if step["numRowsAfter"]:
-        original = pl.col(source) if table.dtype(source) != pl.String else pl.when(pl.col(source) != "").then(pl.col(source))
+        original = (
+            pl.col(source) if table.dtype(source) != pl.String else pl.when(pl.col(source) != "").then(pl.col(source))
+        )
         value = pl.coalesce(value, original.backward_fill(limit=step["numRowsAfter"]))
     return Columns([NewColumn(step["targetColumn"], value, source)])
 
 
 def _shifted(name: str, sign: int) -> None:
-    @action(name, FAMILY, column(), integer("numRows", minimum=0), new_column(), page=_page(name), ambiguities=[ORDER, EDGE])
+    @action(
+        name, FAMILY, column(), integer("numRows", minimum=0), new_column(), page=_page(name), ambiguities=[ORDER, EDGE]
+    )
     def apply(step: Step, table: Table) -> Change:
         table.require(step["sourceColumn"])
-        return Columns([NewColumn(step["targetColumn"], pl.col(step["sourceColumn"]).shift(sign * step["numRows"]), step["sourceColumn"])])
+        return Columns(
+            [
+                NewColumn(
+                    step["targetColumn"],
+                    pl.col(step["sourceColumn"]).shift(sign * step["numRows"]),
+                    step["sourceColumn"],
+                )
+            ]
+        )
 
 
 _shifted("NEXT", -1)
@@ -110,14 +154,32 @@ def _over(value: pl.Expr, step: Step) -> pl.Expr:
     columns("orderByColumns", required=False),
     new_column(),
     page=_page("ROW_NUMBER"),
-    ambiguities=[("What it returns", "1, 2 … within each group, in the order asked; the rows stay where they are", "the name; the page repeats SESSION's text"), ("Rows that compare equal", "in the order they are in", "stable")],
+    ambiguities=[
+        (
+            "What it returns",
+            "1, 2 … within each group, in the order asked; the rows stay where they are",
+            "the name; the page repeats SESSION's text",
+        ),
+        ("Rows that compare equal", "in the order they are in", "stable"),
+    ],
 )
 def row_number(step: Step, table: Table) -> Change:
     table.require(*(step["groupByColumns"] or []), *(step["orderByColumns"] or []))
     return Columns([NewColumn(step["targetColumn"], _over(pl.int_range(1, pl.len() + 1, dtype=pl.Int64), step))])
 
 
-_SECONDS = {"WEEKS": 604800.0, "DAYS": 86400.0, "HOURS": 3600.0, "MINUTES": 60.0, "SECONDS": 1.0, "MILLISECONDS": 1e-3, "MICROSECONDS": 1e-6, "MONTHS": 2_629_746.0, "QUARTERS": 7_889_238.0, "YEARS": 31_556_952.0}
+_SECONDS = {
+    "WEEKS": 604800.0,
+    "DAYS": 86400.0,
+    "HOURS": 3600.0,
+    "MINUTES": 60.0,
+    "SECONDS": 1.0,
+    "MILLISECONDS": 1e-3,
+    "MICROSECONDS": 1e-6,
+    "MONTHS": 2_629_746.0,
+    "QUARTERS": 7_889_238.0,
+    "YEARS": 31_556_952.0,
+}
 
 
 @action(
@@ -131,7 +193,11 @@ _SECONDS = {"WEEKS": 604800.0, "DAYS": 86400.0, "HOURS": 3600.0, "MINUTES": 60.0
     new_column(),
     page=_page("SESSION"),
     ambiguities=[
-        ("When a session ends", "when the next row of the group is more than value units later", "the usual sessionization"),
+        (
+            "When a session ends",
+            "when the next row of the group is more than value units later",
+            "the usual sessionization",
+        ),
         ("The identifier", "1, 2 … within each group", "the page: a session identifier"),
         ("Length of a month", "a twelfth of the mean year", "sessions are lengths of time, not calendar dates"),
         ("orderByColumns absent", "the order of sourceColumn", "sessions follow time"),

@@ -23,7 +23,10 @@ CONTEXT = RunContext(started_at=datetime(2024, 5, 1, 12, 34, 56, tzinfo=UTC))
 def applied(case: Case) -> Table:
     height = len(next(iter(case.columns.values())))
     frame = frame_of_rows([{name: values[row] for name, values in case.columns.items()} for row in range(height)])
-    step = {"Action": {"Operation": case.operation, "Parameters": case.parameters}, "ConditionExpressions": case.conditions}
+    step = {
+        "Action": {"Operation": case.operation, "Parameters": case.parameters},
+        "ConditionExpressions": case.conditions,
+    }
     return build_plan(typed_steps([step]), Table.of(frame.lazy(), CONTEXT))
 
 
@@ -56,4 +59,9 @@ def test_every_action_has_a_case() -> None:
     assert {name for name, action in ACTIONS.items() if not action.refusal} - covered == set()
     assert covered <= set(ACTIONS)
     assert len(ACTIONS) == 216
-    assert sorted(name for name, action in ACTIONS.items() if action.refusal) == ["DECRYPT", "ENCRYPT", "GET_ACTION_RESULT", "GET_STEP_DATAFRAME"]
+    assert sorted(name for name, action in ACTIONS.items() if action.refusal) == [
+        "DECRYPT",
+        "ENCRYPT",
+        "GET_ACTION_RESULT",
+        "GET_STEP_DATAFRAME",
+    ]
