@@ -16,7 +16,7 @@ from typing import Any
 from local_aws import changes, clients
 from local_aws.states.asl.errors import StateError
 from local_aws.states.cancellation import Cancelled, CancelScope, ExecutionTimeout
-from local_aws.states.history import Trail
+from local_aws.states.history import HistoryWriter, Trail
 from local_aws.states.integrations import TaskTokens
 from local_aws.states.interpreter import Interpreter, Program, dump
 from local_aws.states.models import TERMINAL, Execution
@@ -110,14 +110,20 @@ def _launch(execution: Execution, trail: Trail) -> None:
     timeout = definition.get("TimeoutSeconds")
     deadline = time.monotonic() + timeout if timeout else float("inf")
     execution.scope = CancelScope(deadline=deadline)
+    writer = execution.history.writer()
     execution.thread = threading.Thread(
-        target=_run, args=(execution, definition, execution.scope, trail), name=f"states-{execution.name}", daemon=True
+        target=_run,
+        args=(execution, definition, execution.scope, trail, writer),
+        name=f"states-{execution.name}",
+        daemon=True,
     )
     execution.thread.start()
 
 
-def _run(execution: Execution, definition: dict[str, Any], scope: CancelScope, trail: Trail) -> None:
-    interpreter = Interpreter(_program(execution, definition), execution.history)
+def _run(
+    execution: Execution, definition: dict[str, Any], scope: CancelScope, trail: Trail, writer: HistoryWriter
+) -> None:
+    interpreter = Interpreter(_program(execution, definition), writer)
     frame = execution.frame
     assert frame is not None
     try:
@@ -162,6 +168,7 @@ def _close(
         execution.output, execution.error, execution.cause = output, error, cause
         execution.stop_date = time.time()
         execution.status = status
+        execution.history.end_attempt()
         execution.scope = execution.thread = None
         if status == "SUCCEEDED":
             execution.frame = None

@@ -11,6 +11,8 @@ import time
 import zlib
 from typing import Any
 
+from local_aws.states.cancellation import Cancelled
+
 #: The quota of events per execution; a redrive needs room for two more.
 MAX_EVENTS = 25_000
 MAX_EVENTS_FOR_REDRIVE = 24_999
@@ -32,18 +34,36 @@ class History:
         self._events: list[dict[str, Any]] | None = []
         self._frozen: bytes | None = None
         self._count = 0
+        self._attempt = 0
         self._lock = threading.Lock()
+
+    def writer(self) -> HistoryWriter:
+        """Begin an attempt (the first run or a redrive): what earlier attempts still write is refused from now on."""
+        with self._lock:
+            self._attempt += 1
+            return HistoryWriter(self, self._attempt)
+
+    def end_attempt(self) -> None:
+        """Refuse what the present attempt still writes."""
+        with self._lock:
+            self._attempt += 1
 
     def __len__(self) -> int:
         return self._count
 
-    def append(self, trail: Trail, event_type: str, details_name: str | None = None, **details: Any) -> int:
+    def append(
+        self, trail: Trail, event_type: str, details_name: str | None = None, attempt: int | None = None, **details: Any
+    ) -> int:
         """Append an event after the latest of ``trail``; answers its id (1 = first).
 
         :param details_name: the member that holds the details, for example ``taskFailedEventDetails``.
+        :param attempt: the attempt that writes, if it must still be the present one.
         :param details: members of the details; ``None`` values are left out.
+        :raises Cancelled: the attempt is over.
         """
         with self._lock:
+            if attempt is not None and attempt != self._attempt:
+                raise Cancelled
             events = self._thaw()
             event: dict[str, Any] = {
                 "timestamp": round(time.time(), 3),
@@ -86,4 +106,28 @@ class History:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._frozen, self._count = state["frozen"], state["count"]
         self._events = None
+        self._attempt = 0
         self._lock = threading.Lock()
+
+
+class HistoryWriter:
+    """The history as one attempt of an execution sees it.
+
+    A call that does not return may keep an attempt's thread alive after the execution was closed, or even redriven;
+    such a
+    thread can write nothing any more and ends at its next event.
+    """
+
+    def __init__(self, history: History, attempt: int) -> None:
+        self._history, self._attempt = history, attempt
+
+    def __len__(self) -> int:
+        return len(self._history)
+
+    def append(self, trail: Trail, event_type: str, details_name: str | None = None, **details: Any) -> int:
+        """See ``History.append``."""
+        return self._history.append(trail, event_type, details_name, attempt=self._attempt, **details)
+
+    def read(self) -> list[dict[str, Any]]:
+        """See ``History.read``."""
+        return self._history.read()

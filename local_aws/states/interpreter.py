@@ -27,7 +27,7 @@ from local_aws.states.asl import choice, jsonpath
 from local_aws.states.asl.errors import PathNotFoundError, RuntimeStateError, StateError
 from local_aws.states.asl.query import Scope, jsonata_value, path_value, template_value
 from local_aws.states.cancellation import Cancelled, CancelScope, ExecutionTimeout, TaskTimeout
-from local_aws.states.history import MAX_EVENTS, History, Trail
+from local_aws.states.history import MAX_EVENTS, HistoryWriter, Trail
 
 #: Bytes of JSON that a state may pass on.
 MAX_PAYLOAD_BYTES = 262_144
@@ -85,7 +85,7 @@ class Interpreter:
     :param history: where events go.
     """
 
-    def __init__(self, program: Program, history: History) -> None:
+    def __init__(self, program: Program, history: HistoryWriter) -> None:
         self._program = program
         self._history = history
         self._language = program.definition.get("QueryLanguage", "JSONPath")
@@ -154,7 +154,7 @@ class _StateRun:
         self,
         interpreter: Interpreter,
         program: Program,
-        history: History,
+        history: HistoryWriter,
         name: str,
         state: dict[str, Any],
         frame: Frame,
@@ -496,7 +496,7 @@ class _StateRun:
             self.interpreter.run(frame, machines[index]["States"], scope, trail)
 
         self.branch_out("Parallel", len(machines), run)
-        self.finish([frame.output for frame in self.frame.branches])
+        self.join(self.frame.branches)
         return self.following
 
     def _map(self) -> str | None:
@@ -532,8 +532,17 @@ class _StateRun:
             self.history.append(trail, "MapIterationSucceeded", "mapIterationSucceededEventDetails", **details)
 
         self.branch_out("Map", self.concurrency(effective), run)
-        self.finish([frame.output for frame in self.frame.branches])
+        self.join(self.frame.branches)
         return self.following
+
+    def join(self, branches: Sequence[Frame]) -> None:
+        try:
+            self.finish([frame.output for frame in branches])
+        except StateError as error:
+            if error.error == "States.DataLimitExceeded":
+                # A redrive runs all branches again, those that had succeeded included.
+                self.frame.branches = None
+            raise
 
     def items(self, effective: Any) -> list[Any]:
         if self.jsonata:
