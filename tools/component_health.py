@@ -12,12 +12,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import urllib.error
 import urllib.request
+from typing import Any
 
 LOCAL_AWS = "local_aws"
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer", LOCAL_AWS)
 TIMEOUT_SECONDS = 5
+
+
+def get_json(url: str) -> dict[str, Any]:
+    """The JSON document behind a URL. Raises OSError if nobody answers it, ValueError if the answer is no JSON."""
+    with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
+        answer: dict[str, Any] = json.load(response)
+        return answer
 
 
 def complaint(component: str, url: str) -> str | None:
@@ -29,9 +36,8 @@ def complaint(component: str, url: str) -> str | None:
     """
     page = f"{url}/health" if component == LOCAL_AWS else f"{url}/api/v2/monitor/health"
     try:
-        with urllib.request.urlopen(page, timeout=TIMEOUT_SECONDS) as response:
-            answer = json.load(response)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+        answer = get_json(page)
+    except (OSError, ValueError) as error:
         return f"{page} does not answer: {error}"
     if component == LOCAL_AWS:
         return None

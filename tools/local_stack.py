@@ -19,20 +19,18 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from tools.airflow_env import ROOT, Secrets, airflow_environment, write_private
+from tools.component_health import LOCAL_AWS, complaint, get_json
 from tools.metadata_database import start_postgres, stop_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-LOCAL_AWS = "local_aws"
 AIRFLOW_COMPONENTS: dict[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
     # Log servers would listen on every network address; the api-server reads the same files itself.
@@ -279,12 +277,15 @@ class LocalStack:
         self._report(f"{name}: healthy")
 
     def _local_aws_is_healthy(self) -> bool:
-        return _get_json(f"{self.aws_endpoint_url}/health") is not None
+        return complaint(LOCAL_AWS, self.aws_endpoint_url) is None
 
     def _health(self) -> dict[str, Any] | None:
         """What the api-server says: https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/logging-monitoring/check-health.html"""
-        answer = _get_json(f"{self.api_url}/api/v2/monitor/health")
-        return answer if answer and answer["metadatabase"]["status"] == "healthy" else None
+        try:
+            answer = get_json(f"{self.api_url}/api/v2/monitor/health")
+        except (OSError, ValueError):
+            return None
+        return answer if answer["metadatabase"]["status"] == "healthy" else None
 
     def _beats(self, name: str, key: str) -> bool:
         """Whether the component's newest heartbeat is of the process that runs now, and not of one before a restart."""
@@ -358,15 +359,6 @@ class LocalStack:
             if child.pid in {process.pid for process in parents}:
                 child.wait()
                 del self._children[name]
-
-
-def _get_json(url: str) -> dict[str, Any] | None:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
-    except (urllib.error.URLError, OSError, ValueError):
-        return None
 
 
 def _last_line(log: Path) -> str:
