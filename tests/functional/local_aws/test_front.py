@@ -295,3 +295,35 @@ def test_the_role_of_a_state_machine_makes_its_calls(aws_client: Any, control: A
     assert [call["principal"] for call in calls] == ["arn:aws:sts::123456789012:assumed-role/pipeline/StepFunctions"]
     starts = control("GET", f"calls?since_id={before}&operation=StartExecution")[1]["calls"]
     assert [call["resource"] for call in starts] == [arn]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "members", "code"),
+    [
+        ("s3", "list_objects_v2", {"Bucket": "guarded"}, "AccessDenied"),
+        ("iam", "list_roles", {}, "AccessDenied"),
+        ("stepfunctions", "list_state_machines", {}, "AccessDeniedException"),
+        ("databrew", "list_jobs", {}, "AccessDeniedException"),
+        ("cloudwatch", "list_metrics", {}, "AccessDeniedException"),
+    ],
+)
+def test_a_denial_reaches_every_sdk_client(
+    aws_client: Any, service: str, operation: str, members: dict[str, Any], code: str
+) -> None:
+    from local_aws import authorisation
+
+    seen = []
+
+    def deny(call: Any) -> authorisation.Denial:
+        seen.append(call)
+        return authorisation.Denial(f"{call.principal.arn} may not {call.action} on {call.resource}")
+
+    authorisation.set_authoriser(deny)
+    try:
+        with pytest.raises(ClientError) as caught:
+            getattr(aws_client(service), operation)(**members)
+    finally:
+        authorisation.set_authoriser(authorisation.allow_all)
+    assert caught.value.response["Error"]["Code"] == code
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert seen[0].action in caught.value.response["Error"]["Message"]
