@@ -1,6 +1,7 @@
 """The tasks of the deploy DAG: plan, validate, apply.
 
-Imported while DAG files are parsed, so hooks (which pull in botocore) are imported when a task runs.
+Imported while DAG files are parsed, so what a task needs when it runs (hooks, which pull in botocore, and the
+deployment itself) is imported then.
 """
 
 from __future__ import annotations
@@ -10,14 +11,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from brewtrain import resources
-from brewtrain.deployment.stack import Content, Hooks, Stack
-from brewtrain.deployment.validation import Validation
-from brewtrain.domain.deployment_plan import Change, summary
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from brewtrain.deployment.stack import Content, Stack
+    from brewtrain.domain.deployment_plan import Change
     from brewtrain.domain.pipeline import Pipeline
     from brewtrain.hooks.connection import AwsClientHook
 
@@ -40,6 +38,9 @@ class _DeploymentOperator(BaseOperator):
         self.aws_conn_id = aws_conn_id
 
     def _read(self) -> tuple[Pipeline, Content]:
+        from brewtrain import resources
+        from brewtrain.deployment.stack import Content
+
         pipeline = resources.find_pipeline(self.pipeline)
         content = Content(
             recipe_steps=resources.recipe_steps(pipeline.recipe),
@@ -57,6 +58,7 @@ class _DeploymentOperator(BaseOperator):
         return connection
 
     def _stack(self) -> Stack:
+        from brewtrain.deployment.stack import Hooks, Stack
         from brewtrain.hooks.databrew_recipe import DataBrewRecipeHook
         from brewtrain.hooks.glue_job import GlueJobHook
         from brewtrain.hooks.s3_deployment import S3DeploymentHook
@@ -87,6 +89,8 @@ class PlanDeploymentOperator(_DeploymentOperator):
 
         :raises BrewtrainError: If a file, the connection or the bucket is not usable; says what to do.
         """
+        from brewtrain.domain.deployment_plan import summary
+
         changes = self._stack().plan()
         for change in changes:
             self._log_change(change)
@@ -102,6 +106,8 @@ class ValidateDeploymentOperator(_DeploymentOperator):
 
         :raises DeploymentError: With one sentence a problem.
         """
+        from brewtrain import resources
+        from brewtrain.deployment.validation import Validation
         from brewtrain.hooks.iam_role import IamRoleHook
         from brewtrain.hooks.sagemaker_endpoint import SageMakerEndpointHook
         from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
@@ -134,6 +140,8 @@ class ApplyDeploymentOperator(_DeploymentOperator):
         :raises TransientError: If AWS was not available, or somebody else deployed at the same time.
         :raises AirflowSkipException: If the run was asked for a plan only.
         """
+        from brewtrain.domain.deployment_plan import summary
+
         if context["params"].get(PLAN_ONLY):
             raise AirflowSkipException("plan_only: nothing was changed")
         changes = self._stack().apply(self._log_change)
