@@ -12,7 +12,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,10 @@ from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.table import DatasetFiles, first_line
 
 SAMPLE_ROWS = 10_000
+# Types are also guessed from so many places spread over a long file, of so many bytes each.
+SAMPLE_PLACES = 32
+SAMPLE_BYTES = 64 * 1024
+COMPRESSED = (".gz", ".bz2", ".zst")
 FORMATS = {
     ".csv": "CSV",
     ".tsv": "CSV",
@@ -45,11 +49,11 @@ class TypesContradicted(Exception):  # noqa: N818 - a request to the caller, not
 
 @dataclass(frozen=True)
 class CsvShape:
-    """Facts of one CSV file: column names, whether the first row is the header, rows without it."""
+    """Facts of one CSV file: column names, whether the first row is the header, whether every line is a row."""
 
     names: list[str]
     header: bool
-    rows: int
+    line_is_row: bool
 
 
 def format_of(path: Path, declared: str = "") -> str:
@@ -64,7 +68,7 @@ def format_of(path: Path, declared: str = "") -> str:
             raise RecipeError(f"the input format {declared!r} is not one of CSV, JSON, PARQUET, EXCEL, ORC")
         return name
     suffix = path.suffix.lower()
-    if suffix in (".gz", ".bz2", ".zst"):
+    if suffix in COMPRESSED:
         suffix = Path(path.stem).suffix.lower()
     if suffix not in FORMATS:
         raise RecipeError(f"the format of {path.name} is not known from its extension; name it with --input-format")
@@ -146,11 +150,12 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
             f"{path.name} has the column {twice[0]!r} more than once; a dataset's column names must differ",
             column=twice[0],
         )
-    rows = _checked_rows(path, delimiter, len(names)) if checked and path.suffix not in (".gz", ".bz2", ".zst") else -1
-    return CsvShape(names, header, rows - 1 if header and rows > 0 else rows)
+    plain = path.suffix not in COMPRESSED
+    return CsvShape(names, header, checked and plain and _checked_rows(path, delimiter, len(names)))
 
 
-def _checked_rows(path: Path, delimiter: str, width: int) -> int:
+def _checked_rows(path: Path, delimiter: str, width: int) -> bool:
+    """Look at every row; whether no row goes over several lines."""
     lines = pl.scan_csv(
         path, separator="\x01", quote_char=None, has_header=False, new_columns=["line"], schema={"line": pl.String}
     )
@@ -162,7 +167,6 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> int:
     try:
         facts = (
             lines.select(
-                rows=pl.len() - blank.sum(),
                 ragged=((count != width - 1) & ~blank).sum(),
                 open=(quoted & (outside.str.contains('"', literal=True))).sum(),
             )
@@ -173,15 +177,15 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> int:
         if "utf-8" in str(problem).lower() or "utf8" in str(problem).lower():
             raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from problem
         # A byte 0x01 in the data upsets the fast look; the slow one below decides.
-        facts = {"rows": 0, "ragged": 1, "open": 1}
+        facts = {"ragged": 1, "open": 1}
     if not facts["ragged"] and not facts["open"]:
-        return int(facts["rows"])
-    return _slowly_checked_rows(path, delimiter, width)
+        return True
+    _check_rows_slowly(path, delimiter, width)
+    return False
 
 
-def _slowly_checked_rows(path: Path, delimiter: str, width: int) -> int:
+def _check_rows_slowly(path: Path, delimiter: str, width: int) -> None:
     """Row by row, for files with line breaks inside quotes, and to say where a ragged row is."""
-    rows = 0
     csv.field_size_limit(1 << 30)
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, delimiter=delimiter)
@@ -194,12 +198,10 @@ def _slowly_checked_rows(path: Path, delimiter: str, width: int) -> int:
                         f"{path.name} is ragged: the row ending at line {reader.line_num} has {len(record)} fields, "
                         f"the first row has {width}"
                     )
-                rows += 1
         except UnicodeDecodeError:
             raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from None
         except csv.Error as problem:
             raise RecipeError(f"{path.name} is not CSV at line {reader.line_num}: {problem}") from problem
-    return rows
 
 
 def _where_not_utf8(path: Path) -> str:
@@ -259,7 +261,31 @@ def _guessed_types(path: Path, shape: CsvShape, delimiter: str, all_rows: bool) 
     if empty and not all_rows and sample.height == SAMPLE_ROWS:
         # A column without a value in the sample says nothing about its type.
         return _guessed_types(path, shape, delimiter, True)
-    return {name: pl.Null() if name in empty else dtype for name, dtype in sample.schema.items()}
+    types = {name: pl.Null() if name in empty else dtype for name, dtype in sample.schema.items()}
+    if shape.line_is_row and not all_rows and sample.height == SAMPLE_ROWS:
+        for place in _samples_further_down(path, shape, delimiter):
+            types = {name: _wider(dtype, place.get(name, pl.Null())) for name, dtype in types.items()}
+    return types
+
+
+def _samples_further_down(path: Path, shape: CsvShape, delimiter: str) -> Iterator[dict[str, pl.DataType]]:
+    """Types of rows spread over the file: ordered data often begins with whole numbers that do not stay whole."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        for place in range(1, SAMPLE_PLACES + 1):
+            stream.seek(size * place // (SAMPLE_PLACES + 1))
+            stream.readline()
+            block = stream.read(SAMPLE_BYTES)
+            block = block[: block.rfind(b"\n") + 1]
+            if not block:
+                continue
+            rows = pl.read_csv(
+                block, separator=delimiter, has_header=False, new_columns=shape.names, infer_schema_length=None
+            )
+            yield {
+                name: pl.Null() if rows[name].null_count() == rows.height else dtype
+                for name, dtype in rows.schema.items()
+            }
 
 
 def _wider(left: pl.DataType, right: pl.DataType) -> pl.DataType:

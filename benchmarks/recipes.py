@@ -1,0 +1,275 @@
+"""How fast the recipe runner is: the seed's recipe against pandas by hand, PySpark where there is one, and the floor.
+
+The floor is polars reading and writing the same CSV with no step. Every contender runs in a process of its own, so
+that its peak memory is its
+own; figures are medians, and what counts are the ratios within one run. `python -m benchmarks.recipes --rows
+50000000` adds the big size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.machine import describe_machine
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+RECIPE = REPOSITORY / "include" / "recipes" / "bank_marketing_seed.json"
+REPORT = REPOSITORY / "docs" / "benchmarks" / "recipes.md"
+SIZES = (41_188, 1_000_000, 5_000_000)
+REPEATS = {41_188: 5, 1_000_000: 3, 5_000_000: 3}
+
+
+def runner(source: Path, target: Path) -> None:
+    """The recipe runner, as local_aws calls it."""
+    from datetime import UTC, datetime
+
+    from local_aws.recipes.api import run_recipe
+
+    steps = json.loads(RECIPE.read_text())
+    run_recipe(
+        steps,
+        [source],
+        input_format="CSV",
+        input_options={"Csv": {"Delimiter": ";", "HeaderRow": True}},
+        output_dir=target,
+        outputs=[{"Format": "CSV", "Overwrite": True}],
+        job_name="bench",
+        started_at=datetime.now(UTC),
+    )
+
+
+def floor(source: Path, target: Path) -> None:
+    """Polars reads and writes the file."""
+    import polars as pl
+
+    # The economic indicators are whole numbers in the first rows and not further down.
+    doubles = ("emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed")
+    frame = pl.scan_csv(source, separator=";", schema_overrides=dict.fromkeys(doubles, pl.Float64))
+    frame.sink_csv(target / "floor.csv")
+
+
+def pandas_by_hand(source: Path, target: Path) -> None:
+    """The same result in pandas, as somebody would write it."""
+    import pandas as pd
+
+    frame = pd.read_csv(source, sep=";")
+    frame["y_output"] = frame["y"].map({"no": 0, "yes": 1})
+    for value in sorted(frame["marital"].dropna().unique()):
+        frame[f"marital_{value}"] = (frame["marital"] == value).astype(int)
+    frame["long_call"] = (frame["duration"] > 300).astype(int)
+    bins = pd.cut(frame["age"], [float("-inf"), 22, 42.394, float("inf")], right=False, labels=["1", "2", "3"])
+    frame["age_binning"] = bins.astype(object).where(frame["loan"] == "no")
+    frame = frame[frame["default"] != "yes"]
+    flagged = frame["housing"].str.contains("yes").map({True: "1", False: "0"})
+    frame = frame.assign(house_without_loan=flagged.where(frame["loan"] == "no"))
+    marital = [name for name in frame.columns if name.startswith("marital_")]
+    kept = ["y_output", "age_binning", *marital, "house_without_loan", "duration", "long_call"]
+    frame[kept].to_csv(target / "pandas.csv", index=False)
+
+
+def pyspark_local(source: Path, target: Path) -> None:
+    """The same result in PySpark on this machine's cores."""
+    from pyspark.sql import SparkSession
+    from pyspark.sql import functions as F
+
+    spark = (
+        SparkSession.builder.master("local[*]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("ERROR")
+    frame = spark.read.csv(str(source), sep=";", header=True, inferSchema=True)
+    frame = frame.withColumn("y_output", F.when(F.col("y") == "no", 0).when(F.col("y") == "yes", 1))
+    for row in sorted(row[0] for row in frame.select("marital").distinct().collect()):
+        frame = frame.withColumn(f"marital_{row}", (F.col("marital") == row).cast("int"))
+    frame = frame.withColumn("long_call", (F.col("duration") > 300).cast("int"))
+    no_loan = F.col("loan") == "no"
+    bins = F.when(F.col("age") < 22, "1").when(F.col("age") < 42.394, "2").otherwise("3")
+    frame = frame.withColumn("age_binning", F.when(no_loan, bins)).filter(F.col("default") != "yes")
+    flag = F.when(F.col("housing").rlike("yes"), "1").otherwise("0")
+    frame = frame.withColumn("house_without_loan", F.when(no_loan, flag))
+    marital = [name for name in frame.columns if name.startswith("marital_")]
+    frame.select("y_output", "age_binning", *marital, "house_without_loan", "duration", "long_call").coalesce(
+        1
+    ).write.csv(str(target / "spark"), header=True, mode="overwrite")
+    spark.stop()
+
+
+CONTENDERS: dict[str, Callable[[Path, Path], None]] = {
+    "runner": runner,
+    "floor": floor,
+    "pandas": pandas_by_hand,
+    "pyspark": pyspark_local,
+}
+
+
+def measure(contender: str, source: Path) -> tuple[float, float]:
+    """Wall seconds of the work without imports, and peak memory in GB, of one run in its own process."""
+    with tempfile.TemporaryDirectory(dir=source.parent) as target:
+        command = [sys.executable, "-m", "benchmarks.recipes", "--one", contender, str(source), target]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{contender} failed: {done.stderr[-2000:]}")
+        seconds, peak = json.loads(done.stdout.strip().splitlines()[-1])
+        return float(seconds), float(peak)
+
+
+def run_one(contender: str, source: Path, target: Path) -> None:
+    """Entry of the child process: prints seconds and peak memory."""
+    if contender in ("runner", "floor"):
+        import polars  # noqa: F401 - imports are not what is compared
+
+        import local_aws.recipes.api  # noqa: F401
+    elif contender == "pandas":
+        import pandas  # noqa: F401
+    start = time.perf_counter()
+    CONTENDERS[contender](source, target)
+    seconds = time.perf_counter() - start
+    who = resource.RUSAGE_CHILDREN if contender == "pyspark" else resource.RUSAGE_SELF
+    print(json.dumps([seconds, resource.getrusage(who).ru_maxrss / 1024**2]))
+
+
+def compile_milliseconds(steps: int = 100) -> float:
+    """Time to validate a recipe of so many steps and build its plan, in milliseconds; best of five."""
+    import polars as pl
+
+    from local_aws.recipes.checking import typed_steps
+    from local_aws.recipes.plan import build_plan
+    from local_aws.recipes.table import Table
+
+    kinds = [
+        lambda n: ("BINARIZATION", {"sourceColumn": "x", "targetColumn": f"b{n}", "threshold": "3", "flip": "false"}),
+        lambda n: (
+            "CATEGORICAL_MAPPING",
+            {
+                "sourceColumn": "c",
+                "targetColumn": f"m{n}",
+                "categoryMap": '{"a":"1"}',
+                "mapType": "NUMERIC",
+                "other": "0",
+            },
+        ),
+        lambda n: ("FLAG_COLUMN_FROM_PATTERN", {"sourceColumn": "c", "targetColumn": f"f{n}", "pattern": "a.*"}),
+        lambda n: ("MOVE_TO_END", {"sourceColumn": "x"}),
+        lambda n: ("REPLACE_TEXT", {"sourceColumn": "c", "pattern": "a", "value": "a"}),
+    ]
+    document = []
+    for number in range(steps):
+        operation, parameters = kinds[number % len(kinds)](number)
+        document.append({"Action": {"Operation": operation, "Parameters": parameters}})
+    times = []
+    for _ in range(5):
+        table = Table.of(pl.LazyFrame({"x": [1, 2], "c": ["a", "b"]}))
+        start = time.perf_counter()
+        build_plan(typed_steps(document), table)
+        times.append(time.perf_counter() - start)
+    return min(times) * 1000
+
+
+def overhead_milliseconds(folder: Path) -> float:
+    """What the runner takes beyond polars itself at 1,000 rows, in a warm process, in milliseconds; median of nine."""
+    source = sample(1_000, folder)
+    differences = []
+    for _ in range(9):
+        start = time.perf_counter()
+        runner(source, folder)
+        middle = time.perf_counter()
+        floor(source, folder)
+        differences.append((middle - start) - (time.perf_counter() - middle))
+    return statistics.median(differences) * 1000
+
+
+def sample(rows: int, folder: Path) -> Path:
+    """A sample file of so many rows, made once."""
+    path = folder / f"bank-{rows}.csv"
+    if not path.exists():
+        subprocess.run(
+            [sys.executable, "-m", "tools.sample_data", "--rows", str(rows), "--seed", "1", "--out", str(path)],
+            cwd=REPOSITORY,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    return path
+
+
+def contenders() -> list[str]:
+    names = ["runner", "floor"]
+    for name, module in (("pandas", "pandas"), ("pyspark", "pyspark")):
+        probe = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, check=False)
+        if probe.returncode == 0 and (name != "pyspark" or shutil.which("java")):
+            names.append(name)
+    return names
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", nargs=3, metavar=("CONTENDER", "SOURCE", "TARGET"), help=argparse.SUPPRESS)
+    parser.add_argument("--rows", type=int, action="append", help="further sizes")
+    parser.add_argument("--quick", action="store_true", help="the smallest size only, and no report")
+    parser.add_argument("--folder", type=Path, help="where the sample files are kept; default: a temporary folder")
+    options = parser.parse_args()
+    if options.one:
+        run_one(options.one[0], Path(options.one[1]), Path(options.one[2]))
+        return
+    sizes = [SIZES[0]] if options.quick else [*SIZES, *(options.rows or [])]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [
+            "# Speed of the recipe runner",
+            "",
+            f"The seed's recipe on `tools/sample_data.py` (seed 1). {describe_machine()}",
+            "",
+            "| rows | contender | seconds | peak GB | runner is |",
+            "|---:|---|---:|---:|---|",
+        ]
+        peaks: dict[int, float] = {}
+        for rows in sizes:
+            source = sample(rows, folder)
+            results: dict[str, tuple[float, float]] = {}
+            for name in contenders():
+                if rows > 10_000_000 and name in ("pandas", "pyspark"):
+                    continue
+                runs = [measure(name, source) for _ in range(REPEATS.get(rows, 1))]
+                results[name] = (statistics.median(run[0] for run in runs), max(run[1] for run in runs))
+            own = results["runner"][0]
+            peaks[rows] = results["runner"][1]
+            for name, (seconds, peak) in results.items():
+                ratio = "" if name == "runner" else f"{own / seconds:.2f} × the floor's "
+                "time" if name == "floor" else f"{seconds / own:.1f} × faster"
+                lines.append(f"| {rows:,} | {name} | {seconds:.2f} | {peak:.2f} | {ratio} |")
+                print(lines[-1], flush=True)
+        facts = [
+            f"- Overhead at 1,000 rows beyond polars: {overhead_milliseconds(folder):.0f} ms (aim 50).",
+            f"- Validating a 100-step recipe and building its plan: {compile_milliseconds():.0f} ms (aim 100).",
+        ]
+        if 5_000_000 in peaks:
+            facts.append(f"- Peak memory at 5,000,000 rows: {peaks[5_000_000]:.2f} GB (aim 1.2).")
+            facts.extend(
+                f"- Peak memory at {rows:,} rows: {peak / peaks[5_000_000]:.2f} × that (aim 1.5)."
+                for rows, peak in peaks.items()
+                if rows > 5_000_000
+            )
+        lines += ["", *facts, "", "Aims: at 5,000,000 rows at least 3.5 × faster than pandas, at most 1.3 × the floor."]
+        print("\n".join(facts))
+        if not options.quick:
+            REPORT.parent.mkdir(parents=True, exist_ok=True)
+            REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("POLARS_VERBOSE", "0")
+    main()
