@@ -26,12 +26,18 @@ _PY_FILES_ARGUMENT = "--extra-py-files"
 def warm_up() -> None:
     """Import what nearly every script needs, before the fork."""
     import duckdb  # noqa: F401
+    import numpy as np  # noqa: F401  DuckDB imports it with the first result
+    import sqlframe.base.function_alternatives
     import sqlframe.duckdb.functions  # noqa: F401
     import sqlglot
+    from sqlglot.dialects.dialect import Dialect
 
     entry.warm_up()
     from .spark import reader, session, writer  # noqa: F401
 
+    # sqlframe looks through every dialect to find the name of one; each is a module.
+    for name in Dialect.classes:
+        Dialect.get(name)
     sqlglot.parse_one("SELECT a FROM t WHERE MD5(a) < 'c'", dialect="spark").sql(dialect="duckdb")
 
 

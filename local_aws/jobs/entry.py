@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-_session: Any = None
-
 
 class JobError(Exception):
     """What the job's owner has to know, as one sentence; it becomes the run's error message.
@@ -52,8 +50,11 @@ class S3Object:
 
 
 def warm_up() -> None:
-    """Load boto3 and the S3 model before the fork, so that no worker has to."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    """Load boto3 and the S3 model before the fork, so that no worker has to.
+
+    It is boto3's default session that is warmed, because scripts use it too. It finds keys and endpoint in the
+    environment when it makes a client, and the environment is the run's by then.
+    """
     session = _boto_session()
     session.client("s3", aws_access_key_id="warm", aws_secret_access_key="up", region_name="us-east-1")  # noqa: S106
 
@@ -165,7 +166,6 @@ def upload(s3: Any, source: Path, bucket: str, key: str, **options: Any) -> None
 def _boto_session() -> Any:
     import boto3
 
-    global _session
-    if _session is None:
-        _session = boto3.session.Session()
-    return _session
+    if boto3.DEFAULT_SESSION is None:
+        boto3.setup_default_session()
+    return boto3.DEFAULT_SESSION
