@@ -1,0 +1,219 @@
+"""The Glue script divides rows by their values, exactly, and says what is wrong with data it cannot divide."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib.util
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+SCRIPT = Path(__file__).resolve().parents[2] / "include" / "glue" / "split.py"
+SEED = 20101129
+# Runs the script's own functions over files, as main() does with objects; in a process of its own, since putting a
+# DataFrame engine in pyspark's place cannot be undone. One process for all cases: the engine takes a second to import.
+DRIVER = """
+import importlib.util, json, pathlib, sys
+if sys.argv[1] == "sqlframe":
+    from sqlframe import activate
+    activate("duckdb")
+from pyspark.sql import SparkSession, functions
+spec = importlib.util.spec_from_file_location("split", sys.argv[2])
+split = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(split)
+spark = SparkSession.builder.getOrCreate()
+for source in sorted(pathlib.Path(sys.argv[3]).glob("*.csv")):
+    columns = split.parse_header(source.read_text(encoding="utf-8").splitlines()[0])
+    where, width = columns.index("y"), len(columns)
+    rows = spark.read.csv(str(source), schema=", ".join(f"c{i} STRING" for i in range(width)), header=True)
+    threshold = split.hash_threshold("0.3")
+    marked = split.mark_rows(rows, functions, label_index=where, width=width, threshold=threshold)
+    counts = split.count_rows(marked, functions)
+    try:
+        split.check_counts(counts, columns, "y", "the data",
+                           lambda: split.first_unusable(marked, functions, label_index=where, width=width))
+        problem = None
+    except split.SplitError as error:
+        problem = str(error)
+    sides = [[*(row[f"c{i}"] for i in range(width)), row["side"]] for row in marked.collect()]
+    source.with_suffix(".json").write_text(json.dumps({"counts": counts, "problem": problem, "sides": sides}))
+"""
+ENGINES = ["sqlframe", "pyspark"]
+Results = dict[str, dict[str, Any]]
+
+
+def sample(count: int) -> tuple[list[str], list[list[str]]]:
+    print("seed", SEED)
+    source = random.Random(SEED)
+    header = ["age", "emp.var.rate", "y", "a-b"]
+    rows = [
+        [
+            str(source.randint(18, 90)),
+            "" if source.random() < 0.1 else f"{source.gauss(0, 1):.3f}",
+            str(int(source.random() < 0.2)),
+            source.choice(["1.0", "-2.5e-3", "+7", ".5"]),
+        ]
+        for _ in range(count)
+    ]
+    return header, rows
+
+
+# Name → column, value that one of 60 rows has there, and the sentence that must come of it.
+UNUSABLE = {
+    "word_label": (2, "maybe", "label column 'y' has 1 of 60 rows that are neither 0 nor 1, such as 'maybe'; map the"),
+    "null_label": (2, "", "label column 'y' has 1 of 60 rows that are neither 0 nor 1, such as '(empty)'; map the"),
+    "word": (1, "low", "column 'emp.var.rate' has 1 of 60 rows that are no number, such as 'low'; encode or delete"),
+    "comma": (3, "1,5", "column 'a-b' has 1 of 60 rows that are no number, such as '1,5'; encode or delete"),
+    "bracket": (3, "<1>", "column 'a-b' has 1 of 60 rows that are no number, such as '<1>'; encode or delete"),
+}
+
+
+def cases() -> dict[str, list[list[str]]]:
+    """Every data set that the engine is given, header first."""
+    header, rows = sample(60)
+    large = sample(600)
+    made = {
+        "large": [large[0], *large[1]],
+        "plain": [header, *rows],
+        "double_label": [header, *([*row[:2], f"{row[2]}.0", row[3]] for row in rows)],
+        "one_class": [header, *([*row[:2], "0", row[3]] for row in rows)],
+        "empty": [header],
+    }
+    for name, (column, value, _) in UNUSABLE.items():
+        changed = [list(row) for row in rows]
+        changed[17][column] = value
+        made[name] = [header, *changed]
+    return made
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    if request.param == "pyspark" and (importlib.util.find_spec("pyspark") is None or shutil.which("java") is None):
+        pytest.skip("no real Spark here: install pyspark and a Java runtime to check against it")
+    folder = tmp_path_factory.mktemp("split")
+    for name, lines in cases().items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", DRIVER, request.param, SCRIPT, folder], check=True, timeout=300
+    )
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("split", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def expected_side(script: ModuleType, row: list[str], label_index: int, fraction: str) -> int:
+    features = [value for index, value in enumerate(row) if index != label_index]
+    joined = "".join(f"<{value}>" for value in features)
+    digest = hashlib.md5((row[label_index] + joined).encode(), usedforsecurity=False).hexdigest()
+    return int(digest < script.hash_threshold(fraction))
+
+
+def test_sides_are_a_pure_function_of_the_row(script: ModuleType, results: Results) -> None:
+    seen = results["large"]
+    assert seen["problem"] is None
+    assert len(seen["sides"]) == 600
+    for *values, side in seen["sides"]:
+        assert side == expected_side(script, [value or "" for value in values], 2, "0.3"), values
+    counts = seen["counts"]
+    assert counts["rows_0"] + counts["rows_1"] == 600
+    assert 0.2 < counts["rows_1"] / 600 < 0.4
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_unusable_values_are_named(results: Results, name: str) -> None:
+    assert UNUSABLE[name][2] in results[name]["problem"]
+
+
+def test_a_label_written_as_a_double_is_a_label(results: Results) -> None:
+    assert results["double_label"]["problem"] is None
+    assert [row[-1] for row in results["double_label"]["sides"]] == [row[-1] for row in results["plain"]["sides"]]
+
+
+def test_one_class_only_is_said(results: Results) -> None:
+    problem = results["one_class"]["problem"]
+    assert "rows, all labelled 0; both classes are needed on both sides: widen window_days" in problem
+
+
+def test_no_row_is_said(results: Results) -> None:
+    assert results["empty"]["problem"].startswith("the data has a header and no row; look at the source partition")
+
+
+@given(st.decimals(min_value="0.0001", max_value="0.9999", places=4))
+def test_the_threshold_is_exact(fraction: Any) -> None:
+    spec = importlib.util.spec_from_file_location("split", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    threshold = module.hash_threshold(str(fraction))
+    assert len(threshold) == 32
+    numerator = int(fraction * 10_000)
+    # The smallest number not below fraction × 16**32, in whole numbers.
+    assert int(threshold, 16) == -(-numerator * 16**32 // 10_000)
+
+
+@pytest.mark.parametrize("fraction", ["0", "1", "1.5", "-0.1", "NaN", "Infinity", "a third", ""])
+def test_a_fraction_that_is_none_is_refused(script: ModuleType, fraction: str) -> None:
+    with pytest.raises(script.SplitError, match="write a number above 0 and below 1"):
+        script.hash_threshold(fraction)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["a", "b"], "label column 'y' is not in here (columns: a, b); mend label.column or the recipe"),
+        (["y", "a", "a"], "column 'a' comes more than once in here; rename one of them in the recipe"),
+        (["y"], "here has no column but the label 'y'; keep at least one feature in the recipe"),
+    ],
+)
+def test_headers_are_checked(script: ModuleType, columns: list[str], message: str) -> None:
+    with pytest.raises(script.SplitError) as refused:
+        script.check_header(columns, "y", "here")
+    assert str(refused.value) == message
+
+
+def test_a_header_may_have_quotes_and_a_mark(script: ModuleType) -> None:
+    assert script.parse_header('\ufeff"a","b, c",d') == ["a", "b, c", "d"]
+
+
+def test_what_glue_adds_to_the_arguments_is_ignored(script: ModuleType) -> None:
+    wanted = {"source": "a", "train": "b", "validation": "c", "summary": "d", "label": "e", "validation_fraction": "f"}
+    arguments = [part for name, value in wanted.items() for part in (f"--{name.replace('_', '-')}", value)]
+    extra = ["--job-language", "python", "--JOB_NAME", "x", "--TempDir", "s3://t", "--job-bookmark-option", "disable"]
+    assert vars(script.parse_arguments([*extra, *arguments])) == wanted
+
+
+def test_the_summary_cannot_be_beaten_by_rounding(script: ModuleType) -> None:
+    counts = {"rows_0": 10, "positives_0": 2, "rows_1": 1242, "positives_1": 145}
+    document = script.summary(counts, ["a"])
+    assert document["majority_class_error"] == 145 / 1242
+    # What SageMaker would report for the same answers: five decimals, as a 32-bit number.
+    assert document["error_to_beat"] < 0.11675 - 4e-6
+    assert document["error_to_beat"] > 144 / 1242
+
+
+def test_the_script_imports_nothing_of_the_project() -> None:
+    assert "brewtrain" not in {
+        line.split()[1].partition(".")[0]
+        for line in SCRIPT.read_text("utf-8").splitlines()
+        if line.strip().startswith(("import ", "from "))
+    }
