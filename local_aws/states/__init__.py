@@ -12,9 +12,12 @@ def register() -> None:
     """Serve ``states`` with this package's handler; must run before the first request."""
     from moto.stepfunctions import urls
 
+    from local_aws import control
+    from local_aws.states import ageing
     from local_aws.states.responses import serve
 
     urls.url_paths = {"{0}/$": serve}
+    control.register("states", ageing.handle)
 
 
 def stop_jobs() -> None:

@@ -647,7 +647,20 @@ class StatesApi:
         except definitions.DefinitionError as error:
             raise ApiError("InvalidDefinition", error.message()) from error
 
-    # Shutdown and persistence
+    # Tests, shutdown and persistence
+
+    def age(self, arn: str, seconds: float) -> Execution:
+        """Make a closed execution older; for tests of what happens after days.
+
+        :raises ApiError: there is no such execution, or it runs.
+        """
+        execution = self._execution(arn)
+        with execution.lock:
+            if execution.status not in TERMINAL or execution.stop_date is None:
+                raise validation(f"Only a closed execution can be aged, and this one is {execution.status}: '{arn}'")
+            execution.start_date -= seconds
+            execution.stop_date -= seconds
+        return execution
 
     def stop_all(self) -> None:
         """Stop every running execution because the server ends."""
