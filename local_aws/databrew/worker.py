@@ -113,37 +113,39 @@ def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
     -------
     The S3 URIs written.
     """
-    from local_aws.recipes import api
-    from local_aws.recipes.api import RecipeError
+    from local_aws.recipes.api import RecipeError, run_profile
 
     s3 = entry.client("s3")
     started_at = datetime.fromtimestamp(payload["started_ms"] / 1000, UTC)
+    name = payload["dataset"]["Name"]
+    location = payload["outputs"][0]["Location"]
+    bucket = location["Bucket"]
+    # As in the service's own examples: dataset and run id, the validation report apart from the profile.
+    stem = _join(location.get("Key", ""), f"{name}_{payload['run_id'].removeprefix('db_')}")
     files = _fetch_dataset(s3, payload["dataset"], started_at, Path("input"))
-    run_profile = getattr(api, "run_profile", None)
-    if run_profile is None:
-        raise JobError("Profile jobs cannot run: the recipe engine has no profiler in this version of local AWS")
     try:
-        document = run_profile(
+        profile = run_profile(
             files,
             configuration=payload["configuration"],
             job_sample=payload["job_sample"],
             rulesets=payload["rulesets"],
             job_name=payload["job_name"],
             started_at=started_at,
-            dataset_name=payload["dataset"]["Name"],
+            dataset_name=name,
+            job_run_id=payload["run_id"],
+            location=f"s3://{bucket}/{stem}.json",
         )
     except RecipeError as error:
-        raise JobError(f"Dataset {payload['dataset']['Name']}: {_one_line(error)}") from error
-    location = payload["outputs"][0]["Location"]
-    name = f"{payload['dataset']['Name']}_{started_at:%d%b%Y}_{payload['started_ms']}.json"
-    key = _join(location.get("Key", ""), name)
-    s3.put_object(
-        Bucket=location["Bucket"],
-        Key=key,
-        Body=json.dumps(document, default=str).encode(),
-        ContentType="application/json",
-    )
-    return {"written": [f"s3://{location['Bucket']}/{key}"]}
+        raise JobError(f"Dataset {name}: {_one_line(error)}") from error
+    documents = {f"{stem}.json": profile}
+    if payload["rulesets"]:
+        results = profile.pop("rulesetResults")
+        report = {"sampleSize": profile.get("sampleSize"), "rulesetResults": results}
+        documents[f"{stem}_dq-validation-report.json"] = report
+    for key, document in documents.items():
+        body = json.dumps(document, default=str).encode()
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    return {"written": [f"s3://{bucket}/{key}" for key in documents]}
 
 
 def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, folder: Path) -> Any:

@@ -457,3 +457,37 @@ def test_tags_and_updates(make_job: Callable[..., Job], roles: dict[str, str]) -
     assert described["Type"] == changed["Type"] == "RECIPE"
     assert job.name in [entry["Name"] for entry in job.client.list_jobs(DatasetName=job.name)["Jobs"]]
     assert json.dumps(changed["RecipeReference"]) == json.dumps({"Name": job.name, "RecipeVersion": "1.0"})
+
+
+def test_profile_job_writes_the_profile_and_the_validation_report(
+    make_job: Callable[..., Job], s3: Any, roles: dict[str, str]
+) -> None:
+    job = make_job()
+    client, name = job.client, f"{job.name}-profile"
+    dataset_arn = client.describe_dataset(Name=job.name)["ResourceArn"]
+    rule = {"Name": "few", "CheckExpression": ":col1 < :max", "SubstitutionMap": {":col1": "`a`", ":max": "3"}}
+    client.create_ruleset(Name=name, TargetArn=dataset_arn, Rules=[rule])
+    ruleset_arn = client.describe_ruleset(Name=name)["ResourceArn"]
+    client.create_profile_job(
+        Name=name,
+        DatasetName=job.name,
+        RoleArn=roles["databrew"],
+        OutputLocation={"Bucket": BUCKET, "Key": f"{name}/"},
+        ValidationConfigurations=[{"RulesetArn": ruleset_arn, "ValidationMode": "CHECK_ALL"}],
+    )
+    run_id = client.start_job_run(Name=name)["RunId"]
+    run = wait_for(lambda: client.describe_job_run(Name=name, RunId=run_id), "State", BUSY)
+    assert run["State"] == "SUCCEEDED", run.get("ErrorMessage")
+    assert run["ValidationConfigurations"] == [{"RulesetArn": ruleset_arn, "ValidationMode": "CHECK_ALL"}]
+    stem = f"{name}/{job.name}_{run_id.removeprefix('db_')}"
+    profile = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{stem}.json")["Body"].read())
+    assert [column["name"] for column in profile["columns"]] == ["a", "b", "c"]
+    report = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{stem}_dq-validation-report.json")["Body"].read())
+    assert "FAILED" in json.dumps(report["rulesetResults"])
+    for call, kind in (
+        (lambda: client.delete_ruleset(Name=name), "ruleset"),
+        (lambda: client.delete_dataset(Name=job.name), "dataset"),
+    ):
+        assert error_of(call)[0] == "ConflictException", kind
+    client.delete_job(Name=name)
+    client.delete_ruleset(Name=name)

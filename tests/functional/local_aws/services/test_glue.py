@@ -10,6 +10,7 @@ import pytest
 from local_aws.jobs import knobs
 from tests.functional.local_aws.services.job_support import BUCKET, error_of, log_lines, wait_for, wait_until
 
+pytestmark = pytest.mark.slow
 BUSY = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 RANDOM_SPLIT = """
 import sys

@@ -25,6 +25,7 @@ from tests.functional.local_aws.services.job_support import (
     wait_until,
 )
 
+pytestmark = pytest.mark.slow
 BUSY = {"Creating", "Updating", "RollingBack"}
 FEATURES = "0.9,0.8,0\n-0.9,-0.8,0\n"
 

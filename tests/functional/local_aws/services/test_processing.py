@@ -16,6 +16,7 @@ from tests.functional.local_aws.services.job_support import (
     wait_until,
 )
 
+pytestmark = pytest.mark.slow
 BUSY = {"InProgress", "Stopping"}
 SCRIPT = """
 import os, sys
