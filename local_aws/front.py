@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import sys
 import time
 import traceback
@@ -75,6 +76,12 @@ class Front:
     def _aws(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         started = time.monotonic()
         call = identify(environ)
+        if is_unreadable(environ.get("HTTP_AUTHORIZATION", "")):
+            message = "The Authorization header is no AWS signature: sign the request with AWS Signature Version 4."
+            status, headers, body = _refuse(call, Refusal("IncompleteSignature", message, 400))
+            self._record(call, 400, "IncompleteSignature", started, None)
+            start_response(status, headers)
+            return [body]
         delay, rule = self.fault_rules.judge(call)
         if delay:
             time.sleep(delay)
@@ -113,17 +120,16 @@ class Front:
                 close = getattr(chunks, "close", None)
                 if close is not None:
                     close()
+        except NotImplementedError:
+            message = f"local_aws does not serve {call.action}; see docs/local-aws.md."
+            return _refuse(call, Refusal("UnknownOperationException", message, 400))
         except Exception as error:  # noqa: BLE001 - the last line: whatever a service raises must leave as an AWS error
             traceback.print_exc(file=sys.stderr)
             message = f"{call.action} failed inside local_aws: {type(error).__name__}: {error}"
             return _refuse(call, Refusal("InternalFailure", message, 500))
         status, headers = str(answer["status"]), answer["headers"]
-        if (
-            status.startswith(("404", "500"))
-            and any(name.lower() == "content-type" and value.startswith("text/html") for name, value in headers)
-            and b"<!doctype html" in body[:64].lower()
-        ):
-            code = "UnknownOperationException" if status.startswith("404") else "InternalFailure"
+        if int(status[:3]) >= 400 and _is_html_page(headers, body, unknown=call.operation == "Unknown"):
+            code = "InternalFailure" if status.startswith("5") else "UnknownOperationException"
             return _refuse(call, Refusal(code, f"local_aws does not serve {call.action}.", int(status[:3])))
         return status, headers, body
 
@@ -213,6 +219,19 @@ def _refuse(call: Call, refusal: Refusal) -> tuple[str, list[tuple[str, str]], b
     headers, body = aws_errors.render(call.protocol, refusal.code, refusal.message)
     headers.append(("Content-Length", str(len(body))))
     return f"{refusal.status} {_REASONS.get(refusal.status, 'Error')}", headers, body
+
+
+def is_unreadable(authorization: str) -> bool:
+    """Whether an ``Authorization`` header is there but in none of AWS's forms (signature version 4 or 2)."""
+    return bool(authorization) and not (
+        authorization.startswith("AWS ") or re.search(r"Credential=[^/,\s]+/\d{8}/[^/]+/[^/]+/", authorization)
+    )
+
+
+def _is_html_page(headers: list[tuple[str, str]], body: bytes, *, unknown: bool) -> bool:
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    page = b"<!doctype html" in body[:64].lower() or (unknown and not body)
+    return content_type.startswith("text/html") and page
 
 
 def _drop(environ: dict[str, Any]) -> None:

@@ -120,6 +120,15 @@ def start(
             with contextlib.suppress(ConnectionError, ConnectionDropped):
                 super().handle()
 
+    class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
+        """moto's dispatcher, which fails obscurely for services that moto lacks."""
+
+        def get_backend_for_host(self, host: str | None) -> Any:
+            found = super().get_backend_for_host(host)
+            if found is None and host is not None:
+                raise NotImplementedError(host)
+            return found
+
     started_at = time.time()
 
     def health() -> dict[str, Any]:
@@ -138,7 +147,7 @@ def start(
     compat.apply_patches()
     services.register_all()
     front = Front(
-        DomainDispatcherApplication(create_backend_app),
+        Dispatcher(create_backend_app),
         health,
         changes.notify,
         loopback_only=not allow_non_loopback,

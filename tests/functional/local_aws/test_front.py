@@ -327,3 +327,54 @@ def test_a_denial_reaches_every_sdk_client(
     assert caught.value.response["Error"]["Code"] == code
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     assert seen[0].action in caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("gamelift", "list_builds"),
+        ("lambda", "get_account_settings"),
+        ("databrew", "list_projects"),
+        ("glue", "list_blueprints"),
+        ("iam", "list_service_specific_credentials"),
+    ],
+)
+def test_what_is_not_served_says_so(aws_client: Any, service: str, operation: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        getattr(aws_client(service), operation)()
+    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+    assert "local_aws does not serve" in caught.value.response["Error"]["Message"]
+
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=t/20240101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "code"),
+    [
+        ("GET", "/bucket/key", {"Authorization": "Basic eA=="}, "IncompleteSignature"),
+        ("PATCH", "/2015-03-31/functions", {"Authorization": SIGNED.format("lambda")}, "UnknownOperationException"),
+        (
+            "POST",
+            "/",
+            {"Authorization": SIGNED.format("states"), "X-Amz-Target": "AWSStepFunctions.Nope"},
+            "UnknownOperationException",
+        ),
+        (
+            "POST",
+            "/",
+            {"Authorization": SIGNED.format("states"), "X-Amz-Target": "AWSStepFunctions.ListStateMachines"},
+            "SerializationException",
+        ),
+    ],
+)
+def test_malformed_requests_get_aws_errors(
+    local_aws: str, method: str, path: str, headers: dict[str, str], code: str
+) -> None:
+    request = urllib.request.Request(local_aws + path, data=b"{", method=method, headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    with caught.value as error:
+        assert 400 <= error.code < 500
+        assert error.headers["x-amzn-errortype"] == code
+        assert b"<html" not in error.read().lower()
