@@ -24,9 +24,10 @@ from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.table import DatasetFiles, first_line
 
 SAMPLE_ROWS = 10_000
-# Types are also guessed from so many places spread over a long file, of so many bytes each.
-SAMPLE_PLACES = 32
-SAMPLE_BYTES = 64 * 1024
+# Types are also guessed further down a long file: at one place in so many bytes, of so many bytes each.
+SAMPLE_EVERY = 4 * 1024 * 1024
+MOST_SAMPLES = 32
+SAMPLE_BYTES = 32 * 1024
 COMPRESSED = (".gz", ".bz2", ".zst")
 FORMATS = {
     ".csv": "CSV",
@@ -272,8 +273,10 @@ def _samples_further_down(path: Path, shape: CsvShape, delimiter: str) -> Iterat
     """Types of rows spread over the file: ordered data often begins with whole numbers that do not stay whole."""
     size = path.stat().st_size
     with path.open("rb") as stream:
-        for place in range(1, SAMPLE_PLACES + 1):
-            stream.seek(size * place // (SAMPLE_PLACES + 1))
+        places = min(MOST_SAMPLES, size // SAMPLE_EVERY + 1)
+        for place in range(1, places + 1):
+            # The last place is the end of the file, where ordered data differs most from its beginning.
+            stream.seek(max(0, size * place // places - SAMPLE_BYTES))
             stream.readline()
             block = stream.read(SAMPLE_BYTES)
             block = block[: block.rfind(b"\n") + 1]

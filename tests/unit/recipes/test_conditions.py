@@ -1,0 +1,112 @@
+"""The 15 conditions over numbers, texts and dates; which rows REMOVE_VALUES takes away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from local_aws.recipes.checking import typed_steps
+from local_aws.recipes.conditions import CONDITIONS
+from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.plan import build_plan
+from local_aws.recipes.table import Table
+from tests.unit.recipes.conftest import step
+
+NUMBERS = [1, 5, 10, None]
+TEXTS = ["apple", "[TEST]x", "pear", "", None]
+FLOATS = [1.0, 2.5, float("nan"), None]
+ROWS: list[tuple[str, Any, list[Any], list[Any]]] = [
+    ("IS", '["1","10"]', NUMBERS, [5, None]),
+    ("IS", "5", NUMBERS, [1, 10, None]),
+    ("IS", ["apple"], TEXTS, ["[TEST]x", "pear", "", None]),
+    ("IS", '["1"]', [1.0, 2.5], [2.5]),
+    ("IS", '["true"]', [True, False, None], [False, None]),
+    ("IS_NOT", '["1"]', NUMBERS, [1, None]),
+    ("IS_NOT", '["apple"]', TEXTS, ["apple", None]),
+    ("IS_BETWEEN", '["1","5"]', NUMBERS, [10, None]),
+    ("IS_BETWEEN", "1,5", NUMBERS, [10, None]),
+    ("IS_BETWEEN", '{"GREATER_THAN_EQUAL":"5","LESS_THAN_EQUAL":"10"}', NUMBERS, [1, None]),
+    ("CONTAINS", "pp", TEXTS, ["[TEST]x", "pear", "", None]),
+    ("CONTAINS", ".", ["a.b", "ab"], ["ab"]),
+    ("NOT_CONTAINS", "pp", TEXTS, ["apple", None]),
+    ("STARTS_WITH", "[TEST]", TEXTS, ["apple", "pear", "", None]),
+    ("NOT_STARTS_WITH", "[TEST]", TEXTS, ["[TEST]x", None]),
+    ("ENDS_WITH", "r", TEXTS, ["apple", "[TEST]x", "", None]),
+    ("NOT_ENDS_WITH", "r", TEXTS, ["pear", None]),
+    ("LESS_THAN", "5", NUMBERS, [5, 10, None]),
+    ("LESS_THAN_EQUAL", "5", NUMBERS, [10, None]),
+    ("GREATER_THAN", '["5"]', NUMBERS, [1, 5, None]),
+    ("GREATER_THAN_EQUAL", "5", NUMBERS, [1, None]),
+    ("LESS_THAN", "9", ["10", "2", "x"], ["10", "x"]),
+    ("IS_INVALID", None, FLOATS, [1.0, 2.5, None]),
+    ("IS_MISSING", None, NUMBERS, [1, 5, 10]),
+    ("IS_MISSING", None, TEXTS, ["apple", "[TEST]x", "pear"]),
+]  # fmt: skip
+
+
+def remaining(condition: str, value: Any, values: list[Any]) -> list[Any]:
+    entry = {"Condition": condition, "TargetColumn": "a"} | ({} if value is None else {"Value": value})
+    table = Table.of(pl.LazyFrame({"a": values}, strict=False))
+    return (
+        build_plan(typed_steps([step("REMOVE_VALUES", [entry], sourceColumn="a")]), table)
+        .lazy()
+        .collect()["a"]
+        .to_list()
+    )
+
+
+@pytest.mark.parametrize(("condition", "value", "values", "kept"), ROWS)
+def test_rows_that_stay(condition: str, value: Any, values: list[Any], kept: list[Any]) -> None:
+    assert remaining(condition, value, values) == kept
+
+
+def test_every_condition_is_tested() -> None:
+    assert {row[0] for row in ROWS} == set(CONDITIONS)
+    assert len(CONDITIONS) == 15
+
+
+def test_dates_are_compared_as_dates() -> None:
+    dates = pl.LazyFrame({"a": ["2021-01-01", "2021-06-01"]}).with_columns(pl.col("a").str.to_date())
+    steps = typed_steps(
+        [
+            step(
+                "REMOVE_VALUES",
+                [{"Condition": "LESS_THAN", "Value": "03/01/2021", "TargetColumn": "a"}],
+                sourceColumn="a",
+            )
+        ]
+    )
+    assert len(build_plan(steps, Table.of(dates)).lazy().collect()) == 1
+
+
+def test_all_conditions_must_hold_and_may_look_at_other_columns() -> None:
+    table = Table.of(pl.LazyFrame({"a": [1, 2, 3], "b": ["x", "x", "y"]}))
+    conditions = [
+        {"Condition": "GREATER_THAN", "Value": "1", "TargetColumn": "a"},
+        {"Condition": "IS", "Value": '["x"]', "TargetColumn": "b"},
+    ]
+    assert build_plan(typed_steps([step("REMOVE_VALUES", conditions, sourceColumn="a")]), table).lazy().collect()[
+        "a"
+    ].to_list() == [1, 3]
+
+
+def test_a_new_column_is_null_and_a_changed_one_keeps_its_value_where_the_condition_fails() -> None:
+    table = Table.of(pl.LazyFrame({"a": ["x", "y"], "b": [1, 2]}))
+    only_one = [{"Condition": "IS", "Value": '["1"]', "TargetColumn": "b"}]
+    steps = typed_steps(
+        [step("UPPER_CASE", only_one, sourceColumn="a"), step("LEN", only_one, sourceColumn="a", targetColumn="n")]
+    )
+    frame = build_plan(steps, table).lazy().collect()
+    assert frame["a"].to_list() == ["X", "y"]
+    assert frame["n"].to_list() == [1, None]
+
+
+def test_a_value_of_the_wrong_type_is_an_error() -> None:
+    with pytest.raises(
+        RecipeError,
+        match=r"step 1 \(REMOVE_VALUES\), column 'a': the condition's value 'x' is no "
+        r"number",
+    ):
+        remaining("LESS_THAN", "x", NUMBERS)
