@@ -52,10 +52,11 @@ test-floor: ## Run the unit, DAG and trigger tests against the oldest supported 
 # These do not touch Airflow, so the floor says nothing about them.
 FLOOR_TESTS = $(addprefix --ignore=,$(wildcard tests/unit/recipes tests/unit/local_aws tests/unit/tools tests/functional/local_aws))
 
-lint: types ## Check style (ruff) and types (mypy strict); changes nothing
+lint: setup ## Check style (ruff) and types (mypy strict); changes nothing
 	@echo "lint: ruff"
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m ruff format --check --quiet . || { echo "lint: run .venv/bin/ruff format on the files that differ:"; $(PY) -m ruff format --check . | sed -n 's/^Would reformat: /  /p'; exit 1; }
+	@$(MAKE) types
 
 types: setup ## Check types alone
 	@echo "types: mypy"
