@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from brewtrain.domain.names import RunIdentity, run_prefix
 
-PREDICTIONS = 3
+ROWS_ASKED = 100
 
 
 def describe_execution(states: Any, execution_arn: str) -> dict[str, Any] | None:
@@ -65,18 +66,17 @@ def predictions(
 ) -> list[dict[str, float]]:
     """Ask the endpoint about rows of this run's validation side, which training never saw.
 
-    One of them has label 1 if any row has.
+    :returns: Of :data:`ROWS_ASKED` rows those with the highest, the middle and the lowest score.
     """
-    chosen: dict[float, list[list[str]]] = {0.0: [], 1.0: []}
-    for row in _rows(s3, bucket, f"{run_prefix(identity)}validation/"):
-        chosen.setdefault(float(row[0]), []).append(row)
-        if len(chosen[1.0]) >= 1 and len(chosen[0.0]) >= PREDICTIONS - 1:
-            break
-    rows = (chosen[1.0][:1] + chosen[0.0])[:PREDICTIONS] or chosen[1.0][:PREDICTIONS]
+    rows = list(itertools.islice(_rows(s3, bucket, f"{run_prefix(identity)}validation/"), ROWS_ASKED))
     body = "\n".join(",".join(row[1:]) for row in rows)
     answer = runtime.invoke_endpoint(EndpointName=endpoint_name, ContentType="text/csv", Accept="text/csv", Body=body)
     scores = [float(score) for score in answer["Body"].read().decode().replace("\n", ",").split(",") if score.strip()]
-    return [{"label": float(row[0]), "score": round(score, 6)} for row, score in zip(rows, scores, strict=True)]
+    answered = sorted(
+        ({"label": float(row[0]), "score": round(score, 6)} for row, score in zip(rows, scores, strict=True)),
+        key=lambda one: -one["score"],
+    )
+    return [answered[0], answered[len(answered) // 2], answered[-1]] if len(answered) > 2 else answered
 
 
 def _rows(s3: Any, bucket: str, prefix: str) -> Iterator[list[str]]:

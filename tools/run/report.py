@@ -129,12 +129,10 @@ def _metrics(report: RunReport) -> Table:
 
 def _predictions(report: RunReport) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("row not seen in training")
+    table.add_column("of 100 rows not seen in training")
     table.add_column("label", justify="right")
     table.add_column("score", justify="right")
     table.add_column("")
-    for number, row in enumerate(report.predictions, start=1):
-        table.add_row(
-            f"row {number}", f"{row['label']:g}", f"{row['score']:.4f}", "▇" * max(1, round(20 * row["score"]))
-        )
+    for name, row in zip(("highest score", "middle", "lowest"), report.predictions, strict=False):
+        table.add_row(name, f"{row['label']:g}", f"{row['score']:.4f}", "▇" * max(1, round(20 * row["score"])))
     return table
