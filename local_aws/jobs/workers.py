@@ -58,7 +58,8 @@ class Worker:
 
     def signal(self, number: int) -> None:
         """Send a signal to the worker and to all that it started; nothing happens when it is gone."""
-        self.started.wait(timeout=60)
+        if self.pid is None:
+            self.started.wait(timeout=60)
         if self.pid is not None and not self.exited.is_set():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
@@ -152,8 +153,9 @@ class _ZygoteClient:
             lost = list(self._workers.values())
             self._workers.clear()
         for worker in lost:
-            worker.code = -signal.SIGKILL
             worker.started.set()
+            worker.signal(signal.SIGKILL)
+            worker.code = -signal.SIGKILL
             worker.exited.set()
 
     def _on_event(self, event: dict[str, Any]) -> None:

@@ -87,9 +87,10 @@ class Zygote:
             if module in self._pending:
                 self._pending.remove(module)
         gc.freeze()
+        zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(message)
+            self._become_worker(message, zygote)
         self._running[pid] = message["id"]
         self._send({"event": "started", "id": message["id"], "pid": pid})
 
@@ -110,7 +111,7 @@ class Zygote:
     def _send(self, message: dict[str, Any]) -> None:
         self._connection.sendall(json.dumps(message).encode() + b"\n")
 
-    def _become_worker(self, message: dict[str, Any]) -> None:
+    def _become_worker(self, message: dict[str, Any], zygote: int) -> None:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -119,7 +120,7 @@ class Zygote:
             self._connection.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
-            enter(message)
+            enter(message, zygote)
             module, function = message["entry"].split(":")
             code = int(getattr(importlib.import_module(module), function)(message["payload"]) or 0)
         except SystemExit as stop:
@@ -135,17 +136,21 @@ class Zygote:
             os._exit(code)
 
 
-def enter(message: dict[str, Any]) -> None:
+def enter(message: dict[str, Any], zygote: int) -> None:
     """Make this process the run's: its own session, environment, directory and output files.
 
     Parameters
     ----------
     message:
         The ``run`` message of the protocol.
+    zygote:
+        Process id of the zygote, with which the worker ends.
     """
     os.setsid()
     with contextlib.suppress(OSError, AttributeError):  # Linux only; elsewhere the closed socket does it
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != zygote:
+        os._exit(1)  # it died before the kernel was asked to tell
     os.environ.clear()
     os.environ.update(message["env"])
     os.chdir(message["cwd"])
