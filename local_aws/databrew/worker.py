@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ _FORMATS_BY_SUFFIX = {
     ".xls": "EXCEL",
     ".orc": "ORC",
 }
+DOWNLOADS_AT_ONCE = 8
 _COMPRESSION_SUFFIXES = (".gz", ".bz2", ".snappy", ".zst", ".deflate")
 
 
@@ -167,19 +169,22 @@ def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, fo
             f" {error.response['Error']['Code']}: {error}"
         ) from error
     chosen = str(dataset.get("Format") or "") or _format_of(selected)
-    paths, extra = [], {}
-    for number, (name, columns) in enumerate(selected.items()):
+
+    def fetch(number_and_name: tuple[int, str]) -> Path:
+        number, name = number_and_name
         target = folder.absolute() / f"{number:05d}" / (Path(name).name or "data")
         try:
-            entry.download(s3, bucket, name, target)
+            return entry.download(s3, bucket, name, target)
         except ClientError as error:
             raise JobError(
                 f"Dataset {dataset['Name']}: s3://{bucket}/{name} cannot be read:"
                 f" {error.response['Error']['Code']}: {error}"
             ) from error
-        paths.append(target)
-        if columns:
-            extra[target] = columns
+
+    # A training window is hundreds of small objects, one or a few a day.
+    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE, thread_name_prefix="download") as pool:
+        paths = list(pool.map(fetch, enumerate(selected)))
+    extra = {path: columns for path, columns in zip(paths, selected.values(), strict=True) if columns}
     return DatasetFiles(paths, chosen, dataset.get("FormatOptions") or {}, extra)
 
 
