@@ -2,7 +2,8 @@
 
 Both apply the same recipe with the same engine, split the same rows by the same hash, train XGBoost with the same
 hyperparameters and read the same metrics, on the same file. The peer has no services, no state machine and no IAM: what
-is left of the ratio is what they cost. Run with ``make bench BENCH=end_to_end``; the table is docs/benchmarks/end_to_end.md.
+is left of the ratio is what they cost. Run with ``make bench BENCH=end_to_end``; the page is
+docs/benchmarks/end_to_end.md.
 """
 
 from __future__ import annotations
@@ -110,14 +111,15 @@ def main() -> None:
     found, expected = rows[0][3], rows[0][4]
     lines = [
         "# End to end: the state machine against the same work in one process", "",
-        f"{describe_machine()}. {options.rows:,} rows, {options.runs} runs side by side, medians; the server was warm.", "",
+        f"{describe_machine()}. {options.rows:,} rows, {options.runs} runs side by side, medians, warm server.", "",
         "| | seconds |", "|---|---:|",
         f"| the execution on local AWS | {ours:.2f} |",
         f"| the same work in one fresh Python process | {peer:.2f} |",
         f"| **ratio** (aim ≤ {AIM}) | **{ratio:.2f}** |", "",
         "Where the execution's time goes:", "", "| state | seconds |", "|---|---:|",
         *(f"| {name} | {seconds:.2f} |" for name, seconds in states.items()), "",
-        f"Metrics, execution / peer: {', '.join(f'{name} {found[name]:.4f} / {expected[name]:.4f}' for name in expected)}.",
+        "Metrics, execution / peer: "
+        + ", ".join(f"{name} {found[name]:.4f} / {expected[name]:.4f}" for name in expected) + ".",
         "",
     ]  # fmt: skip
     print("\n".join(lines))
