@@ -52,12 +52,14 @@ def registered() -> tuple[ModuleType, ...]:
 
 
 def call_hook(name: str) -> None:
-    """Call the optional hook ``name`` of every registered service, last registered first.
+    """Call the optional hook ``name`` of every registered service, in the order of ``SERVICE_MODULES``.
 
+    State machines come first: at shutdown an execution is to be aborted, not to fail because its job was stopped
+    under it.
     Every service gets its call even if an earlier one raises; the first error is raised at the end.
     """
     errors: list[Exception] = []
-    for module in reversed(_registered):
+    for module in tuple(_registered):
         hook = getattr(module, name, None)
         if hook is None:
             continue

@@ -142,3 +142,44 @@ def test_redrive_runs_only_the_iterations_that_failed(machines: Any, states: Any
     assert json.loads(machines.finish(arn)["output"]) == [{"body": "1"}, {"body": "2"}]
     events = [event for event in machines.events(arn) if event["type"] == "MapIterationStarted"]
     assert [event["mapIterationStartedEventDetails"]["index"] for event in events] == [0, 1, 1]
+
+
+def test_a_glue_run_is_stopped_with_its_execution_and_started_again_by_a_redrive(
+    machines: Any, states: Any, client: Any
+) -> None:
+    name = f"conformance-{time.time_ns()}"
+    client("s3").create_bucket(Bucket=name)
+    client("s3").put_object(Bucket=name, Key="sleep.py", Body=b"import time\ntime.sleep(120)\n")
+    trust = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
+    glue = client("glue")
+    glue.create_job(
+        Name=name,
+        Role=role,
+        Command={"Name": "glueetl", "ScriptLocation": f"s3://{name}/sleep.py", "PythonVersion": "3"},
+        GlueVersion="4.0",
+    )
+    machine = machines.create(
+        one({"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "Parameters": {"JobName": name}})
+    )
+
+    def runs(*expected: str) -> None:
+        deadline, found = time.monotonic() + 20, []
+        while found != sorted(expected):
+            assert time.monotonic() < deadline, f"runs are {found}, not {sorted(expected)}"
+            time.sleep(0.1)
+            found = sorted(run["JobRunState"] for run in glue.get_job_runs(JobName=name)["JobRuns"])
+
+    first = states.start_execution(stateMachineArn=machine)["executionArn"]
+    runs("RUNNING")
+    second = states.start_execution(stateMachineArn=machine)["executionArn"]
+    assert machines.finish(second)["error"] == "Glue.ConcurrentRunsExceededException"
+    states.stop_execution(executionArn=first, error="Operator")
+    runs("STOPPED")
+    states.redrive_execution(executionArn=first)
+    runs("RUNNING", "STOPPED")
+    states.stop_execution(executionArn=first)
+    runs("STOPPED", "STOPPED")
+    assert machines.types(first).count("TaskSubmitted") == 2
