@@ -9,6 +9,7 @@ action.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ import regex
 from local_aws.recipes.errors import RecipeError
 
 SECONDS_PER_VALUE = 1.0
+# Many values that are each just below the limit would take for ever all the same.
+SECONDS_PER_BATCH = 20.0
+SLOW_AVERAGE = 0.005
 
 
 def is_native(source: str) -> bool:
@@ -106,11 +110,17 @@ class Pattern:
 
     def _per_value(self, text: pl.Expr, function: Callable[[str, float], Any], dtype: pl.DataType) -> pl.Expr:
         def batch(values: pl.Series) -> pl.Series:
+            result: list[Any] = []
+            start = time.monotonic()
             try:
-                result = [None if value is None else function(value, SECONDS_PER_VALUE) for value in values]
+                for number, value in enumerate(values, 1):
+                    result.append(None if value is None else function(value, SECONDS_PER_VALUE))
+                    elapsed = time.monotonic() - start
+                    if elapsed > SECONDS_PER_BATCH and elapsed / number > SLOW_AVERAGE:
+                        raise TimeoutError
             except TimeoutError as problem:
                 raise RecipeError(
-                    f"the regular expression {self.source!r} took more than {SECONDS_PER_VALUE:g} s on one value; "
+                    f"the regular expression {self.source!r} took too long on the column's values; "
                     "it backtracks without bound, so simplify it"
                 ) from problem
             return pl.Series(values.name, result, dtype=dtype)

@@ -135,7 +135,7 @@ CASES: list[Case] = [
         "SORT",
         {"a": ["tue", "MON", "wed"]},
         {"a": ["wed", "tue", "MON"]},
-        expressions='[{"sourceColumn":"a","ordering":"DESCENDING","nullsOrdering":"NULLS_BOTTOM","customOrder":["Mon","Tue","Wed"],"isCustomOrderCaseSensitive":false}]',  # noqa: E501 - one expression, as recipes hold it
+        expressions='[{"sourceColumn":"a","ordering":"DESCENDING","nullsOrdering":"NULLS_BOTTOM","customOrder":["Mon","Tue","Wed"],"isCustomOrderCaseSensitive":false}]',
     ),
     inplace("TO_BOOLEAN_COLUMN", ["true", "x"], [True, None], columnDataType="boolean"),
     inplace("TO_DOUBLE_COLUMN", ["1", "x"], [1.0, None]),
@@ -427,7 +427,7 @@ CASES: list[Case] = [
             "trueValueExpression": "`:mina`",
             "falseValueExpression": "`a`",
             "valueExpression": "`a` < `:avga`",
-            "withExpressions": '[{"name":"mina","value":"min(`a`)","type":"aggregate"},{"name":"avga","value":"avg(`a`)","type":"aggregate"}]',  # noqa: E501 - one expression, as recipes hold it
+            "withExpressions": '[{"name":"mina","value":"min(`a`)","type":"aggregate"},{"name":"avga","value":"avg(`a`)","type":"aggregate"}]',  # noqa: E501
         },
         {"a": [2, 4, 6]},
         {"t": [2, 4, 6]},
@@ -597,7 +597,7 @@ CASES: list[Case] = [
         {"w": ["b", "a", "b"], "v": ["m", "m", "m"], "n": [1, 2, 3]},
         {"w": ["b", "a"], "v": ["m", "m"], "w_count": [2, 1], "total": [4, 2]},
         sourceColumns='["w","v"]',
-        groupByAggFunctionOptions='[{"sourceColumnName":"w","targetColumnName":"w_count","targetColumnDataType":"int","functionName":"COUNT"},{"sourceColumnName":"n","targetColumnName":"total","targetColumnDataType":"number","functionName":"SUM"}]',  # noqa: E501 - one expression, as recipes hold it
+        groupByAggFunctionOptions='[{"sourceColumnName":"w","targetColumnName":"w_count","targetColumnDataType":"int","functionName":"COUNT"},{"sourceColumnName":"n","targetColumnName":"total","targetColumnDataType":"number","functionName":"SUM"}]',
         useNewDataFrame="true",
     ),
     rows(
@@ -791,7 +791,7 @@ CASES: list[Case] = [
         {
             **T,
             "dateTimeFormat": "mm/dd/yy",
-            "dateTimeParameters": '{"year":{"value":"2019"},"month":{"value":"12"},"day":{"value":"31"},"hour":{},"minute":{},"second":{}}',  # noqa: E501 - one expression, as recipes hold it
+            "dateTimeParameters": '{"year":{"value":"2019"},"month":{"value":"12"},"day":{"value":"31"},"hour":{},"minute":{},"second":{}}',  # noqa: E501
         },
         {"a": [1]},
         {"t": ["12/31/19"]},
@@ -814,7 +814,7 @@ CASES: list[Case] = [
         {
             **T,
             "dateTimeFormat": "yyyy-mm-dd HH:MM:SS",
-            "dateTimeParameters": '{"year":{"value":"2010"},"month":{"value":"5"},"day":{"value":"21"},"hour":{"value":"13"},"minute":{"value":"34"},"second":{"value":"25"}}',  # noqa: E501 - one expression, as recipes hold it
+            "dateTimeParameters": '{"year":{"value":"2010"},"month":{"value":"5"},"day":{"value":"21"},"hour":{"value":"13"},"minute":{"value":"34"},"second":{"value":"25"}}',  # noqa: E501
         },
         {"a": [1]},
         {"t": ["2010-05-21 13:34:25"]},
@@ -838,7 +838,7 @@ CASES: list[Case] = [
         {
             **T,
             "dateTimeFormat": "HH:MM:SS",
-            "dateTimeParameters": '{"year":{},"month":{},"day":{},"hour":{"sourceColumn":"h"},"minute":{"sourceColumn":"m"},"second":{"value":"7"}}',  # noqa: E501 - one expression, as recipes hold it
+            "dateTimeParameters": '{"year":{},"month":{},"day":{},"hour":{"sourceColumn":"h"},"minute":{"sourceColumn":"m"},"second":{"value":"7"}}',  # noqa: E501
         },
         {"h": [5, 25], "m": [6, 0]},
         {"t": ["05:06:07", None]},

@@ -17,29 +17,79 @@ GRADES = ("OBS", "DOC", "GLUE", "AMB")
 GENERATED = "<!-- Made by `python -m tests.unit.recipes.coverage_pages`. Do not edit. -->"
 GENERAL = [
     ("An empty field of a CSV file", "null", "as seen; the service tells no empty text from nothing there"),
-    ("Types of a CSV file's columns", "whole number, double, boolean or text, by all values; dates stay texts",
-     "the date actions take texts, and a guessed date would lose its spelling"),
+    (
+        "Types of a CSV file's columns",
+        "whole number, double, boolean or text, by all values; dates stay texts",
+        "the date actions take texts, and a guessed date would lose its spelling",
+    ),
     ("A text such as 007", "a whole number where all values of the column are", "Spark's inference, below the service"),
-    ("A row with too few or too many fields", "an error with the line's number", "a shifted row would train a model on wrong columns"),
+    (
+        "A row with too few or too many fields",
+        "an error with the line's number",
+        "a shifted row would train a model on wrong columns",
+    ),
     ("Two columns of the same name", "an error", "a recipe could not say which one it means"),
     ("A new column whose name is taken", "an error, unless it is the step's own source", "the console refuses it too"),
-    ("Place of a new column", "right of its source (seen); of the last source listed; at the far right without a source", "seen for one source"),
-    ("Rows where the conditions fail", "null in a new column (seen), the old value in a changed one", "the guide: the action is only performed where the condition is true"),
-    ("Conditions on actions that move, rename or remove columns, or reshape the table", "an error", "a column cannot move in some rows only"),
+    (
+        "Place of a new column",
+        "right of its source (seen); of the last source listed; at the far right without a source",
+        "seen for one source",
+    ),
+    (
+        "Rows where the conditions fail",
+        "null in a new column (seen), the old value in a changed one",
+        "the guide: the action is only performed where the condition is true",
+    ),
+    (
+        "Conditions on actions that move, rename or remove columns, or reshape the table",
+        "an error",
+        "a column cannot move in some rows only",
+    ),
     ("Null under a condition", "meets IS_MISSING only, not the negative ones either", "SQL's three truth values"),
-    ("Empty text under IS_MISSING", "is missing", "the guide's profile page: null and empty strings are considered as missing"),
-    ("IS_INVALID", "NaN and infinities in number columns; nothing in others", "a typed column holds no other invalid value: it became null"),
-    ("Encoding of IS_BETWEEN's value", '`["1","5"]`, `1,5` or an object with GREATER_THAN_EQUAL and LESS_THAN_EQUAL; both bounds belong to it',
-     "the guide names the two parameters and not their encoding"),
-    ("Conditions over the rows that a statistic is taken of", "not narrowed: statistics are over all rows", "conditions say which values change"),
-    ("A number's text in an IS list (`\"1\"` against 1.0)", "numbers are compared as numbers", "the console writes all values as texts"),
-    ("Null and empty text in a CSV output", 'null is nothing, an empty text is `""`', "so that reading the file back gives the same"),
+    (
+        "Empty text under IS_MISSING",
+        "is missing",
+        "the guide's profile page: null and empty strings are considered as missing",
+    ),
+    (
+        "IS_INVALID",
+        "NaN and infinities in number columns; nothing in others",
+        "a typed column holds no other invalid value: it became null",
+    ),
+    (
+        "Encoding of IS_BETWEEN's value",
+        '`["1","5"]`, `1,5` or an object with GREATER_THAN_EQUAL and LESS_THAN_EQUAL; both bounds belong to it',
+        "the guide names the two parameters and not their encoding",
+    ),
+    (
+        "Conditions over the rows that a statistic is taken of",
+        "not narrowed: statistics are over all rows",
+        "conditions say which values change",
+    ),
+    (
+        'A number\'s text in an IS list (`"1"` against 1.0)',
+        "numbers are compared as numbers",
+        "the console writes all values as texts",
+    ),
+    (
+        "Null and empty text in a CSV output",
+        'null is nothing, an empty text is `""`',
+        "so that reading the file back gives the same",
+    ),
     ("Doubles from 1e7", "plain digits with `.0`, up to 1e16", "every reader takes them"),
-    ("Timestamps in CSV and JSON output", "`yyyy-MM-dd HH:mm:ss`, a fraction only where there is one", "the format of the guide's date functions"),
+    (
+        "Timestamps in CSV and JSON output",
+        "`yyyy-MM-dd HH:mm:ss`, a fraction only where there is one",
+        "the format of the guide's date functions",
+    ),
     ("Maps", "structs whose null fields are absent keys", "JSON writes both alike"),
-    ("Layout of the validation report", "`rulesetResults`: rulesetName, validationState, ruleResults with the columns' results", "only its states are published"),
+    (
+        "Layout of the validation report",
+        "`rulesetResults`: rulesetName, validationState, ruleResults with the columns' results",
+        "only its states are published",
+    ),
     ("A rule of rows without Threshold", "every row must pass; null does not pass", "the guide: each row is validated"),
-]  # fmt: skip
+]
 
 
 def coverage_page() -> str:
@@ -52,11 +102,15 @@ def coverage_page() -> str:
         "",
         GENERATED,
         "",
-        f"{len(done)} of the {len(ACTIONS)} operations in the guide's catalogue (REMOVE_VALUES and NORMALIZATION included) are done, "
-        f"and {len(CONDITIONS)} conditions. Refused by name: {', '.join(name for name in ACTIONS if name not in done)}.",
+        f"{len(done)} of the {len(ACTIONS)} operations in the guide's catalogue (REMOVE_VALUES and NORMALIZATION "
+        f"included) are done, "
+        f"and {len(CONDITIONS)} conditions. Refused by name: "
+        f"{', '.join(name for name in ACTIONS if name not in done)}.",
         "",
-        "Grades of the cases: OBS seen on the service, DOC an example or statement of the DataBrew guide, GLUE an example of AWS Glue's transform of "
-        "the same name, AMB nothing is stated and the [choice](recipe-ambiguities.md) is ours. `property` means held to bounds instead of values.",
+        "Grades of the cases: OBS seen on the service, DOC an example or statement of the DataBrew guide, GLUE an "
+        "example of AWS Glue's transform of "
+        "the same name, AMB nothing is stated and the [choice](recipe-ambiguities.md) is ours. `property` means "
+        "held to bounds instead of values.",
         "",
         "| family | action | state | " + " | ".join(GRADES) + " | best evidence |",
         "|---|---|---|" + "---:|" * len(GRADES) + "---|",
@@ -71,7 +125,8 @@ def coverage_page() -> str:
             best[evidence] += 1
         state = f"refused: {action.refusal}" if action.refusal else "done"
         lines.append(
-            f"| {action.family} | [{name}]({action.page}) | {state} | {' | '.join(str(count or '') for count in counts)} | {evidence} |"
+            f"| {action.family} | [{name}]({action.page}) | {state} | "
+            f"{' | '.join(str(count or '') for count in counts)} | {evidence} |"
         )
     summary = ", ".join(f"{kind} {best[kind]}" for kind in (*GRADES, "property"))
     lines[6:6] = [f"Actions by their best evidence: {summary}.", ""]
@@ -85,7 +140,8 @@ def ambiguities_page() -> str:
         "",
         GENERATED,
         "",
-        "The recipe runner follows the DataBrew guide and what was seen on the service. Where both are silent or contradict themselves, it does the following.",
+        "The recipe runner follows the DataBrew guide and what was seen on the service. Where both are silent or "
+        "contradict themselves, it does the following.",
         "A difference from the real service found here is a bug: report it with the step and a row.",
         "",
         "## In general",
