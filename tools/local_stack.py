@@ -88,6 +88,14 @@ class RunningProcess:
         return process
 
 
+def record_process(folder: Path, name: str, pid: int) -> None:
+    """Write down that `folder`'s stack started process `pid`, so that stopping finds it."""
+    records = folder / "processes"
+    records.mkdir(parents=True, exist_ok=True)
+    started = psutil.Process(pid).create_time()
+    write_private(records / f"{name}.json", json.dumps({"pid": pid, "started": started}) + "\n")
+
+
 class LocalStack:
     """Starts, watches and stops the processes of one folder.
 
@@ -204,7 +212,7 @@ class LocalStack:
             # SQLite serves one person well enough, and says so.
             self._report(f"database: SQLite, because {error}")
             return None
-        self._remember(_POSTGRES, pid)
+        record_process(self.folder, _POSTGRES, pid)
         self._report("database: PostgreSQL")
         return url
 
@@ -258,11 +266,7 @@ class LocalStack:
                 start_new_session=True,
             )  # fmt: skip
         self._children[name] = process
-        self._remember(name, process.pid)
-
-    def _remember(self, name: str, pid: int) -> None:
-        started = psutil.Process(pid).create_time()
-        write_private(self.folder / "processes" / f"{name}.json", json.dumps({"pid": pid, "started": started}) + "\n")
+        record_process(self.folder, name, process.pid)
 
     # health
 
@@ -332,6 +336,7 @@ class LocalStack:
             stop_postgres(self.folder / "postgres")
         except RuntimeError as error:
             raise StackError(str(error)) from error
+        self._terminate(list(self.running().values()))
         for file in (self.folder / "processes").glob("*.json"):
             file.unlink(missing_ok=True)
         return sorted(running)

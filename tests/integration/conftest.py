@@ -1,12 +1,12 @@
 """One real Airflow for the session, on PostgreSQL, with local AWS behind its endpoint.
 
-Everything it starts it stops, also when starting fails. ``BREWTRAIN_KEEP=1`` keeps the folder with the logs.
+Everything it starts it stops, also when starting fails or the test run is killed. ``BREWTRAIN_KEEP=1`` keeps the folder
+with the logs.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +18,7 @@ from tests.integration.airflow_api import AirflowApi
 from tools.airflow_env import LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY, REGION
 from tools.bootstrap import bootstrap
 from tools.local_stack import LocalStack, Ports
+from tools.stack_guard import start_guard
 
 HERE = Path(__file__).resolve().parent
 # What makes waiting shorter without changing what happens.
@@ -56,13 +57,14 @@ def airflow_stack() -> Iterator[LocalStack]:
     stack = LocalStack(
         folder, Ports.free(), dag_folders={"tests": own_dags} if own_dags.is_dir() else {}, overrides=FASTER
     )
+    keep = bool(os.environ.get("BREWTRAIN_KEEP"))
+    guard = start_guard(folder, delete=not keep)
     try:
         stack.start(prepare=lambda endpoint_url: bootstrap(make_client_for(endpoint_url)) and None)
         yield stack
     finally:
         stack.stop()
-        if not os.environ.get("BREWTRAIN_KEEP"):
-            shutil.rmtree(folder, ignore_errors=True)
+        guard.communicate()  # lets it go, and waits until it has looked after the folder
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,8 @@ import pytest
 import yaml
 
 from tests.integration.airflow_api import AirflowApi
+from tools.local_stack import record_process
+from tools.stack_guard import start_guard
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
@@ -103,6 +104,7 @@ class NativeCompose:
             self._start_postgres()
         elif "healthcheck" in SERVICES[service]:
             self._processes[service] = self._spawn(service)
+            record_process(self._folder, service, self._processes[service].pid)
         else:
             self.completed[service] = self._spawn(service).wait(timeout=HEALTHY_SECONDS)
 
@@ -182,6 +184,7 @@ class NativeCompose:
                 [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(self.database_port), "-k", data],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **common,
             )  # fmt: skip
+        record_process(self._folder, "postgres", self._processes["postgres"].pid)
 
     def stop(self) -> None:
         """Stop everything and what it has left behind; the database last, because the others talk to it until their
@@ -207,13 +210,14 @@ def compose() -> Iterator[NativeCompose]:
     folder = Path(tempfile.mkdtemp(prefix="brewtrain-", dir="/tmp"))  # a short path, for PostgreSQL's socket
     folder.chmod(0o755)
     services = NativeCompose(folder)
+    guard = start_guard(folder, delete=True)
     try:
         for name in SERVICES:
             services.start(name)
         yield services
     finally:
         services.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        guard.communicate()
 
 
 def test_every_service_starts_and_is_healthy(compose: NativeCompose) -> None:
