@@ -18,23 +18,16 @@ class DataBrewRecipeHook(AwsClientHook):
     """DataBrew recipes."""
 
     service = "databrew"
-    iam_actions = frozenset(
-        {
-            "databrew:CreateRecipe",
-            "databrew:DescribeRecipe",
-            "databrew:PublishRecipe",
-            "databrew:TagResource",
-            "databrew:UpdateRecipe",
-        }
-    )
 
     def describe_recipe(
         self, name: str, version: Literal["LATEST_WORKING", "LATEST_PUBLISHED"]
     ) -> dict[str, Any] | None:
         """Return what DescribeRecipe says, or ``None`` if the recipe has no such version."""
+        # The reference documents the newest published version as what comes without a RecipeVersion.
+        which = {"RecipeVersion": version} if version == "LATEST_WORKING" else {}
         with self.errors(f"DataBrew recipe {name!r}"):
             try:
-                recipe: dict[str, Any] = self.conn.describe_recipe(Name=name, RecipeVersion=version)
+                recipe: dict[str, Any] = self.conn.describe_recipe(Name=name, **which)
             except ClientError as error:
                 if error_code(error) == "ResourceNotFoundException":
                     return None

@@ -18,7 +18,6 @@ class GlueJobHook(AwsClientHook):
     """Glue jobs."""
 
     service = "glue"
-    iam_actions = frozenset({"glue:CreateJob", "glue:GetJob", "glue:TagResource", "glue:UpdateJob", "iam:PassRole"})
 
     def get_job(self, name: str) -> dict[str, Any] | None:
         """Return the job, or ``None`` if there is none of this name."""

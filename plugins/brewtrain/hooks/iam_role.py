@@ -17,7 +17,6 @@ class IamRoleHook(AwsClientHook):
     """IAM roles."""
 
     service = "iam"
-    iam_actions = frozenset({"iam:GetRole"})
 
     def trust_policy(self, role_name: str) -> dict[str, Any] | None:
         """Return a role's decoded trust policy, or ``None`` if the role does not exist."""

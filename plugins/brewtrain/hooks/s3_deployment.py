@@ -15,7 +15,6 @@ class S3DeploymentHook(AwsClientHook):
     """Buckets and scripts."""
 
     service = "s3"
-    iam_actions = frozenset({"s3:GetObject", "s3:ListBucket", "s3:PutObject"})
 
     def bucket_exists(self, bucket: str) -> bool:
         """Return whether the bucket exists and may be used.

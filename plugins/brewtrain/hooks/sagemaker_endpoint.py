@@ -15,7 +15,6 @@ class SageMakerEndpointHook(AwsClientHook):
     """SageMaker endpoints."""
 
     service = "sagemaker"
-    iam_actions = frozenset({"sagemaker:DescribeEndpoint", "sagemaker:ListTags"})
 
     def endpoint_tags(self, name: str) -> dict[str, str] | None:
         """Return an endpoint's tags, or ``None`` if there is no endpoint of this name."""

@@ -22,22 +22,6 @@ class StepFunctionsStateMachineHook(AwsClientHook):
     """State machines, versions, aliases."""
 
     service = "stepfunctions"
-    iam_actions = frozenset(
-        {
-            "iam:PassRole",
-            "states:CreateStateMachine",
-            "states:CreateStateMachineAlias",
-            "states:DeleteStateMachineVersion",
-            "states:DescribeStateMachine",
-            "states:DescribeStateMachineAlias",
-            "states:ListStateMachineVersions",
-            "states:PublishStateMachineVersion",
-            "states:TagResource",
-            "states:UpdateStateMachine",
-            "states:UpdateStateMachineAlias",
-            "states:ValidateStateMachineDefinition",
-        }
-    )
 
     def describe_state_machine(self, arn: str) -> dict[str, Any] | None:
         """Return a state machine, or one version of it, or ``None`` if it is not there.
