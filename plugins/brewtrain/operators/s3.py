@@ -54,8 +54,12 @@ class S3CheckPartitionOperator(BaseOperator):
         """Check.
 
         :raises InputError: If the data cannot be trained on; says where and what to do.
+        :raises DeploymentError: If another pipeline file names the same endpoint: neither may touch it.
         """
+        from brewtrain import resources
         from brewtrain.hooks.s3_run import S3RunHook
+
+        resources.check_endpoint_claim(self.pipeline)
 
         run = run_context.read(context, self.pipeline)
         hook = S3RunHook(self.aws_conn_id)
