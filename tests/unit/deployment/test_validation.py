@@ -92,7 +92,8 @@ def test_a_missing_role_names_the_command() -> None:
         _validate(trusted=roles)
     assert str(caught.value) == (
         "role 'brewtrain-glue' does not exist; create the roles: aws cloudformation deploy "
-        "--stack-name brewtrain-roles --template-file include/cloudformation/roles.yaml --capabilities CAPABILITY_NAMED_IAM"
+        "--stack-name brewtrain-roles --template-file include/cloudformation/roles.yaml "
+        "--capabilities CAPABILITY_NAMED_IAM"
     )
 
 
