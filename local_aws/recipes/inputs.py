@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ SAMPLE_ROWS = 10_000
 SAMPLE_EVERY = 4 * 1024 * 1024
 MOST_SAMPLES = 32
 SAMPLE_BYTES = 32 * 1024
+# Below this, starting polars' scan costs more than reading row by row.
+SMALL_FILE_BYTES = 64 * 1024
 COMPRESSED = (".gz", ".bz2", ".zst")
 FORMATS = {
     ".csv": "CSV",
@@ -50,11 +53,13 @@ class TypesContradicted(Exception):  # noqa: N818 - a request to the caller, not
 
 @dataclass(frozen=True)
 class CsvShape:
-    """Facts of one CSV file: column names, whether the first row is the header, whether every line is a row."""
+    """Facts of one CSV file: column names, whether the first row is the header, whether every line is a row, and
+    whether some lines are blank."""
 
     names: list[str]
     header: bool
     line_is_row: bool
+    has_blank_lines: bool
 
 
 def format_of(path: Path, declared: str = "") -> str:
@@ -94,12 +99,12 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
             raise RecipeError(f"the input {path} is not there")
     kind = format_of(files.paths[0], files.input_format)
     if kind == "CSV":
-        frames = _scan_csv(files.paths, files.input_options.get("Csv") or {}, all_rows, checked)
+        frames = _scan_csv(files, all_rows, checked)
     else:
-        frames = [_scan_other(kind, path, files.input_options) for path in files.paths]
-    frames = [
-        _with_extra(frame, files.extra_columns.get(path)) for frame, path in zip(frames, files.paths, strict=True)
-    ]
+        frames = [
+            _with_extra(_scan_other(kind, path, files.input_options), files.extra_columns.get(path))
+            for path in files.paths
+        ]
     if len(frames) == 1:
         return frames[0]
     return pl.concat(frames, how="diagonal_relaxed")
@@ -152,11 +157,14 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
             column=twice[0],
         )
     plain = path.suffix not in COMPRESSED
-    return CsvShape(names, header, checked and plain and _checked_rows(path, delimiter, len(names)))
+    line_is_row, blank = _checked_rows(path, delimiter, len(names)) if checked and plain else (False, False)
+    return CsvShape(names, header, line_is_row, blank and len(names) > 1)
 
 
-def _checked_rows(path: Path, delimiter: str, width: int) -> bool:
-    """Look at every row; whether no row goes over several lines."""
+def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
+    """Look at every row; whether no row goes over several lines, and whether there are blank lines."""
+    if path.stat().st_size <= SMALL_FILE_BYTES:
+        return _check_rows_slowly(path, delimiter, width)
     lines = pl.scan_csv(
         path, separator="\x01", quote_char=None, has_header=False, new_columns=["line"], schema={"line": pl.String}
     )
@@ -168,6 +176,7 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> bool:
     try:
         facts = (
             lines.select(
+                blank=blank.sum(),
                 ragged=((count != width - 1) & ~blank).sum(),
                 open=(quoted & (outside.str.contains('"', literal=True))).sum(),
             )
@@ -178,21 +187,23 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> bool:
         if "utf-8" in str(problem).lower() or "utf8" in str(problem).lower():
             raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from problem
         # A byte 0x01 in the data upsets the fast look; the slow one below decides.
-        facts = {"ragged": 1, "open": 1}
+        facts = {"ragged": 1, "open": 1, "blank": 1}
     if not facts["ragged"] and not facts["open"]:
-        return True
-    _check_rows_slowly(path, delimiter, width)
-    return False
+        return True, bool(facts["blank"])
+    return _check_rows_slowly(path, delimiter, width)
 
 
-def _check_rows_slowly(path: Path, delimiter: str, width: int) -> None:
-    """Row by row, for files with line breaks inside quotes, and to say where a ragged row is."""
+def _check_rows_slowly(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
+    """Row by row, for small files, for files with line breaks inside quotes, and to say where a ragged row is."""
     csv.field_size_limit(1 << 30)
+    records, blank = 0, False
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, delimiter=delimiter)
         try:
             for record in reader:
+                records += 1
                 if not record:
+                    blank = True
                     continue
                 if len(record) != width:
                     raise RecipeError(
@@ -203,6 +214,7 @@ def _check_rows_slowly(path: Path, delimiter: str, width: int) -> None:
             raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from None
         except csv.Error as problem:
             raise RecipeError(f"{path.name} is not CSV at line {reader.line_num}: {problem}") from problem
+    return records == reader.line_num, blank
 
 
 def _where_not_utf8(path: Path) -> str:
@@ -225,23 +237,38 @@ def _csv_options(options: Mapping[str, Any]) -> tuple[str, bool]:
     return delimiter, True if header is None else bool(header)
 
 
-def _scan_csv(paths: Sequence[Path], options: Mapping[str, Any], all_rows: bool, checked: bool) -> list[pl.LazyFrame]:
-    delimiter, header = _csv_options(options)
+def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> list[pl.LazyFrame]:
+    """One frame for each stretch of files of one shape: hundreds of small files as one scan are as fast as one file."""
+    paths = files.paths
+    delimiter, header = _csv_options(files.input_options.get("Csv") or {})
     shapes = [csv_shape(path, delimiter, header, checked=checked) for path in paths]
     types: dict[str, pl.DataType] = {}
     for path, shape in zip(paths, shapes, strict=True):
         for name, dtype in _guessed_types(path, shape, delimiter, all_rows).items():
             types[name] = _wider(types[name], dtype) if name in types else dtype
-    return [
-        pl.scan_csv(
-            path,
+    frames: list[pl.LazyFrame] = []
+    extras = [dict(files.extra_columns.get(path) or {}) for path in paths]
+    stretches = itertools.groupby(
+        zip(paths, shapes, extras, strict=True),
+        lambda one: (one[1].names, one[1].header, one[1].has_blank_lines, one[2]),
+    )
+    for _, stretch in stretches:
+        members = list(stretch)
+        _, shape, extra = members[0]
+        frame = pl.scan_csv(
+            [path for path, _, _ in members],
             separator=delimiter,
             has_header=shape.header,
             schema={name: types[name] if types[name] != pl.Null else pl.String() for name in shape.names},
-            low_memory=False,
         )
-        for path, shape in zip(paths, shapes, strict=True)
-    ]
+        if shape.has_blank_lines:
+            # Spark, below the service, passes over blank lines; polars makes rows of nulls of them.
+            frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+        # A column without any value fits every operation: its type stays open.
+        empty = [name for name in shape.names if types[name] == pl.Null]
+        frame = frame.with_columns(pl.lit(None).alias(name) for name in empty) if empty else frame
+        frames.append(_with_extra(frame, extra))
+    return frames
 
 
 def _guessed_types(path: Path, shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str, pl.DataType]:
@@ -326,7 +353,8 @@ def _scan_json(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
     if lines:
         try:
             frame = pl.scan_ndjson(path, infer_schema_length=None)
-            return _without_null_types(frame)
+            frame.collect_schema()
+            return frame
         except pl.exceptions.PolarsError:
             pass  # one pretty-printed object, or lines that need the tolerant reader below
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -366,14 +394,8 @@ def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
             series = pl.Series(name, values, strict=False)
         except (pl.exceptions.PolarsError, TypeError, OverflowError):
             series = pl.Series(name, [None if value is None else json_text(value) for value in values])
-        data.append(series.cast(pl.String) if series.dtype == pl.Null else series)
+        data.append(series)
     return pl.DataFrame(data)
-
-
-def _without_null_types(frame: pl.LazyFrame) -> pl.LazyFrame:
-    schema = frame.collect_schema()
-    empty = [name for name, dtype in schema.items() if dtype == pl.Null]
-    return frame.with_columns(pl.col(empty).cast(pl.String)) if empty else frame
 
 
 def _read_excel(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
@@ -385,10 +407,10 @@ def _read_excel(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
         kwargs["sheet_name"] = names[0]
     else:
         kwargs["sheet_id"] = int(indexes[0]) + 1 if indexes else 1
-    frame = pl.read_excel(path, has_header=header, infer_schema_length=None, engine="calamine", **kwargs)
+    frame: pl.DataFrame = pl.read_excel(path, has_header=header, infer_schema_length=None, engine="calamine", **kwargs)
     if not header:
         frame = frame.rename({old: f"Column_{n}" for n, old in enumerate(frame.columns, 1)})
-    return _without_null_types(frame.lazy())
+    return frame.lazy()
 
 
 def _read_orc(path: Path) -> pl.LazyFrame:

@@ -23,7 +23,7 @@ import polars as pl
 
 from local_aws.recipes.datatypes import as_text, timestamp_text
 from local_aws.recipes.errors import RecipeError
-from local_aws.recipes.table import Table
+from local_aws.recipes.table import NewColumn, Table
 
 EXTENSIONS = {
     "CSV": "csv",
@@ -103,7 +103,9 @@ def printable(table: Table, kind: str) -> pl.LazyFrame:
     """Frame with the values as the format shows them: timestamps as text; nested values as JSON text in CSV and XML."""
     expressions = []
     for name, dtype in table.schema.items():
-        if isinstance(dtype, pl.Datetime) and kind in ("CSV", "JSON", "XML"):
+        if dtype == pl.Null:
+            expressions.append(pl.col(name).cast(pl.String).alias(name))
+        elif isinstance(dtype, pl.Datetime) and kind in ("CSV", "JSON", "XML"):
             expressions.append(timestamp_text(pl.col(name)).alias(name))
         elif dtype.is_nested() and kind in ("CSV", "XML"):
             expressions.append(as_text(pl.col(name), dtype).alias(name))
@@ -153,6 +155,13 @@ def write_outputs(
         else:
             # Several outputs, or several files of one, share one run of the plan through a columnar copy.
             whole.mkdir()
+            table = table.with_columns(
+                [
+                    NewColumn(name, pl.lit(None, dtype=pl.String), in_place=True)
+                    for name, dtype in table.schema.items()
+                    if dtype == pl.Null
+                ]
+            )
             table.lazy().sink_parquet(whole / "rows.parquet", compression="lz4", maintain_order=True)
             copy = Table(pl.scan_parquet(whole / "rows.parquet"), table.schema, table.context)
             rows = int(copy.frame.select(pl.len()).collect().item())
@@ -168,6 +177,7 @@ def write_outputs(
             written.append(
                 WrittenOutput(output, _put_in_place(parts, output, Path(names[index]), job_name, started_at))
             )
+        _remove_older_parts(written, [Path(name) for name in names], job_name)
         return written, rows
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -317,9 +327,15 @@ def _put_in_place(
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
         files.append(relative)
-    if overwrite:
-        # What an earlier run left under this job's name would double the data.
-        for old in folder.glob(f"**/{job_name}_part*"):
-            if old.relative_to(folder) not in files and ".brewing-" not in str(old):
-                old.unlink()
     return files
+
+
+def _remove_older_parts(written: Sequence[WrittenOutput], folders: Sequence[Path], job_name: str) -> None:
+    """What an earlier run left under this job's name would double the data of an output with Overwrite."""
+    kept: dict[Path, set[Path]] = {}
+    for output, folder in zip(written, folders, strict=True):
+        kept.setdefault(folder, set()).update(output.files)
+    for folder in {folder for output, folder in zip(written, folders, strict=True) if output.output.get("Overwrite")}:
+        for old in folder.glob(f"**/{job_name}_part*"):
+            if old.relative_to(folder) not in kept[folder] and ".brewing-" not in str(old):
+                old.unlink()

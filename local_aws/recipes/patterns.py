@@ -74,7 +74,9 @@ class Pattern:
         parts = replacement_parts(replacement, self.groups)
         if self._native:
             native = "".join(part.replace("$", "$$") if isinstance(part, str) else f"${{{part}}}" for part in parts)
-            return text.str.replace_all(pl.lit(self.source), pl.lit(native))
+            # Of a pattern without any special sign polars makes a plain search, and `$$` would stay as it is.
+            source = f"(?:{self.source})" if "$" in native else self.source
+            return text.str.replace_all(pl.lit(source), pl.lit(native))
 
         def expand(match: regex.Match[str]) -> str:
             return "".join(part if isinstance(part, str) else (match.group(part) or "") for part in parts)

@@ -26,7 +26,7 @@ from local_aws.recipes.parameters import (
     text,
     to_number,
 )
-from local_aws.recipes.patterns import SECONDS_PER_VALUE, Pattern
+from local_aws.recipes.patterns import SECONDS_PER_VALUE, Pattern, literal
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
 from local_aws.recipes.value_expressions import (
     Parser,
@@ -175,6 +175,11 @@ NAMES = (
     "`<source>_1`, `<source>_2` …, and the source stays",
     "the pages give none; so does the console's preview",
 )
+DELIMITER = (
+    "Whether a delimiter is a regular expression",
+    "its characters mean themselves; with a backslash it is one",
+    "the pages say one or more characters, where other actions say regular expression",
+)
 MAX_SPLITS = 20
 
 
@@ -195,11 +200,16 @@ def _check_option(name: str) -> Callable[[Mapping[str, Any]], Sequence[str]]:
     return check
 
 
+def delimiter_pattern(delimiter: str) -> str:
+    """Regular expression of a delimiter: the characters themselves, unless a backslash says that it is one already."""
+    return delimiter if "\\" in delimiter else literal(delimiter)
+
+
 def _option_faults(name: str, option: Any) -> list[str]:
     if not isinstance(option, dict) or not isinstance(option.get("pattern"), str) or not option["pattern"]:
         return [f"{name} must give a pattern"]
     try:
-        Pattern(option["pattern"])
+        Pattern(delimiter_pattern(option["pattern"]))
     except RecipeError as problem:
         return [f"{name}: {problem.message}"]
     return []
@@ -218,6 +228,7 @@ def _included(option: Mapping[str, Any]) -> bool:
     check=lambda arguments: [*_check_option("patternOption1")(arguments), *_check_option("patternOption2")(arguments)],
     ambiguities=[
         NAMES,
+        DELIMITER,
         (
             "Which columns",
             "before, between and after the delimiters; null where they are not found",
@@ -228,8 +239,9 @@ def _included(option: Mapping[str, Any]) -> bool:
 )
 def split_column_between_delimiter(step: Step, table: Table) -> Change:
     one, two = step["patternOption1"], step["patternOption2"]
-    first, second = Pattern(one["pattern"]), Pattern(two["pattern"])
-    whole = Pattern(f"(?s)^(.*?)({one['pattern']})(.*?)({two['pattern']})(.*)$")
+    start_source, end_source = delimiter_pattern(one["pattern"]), delimiter_pattern(two["pattern"])
+    first, second = Pattern(start_source), Pattern(end_source)
+    whole = Pattern(f"(?s)^(.*?)({start_source})(.*?)({end_source})(.*)$")
     value = _text_of(step, table)
     inner = 3 + first.groups
     start = whole.extract(value, group=2) if _included(one) else pl.lit("")
@@ -280,7 +292,7 @@ def split_column_from_end(step: Step, table: Table) -> Change:
 def _split(step: Step, table: Table, options: list[Mapping[str, Any]]) -> Change:
     """Cut at the first `limit` delimiters; an included delimiter ends the part before it."""
     limit = step["limit"]
-    compiled = [regex.compile(option["pattern"]) for option in options]
+    compiled = [regex.compile(delimiter_pattern(option["pattern"])) for option in options]
 
     def cut(value: str) -> list[str]:
         parts: list[str] = []
@@ -313,6 +325,7 @@ def _split(step: Step, table: Table, options: list[Mapping[str, Any]]) -> Change
 
 SPLIT = [
     NAMES,
+    DELIMITER,
     ("Number of new columns", "limit + 1, null where a row has fewer parts", "so many splits make so many parts"),
     ("Where an included delimiter goes", "to the end of the part before it", "nothing of the text is lost"),
 ]
@@ -322,7 +335,7 @@ SPLIT = [
     "SPLIT_COLUMN_SINGLE_DELIMITER",
     FAMILY,
     column(),
-    pattern(),
+    text("pattern"),
     integer("limit", default=1, minimum=1, maximum=MAX_SPLITS),
     boolean("includeInSplit"),
     ambiguities=SPLIT,
@@ -330,7 +343,7 @@ SPLIT = [
 def split_column_single_delimiter(step: Step, table: Table) -> Change:
     source, limit = step["sourceColumn"], step["limit"]
     delimiter = step["pattern"]
-    if regex.escape(delimiter, special_only=True, literal_spaces=True) == delimiter and not step["includeInSplit"]:
+    if "\\" not in delimiter and not step["includeInSplit"]:
         pieces = _text_of(step, table).str.splitn(delimiter, limit + 1)
         table.require(source)
         return _parts(step, [pieces.struct.field(f"field_{index}") for index in range(limit + 1)])

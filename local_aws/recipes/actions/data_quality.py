@@ -219,6 +219,9 @@ def _constant(step: Step, dtype: pl.DataType, name: str) -> pl.Expr:
     raw = step["value"]
     wanted = normal_type(step["columnDataType"]) if step["columnDataType"] else None
     text_value = ("true" if raw else "false") if isinstance(raw, bool) else str(raw)
+    if dtype == pl.Null and wanted not in (None, "string"):
+        assert wanted is not None
+        dtype = POLARS_TYPES[wanted]
     if dtype == pl.String or dtype == pl.Null:
         return pl.lit(text_value)
     if dtype.is_nested():

@@ -149,12 +149,15 @@ def unix_time_format(step: Step, table: Table) -> Change:
 def date_add(step: Step, table: Table) -> Change:
     moment = timestamp_operand(step, table)
     units, amount = step["units"], step["dateAddValue"]
+    if units not in _MONTHS and abs(amount * _MICROSECONDS[units]) > 2**62:
+        raise RecipeError(f"dateAddValue {amount} {units} leaves the years that a date can have")
     if units in _MONTHS:
-        if abs(amount * _MONTHS[units]) > 120_000:
+        if abs(amount * _MONTHS[units]) > 240_000:
             raise RecipeError(f"dateAddValue {amount} {units} leaves the years that a date can have")
         moved = moment.dt.offset_by(f"{amount * _MONTHS[units]}mo")
     else:
         moved = moment + pl.lit(amount * _MICROSECONDS[units], dtype=pl.Int64).cast(pl.Duration("us"))
+    moved = pl.when(moved.dt.year().is_between(1, 9999)).then(moved)
     return Columns(
         [
             NewColumn(

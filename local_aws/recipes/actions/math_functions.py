@@ -109,7 +109,13 @@ def _pair(
     @action(name, FAMILY, *NUMBER_PAIR, new_column(), check=check_pair, ambiguities=ambiguities, page=_page(name))
     def apply(step: Step, table: Table) -> Change:
         left, right = (number_operand(step, table, operand) for operand in pair_names(step))
-        return Columns([NewColumn(step["targetColumn"], change(left, right), last_source(step))])
+        if table.type_of(left).is_integer() and table.type_of(right).is_integer():
+            # 64 bits would wrap around to a wrong number without a word; what does not fit becomes null.
+            left, right = left.cast(pl.Int128), right.cast(pl.Int128)
+        result = change(left, right)
+        if table.type_of(result) == pl.Int128:
+            result = result.cast(pl.Int64, strict=False)
+        return Columns([NewColumn(step["targetColumn"], result, last_source(step))])
 
 
 def _divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
@@ -119,12 +125,13 @@ def _divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
 def _remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     # Polars' remainder has the divisor's sign; Java's has the dividend's.
     size = left.abs() % right.abs()
-    return pl.when(right != 0).then(pl.when(left < 0).then(-size).otherwise(size))
+    return pl.when(right != 0).then(pl.when(left < 0).then(0 - size).otherwise(size))
 
 
-_pair("ADD", lambda a, b: a + b)
-_pair("SUBTRACT", lambda a, b: a - b)
-_pair("MULTIPLY", lambda a, b: a * b)
+OVERFLOW = ("A whole number beyond 64 bits", "null", "Spark wraps around to a wrong number; nobody wants that")
+_pair("ADD", lambda a, b: a + b, [OVERFLOW])
+_pair("SUBTRACT", lambda a, b: a - b, [OVERFLOW])
+_pair("MULTIPLY", lambda a, b: a * b, [OVERFLOW])
 _pair(
     "DIVIDE",
     _divide,
