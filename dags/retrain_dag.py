@@ -9,11 +9,11 @@ from airflow.sdk import (
     AsyncCallback,
     CronDataIntervalTimetable,
     DeadlineAlert,
-    DeadlineReference,
     Param,
     TriggerRule,
 )
 
+from brewtrain.deadlines import RunAfterDeadline
 from brewtrain.domain.stages import Stage
 from brewtrain.notifiers.on_call import OnCallNotifier, tell_model_is_late
 from brewtrain.operators.databrew import DataBrewPrepareRunOperator, DataBrewReleaseRunOperator
@@ -76,7 +76,7 @@ for pipeline in valid_pipelines():
             "deploy_policy": Param("newest", enum=["newest", "always", "never"], description="When to deploy."),
         },
         deadline=DeadlineAlert(
-            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            reference=RunAfterDeadline(),
             interval=late_after(pipeline),
             callback=AsyncCallback(
                 tell_model_is_late,

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from brewtrain.deadlines import RunAfterDeadline
+
 
 class BrewtrainPlugin(AirflowPlugin):
     """The package's plugin."""
 
     name = "brewtrain"
+    deadline_references = [RunAfterDeadline]  # noqa: RUF012 - declared so by AirflowPlugin

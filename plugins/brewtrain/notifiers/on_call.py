@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 
+from brewtrain.domain.errors import BrewtrainError
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -43,6 +45,8 @@ class OnCallNotifier(BaseNotifier):
         try:
             subject, card = _message(context)
             send(subject, card, aws_conn_id=self.aws_conn_id, context=dict(context))
+        except BrewtrainError as error:
+            self.log.warning("on-call notification was not sent, see docs/runbooks/notification-failed.md: %s", error)
         except Exception:  # the task has failed already, and its own error must stay the last word
             self.log.exception("on-call notification was not sent; see docs/runbooks/notification-failed.md")
 
@@ -107,5 +111,7 @@ async def tell_model_is_late(pipeline: str, hours: float, aws_conn_id: str = CON
     log.warning("%s", text)
     try:
         await asyncio.to_thread(send, subject, text, aws_conn_id=aws_conn_id, context=dict(context))
+    except BrewtrainError as error:
+        log.warning("on-call notification was not sent, see docs/runbooks/notification-failed.md: %s", error)
     except Exception:
         log.exception("on-call notification was not sent; see docs/runbooks/notification-failed.md")

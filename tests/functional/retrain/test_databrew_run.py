@@ -1,0 +1,98 @@
+"""The dataset and job of a run: made once, brought back after a teardown, bounded by the training window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from brewtrain.domain.errors import DeploymentError
+from brewtrain.domain.names import RunIdentity
+from brewtrain.hooks.databrew_run import DataBrewRunHook
+from tests.fixtures.switched_execution import SwitchedExecution
+from tests.functional.retrain.conftest import make_pipeline
+
+
+def identity(account: SwitchedExecution) -> RunIdentity:
+    return RunIdentity(account.pipeline.name, datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 2, tzinfo=UTC), "0")
+
+
+@pytest.fixture(autouse=True)
+def _released(account: SwitchedExecution) -> Iterator[None]:
+    yield
+    DataBrewRunHook("brewtrain_aws").release(identity(account))
+
+
+def prepare(account: SwitchedExecution, version: str = "1.0") -> list[str]:
+    return DataBrewRunHook("brewtrain_aws").prepare(
+        account.pipeline, identity(account), bucket=account.bucket, recipe_version=version
+    )
+
+
+def test_made_once_and_brought_back(account: SwitchedExecution) -> None:
+    name = identity(account).job_name_prefix
+    assert prepare(account) == [f"+ dataset {name}", f"+ job {name}"]
+    assert prepare(account) == [f"= dataset {name}", f"= job {name}"]
+    hook = DataBrewRunHook("brewtrain_aws")
+    assert hook.release(identity(account)) == [f"- job {name}", f"- dataset {name}"]
+    assert hook.release(identity(account)) == [f"= job {name} is gone already", f"= dataset {name} is gone already"]
+    assert prepare(account) == [f"+ dataset {name}", f"+ job {name}"]
+
+
+def test_the_job_is_what_the_pipeline_file_says(account: SwitchedExecution) -> None:
+    prepare(account)
+    job = account.client("databrew").describe_job(Name=identity(account).job_name_prefix)
+    assert job["RecipeReference"]["RecipeVersion"] == "1.0"
+    assert job["MaxRetries"] == 0
+    assert job["Timeout"] == account.pipeline.limits.transform_minutes
+    (output,) = job["Outputs"]
+    assert output["Overwrite"] is True
+    assert output["Location"]["Key"].endswith(f"/runs/{identity(account).run_id}/transform/")
+    assert job["EncryptionMode"] == "SSE-S3"
+    assert job["Tags"]["brewtrain:run-id"] == identity(account).run_id
+
+
+def test_the_window_is_bounded_by_days(account: SwitchedExecution) -> None:
+    """Three days up to 1 February: 30, 31 January and 1 February, whether or not the bounds are inclusive."""
+    prepare(account)
+    dataset = account.client("databrew").describe_dataset(Name=identity(account).job_name_prefix)
+    assert dataset["FormatOptions"]["Csv"] == {"Delimiter": ";", "HeaderRow": True}
+    key = dataset["Input"]["S3InputDefinition"]["Key"]
+    assert key == f"data/{account.pipeline.name}/dt={{partition_date}}/"
+    (parameter,) = dataset["PathOptions"]["Parameters"].values()
+    assert parameter["Type"] == "Datetime"
+    assert parameter["Filter"] == {
+        "Expression": "(after :first and before :last)",
+        "ValuesMap": {":first": "2024-01-29T23:59:59Z", ":last": "2024-02-01T00:00:01Z"},
+    }
+
+
+def test_a_job_with_another_recipe_is_made_anew(account: SwitchedExecution) -> None:
+    prepare(account)
+    databrew = account.client("databrew")
+    steps: list[dict[str, Any]] = [{"Action": {"Operation": "LOWER_CASE", "Parameters": {"sourceColumn": "job"}}}]
+    databrew.update_recipe(Name=f"brewtrain-{account.pipeline.name.replace('_', '-')}", Steps=steps)
+    databrew.publish_recipe(Name=f"brewtrain-{account.pipeline.name.replace('_', '-')}")
+    hook = DataBrewRunHook("brewtrain_aws")
+    assert hook.newest_recipe_version(account.pipeline) == "2.0"
+    name = identity(account).job_name_prefix
+    assert prepare(account, "2.0") == [f"= dataset {name}", f"-/+ job {name}"]
+    assert databrew.describe_job(Name=name)["RecipeReference"]["RecipeVersion"] == "2.0"
+
+
+def test_what_somebody_edited_is_put_back(account: SwitchedExecution) -> None:
+    prepare(account)
+    name = identity(account).job_name_prefix
+    job = account.client("databrew").describe_job(Name=name)
+    account.client("databrew").update_recipe_job(
+        Name=name, RoleArn=job["RoleArn"], Outputs=job["Outputs"], Timeout=9, MaxCapacity=2
+    )
+    assert prepare(account) == [f"= dataset {name}", f"~ job {name}"]
+    assert account.client("databrew").describe_job(Name=name)["Timeout"] == account.pipeline.limits.transform_minutes
+
+
+def test_a_recipe_that_was_never_published_is_one_sentence(account: SwitchedExecution) -> None:
+    with pytest.raises(DeploymentError, match=r"has no published version; run DAG never_seen__deploy"):
+        DataBrewRunHook("brewtrain_aws").newest_recipe_version(make_pipeline("never_seen"))

@@ -1,0 +1,100 @@
+"""The check of the input: each kind of bad data ends with one sentence saying what, where and what to do."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from brewtrain.domain.errors import DeploymentError, InputError
+from brewtrain.domain.interval import DataInterval
+from brewtrain.hooks.s3_run import HEADER_BYTES, S3RunHook
+from tests.fixtures.switched_execution import SwitchedExecution
+
+DAY = date(2024, 2, 1)
+INTERVAL = DataInterval(datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 2, tzinfo=UTC))
+GOOD = b'age;job;"y"\n30;admin;no\n'
+
+
+@pytest.fixture(autouse=True)
+def _empty_partition(account: SwitchedExecution) -> None:
+    s3 = account.client("s3")
+    prefix = account.pipeline.source.key(DAY.isoformat())
+    for item in s3.list_objects_v2(Bucket=account.bucket, Prefix=prefix).get("Contents", ()):
+        s3.delete_object(Bucket=account.bucket, Key=item["Key"])
+
+
+def check(account: SwitchedExecution) -> dict[str, object]:
+    return S3RunHook("brewtrain_aws").check_partition(account.pipeline, INTERVAL, bucket=account.bucket)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GOOD,
+        b"\xef\xbb\xbfage;job;y\r\n30;admin;no\r\n",
+        b"extra;y;job;age\n",
+        b"age;job;y",
+        # A character cut by the range's end is no error.
+        b"age;job;y\n" + b"x" * (HEADER_BYTES - 11) + "é".encode() + b"\n",
+    ],
+    ids=["quoted", "bom-crlf", "other-order", "header-only", "cut-character"],
+)
+def test_good_data_passes(account: SwitchedExecution, body: bytes) -> None:
+    account.deliver(DAY, body=body)
+    assert check(account)["files"] == 1
+
+
+BAD = {
+    "other-delimiter": (b"age,job,y\n30,admin,no\n", r"delimited by ',', not by ';' as source.delimiter in"),
+    "tab": (b"age\tjob\ty\n", "delimited by a tab, not by ';'"),
+    "missing-column": (b"age;y\n", r"lacks the column\(s\) 'job' that source.columns"),
+    "several": (b"a;b\n", r"lacks the column\(s\) 'age', 'job', 'y'"),
+    "twice": (b"age;job;y;y\n", "has the column 'y' twice"),
+    "latin-1": ("age;job;y\n30;gärtner;no\n".encode("latin-1"), r"is not UTF-8 \(byte 0xe4 at position 14\)"),
+    "utf-16": ("age;job;y\n".encode("utf-16-le"), "contains NUL bytes"),
+    "gzip": (b"\x1f\x8b\x08\x00rest", "compressed or binary"),
+    "parquet": (b"PAR1rest", "compressed or binary"),
+    "no-header": (b"\nage;job;y\n", "begins with an empty line instead of a header"),
+    "empty": (b"", "all are empty"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_data_is_one_sentence(account: SwitchedExecution, name: str) -> None:
+    body, message = BAD[name]
+    account.deliver(DAY, body=body)
+    with pytest.raises(InputError, match=message) as raised:
+        check(account)
+    text = str(raised.value)
+    assert text.startswith(f"s3://{account.bucket}/data/{account.pipeline.name}/dt=2024-02-01/")
+    assert "\n" not in text
+
+
+def test_the_bad_cases_are_all_there() -> None:
+    assert len(BAD) == 11
+
+
+def test_a_missing_partition_is_one_sentence(account: SwitchedExecution) -> None:
+    with pytest.raises(InputError, match=r"dt=2024-02-01/ has no files: .* deliver it, then clear check_input"):
+        check(account)
+
+
+def test_folder_markers_are_no_data(account: SwitchedExecution) -> None:
+    account.client("s3").put_object(Bucket=account.bucket, Key=f"data/{account.pipeline.name}/dt=2024-02-01/")
+    with pytest.raises(InputError, match="has no files"):
+        check(account)
+
+
+def test_the_newest_file_is_looked_at(account: SwitchedExecution) -> None:
+    account.deliver(DAY, body=GOOD)
+    key = f"data/{account.pipeline.name}/dt=2024-02-01/zzz.csv"
+    account.client("s3").put_object(Bucket=account.bucket, Key=key, Body=b"age;y\n")
+    with pytest.raises(InputError, match=r"zzz\.csv lacks"):
+        check(account)
+
+
+def test_a_missing_bucket_is_the_deployments_fault(account: SwitchedExecution) -> None:
+    hook = S3RunHook("brewtrain_aws")
+    with pytest.raises(DeploymentError, match=r"bucket 'no-such-bucket-here' does not exist; deploy"):
+        hook.check_partition(account.pipeline, INTERVAL, bucket="no-such-bucket-here")

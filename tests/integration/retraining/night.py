@@ -1,0 +1,251 @@
+"""What the tests of a night on call share: runs, and the invariants that hold after every one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from tests.fixtures.switched_execution import FAIL, PASS, STATES, SwitchedExecution
+from tests.integration.airflow_api import AirflowApi
+from tools.local_stack import AIRFLOW_COMPONENTS, LocalStack
+
+PIPELINES = ("calm_a", "calm_b", "calm_c", "calm_d", "clocked")
+CLOCKED = "clocked"
+CLOCKED_SECONDS = 12
+STAGES = ("transform", "split", "train", "evaluate", "gate", "deploy")
+STATE_OF_STAGE = dict(zip(STAGES, STATES, strict=False)) | {"deploy": "Save Model"}
+FAILED_STATUSES = ("FAILED", "TIMED_OUT", "ABORTED")
+FIRST_DAY = date(2010, 1, 2)
+
+
+@dataclass
+class Run:
+    """One DAG run of a test.
+
+    :param account: Where its execution is switched.
+    :param day: End of its data interval.
+    """
+
+    night: Night
+    account: SwitchedExecution
+    day: date
+    dag_run_id: str = ""
+
+    @property
+    def dag_id(self) -> str:
+        """Its DAG."""
+        return f"{self.account.pipeline.name}__retrain"
+
+    def run_id(self, generation: int | str = 0) -> str:
+        """Name of its execution."""
+        return self.account.run_id(self.day, str(generation))
+
+    def arn(self, generation: int | str = 0) -> str:
+        """ARN of its execution."""
+        return self.account.account.execution_arn(self.account.pipeline.name, self.run_id(generation))
+
+    def trigger(self, **conf: Any) -> Run:
+        """Deliver its data and start it."""
+        self.account.deliver(self.day - timedelta(days=1))
+        self.dag_run_id = self.night.api.trigger(self.dag_id, f"{self.day}T00:00:00Z", conf=conf)
+        return self
+
+    def hold(self, stage: str, generation: int | str = 0) -> None:
+        """Let every state pass but one stage's, which waits."""
+        self.account.let_pass(self.run_id(generation), but=STATE_OF_STAGE[stage])
+
+    def fail(self, stage: str, generation: int | str = 0) -> None:
+        """Make a stage's state fail."""
+        self.account.switch(self.run_id(generation), STATE_OF_STAGE[stage], FAIL)
+
+    def mend(self, stage: str, generation: int | str = 0) -> None:
+        """Let a stage's state pass."""
+        self.account.switch(self.run_id(generation), STATE_OF_STAGE[stage], PASS)
+
+    def wait(self, state: str, timeout_seconds: float = 240.0) -> None:
+        """Wait until the run has ended, and check how."""
+        # The scheduler sets a cleared run going a moment later.
+        time.sleep(1.0)
+        found = self.night.api.wait_for_run(self.dag_id, self.dag_run_id, timeout_seconds=timeout_seconds)
+        assert found["state"] == state, self.states()
+
+    def wait_for(self, task_id: str, states: Collection[str], timeout_seconds: float = 180.0) -> dict[str, Any]:
+        """Wait until a task is in one of these states."""
+        return self.night.api.wait_for_task(self.dag_id, self.dag_run_id, task_id, states, timeout_seconds)
+
+    def wait_for_stage(self, stage: str) -> None:
+        """Wait until a stage waits, and the execution is in its state."""
+        self.wait_for(stage, {"deferred"})
+        deadline = time.monotonic() + 60
+        while self.last_state() != STATE_OF_STAGE[stage]:
+            assert time.monotonic() < deadline, self.last_state()
+            time.sleep(0.2)
+        # The trigger starts within a second of the deferral.
+        time.sleep(1.5)
+
+    def last_state(self, generation: int | str = 0) -> str | None:
+        """State that the execution entered last."""
+        events = self.night.client("stepfunctions").get_execution_history(
+            executionArn=self.arn(generation), reverseOrder=True, maxResults=100
+        )["events"]
+        return next((e["stateEnteredEventDetails"]["name"] for e in events if e["type"].endswith("Entered")), None)
+
+    def clear(self, *task_ids: str) -> set[str]:
+        """Clear tasks with everything downstream."""
+        return set(self.night.api.clear(self.dag_id, self.dag_run_id, task_ids))
+
+    def states(self) -> dict[str, str | None]:
+        """State of every task."""
+        return self.night.api.task_states(self.dag_id, self.dag_run_id)
+
+    def tries(self) -> dict[str, int]:
+        """Try number of every task."""
+        found = self.night.api.task_instances(self.dag_id, self.dag_run_id)
+        return {task_id: item["try_number"] for task_id, item in found.items()}
+
+    def log(self, task_id: str, try_number: int = 1) -> str:
+        """A task's log."""
+        return self.night.api.task_log(self.dag_id, self.dag_run_id, task_id, try_number)
+
+    def execution(self, generation: int | str = 0) -> dict[str, Any]:
+        """The execution as AWS describes it."""
+        found: dict[str, Any] = self.night.client("stepfunctions").describe_execution(executionArn=self.arn(generation))
+        return found
+
+    def wait_for_execution(self, status: str, generation: int | str = 0) -> dict[str, Any]:
+        """Wait until the execution has a status."""
+        deadline = time.monotonic() + 60
+        while (found := self.execution(generation))["status"] != status:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.3)
+        return found
+
+    def executions(self) -> dict[str, str]:
+        """Name → status of all executions of the run's interval."""
+        pages = (
+            self.night.client("stepfunctions")
+            .get_paginator("list_executions")
+            .paginate(stateMachineArn=self.account.account.state_machine_arn(self.account.pipeline.name))
+        )
+        prefix = self.run_id("")
+        return {
+            item["name"]: item["status"]
+            for page in pages
+            for item in page["executions"]
+            if item["name"].startswith(prefix)
+        }
+
+    def check_invariants(self, *, generations: int = 1, redrives: int = 0) -> None:
+        """What holds after every run, whatever happened in it; read from local AWS's own call log.
+
+        :param generations: How many executions the interval must have.
+        :param redrives: How often they must have been redriven in all.
+        """
+        state = self.night.api.run(self.dag_id, self.dag_run_id)["state"]
+        assert state in ("success", "failed"), "the DAG run ends"
+        executions = self.executions()
+        assert len(executions) == generations, executions
+        assert "RUNNING" not in executions.values(), "no orphan runs after the DAG run's end"
+        found = sum(self.execution(name.rsplit("-g", 1)[1])["redriveCount"] for name in executions)
+        assert found == redrives, "one redrive a reported failure"
+        redrove = [
+            call
+            for call in self.night.calls("stepfunctions")
+            if call["operation"] == "RedriveExecution" and call["status"] == 200 and self.run_id("") in call["resource"]
+        ]
+        assert len(redrove) == redrives, "no redrive is asked for twice"
+        last = max(executions, key=lambda name: (len(name), name))
+        if executions[last] in FAILED_STATUSES:
+            assert state == "failed", "every terminal state other than success is red"
+        jobs = [job["Name"] for job in self.night.jobs()]
+        assert not [name for name in jobs if self.run_id("") in name], "no DataBrew job is left behind"
+
+
+class Night:
+    """A running stack and its accounts.
+
+    :param accounts: By pipeline.
+    """
+
+    def __init__(self, stack: LocalStack, api: AirflowApi, accounts: dict[str, SwitchedExecution]) -> None:
+        self.stack = stack
+        self.api = api
+        self.accounts = accounts
+        self._lock = threading.Lock()
+        self._days = itertools.count()
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of local AWS."""
+        return self.accounts[PIPELINES[0]].client(service)
+
+    def new_run(self, pipeline: str | None = None) -> Run:
+        """A run of an interval of its own."""
+        with self._lock:
+            number = next(self._days)
+        name = pipeline or PIPELINES[number % (len(PIPELINES) - 1)]
+        return Run(self, self.accounts[name], FIRST_DAY + timedelta(days=number))
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All DataBrew jobs."""
+        pages = self.client("databrew").get_paginator("list_jobs").paginate()
+        return [job for page in pages for job in page["Jobs"]]
+
+    def calls(self, service: str) -> list[dict[str, Any]]:
+        """What local AWS has answered."""
+        found: list[dict[str, Any]] = self._control("GET", f"calls?service={service}")["calls"]
+        return found
+
+    def check_starts(self) -> None:
+        """Every execution there is was started once: StartExecution names the alias only, so they are counted."""
+        started = Counter(
+            call["resource"].removesuffix(":live")
+            for call in self.calls("stepfunctions")
+            if call["operation"] == "StartExecution" and call["status"] == 200
+        )
+        for account in self.accounts.values():
+            machine = account.account.state_machine_arn(account.pipeline.name)
+            pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine)
+            assert started[machine] == sum(len(page["executions"]) for page in pages), machine
+
+    def add_fault(self, **rule: Any) -> str:
+        """Make local AWS misbehave; returns the rule's id."""
+        found: str = self._control("POST", "faults", rule)["id"]
+        return found
+
+    def remove_faults(self) -> None:
+        """Make local AWS behave again."""
+        self._control("DELETE", "faults")
+
+    def _control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        address = f"{self.stack.aws_endpoint_url}/_local/{urllib.parse.quote(path, safe='/?=&')}"
+        request = urllib.request.Request(address, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            content = response.read()
+        return json.loads(content) if content else None
+
+    def kill(self, component: str) -> None:
+        """Kill an Airflow component and whatever it has started, as ``kill -9`` does."""
+        process = self.stack.running()[component].process()
+        assert process is not None
+        for one in [process, *process.children(recursive=True)]:
+            one.kill()
+        process.wait(10)
+
+    def start(self, component: str) -> None:
+        """Start a component again, and wait until it is healthy."""
+        self.stack.restart(component)
+
+    @staticmethod
+    def components() -> tuple[str, ...]:
+        """Names of the Airflow components."""
+        return tuple(AIRFLOW_COMPONENTS)

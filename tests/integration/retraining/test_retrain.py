@@ -1,0 +1,322 @@
+"""A retraining through the real scheduler and triggerer: what the on-call person does, and what comes of it.
+
+The runs wait at the same time, so each test's story is begun in :data:`STORIES` and only told in its test. Every story
+ends with the invariants, read from local AWS's own call log.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.fixtures.switched_execution import REJECTED, STATES
+from tests.integration.retraining.night import CLOCKED, STAGES, STATE_OF_STAGE, Night, Run
+
+Story = Callable[[Night], None]
+STORIES: dict[str, Story] = {}
+AT_ONCE = 5
+
+
+def story(function: Story) -> Story:
+    """Register a story under its function's name."""
+    STORIES[function.__name__] = function
+    return function
+
+
+@pytest.fixture(scope="module")
+def told(night: Night, request: pytest.FixtureRequest) -> Iterator[dict[str, concurrent.futures.Future[None]]]:
+    """The stories whose tests are selected, running at once."""
+    selected = {item.name for item in request.session.items}
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            name: pool.submit(function, night)
+            for name, function in STORIES.items()
+            if f"test_story[{name}]" in selected
+        }
+
+
+def begun(night: Night, stage: str, pipeline: str | None = None) -> Run:
+    """Start a run and wait until a stage waits."""
+    run = night.new_run(pipeline)
+    run.hold(stage)
+    run.trigger().wait_for_stage(stage)
+    return run
+
+
+@story
+def promoted(night: Night) -> None:
+    """A good model: green, result document, asset event, links."""
+    run = night.new_run()
+    run.account.let_pass(run.run_id())
+    run.trigger().wait("success")
+    assert set(run.states().values()) == {"success"}
+    assert run.tries() == dict.fromkeys(run.states(), 1)
+    result = night.api.xcom(run.dag_id, run.dag_run_id, "record_result")
+    assert result["outcome"] == "promoted"
+    bucket, _, key = result["result"].removeprefix("s3://").partition("/")
+    document = json.loads(night.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert document["run_id"] == run.run_id()
+    assert document["metrics"] == result["metrics"]
+    events = night.api.call("GET", "/assets/events", source_dag_id=run.dag_id, source_run_id=run.dag_run_id)
+    (event,) = events["asset_events"]
+    assert event["extra"]["run_id"] == run.run_id()
+    for task_id in (*STAGES, "start_execution"):
+        run_id = urllib.parse.quote(run.dag_run_id, safe="")
+        links = night.api.call("GET", f"/dags/{run.dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links")
+        assert run.arn() in links["extra_links"]["execution page"], task_id
+    run.check_invariants()
+
+
+@story
+def rejected(night: Night) -> None:
+    """A model that the gate refuses: green, deploy skipped, no asset event, the reason to be read."""
+    run = night.new_run()
+    run.account.let_pass(run.run_id(), outcome=REJECTED)
+    run.trigger().wait("success")
+    assert run.states() == dict.fromkeys(run.states(), "success") | {"deploy": "skipped"}
+    assert night.api.xcom(run.dag_id, run.dag_run_id, "gate")["passed"] is False
+    assert "The gate said no." in run.log("gate") + run.log("deploy") + run.log("record_result")
+    events = night.api.call("GET", "/assets/events", source_dag_id=run.dag_id, source_run_id=run.dag_run_id)
+    assert events["asset_events"] == []
+    run.check_invariants()
+
+
+def _failing_once(stage: str) -> Story:
+    def tell(night: Night) -> None:
+        run = night.new_run()
+        run.account.let_pass(run.run_id())
+        run.fail(stage)
+        run.trigger().wait("failed")
+        states = run.states()
+        assert states[stage] == "failed"
+        assert all(states[earlier] == "success" for earlier in STAGES[: STAGES.index(stage)])
+        log = run.log(stage)
+        assert "ON CALL" in log
+        assert f"failed in state '{STATE_OF_STAGE[stage]}'" in log
+        assert "by clearing this task" in log
+        assert "docs/runbooks/" in log
+        assert run.tries()[stage] == 1, "a permanent failure is not retried"
+        run.mend(stage)
+        cleared = run.clear(stage)
+        assert {"prepare_run", "release_run"} <= cleared, "Airflow clears setup and teardown with the stage"
+        assert "start_execution" not in cleared
+        run.wait("success")
+        entered = [
+            event["stateEnteredEventDetails"]["name"]
+            for event in night.client("stepfunctions").get_execution_history(executionArn=run.arn(), maxResults=1000)[
+                "events"
+            ]
+            if event["type"].endswith("Entered")
+        ]
+        for state in STATES[: STATES.index(STATE_OF_STAGE[stage])]:
+            assert entered.count(state) == 1, "finished stages are not run again"
+        run.check_invariants(redrives=1)
+
+    tell.__name__ = f"{stage}_fails_once"
+    tell.__doc__ = f"`{stage}` fails once: red with a card; cleared: redriven, green, nothing finished runs again."
+    return story(tell)
+
+
+FAILING_ONCE = [_failing_once(stage) for stage in STAGES]
+
+
+@story
+def fails_always(night: Night) -> None:
+    """A stage fails, is cleared twice in a row, and fails again each time: red each time, one redrive a clear."""
+    run = night.new_run()
+    run.account.let_pass(run.run_id())
+    run.fail("train")
+    run.trigger().wait("failed")
+    for number in (2, 3):
+        run.clear("train")
+        run.wait("failed")
+        assert run.states()["train"] == "failed"
+        assert "ON CALL" in run.log("train", number)
+    run.check_invariants(redrives=2)
+
+
+@story
+def run_cleared(night: Night) -> None:
+    """The whole run of a failed execution is cleared: a fresh execution."""
+    run = night.new_run()
+    run.account.let_pass(run.run_id())
+    run.fail("split")
+    run.trigger().wait("failed")
+    run.account.let_pass(run.run_id(1))
+    run.clear("check_input")
+    run.wait("success")
+    assert run.executions() == {run.run_id(0): "FAILED", run.run_id(1): "SUCCEEDED"}
+    run.check_invariants(generations=2)
+
+
+@story
+def run_cleared_while_it_runs(night: Night) -> None:
+    """The run is cleared while a stage waits: the old execution is stopped, a fresh one started."""
+    run = begun(night, "train")
+    run.account.let_pass(run.run_id(1))
+    run.clear("check_input")
+    run.wait("success")
+    assert run.executions() == {run.run_id(0): "ABORTED", run.run_id(1): "SUCCEEDED"}
+    run.check_invariants(generations=2)
+
+
+@story
+def rerun_mode_redrive(night: Night) -> None:
+    """With `rerun_mode=redrive` the whole run is cleared, and goes on with the execution that it had."""
+    run = night.new_run()
+    run.account.let_pass(run.run_id())
+    run.fail("split")
+    run.trigger(rerun_mode="redrive").wait("failed")
+    run.mend("split")
+    run.clear("check_input")
+    run.wait("success")
+    run.check_invariants(redrives=1)
+
+
+@story
+def marked_failed(night: Night) -> None:
+    """A waiting stage is marked failed: the execution is stopped; cleared: redriven, green."""
+    run = begun(night, "train")
+    night.api.set_task_state(run.dag_id, run.dag_run_id, "train", "failed")
+    run.wait("failed")
+    assert run.wait_for_execution("ABORTED")["error"] == "Brewtrain.Stopped"
+    run.mend("train")
+    run.clear("train")
+    run.wait("success")
+    run.check_invariants(redrives=1)
+
+
+@story
+def marked_success(night: Night) -> None:
+    """A waiting stage is marked success: the execution is left alone, and the next stage waits for it."""
+    run = begun(night, "split")
+    night.api.set_task_state(run.dag_id, run.dag_run_id, "split", "success")
+    run.wait_for("train", {"deferred"})
+    # The kill reaches the trigger within two of the triggerer's one-second rounds.
+    time.sleep(4)
+    assert run.execution()["status"] == "RUNNING"
+    run.mend("split")
+    run.wait("success")
+    run.check_invariants()
+
+
+@story
+def cleared_while_waiting(night: Night) -> None:
+    """A waiting stage is cleared: its execution is stopped and redriven, and the new try waits for it."""
+    run = begun(night, "train")
+    run.clear("train")
+    run.wait_for("prepare_run", {"success"})
+    deadline = time.monotonic() + 60
+    while run.execution()["redriveCount"] == 0:
+        assert time.monotonic() < deadline, run.execution()
+        time.sleep(0.3)
+    run.mend("train")
+    run.wait("success")
+    run.check_invariants(redrives=1)
+
+
+@story
+def run_failed_by_hand(night: Night) -> None:
+    """The run is marked failed while a stage waits: the execution is stopped, nothing is left."""
+    run = begun(night, "evaluate")
+    run_id = urllib.parse.quote(run.dag_run_id, safe="")
+    night.api.call("PATCH", f"/dags/{run.dag_id}/dagRuns/{run_id}", {"state": "failed"})
+    run.wait_for_execution("ABORTED")
+    run.wait_for("release_run", {"success"})
+    run.wait("failed")
+    run.check_invariants()
+
+
+@story
+def stopped_in_the_console(night: Night) -> None:
+    """Somebody stops the execution in the console: red, and the card says who it was not."""
+    run = begun(night, "train")
+    night.client("stepfunctions").stop_execution(executionArn=run.arn(), error="Person", cause="had a look")
+    run.wait("failed")
+    log = run.log("train")
+    assert "had a look" in log
+    assert "execution-stopped.md" in log
+    run.check_invariants()
+
+
+@story
+def timed_out(night: Night) -> None:
+    """The execution times out, which leaves no error and no cause: red, and the card says so."""
+    run = night.new_run(CLOCKED)
+    run.hold("split")
+    run.trigger().wait("failed")
+    assert run.execution()["status"] == "TIMED_OUT"
+    assert "States.Timeout" in run.log("split")
+    assert run.tries()["split"] == 1
+    run.check_invariants()
+
+
+@story
+def redrive_refused(night: Night) -> None:
+    """The redrive is refused: red, and the card says to clear from start_execution, which helps."""
+    run = night.new_run()
+    run.account.let_pass(run.run_id())
+    run.fail("split")
+    run.trigger().wait("failed")
+    fault = {"effect": "error", "code": "ExecutionNotRedrivable", "message": "Execution is not redrivable."}
+    night.add_fault(service="stepfunctions", operation="RedriveExecution", resource=f"*{run.run_id()}", **fault)
+    run.mend("split")
+    run.clear("split")
+    run.wait("failed")
+    assert "clear from start_execution" in run.log("split", 2)
+    # One clear for the stage, one for this: the generation is the DAG run's number of clears.
+    run.account.let_pass(run.run_id(2))
+    run.clear("start_execution")
+    run.wait("success")
+    run.check_invariants(generations=2)
+
+
+@story
+def missing_partition(night: Night) -> None:
+    """The interval's data is not there: red at once, in one sentence, nothing started."""
+    run = night.new_run()
+    run.dag_run_id = night.api.trigger(run.dag_id, f"{run.day}T00:00:00Z")
+    run.wait("failed")
+    assert run.states()["check_input"] == "failed"
+    assert run.tries()["check_input"] == 1
+    assert "was not delivered; deliver it, then clear check_input" in run.log("check_input")
+    assert run.executions() == {}
+
+
+@story
+def same_interval_twice(night: Night) -> None:
+    """Two runs of the same interval: one execution, both green."""
+    run = night.new_run("calm_d")
+    # A run without a logical date stands for the newest interval that had ended when it was triggered.
+    run.day = datetime.now(UTC).date()
+    run.account.deliver(run.day - timedelta(days=1))
+    run.hold("train")
+    both = [night.api.trigger(run.dag_id, None) for _ in range(2)]
+    for run.dag_run_id in both:
+        run.wait_for_stage("train")
+    run.mend("train")
+    for run.dag_run_id in both:
+        run.wait("success")
+        run.check_invariants()
+
+
+def test_every_story_is_told() -> None:
+    assert len(STORIES) == 15 + len(STAGES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORIES)
+def test_story(name: str, told: dict[str, concurrent.futures.Future[None]]) -> None:
+    told[name].result()
+
+
+@pytest.mark.slow
+def test_no_execution_was_started_twice(told: dict[str, concurrent.futures.Future[None]], night: Night) -> None:
+    concurrent.futures.wait(told.values())
+    night.check_starts()
