@@ -5,6 +5,7 @@ The deploy DAG is not used on purpose: these tests hold the state machine, the s
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -191,7 +192,13 @@ def sample_rows(rows: int, seed: int = 20101129) -> bytes:
 
 
 def deploy_stack(clients: Clients, name: str) -> None:
-    """Deploy one of the project's templates."""
+    """Deploy one of the project's templates, unless another test of this process has its resources already."""
+    roles = {role["RoleName"] for role in clients("iam").list_roles()["Roles"]}
+    buckets = {bucket["Name"] for bucket in clients("s3").list_buckets()["Buckets"]}
+    if {"roles": "brewtrain-states", "storage": BUCKET}[name] in roles | buckets:
+        for service in ("states", "databrew", "glue", "sagemaker"):
+            ensure_role(clients("iam"), service)
+        return
     cloudformation = clients("cloudformation")
     template = (INCLUDE / "cloudformation" / f"{name}.yaml").read_text("utf-8")
     cloudformation.create_stack(
@@ -200,6 +207,16 @@ def deploy_stack(clients: Clients, name: str) -> None:
     cloudformation.get_waiter("stack_create_complete").wait(
         StackName=f"brewtrain-{name}", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
     )
+
+
+def ensure_role(iam: Any, service: str) -> None:
+    """Make a role that a service assumes, unless it is there."""
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(
+            RoleName=f"brewtrain-{service}",
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
 
 
 @pytest.fixture(scope="session")
