@@ -13,6 +13,7 @@ from brewtrain.domain.history import JobReference
 
 _WIDTH = 100
 _CAUSE_LIMIT = 1500
+_SENTENCE_LIMIT = 400
 _LOG_LINES = 15
 _LOG_LINE_LIMIT = 300
 
@@ -73,6 +74,12 @@ def headline(card: Card) -> str:
     """Return the card in one line, for a subject."""
     where = f" in state {card.state!r}" if card.state else ""
     return f"{card.pipeline}: {card.stage} failed{where} ({card.error or card.status})"
+
+
+def sentence(card: Card) -> str:
+    """Return what failed, why in the job's own words where it has some, and what to do, in one line."""
+    why = (card.job.reason if card.job is not None else None) or card.cause
+    return f"{headline(card)}{f': {_one_line(why, _SENTENCE_LIMIT)}' if why else ''}; {card.advice}"
 
 
 def render(card: Card) -> str:

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.triggers.base import StartTriggerArgs
 
 from brewtrain import resources
-from brewtrain.domain.card import Card, headline, render
+from brewtrain.domain.card import Card, render, sentence
 from brewtrain.domain.errors import DeploymentError, RetrainingFailedError
 from brewtrain.domain.execution_input import execution_input
 from brewtrain.domain.failures import Diagnosis, TransientRetrainingError, advise, diagnose
@@ -262,10 +262,10 @@ class StepFunctionsStageOperator(BaseOperator):
         text = render(card)
         context["ti"].xcom_push(key=CARD_XCOM_KEY, value=text)
         self.log.error("%s", text)
-        sentence = f"{headline(card)}; {card.advice}"
+        message = sentence(card)
         if diagnosis is not None and diagnosis.retryable and action is Action.REPORT:
-            return TransientRetrainingError(sentence)
-        return RetrainingFailedError(sentence, retryable=False)
+            return TransientRetrainingError(message)
+        return RetrainingFailedError(message, retryable=False)
 
     def _card(
         self, hook: Any, arn: str, execution: Execution | None, action: Action, *, late: bool

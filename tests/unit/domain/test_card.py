@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from brewtrain.domain.card import Card, JobReport, headline, render
+from brewtrain.domain.card import Card, JobReport, headline, render, sentence
 from brewtrain.domain.failures import advise, diagnose
 from brewtrain.domain.history import JobReference, end_status, last_state_entered, read_failure
 from brewtrain.domain.ladder import Action, Execution
@@ -180,6 +180,19 @@ def test_the_card_says_everything_once() -> None:
         assert text.count(part) >= 1, part
     assert all(len(line) < 1700 for line in text.splitlines())
     assert "\n" not in headline(card)
+
+
+def test_the_sentence_gives_the_jobs_own_reason() -> None:
+    card = Card(
+        pipeline="shop", stage="transform", run_id="shop-20260101T0000-g0", status="FAILED", advice="mend it",
+        runbook="docs/runbooks/transform-failed.md", state="Apply Transformation", error="States.TaskFailed",
+        cause='{"a": "long document"}',
+        job=JobReport(JobReference("databrew", "brewtrain-shop", None), reason="step 3:\ncolumn 'x' is gone"),
+    )  # fmt: skip
+    assert sentence(card) == (
+        "shop: transform failed in state 'Apply Transformation' (States.TaskFailed): "
+        "step 3: column 'x' is gone; mend it"
+    )
 
 
 def test_a_card_without_job_or_error_is_still_one() -> None:
