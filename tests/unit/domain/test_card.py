@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,3 +211,20 @@ def test_links(service: str) -> None:
     assert "brewtrain-x" in job_link(job, partition="aws", region="eu-central-1")
     assert "console.amazonaws.cn" in log_link(job, partition="aws-cn", region="cn-north-1")
     assert execution_link(ARN).endswith(ARN)
+
+
+def test_every_kind_of_failure_has_its_page() -> None:
+    folder = Path(__file__).resolve().parents[3]
+    errors = [
+        "Brewtrain.QualityGateFailed", "Brewtrain.EndpointRolledBack", "Brewtrain.EndpointFailed", "States.Timeout",
+        "AccessDenied", "Glue.ThrottlingException", "Other",
+    ]  # fmt: skip
+    pages = {
+        diagnose(error, "", status=status, stage=stage).runbook
+        for error in errors
+        for status in ("FAILED", "ABORTED", "TIMED_OUT")
+        for stage in Stage
+    }
+    assert len(pages) == 12
+    for page in pages:
+        assert (folder / page).is_file(), page
