@@ -10,7 +10,6 @@ import polars as pl
 
 from local_aws.recipes.actions.data_science import SKEW_FUNCTIONS, skewed
 from local_aws.recipes.declaration import Step, action
-from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.parameters import Parameter, boolean, choice, column, new_column, number, scalar, text, to_number
 from local_aws.recipes.table import Change, Columns, NewColumn, RemoveRows, Table
 
@@ -236,7 +235,8 @@ def rescale_outliers_with_z_score(step: Step, table: Table) -> Change:
     value = table.numeric(name).cast(pl.Float64)
     facts = table.collect_one(mean=value.mean(), spread=value.std(ddof=1))
     if not facts["spread"]:
-        raise RecipeError("the column has no spread, so that a z-score is not defined", column=name)
+        # As NORMALIZATION: without spread every value is at the mean.
+        return Columns([NewColumn(step["targetColumn"], value * 0, name)])
     return Columns([NewColumn(step["targetColumn"], (value - facts["mean"]) / facts["spread"], name)])
 
 
