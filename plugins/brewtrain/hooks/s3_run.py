@@ -64,6 +64,13 @@ class S3RunHook(AwsClientHook):
             "newest": f"s3://{source_bucket}/{newest['Key']}",
         }
 
+    def check_bucket(self, bucket: str) -> None:
+        """Check that a bucket is there and may be listed.
+
+        :raises DeploymentError: If not.
+        """
+        self._files(bucket, "brewtrain/preflight/", f"s3://{bucket}/")
+
     def _files(self, bucket: str, prefix: str, path: str) -> list[dict[str, Any]]:
         with self.errors(path):
             try:

@@ -124,6 +124,20 @@ class StepFunctionsHook(AwsClientHook):
                 raise
         return True
 
+    def version_of_alias(self, alias_arn: str) -> str:
+        """Return the ARN of the version that an alias points to.
+
+        :raises DeploymentError: If there is no such alias.
+        """
+        with self.errors(f"alias {alias_arn}"):
+            try:
+                answer = self.conn.describe_state_machine_alias(stateMachineAliasArn=alias_arn)
+            except ClientError as error:
+                if error_code(error) in ("ResourceNotFound", "StateMachineDoesNotExist"):
+                    raise DeploymentError(f"{alias_arn} does not exist; run the pipeline's deploy DAG") from error
+                raise
+        return ", ".join(route["stateMachineVersionArn"] for route in answer["routingConfiguration"])
+
     def running(self, state_machine_arn: str) -> dict[str, int]:
         """Return ARN → redrive count of the executions that run.
 

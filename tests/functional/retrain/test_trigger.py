@@ -169,7 +169,12 @@ def test_a_refusal_that_lasts_is_told(account: SwitchedExecution, local_aws_serv
     account.let_pass("denied", but="Model Training")
     arn = start(account, "denied")
     rule = local_aws_server.front.fault_rules.add(
-        {"service": "stepfunctions", "operation": "DescribeExecution", "effect": "error", "code": "AccessDeniedException"}
+        {
+            "service": "stepfunctions",
+            "operation": "DescribeExecution",
+            "effect": "error",
+            "code": "AccessDeniedException",
+        }
     )
     try:
         problem = event_of(trigger(arn, Stage.TRAIN)).payload["problem"]

@@ -221,6 +221,11 @@ class Night:
         found: str = self._control("POST", "faults", rule)["id"]
         return found
 
+    def faults(self) -> list[dict[str, Any]]:
+        """The rules in force, with how often each matched and applied."""
+        found: list[dict[str, Any]] = self._control("GET", "faults")["faults"]
+        return found
+
     def remove_faults(self) -> None:
         """Make local AWS behave again."""
         self._control("DELETE", "faults")

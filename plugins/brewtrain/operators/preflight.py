@@ -1,0 +1,185 @@
+"""The preflight: everything that a run needs, looked at without running one.
+
+Imported while DAG files are parsed: hooks are imported when a task runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseOperator
+
+from brewtrain import resources
+from brewtrain.domain import names
+from brewtrain.domain.errors import BrewtrainError, DeploymentError, TransientError
+from brewtrain.operators import run_context
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from airflow.sdk import Context
+
+    from brewtrain.domain.names import Account
+    from brewtrain.domain.pipeline import Pipeline
+
+    Check = tuple[str, Callable[[], str]]
+
+NEVER = "preflight-never-started"
+SERVICES = ("states", "databrew", "glue", "sagemaker")
+# Airflow passes these; SageMaker's is passed by the state machine.
+PASSED_ROLES = ("states", "databrew", "glue")
+
+
+class NotCheckedError(BrewtrainError):
+    """A check that this account's permissions do not allow; not a failure of what it would check."""
+
+
+class CheckAccountOperator(BaseOperator):
+    """Checks account, permissions and deployment, one line a check, and fails if any line says FAIL.
+
+    :param pipeline: The pipeline file.
+    :param aws_conn_id: Airflow connection of type ``aws``.
+    """
+
+    template_fields = ()
+
+    def __init__(self, *, pipeline: Pipeline, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> list[str]:
+        """Check, and return the lines.
+
+        :raises DeploymentError: If a check failed; every other check has been made and logged all the same.
+        :raises TransientError: If AWS was not available.
+        """
+        from brewtrain.hooks.connection import AwsClientHook
+
+        account = AwsClientHook(self.aws_conn_id).account
+        lines = [f"ok    credentials: account {account.account_id}, {account.region}"]
+        self.log.info("%s", lines[0])
+        for subject, check in self._checks(account):
+            line = self._line(subject, check)
+            self.log.info("%s", line)
+            lines.append(line)
+        failed = [line for line in lines if line.startswith("FAIL")]
+        if failed:
+            raise DeploymentError(
+                f"{len(failed)} of {len(lines)} checks failed; mend what each says, then clear this task:\n"
+                + "\n".join(failed)
+            )
+        return lines
+
+    @staticmethod
+    def _line(subject: str, check: Callable[[], str]) -> str:
+        try:
+            return f"ok    {subject}: {check()}"
+        except TransientError:
+            raise
+        except NotCheckedError as error:
+            return f"?     {subject}: not checked, {error}"
+        except BrewtrainError as error:
+            return f"FAIL  {subject}: {error}"
+
+    def _checks(self, account: Account) -> Iterator[Check]:
+        yield "bucket", lambda: self._bucket(account)
+        for service in SERVICES:
+            yield f"role {names.role(service)}", lambda service=service: self._role(service)  # type: ignore[misc]
+        yield "pass roles", lambda: self._pass_roles(account)
+        yield "training image", lambda: self._image(account)
+        yield "recipe", self._recipe
+        yield "state machine", lambda: self._alias(account)
+        for operation, request in self._execution_calls(account).items():
+            yield f"states {operation}", lambda op=operation, req=request: self._probe("stepfunctions", op, req)  # type: ignore[misc]
+        for operation in ("describe_job", "delete_job", "describe_dataset", "delete_dataset", "list_job_runs"):
+            name = {"Name": f"{names.PREFIX}-{NEVER}"}
+            yield f"databrew {operation}", lambda op=operation, req=name: self._probe("databrew", op, req)  # type: ignore[misc]
+        yield "training quota", lambda: self._quota(f"{self.pipeline.training.instance_type} for training job usage")
+        yield "endpoint quota", lambda: self._quota(f"{self.pipeline.endpoint.instance_type} for endpoint usage")
+
+    def _execution_calls(self, account: Account) -> dict[str, dict[str, Any]]:
+        arn = {"executionArn": account.execution_arn(self.pipeline.name, NEVER)}
+        return {
+            "describe_execution": arn,
+            "get_execution_history": arn,
+            "redrive_execution": arn,
+            "stop_execution": arn,
+            "list_executions": {"stateMachineArn": account.state_machine_arn(self.pipeline.name)},
+            # A name that AWS never takes, so that nothing can start.
+            "start_execution": {"stateMachineArn": account.alias_arn(self.pipeline.name), "name": "not*a*name"},
+        }
+
+    def _probe(self, service: str, operation: str, request: dict[str, Any]) -> str:
+        from brewtrain.hooks.permission_probe import PermissionProbeHook
+
+        denied = PermissionProbeHook(service, self.aws_conn_id).denied(operation, **request)
+        if denied is not None:
+            raise DeploymentError(denied)
+        return "allowed"
+
+    def _bucket(self, account: Account) -> str:
+        from brewtrain.hooks.s3_run import S3RunHook
+
+        own = self.pipeline.bucket_name(account)
+        hook = S3RunHook(self.aws_conn_id)
+        for bucket in {own, self.pipeline.source.bucket(own)}:
+            hook.check_bucket(bucket)
+        return own
+
+    def _role(self, service: str) -> str:
+        from brewtrain.domain.trust_policy import allows_service
+        from brewtrain.hooks.iam_role import IamRoleHook
+
+        role = names.role(service)
+        policy = IamRoleHook(self.aws_conn_id).trust_policy(role)
+        if policy is None:
+            raise DeploymentError("does not exist; deploy include/cloudformation/roles.yaml")
+        principal = f"{service}.amazonaws.com"
+        if not allows_service(policy, service):
+            raise DeploymentError(f"may not be assumed by {principal}; deploy include/cloudformation/roles.yaml again")
+        return f"exists, {principal} may assume it"
+
+    def _pass_roles(self, account: Account) -> str:
+        from brewtrain.hooks.permission_probe import PassRoleProbeHook
+
+        probe = PassRoleProbeHook(self.aws_conn_id)
+        for service in PASSED_ROLES:
+            try:
+                allowed = probe.may_pass(account.role_arn(service), service)
+            except BrewtrainError as error:
+                raise NotCheckedError(f"iam:SimulatePrincipalPolicy is not to be had: {error}") from error
+            if not allowed:
+                raise DeploymentError(
+                    f"role {names.role(service)} may not be passed to {service}.amazonaws.com; allow iam:PassRole in "
+                    "include/cloudformation/roles.yaml for the role of the connection"
+                )
+        return f"{', '.join(names.role(service) for service in PASSED_ROLES)} may be passed"
+
+    def _image(self, account: Account) -> str:
+        return resources.images().xgboost(account.region, self.pipeline.training.image_version)
+
+    def _recipe(self) -> str:
+        from brewtrain.hooks.databrew_run import DataBrewRunHook
+
+        return f"version {DataBrewRunHook(self.aws_conn_id).newest_recipe_version(self.pipeline)}"
+
+    def _alias(self, account: Account) -> str:
+        from brewtrain.hooks.stepfunctions import StepFunctionsHook
+
+        return StepFunctionsHook(self.aws_conn_id).version_of_alias(account.alias_arn(self.pipeline.name))
+
+    def _quota(self, name: str) -> str:
+        from brewtrain.hooks.permission_probe import PermissionProbeHook
+
+        try:
+            quotas = PermissionProbeHook("service-quotas", self.aws_conn_id).quotas("sagemaker")
+        except BrewtrainError as error:
+            raise NotCheckedError(f"the quota cannot be read: {error}") from error
+        value = quotas.get(name)
+        if value is None:
+            raise NotCheckedError(f"Service Quotas has none called {name!r}")
+        if value < 1:
+            raise DeploymentError(f"the account's quota {name!r} is {value:g}; ask for more in Service Quotas")
+        return f"{name}: {value:g}"
