@@ -41,6 +41,7 @@ UNSCOPED = {
     "states:ValidateStateMachineDefinition",
     "ecr:GetAuthorizationToken",
     "cloudwatch:PutMetricData",
+    "servicequotas:ListServiceQuotas",
 }
 PREFIXES = {"stepfunctions": "states"}
 S3_ACTIONS = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject",
