@@ -165,7 +165,12 @@ def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.Date:
         return column.cast(pl.Datetime("us"))
     if dtype.is_numeric():
-        return pl.from_epoch((to_double(column, dtype) * 1_000_000).cast(pl.Int64, strict=False), time_unit="us")
+        seconds = pl.from_epoch((to_double(column, dtype) * 1_000_000).cast(pl.Int64, strict=False), time_unit="us")
+        if not dtype.is_integer():
+            return seconds
+        # 20200304 is a day in 2020: public recipes format such columns as dates, and nobody means August 1970.
+        day = column.cast(pl.String).str.to_date("%Y%m%d", strict=False).cast(pl.Datetime("us"))
+        return pl.when(column.is_between(19_000_101, 21_001_231)).then(day).otherwise(seconds)
     if dtype != pl.String:
         return pl.lit(None, dtype=pl.Datetime("us"))
     return column.map_batches(_texts_to_timestamps, return_dtype=pl.Datetime("us"), is_elementwise=True)
@@ -213,6 +218,7 @@ def text_to_date(text: pl.Expr) -> pl.Expr:
     number_shape = normal.str.contains(r"^\d{1,2}-\d{1,2}-\d{4}$")
     return pl.coalesce(
         pl.when(normal.str.contains(r"^\d{4}-\d{1,2}-\d{1,2}$")).then(normal.str.to_date("%Y-%m-%d", strict=False)),
+        pl.when(normal.str.contains(r"^(?:19|20)\d{6}$")).then(normal.str.to_date("%Y%m%d", strict=False)),
         pl.when(number_shape).then(normal.str.to_date("%m-%d-%Y", strict=False)),
         pl.when(number_shape).then(normal.str.to_date("%d-%m-%Y", strict=False)),
         pl.when(normal.str.contains(r"^\d{1,2}-\d{4}-\d{1,2}$")).then(normal.str.to_date("%d-%Y-%m", strict=False)),

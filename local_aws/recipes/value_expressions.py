@@ -18,7 +18,7 @@ import polars as pl
 
 from local_aws.recipes.datatypes import as_text, convert, normal_type, parse_timestamp_text, to_double, to_timestamp
 from local_aws.recipes.errors import RecipeError
-from local_aws.recipes.patterns import Pattern
+from local_aws.recipes.patterns import Pattern, literal
 from local_aws.recipes.table import Table
 
 FUNCTIONS = ("contains", "matches", "startsWith", "endsWith", "isBetween", "isMissing", "isValid")
@@ -189,7 +189,42 @@ class Parser:
         if self._is_sign("<", "<=", ">", ">=", "=", "==", "!=", "<>"):
             sign = self._take().text
             return Typed(compared(left, sign, self._sum()), pl.Boolean())
+        if self._is_word("is", "not", "in", "between", "like"):
+            return Typed(self._sql_test(left), pl.Boolean())
         return left
+
+    def _sql_test(self, left: Typed) -> pl.Expr:
+        """SQL's own tests, which the guide does not list and public recipes use: is null, in, between, like."""
+        if self._is_word("is"):
+            self._at += 1
+            negated = self._is_word("not")
+            self._at += negated
+            self._expect_word("null")
+            return left.expression.is_not_null() if negated else left.expression.is_null()
+        negated = self._is_word("not")
+        self._at += negated
+        word = self._take().text.lower()
+        if word == "between":
+            low = self._sum()
+            self._expect_word("and")
+            found = compared(left, ">=", low) & compared(left, "<=", self._sum())
+        elif word == "in":
+            self._expect_sign("(")
+            found = compared(left, "=", self._sum())
+            while self._is_sign(","):
+                self._at += 1
+                found = found | compared(left, "=", self._sum())
+            self._expect_sign(")")
+        elif word == "like":
+            wanted = self._sum().literal
+            if not isinstance(wanted, str):
+                raise self._fault("the pattern of like must be a text in quotes")
+            parts = (".*" if sign == "%" else "." if sign == "_" else literal(sign) for sign in wanted)
+            found = Pattern(f"(?s){''.join(parts)}").matches(as_text(left.expression, left.dtype))
+        else:
+            self._at -= 1
+            raise self._fault(f"{word!r} is not expected here")
+        return ~found if negated else found
 
     def _sum(self) -> Typed:
         left = self._product()
@@ -260,6 +295,9 @@ class Parser:
         if lowered == "null":
             return Typed(pl.lit(None), pl.Null())
         name = next((function for function in FUNCTIONS if function.lower() == lowered), None)
+        if name is None and not self._is_sign("(") and (self._table is None or word in self._table.schema):
+            # Public recipes name columns without back-ticks, as SQL allows for plain names.
+            return self._column(word)
         if name is None:
             self._at -= 1
             raise self._fault(

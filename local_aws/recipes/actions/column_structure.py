@@ -158,6 +158,11 @@ def boolean_operation(step: Step, table: Table) -> Change:
     ambiguities=[
         ("Place of the new column", "at the far right", "the expression may name many columns or none"),
         ("No branch holds and there is no else", "null", "SQL's CASE"),
+        (
+            "Columns without back-ticks, IS NULL, IN, BETWEEN, LIKE",
+            "as in SQL",
+            "a public recipe uses them; Spark SQL is below the service",
+        ),
         ("Branches of different types", "texts", "one column has one type"),
     ],
 )

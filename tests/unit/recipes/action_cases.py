@@ -451,6 +451,17 @@ CASES: list[Case] = [
         {"a": ["xa", "yy", "q", None]},
         {"t": [1, 1, None, None]},
     ),
+    Case(
+        "CASE_OPERATION",
+        {
+            **T,
+            "valueExpression": "CASE WHEN pressure IS NULL THEN 'N/A' WHEN pressure > 1020 THEN 'HIGH' "
+            "WHEN `pressure` NOT IN (1, 1010) AND pressure BETWEEN 5 AND 20 THEN 'LOW' ELSE 'NORMAL' END",
+        },
+        {"pressure": [None, 1021.5, 10, 1010]},
+        {"t": ["N/A", "HIGH", "LOW", "NORMAL"]},
+        "AMB",
+    ),
     one("FLAG_COLUMN_FROM_NULL", [1.5, None], ["False", "True"], flagType="Null values"),
     one(
         "FLAG_COLUMN_FROM_PATTERN",
@@ -819,6 +830,8 @@ CASES: list[Case] = [
         {"a": [1]},
         {"t": ["2010-05-21 13:34:25"]},
     ),
+    one("DATE_FORMAT", [20200304, 20201332, None], ["2020-03-04", None, None], "AMB", dateTimeFormat="yyyy-mm-dd"),
+    one("DATE_FORMAT", ["20200304", "20182012"], ["2020-03-04", None], "AMB", dateTimeFormat="yyyy-mm-dd"),
     one("DAY", DAY, [30, None, None]),
     one("HOUR", DAY, [6, None, None]),
     one("MILLISECOND", DAY, [658, None, None]),
