@@ -59,6 +59,16 @@ def test_only_the_plugin_is_loaded_and_the_package_not_a_second_time(tmp_path: P
 
 
 @pytest.mark.slow
+def test_programs_of_include_are_not_loaded_where_it_travels_inside_plugins(tmp_path: Path) -> None:
+    folder = tmp_path / "plugins"
+    shutil.copytree(REPOSITORY / "plugins", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "include", folder / "include", ignore=shutil.ignore_patterns("__pycache__"))
+    loaded = _load(folder, tmp_path)
+    assert loaded["errors"] == {}, "plugins/.airflowignore must keep the loader out of include/"
+    assert loaded["doubles"] == []
+
+
+@pytest.mark.slow
 def test_the_trap_is_real(tmp_path: Path) -> None:
     folder = tmp_path / "plugins"
     shutil.copytree(REPOSITORY / "plugins", folder, ignore=shutil.ignore_patterns("__pycache__", ".airflowignore"))
