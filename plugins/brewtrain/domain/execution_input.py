@@ -6,6 +6,7 @@ StartExecution of the same run idempotent. Must not import Airflow or boto3.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +17,12 @@ from brewtrain.domain.pipeline import METRICS, Pipeline
 DeployPolicy = Literal["newest", "always", "never"]
 VARIANT_NAME = "AllTraffic"
 ENDPOINT_POLL_SECONDS = 15
+# A look at the endpoint is 13 events, it is waited for up to twice (until it is free, and until it serves), and an
+# execution ends with its 25,000th event (Step Functions quotas): 720 looks are 18,720.
+ENDPOINT_MAX_WAITS = 360
+# Spark's part files and nothing else: beside them lie _SUCCESS and, on S3, folder markers. The XGBoost container
+# guesses the delimiter from the first file that it lists, whichever that is, and fails on an empty one.
+PART_FILES = "part-"
 # Time beyond MaxRuntimeInSeconds in which SageMaker starts instances, downloads, uploads and stops the job.
 TRAINING_GRACE_SECONDS = 1800
 _LARGEST_LOGLOSS = 1e6
@@ -116,8 +123,8 @@ def execution_input(
             "max_runtime_seconds": training.max_runtime_seconds,
             "timeout_seconds": training.max_runtime_seconds + TRAINING_GRACE_SECONDS,
             "hyperparameters": hyperparameters,
-            "train_uri": uri("train/"),
-            "validation_uri": uri("validation/"),
+            "train_uri": uri(f"train/{PART_FILES}"),
+            "validation_uri": uri(f"validation/{PART_FILES}"),
             "output_uri": uri("model/"),
         },
         "gate": _gate(pipeline),
@@ -126,11 +133,15 @@ def execution_input(
             "variant_name": VARIANT_NAME,
             "instance_type": pipeline.endpoint.instance_type,
             "instance_count": pipeline.endpoint.instance_count,
-            "wait_seconds": ENDPOINT_POLL_SECONDS,
-            "max_waits": pipeline.endpoint.ready_minutes * 60 // ENDPOINT_POLL_SECONDS,
+            **_endpoint_waits(pipeline.endpoint.ready_minutes * 60),
         },
         "tags": run_tags,
     }
+
+
+def _endpoint_waits(ready_seconds: int) -> dict[str, int]:
+    wait_seconds = max(ENDPOINT_POLL_SECONDS, math.ceil(ready_seconds / ENDPOINT_MAX_WAITS))
+    return {"wait_seconds": wait_seconds, "max_waits": ready_seconds // wait_seconds}
 
 
 def _gate(pipeline: Pipeline) -> dict[str, Any]:

@@ -83,6 +83,23 @@ def test_hyperparameters_are_text_that_reads_back_as_the_number() -> None:
     assert float(given["gamma"]) == 12345678.5
 
 
+def test_training_reads_part_files_alone() -> None:
+    # SageMaker takes an S3Prefix as the beginning of keys, so markers such as train/_SUCCESS stay out of the channel.
+    training = _build()["training"]
+    assert training["train_uri"].endswith("/train/part-")
+    assert training["validation_uri"].endswith("/validation/part-")
+
+
+@pytest.mark.parametrize("minutes", [5, 60, 90, 91, 240, 480])
+def test_the_endpoint_is_awaited_as_long_as_the_pipeline_says_within_the_history_of_an_execution(minutes: int) -> None:
+    text = VALID.replace("  name: churn-live", f"  name: churn-live\n  ready_minutes: {minutes}")
+    endpoint = _build(text)["endpoint"]
+    waited = endpoint["wait_seconds"] * endpoint["max_waits"]
+    assert minutes * 60 - endpoint["wait_seconds"] < waited <= minutes * 60
+    assert endpoint["wait_seconds"] >= 15
+    assert 2 * endpoint["max_waits"] * 13 < 20_000
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
