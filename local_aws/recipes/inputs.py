@@ -162,35 +162,66 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
 
 
 def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
-    """Look at every row; whether no row goes over several lines, and whether there are blank lines."""
-    if path.stat().st_size <= SMALL_FILE_BYTES:
-        return _check_rows_slowly(path, delimiter, width)
+    """Look at every row; whether no row goes over several lines, and whether there are blank lines.
+
+    A line with as many delimiters as it should have is right unless some of them stand in quotes. Such a line is short,
+    and polars leaves its last field null, which only a line that ends in a delimiter may do: that is compared in sum.
+    Lines with another number of delimiters, if any, are counted again without what is in quotes.
+    """
     lines = pl.scan_csv(
         path, separator="\x01", quote_char=None, has_header=False, new_columns=["line"], schema={"line": pl.String}
-    )
-    text = pl.col("line").fill_null("")
-    quoted = text.str.contains('"', literal=True)
-    outside = pl.when(quoted).then(text.str.replace_all('"[^"]*"', "")).otherwise(text)
-    count = outside.str.count_matches(delimiter, literal=True)
+    ).select(text=pl.col("line").fill_null(""))
+    text = pl.col("text")
     blank = text == ""
+    unusual = (text.str.count_matches(delimiter, literal=True) != width - 1) & ~blank
     try:
         facts = (
             lines.select(
+                lines=pl.len(),
                 blank=blank.sum(),
-                ragged=((count != width - 1) & ~blank).sum(),
-                open=(quoted & (outside.str.contains('"', literal=True))).sum(),
+                unusual=unusual.sum(),
+                open_ended=(text.str.ends_with(delimiter) & ~unusual).sum(),
             )
             .collect(engine="streaming")
             .row(0, named=True)
         )
+        if not _has_quotes(path):
+            right = not facts["unusual"]
+        else:
+            outside = text.str.replace_all('"[^"]*"', "")
+            wrong = (outside.str.count_matches(delimiter, literal=True) != width - 1) | outside.str.contains(
+                '"', literal=True
+            )
+            again = lines.filter(unusual).select(wrong.sum()) if facts["unusual"] else None
+            right = (again is None or not again.collect(engine="streaming").item()) and _quotes_agree(
+                path, delimiter, width, facts
+            )
     except pl.exceptions.PolarsError as problem:
         if "utf-8" in str(problem).lower() or "utf8" in str(problem).lower():
             raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from problem
         # A byte 0x01 in the data upsets the fast look; the slow one below decides.
-        facts = {"ragged": 1, "open": 1, "blank": 1}
-    if not facts["ragged"] and not facts["open"]:
-        return True, bool(facts["blank"])
-    return _check_rows_slowly(path, delimiter, width)
+        facts, right = {"blank": 1}, False
+    if not right:
+        _check_rows_slowly(path, delimiter, width)
+    return right, bool(facts["blank"])
+
+
+def _has_quotes(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return any(b'"' in block for block in iter(lambda: stream.read(1 << 22), b""))
+
+
+def _quotes_agree(path: Path, delimiter: str, width: int, facts: Mapping[str, int]) -> bool:
+    """Whether polars sees one row per line, and a null at the end of those lines only that end in a delimiter."""
+    names = [f"c{number}" for number in range(width)]
+    rows = pl.scan_csv(path, separator=delimiter, has_header=False, schema=dict.fromkeys(names, pl.String))
+    seen = (
+        rows.select(rows=pl.len(), open_ended=pl.col(names[-1]).null_count())
+        .collect(engine="streaming")
+        .row(0, named=True)
+    )
+    # A blank line is a row of nulls to polars.
+    return bool(seen["rows"] == facts["lines"] and seen["open_ended"] == facts["open_ended"] + facts["blank"])
 
 
 def _check_rows_slowly(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:

@@ -15,7 +15,8 @@ from local_aws.recipes.declaration import Step
 from local_aws.recipes.plan import apply_step
 from local_aws.recipes.table import Table, type_name
 
-MAX_COLUMNS = 12
+PLAIN_WIDTH = 200  # of the tables where the output is no terminal
+MAX_CELL = 40
 
 
 def preview(steps: Sequence[Step], table: Table, rows: int) -> None:
@@ -30,6 +31,8 @@ def preview(steps: Sequence[Step], table: Table, rows: int) -> None:
         RecipeError: a step does not fit; what came before it has been shown.
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, PLAIN_WIDTH))
     frame = table.lazy().collect(engine="streaming")
     console.print(Text(f"input: {frame.height:,} rows, {frame.width} columns", style="bold"))
     _first_rows(console, frame, table, rows, set())
@@ -67,27 +70,53 @@ def preview(steps: Sequence[Step], table: Table, rows: int) -> None:
 def _first_rows(console: Console, frame: pl.DataFrame, table: Table, rows: int, marked: set[str]) -> None:
     if rows == 0:
         return
-    # What the step touched must be among the columns that fit.
-    chosen = table.names if len(table.names) <= MAX_COLUMNS else _around(table.names, marked)
+    shown = frame.head(rows)
+    chosen = _fitting(console.width, _widths(shown, table), table.names, marked)
     grid = RichTable(show_lines=False)
     for name in chosen:
         header = Text(name, style="bold green" if name in marked else "bold")
         header.append(f"\n{type_name(table.schema[name])}", style="dim")
         grid.add_column(header, overflow="fold")
-    for row in frame.select(chosen).head(rows).iter_rows():
+    for row in shown.select(chosen).iter_rows():
         grid.add_row(*(Text("null", style="dim") if cell is None else Text(_shown(cell)) for cell in row))
     console.print(grid)
     if len(chosen) < len(table.names):
         console.print(Text(f"{len(table.names) - len(chosen)} more columns", style="dim"))
 
 
-def _around(names: list[str], marked: set[str]) -> list[str]:
+def _widths(frame: pl.DataFrame, table: Table) -> dict[str, int]:
+    """Characters each column takes, with its borders."""
+    return {
+        name: min(
+            MAX_CELL,
+            max(len(name), len(type_name(table.schema[name])), *(len(_shown(cell)) for cell in frame[name]), 4),
+        )
+        + 3
+        for name in table.names
+    }
+
+
+def _fitting(width: int, widths: dict[str, int], names: list[str], marked: set[str]) -> list[str]:
+    """A run of columns that fits the width, around the first one that the step touched."""
     first = next((index for index, name in enumerate(names) if name in marked), 0)
-    start = max(0, min(first - 2, len(names) - MAX_COLUMNS))
-    return names[start : start + MAX_COLUMNS]
+    start = end = first
+    room = width - 1 - widths[names[first]]
+    while True:
+        if end + 1 < len(names) and widths[names[end + 1]] <= room:
+            end += 1
+            room -= widths[names[end]]
+        elif start > 0 and widths[names[start - 1]] <= room:
+            start -= 1
+            room -= widths[names[start]]
+        else:
+            return names[start : end + 1]
 
 
 def _shown(cell: object) -> str:
+    if cell is None:
+        return "null"
+    if isinstance(cell, pl.Series):
+        cell = cell.to_list()
     if isinstance(cell, bool):
         return "true" if cell else "false"
     return json_text(cell) if isinstance(cell, dict | list) else str(cell)
