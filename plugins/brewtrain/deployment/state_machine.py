@@ -35,8 +35,8 @@ class StateMachine:
         self, pipeline: str, definition: str, account: names.Account, states: StepFunctionsStateMachineHook
     ) -> None:
         self._name = names.state_machine(pipeline)
-        self._definition = definition
-        self._document = _parse(definition)
+        self._definition = for_partition(definition, account)
+        self._document = _parse(self._definition)
         self._role_arn = account.role_arn("states")
         self._tags = {_PIPELINE_TAG: pipeline}
         self._states = states
@@ -146,6 +146,17 @@ class LiveAlias:
         # Versions that an alias refers to are refused by AWS and stay; running executions are not affected.
         for version in self._states.list_versions(self._machine.arn)[KEPT_VERSIONS:]:
             self._states.delete_version(version)
+
+
+def for_partition(definition: str, account: names.Account) -> str:
+    """Return the definition with the ARNs of its service integrations in the account's partition.
+
+    The committed text is that of the partition ``aws``; China and GovCloud refuse it (Developer Guide, "Integrating
+    services": the partition is part of a Task's ``Resource``).
+
+    :param definition: Amazon States Language, JSON.
+    """
+    return definition.replace('"arn:aws:states:::', f'"arn:{names.partition(account.region)}:states:::')
 
 
 def _parse(definition: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from brewtrain.deployment.stack import Content
+from brewtrain.deployment.state_machine import for_partition
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.execution_input import ImageTable
@@ -70,7 +71,7 @@ class Validation:
             raise DeploymentError("\n".join(problems))
 
     def _definition_problems(self) -> Iterator[str]:
-        for diagnostic in self.states.validate_definition(self.content.definition):
+        for diagnostic in self.states.validate_definition(for_partition(self.content.definition, self.account)):
             if diagnostic["severity"] == "ERROR":
                 where = f" at {diagnostic['location']}" if diagnostic.get("location") else ""
                 yield (
