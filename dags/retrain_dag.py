@@ -10,7 +10,6 @@ from airflow.sdk import (
     CronDataIntervalTimetable,
     DeadlineAlert,
     Param,
-    TriggerRule,
 )
 
 from brewtrain.deadlines import RunAfterDeadline
@@ -103,9 +102,10 @@ for pipeline in valid_pipelines():
         transform, split, train, evaluate, gate, deploy = (
             StepFunctionsStageOperator(task_id=stage.value, pipeline=pipeline, stage=stage) for stage in Stage
         )
+        # Decides the run's state. The failed stage has been told of already.
         record_result = S3RecordResultOperator(
-            task_id="record_result", pipeline=pipeline, trigger_rule=TriggerRule.NONE_FAILED, **on_worker
-        )
+            task_id="record_result", pipeline=pipeline, stages=list(Stage), on_failure_callback=None, **on_worker
+        ).as_teardown(setups=prepare_run, on_failure_fail_dagrun=True)
         release_run = DataBrewReleaseRunOperator(
             task_id="release_run", pipeline=pipeline, stages=list(Stage), **on_worker
         ).as_teardown(setups=prepare_run)

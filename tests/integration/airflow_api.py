@@ -157,7 +157,12 @@ class AirflowApi:
         content = self.call("GET", path, full_content=True)["content"]
         if isinstance(content, str):
             return content
-        return "\n".join(str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in content)
+        lines = []
+        for line in content:
+            lines.append(str(line.get("event", line)) if isinstance(line, dict) else str(line))
+            if isinstance(line, dict):
+                lines += [str(detail.get("exc_value")) for detail in line.get("error_detail") or ()]
+        return "\n".join(lines)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """A value that a task has left for others."""

@@ -29,7 +29,7 @@ class DataBrewPrepareRunOperator(BaseOperator):
     Runs again whenever a stage is cleared, since Airflow clears a task's setup with it. Whether ``start_execution``
     will run again too decides the generation: if it has succeeded and was not cleared, its execution stays the run's.
 
-    Returns ``{"run_id", "execution_arn", "recipe_version", "job_name"}``.
+    Returns ``{"run_id", "execution_arn", "recipe_version", "job_name", "try_number"}``.
 
     :param pipeline: The pipeline file.
     :param aws_conn_id: Airflow connection of type ``aws``.
@@ -77,6 +77,7 @@ class DataBrewPrepareRunOperator(BaseOperator):
             "execution_arn": account.execution_arn(self.pipeline.name, identity.run_id),
             "recipe_version": recipe_version,
             "job_name": identity.job_name_prefix,
+            "try_number": context["ti"].try_number,
         }
 
     def _identity(

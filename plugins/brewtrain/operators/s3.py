@@ -5,6 +5,7 @@ Imported while DAG files are parsed: hooks are imported when a task runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from airflow.sdk import Asset, AssetAlias, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from brewtrain.domain import names
-from brewtrain.domain.errors import DeploymentError
+from brewtrain.domain.errors import DeploymentError, RetrainingFailedError
 from brewtrain.domain.identity import identity_of_run
 from brewtrain.domain.outcome import Outcome
 from brewtrain.operators import run_context
@@ -69,27 +70,41 @@ class S3CheckPartitionOperator(BaseOperator):
 
 
 class S3RecordResultOperator(BaseOperator):
-    """Writes the run's result document and, if a model was promoted, the asset event.
+    """Writes the run's result document and, if a model was promoted, the asset event; red if the run is broken.
+
+    It decides the DAG run's state, which is why it runs whatever happened: when a person fails a run, Airflow marks
+    what has not run yet as skipped, and a run whose last task is skipped would turn green once its teardown is through.
 
     Returns ``{"outcome", "reason", "message", "metrics", "run_id", "result"}``.
 
     :param pipeline: The pipeline file.
+    :param stages: Task ids of the stages.
     :param aws_conn_id: Airflow connection of type ``aws``.
     """
 
     template_fields = ()
 
-    def __init__(self, *, pipeline: Pipeline, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        stages: Sequence[str],
+        aws_conn_id: str = run_context.CONNECTION_ID,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(outlets=[model_alias(pipeline.name)], **kwargs)
         self.pipeline = pipeline
+        self.stages = tuple(stages)
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Record.
 
         :raises AirflowSkipException: If the execution still runs: somebody marked its stages success.
+        :raises RetrainingFailedError: If a task before this one failed: there is nothing to record.
         :raises DeploymentError: If there is no execution, or it did not succeed.
         """
+        self._check_broken(context)
         from brewtrain.hooks.s3_run import S3RunHook, result_key
         from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
@@ -118,6 +133,16 @@ class S3RecordResultOperator(BaseOperator):
             "run_id": identity.run_id,
             "result": path,
         }
+
+    def _check_broken(self, context: Context) -> None:
+        states = run_context.task_states(context, [run_context.START_EXECUTION, *self.stages])
+        broken = [task_id for task_id, state in states.items() if state not in ("success", "skipped")]
+        if broken:
+            raise RetrainingFailedError(
+                f"broken: {broken[0]} is {states[broken[0]] or 'not run'}, so there is nothing to record; its log says "
+                "what to do",
+                retryable=False,
+            )
 
     def _outcome(self, execution: Execution | None, arn: str) -> Outcome:
         if execution is None:

@@ -174,7 +174,7 @@ class StepFunctionsStageOperator(BaseOperator):
     :param aws_conn_id: Airflow connection of type ``aws``.
     """
 
-    template_fields = ("execution_arn", "rerun_mode")
+    template_fields = ("execution_arn", "rerun_mode", "prepared_try")
     operator_extra_links = STAGE_LINKS
     start_from_trigger = True
 
@@ -192,6 +192,8 @@ class StepFunctionsStageOperator(BaseOperator):
             f"{{{{ (ti.xcom_pull(task_ids='{start}', map_indexes=-1) or {{}}).get('execution_arn') }}}}"
         )
         self.rerun_mode = "{{ params.rerun_mode }}"
+        prepare = run_context.PREPARE_RUN
+        self.prepared_try = f"{{{{ (ti.xcom_pull(task_ids='{prepare}', map_indexes=-1) or {{}}).get('try_number') }}}}"
         self.limit = stage_limit(pipeline, stage)
         self.start_trigger_args = StartTriggerArgs(
             trigger_cls=f"{ExecutionStageTrigger.__module__}.{ExecutionStageTrigger.__qualname__}",
@@ -206,6 +208,7 @@ class StepFunctionsStageOperator(BaseOperator):
             "stage": self.stage.value,
             "aws_conn_id": self.aws_conn_id,
             "rerun_mode": self.rerun_mode,
+            "prepared_try": self.prepared_try,
             "limit_seconds": self.limit.total_seconds(),
         }
 

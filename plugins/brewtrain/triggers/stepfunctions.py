@@ -55,6 +55,8 @@ class ExecutionStageTrigger(BaseEventTrigger):
     :param attempt: Try number of the task; ``None`` where Airflow gives the trigger its task instance.
     :param ends_task: Whether the trigger may end its task. Not where a worker waits for the event, as in
         ``dag.test()``.
+    :param prepared_try: Try number of the run's setup when the wait began; templated like ``execution_arn``. A clear
+        runs the setup again, which is how a wait that was cleared is told from one that moved to another triggerer.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
         limit_seconds: float = 86400.0,
         attempt: int | None = None,
         ends_task: bool = True,
+        prepared_try: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.execution_arn = execution_arn
@@ -75,6 +78,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
         self.limit_seconds = limit_seconds
         self.attempt = attempt
         self.ends_task = ends_task
+        self.prepared_try = prepared_try
         self.timeout_after: datetime | None = None
         self._started_at = time.monotonic()
         self._begun_at = datetime.now(UTC)
@@ -93,6 +97,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
                 "limit_seconds": self.limit_seconds,
                 "attempt": self.attempt,
                 "ends_task": self.ends_task,
+                "prepared_try": self.prepared_try,
             },
         )
 
@@ -277,6 +282,10 @@ class ExecutionStageTrigger(BaseEventTrigger):
         if state in _LEFT_ALONE_STATES:
             self.log.info("task is %s now: the execution is left alone", state)
             return
+        if state == "deferred" and not await asyncio.to_thread(self._cleared):
+            # Airflow cancels a wait in the same way when it gives it to another triggerer.
+            self.log.info("task goes on waiting elsewhere: the execution is left alone")
+            return
         cause = stop_cause(self._task_id(), self._attempt_number())
         for pause in range(_STOP_TRIES):
             try:
@@ -292,6 +301,18 @@ class ExecutionStageTrigger(BaseEventTrigger):
         from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
         StepFunctionsHook(aws_conn_id=self.aws_conn_id).stop(self.execution_arn, error=STOPPED_ERROR, cause=cause)
+
+    def _cleared(self) -> bool:
+        """Whether the run's setup has run again since this wait began, as it does for a clear and for nothing else."""
+        from airflow.sdk.bases.xcom import BaseXCom
+
+        instance = self.task_instance
+        assert instance is not None
+        prepared = BaseXCom.get_one(
+            key="return_value", dag_id=instance.dag_id, task_id="prepare_run", run_id=instance.run_id, map_index=-1
+        )
+        now = prepared.get("try_number") if isinstance(prepared, Mapping) else None
+        return now is not None and str(now) != str(self.prepared_try)
 
     def _task_state(self) -> str | None:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance

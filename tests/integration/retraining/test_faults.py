@@ -163,7 +163,7 @@ def test_postgres_restarted(night: Night) -> None:
 
 
 def test_bad_minute(night: Night) -> None:
-    """30 % throttling, 10 % HTTP 500 and 5 s delays for a minute: green, and no poll error fails a job."""
+    """30 % throttling, 10 % HTTP 500 and 5 s delays for a minute: green, no poll error fails a job."""
     print(f"seed {SEED}")
     runs = [night.new_run() for _ in range(3)]
     for run in runs:
@@ -183,7 +183,7 @@ def test_bad_minute(night: Night) -> None:
 
 
 def test_nothing_is_left_of_the_killed(night: Night) -> None:
-    """No process that a killed component had started outlives it."""
+    """All of the above: no process that a killed component had started outlives it."""
     folder = str(night.stack.folder)
     own = {entry.pid for entry in night.stack.running().values()}
     strangers = []

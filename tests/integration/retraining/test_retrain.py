@@ -168,7 +168,7 @@ def run_cleared_while_it_runs(night: Night) -> None:
 
 @story
 def rerun_mode_redrive(night: Night) -> None:
-    """With `rerun_mode=redrive` the whole run is cleared, and goes on with the execution that it had."""
+    """With `rerun_mode=redrive` the whole run is cleared: it goes on with the execution that it had."""
     run = night.new_run()
     run.account.let_pass(run.run_id())
     run.fail("split")
@@ -291,7 +291,7 @@ def missing_partition(night: Night) -> None:
 
 @story
 def same_interval_twice(night: Night) -> None:
-    """Two runs of the same interval: one execution, both green."""
+    """The same interval is triggered twice: one execution, both runs green."""
     run = night.new_run("calm_d")
     # A run without a logical date stands for the newest interval that had ended when it was triggered.
     run.day = datetime.now(UTC).date()

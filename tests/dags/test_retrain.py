@@ -1,0 +1,81 @@
+"""The retrain DAG's dangerous edges: order, setup and teardown, who waits where, and what Airflow's scheduler reads."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STAGES = ["transform", "split", "train", "evaluate", "gate", "deploy"]
+
+
+@pytest.fixture(scope="module")
+def dag() -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BREWTRAIN_INCLUDE", raising=False)
+        bag = DagBag(str(REPOSITORY / "dags"))
+    assert bag.import_errors == {}
+    [dag_id] = [dag_id for dag_id in bag.dags if dag_id.endswith("__retrain")][:1]
+    return bag.dags[dag_id]
+
+
+def test_the_tasks_in_order(dag: Any) -> None:
+    order = ["check_input", "prepare_run", "start_execution", *STAGES, "record_result", "release_run"]
+    assert sorted(dag.task_ids) == sorted(order)
+    for earlier, later in itertools.pairwise(order):
+        assert later in dag.get_task(earlier).downstream_task_ids, (earlier, later)
+
+
+def test_setup_and_teardown(dag: Any) -> None:
+    assert dag.get_task("prepare_run").is_setup
+    record, release = dag.get_task("record_result"), dag.get_task("release_run")
+    assert record.is_teardown
+    assert record.on_failure_fail_dagrun, "record_result decides the run's state, also of one that a person failed"
+    assert release.is_teardown
+    assert not release.on_failure_fail_dagrun
+    assert "prepare_run" in release.upstream_task_ids
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stages_start_and_end_in_the_triggerer(dag: Any, stage: str) -> None:
+    task = dag.get_task(stage)
+    assert task.start_from_trigger
+    arguments = task.start_trigger_args
+    assert arguments.trigger_cls == "brewtrain.triggers.stepfunctions.ExecutionStageTrigger"
+    assert arguments.next_method == "resume"
+    assert arguments.timeout > timedelta(hours=1)
+    # Without map_indexes the triggerer's xcom_pull never returns.
+    assert "map_indexes=-1" in arguments.trigger_kwargs["execution_arn"]
+    assert set(task.template_fields) <= set(arguments.trigger_kwargs)
+    assert task.execution_timeout is None, "it would fail the wait without stopping the execution"
+
+
+def test_survives_serialisation(dag: Any) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    encoded = DagSerialization.to_dict(dag)
+    again = DagSerialization.from_dict(encoded)
+    for stage in STAGES:
+        task = again.get_task(stage)
+        assert task.start_from_trigger
+        links = {link.name for link in task.operator_extra_links}
+        assert links == {"execution page", "job page", "job log"}
+
+
+def test_dated_by_a_data_interval_and_no_catchup(dag: Any) -> None:
+    assert type(dag.timetable).__name__ == "CronDataIntervalTimetable"
+    assert dag.catchup is False
+    assert dag.params["rerun_mode"] == "auto"
+    assert dag.params["deploy_policy"] == "newest"
+
+
+def test_a_late_model_is_noticed(dag: Any) -> None:
+    [alert] = dag.deadline
+    assert type(alert.reference).__name__ == "RunAfterDeadline", "DAGRUN_QUEUED_AT breaks clearing in Airflow 3.3.2"
+    assert alert.interval > timedelta(hours=1)
