@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from local_aws.recipes.checking import ACTIONS
 from local_aws.recipes.cli import main
 from tests.unit.recipes.conftest import SHARED
 
@@ -76,3 +77,12 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
 
 def test_there_are_cases_of_every_kind() -> None:
     assert Counter(case["kind"] for case in CASES) == {"table": 27, "aggregate": 7, "shape": 1}
+
+
+def test_every_listed_operation_is_declared_and_every_publicly_used_one_runs() -> None:
+    catalogue = json.loads((SHARED / "cases" / "databrew_catalogue.json").read_text())
+    listed = {name for family in catalogue["families"].values() for name in family} | set(catalogue["extra"])
+    assert listed == set(ACTIONS)
+    assert {name for name in catalogue["session_only"] if not ACTIONS[name].refusal} == set()
+    used = json.loads((SHARED / "cases" / "databrew_public_usage.json").read_text())["steps"]
+    assert [name for name in used if ACTIONS[name].refusal] == []
