@@ -102,10 +102,12 @@ def read_failure(events: Iterable[Mapping[str, Any]], *, status: str) -> Failure
         if kind in ("ExecutionRedriven", "ExecutionStarted") and scheduled is not None:
             # A redriven task is scheduled anew without its state being entered again.
             continue
-        if _FAILURE_TYPE.search(kind) and detail.get("error") and (error is None or error == "States.Timeout"):
-            error, cause = detail["error"], detail.get("cause") or cause
-        elif kind in ("TaskTimedOut", "ExecutionTimedOut") and error is None:
-            error = "States.Timeout"
+        if error is None and kind == "ExecutionTimedOut":
+            # Whatever a state met before, and was about to try again, is not what ended the execution.
+            error = detail.get("error") or "States.Timeout"
+            cause = detail.get("cause") or "the execution took longer than its state machine allows"
+        elif error is None and _FAILURE_TYPE.search(kind):
+            error = detail.get("error") or ("States.Timeout" if kind.endswith("TimedOut") else None)
             cause = detail.get("cause")
         elif kind == "TaskScheduled" and scheduled is None:
             scheduled = detail

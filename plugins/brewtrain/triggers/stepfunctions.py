@@ -190,6 +190,9 @@ class ExecutionStageTrigger(BaseEventTrigger):
         return self._event("failed", action=action, state=seen.state)
 
     async def _redrive(self, watch: ExecutionWatch, execution: Execution) -> TriggerEvent | None:
+        if self.task_instance is not None and await asyncio.to_thread(self._task_state) != "deferred":
+            # Cleared, or failed by hand: this wait is about to be cancelled, and is nobody's any more.
+            return None
         self._redriven_life = execution.redrive_count
         hook = await asyncio.to_thread(watch.hook)
         if await asyncio.to_thread(hook.redrive, execution.arn, redrive_token(execution)):

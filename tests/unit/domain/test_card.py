@@ -99,7 +99,12 @@ def test_a_task_that_was_never_submitted_has_no_job_run() -> None:
 
 
 def test_timed_out_executions_carry_no_error_of_their_own() -> None:
-    events = [{"type": "ExecutionTimedOut", "executionTimedOutEventDetails": {}}, entered("Model Training")]
+    # The failure before it was being tried again when the time was over.
+    events = [
+        {"type": "ExecutionTimedOut", "executionTimedOutEventDetails": {}},
+        FAILED_TASK,
+        entered("Model Training"),
+    ]
     failure = read_failure(events, status="TIMED_OUT")
     assert (failure.error, failure.state) == ("States.Timeout", "Model Training")
 
