@@ -22,9 +22,8 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 10
+PEER_REQUIREMENTS = ("apache-airflow==3.3.2", "apache-airflow-providers-amazon[aiobotocore]==9.39.0", "psutil")
 STALL_PERIOD_SECONDS = 0.05
-PEER = "provider: StepFunctionsExecutionCompleteTrigger"
-OWN = "brewtrain: ExecutionStageTrigger"
 # Named like a stage's state, so that its history is read as in a real run.
 DEFINITION = {
     "StartAt": "Model Training",
@@ -58,6 +57,19 @@ def start_executions(endpoint_url: str, name: str, count: int) -> list[str]:
         states.start_execution(stateMachineArn=arn, name=f"{name}-{number}", input="{}")["executionArn"]
         for number in range(count)
     ]
+
+
+def peer_python() -> Path:
+    """Interpreter of an environment with aiobotocore, which the provider's triggers need and which pins botocore to an
+    old release (docs/adr/0030): made once, in var/."""
+    folder = REPOSITORY / "var" / "venv-bench-peer"
+    python = folder / "bin" / "python"
+    if not (folder / ".complete").exists():
+        uv = [sys.executable, "-m", "uv"]
+        subprocess.run([*uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)], check=True)
+        subprocess.run([*uv, "pip", "install", "-q", "--python", str(python), *PEER_REQUIREMENTS], check=True)
+        (folder / ".complete").touch()
+    return python
 
 
 async def _measure_stalls(seconds: float) -> float:
@@ -165,7 +177,7 @@ def measure(who: str, count: int, seconds: float, server: Any, endpoint_url: str
             "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY}",
         }
         command = [
-            sys.executable,
+            str(peer_python()) if who == "peer" else sys.executable,
             "-m",
             "benchmarks.waits",
             "--wait",
@@ -209,7 +221,8 @@ def main() -> int:
         for count in options.counts:
             peer = measure("peer", count, options.seconds, handle, handle.endpoint_url)
             own = measure("own", count, options.seconds, handle, handle.endpoint_url)
-            assert own["alive"] == count, "every wait of ours is still waiting"
+            for who, result in (("peer", peer), ("own", own)):
+                assert result["alive"] == count, f"{who}: {count - result['alive']} waits have ended by themselves"
             for key, label, form in (
                 ("busiest_minute", "AWS calls in the busiest minute", "{:.0f}"),
                 ("memory_mb", "memory above idle, MB", "{:.1f}"),
