@@ -25,7 +25,7 @@ _HASH_TAG = f"{names.PREFIX}:content-hash"
 class _Deployed:
     """A recipe as AWS has it.
 
-    :param working: Steps of the working version; ``None`` without a recipe.
+    :param working: Steps of the working version; ``None`` without a recipe, or if somebody deleted that version.
     :param published: Steps of the newest published version; ``None`` if none was published.
     """
 
@@ -55,10 +55,12 @@ class Recipe:
     def plan(self) -> Change:
         """Say in what the deployed recipe differs."""
         deployed = self._read()
-        if deployed.working is None:
+        if deployed.working is None and deployed.published is None:
             return change("DataBrew recipe", self._name, exists=False)
         differences = []
-        if deployed.published is None:
+        if deployed.working is None:
+            differences.append("working version deleted by hand, is brought back")
+        elif deployed.published is None:
             differences.append("not published yet")
         elif not self._is_current(deployed.published):
             differences += step_differences(self._steps, deployed.published)
@@ -80,9 +82,10 @@ class Recipe:
         deployed = self._read()
         # The tag with the hash speaks of the published version, so it comes last and not with the recipe.
         own_tag = {_PIPELINE_TAG: self._tags[_PIPELINE_TAG]}
-        if deployed.working is None and not self._databrew.create_recipe(self._name, self._steps, tags=own_tag):
+        created = deployed.working is None and self._databrew.create_recipe(self._name, self._steps, tags=own_tag)
+        if deployed.working is None and not created:
             deployed = self._read()
-        if deployed.working is not None and not self._is_current(deployed.working):
+        if not created and (deployed.working is None or not self._is_current(deployed.working)):
             self._databrew.update_recipe(self._name, self._steps)
         if deployed.published is None or not self._is_current(deployed.published):
             self._databrew.publish_recipe(self._name, description=f"{_HASH_TAG} {self._hash}")
@@ -97,12 +100,10 @@ class Recipe:
 
     def _read(self) -> _Deployed:
         working = self._databrew.describe_recipe(self._name, "LATEST_WORKING")
-        if working is None:
-            return _Deployed(None, None, "", {})
         published = self._databrew.describe_recipe(self._name, "LATEST_PUBLISHED")
         return _Deployed(
-            working=working.get("Steps", []),
+            working=None if working is None else working.get("Steps", []),
             published=None if published is None else published.get("Steps", []),
             published_version="" if published is None else published.get("RecipeVersion", ""),
-            tags=working.get("Tags", {}),
+            tags=(working or published or {}).get("Tags", {}),
         )
