@@ -20,7 +20,7 @@ SAGEMAKER_NAME_MAX_LENGTH = 63
 PREFIX = "brewtrain"
 ALIAS = "live"
 
-_ATTEMPT_SUFFIX_LENGTH = len("-99-9")
+_ATTEMPT_SUFFIX_LENGTH = len("-99-99")
 _RUN_ID = re.compile(r"^(?P<slug>[a-z0-9-]+)-(?P<key>\d{8}T\d{4})-g(?P<generation>\d+(f[0-9a-f]{4})?)$")
 
 

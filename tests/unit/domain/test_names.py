@@ -78,7 +78,7 @@ def test_every_name_fits_where_it_goes(
 ) -> None:
     identity = names.RunIdentity(pipeline, end - timedelta(hours=hours), end, names.generation(clears, fresh_key=fresh))
     assert EXECUTION_NAME.fullmatch(identity.run_id)
-    assert SAGEMAKER_NAME.fullmatch(f"{identity.job_name_prefix}-99-9")
+    assert SAGEMAKER_NAME.fullmatch(f"{identity.job_name_prefix}-99-99")
     assert len(names.state_machine(pipeline)) <= 80
     assert names.generation_of(identity.run_id) == identity.generation
 
