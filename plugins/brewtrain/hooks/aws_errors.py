@@ -142,7 +142,11 @@ _ACTION_OF_OPERATION = {
     "ListObjectsV2": "ListBucket",
 }
 # IAM's service prefix where it is not called like boto3's client.
-_ACTION_PREFIX_OF_CLIENT = {"stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
+_ACTION_PREFIX_OF_CLIENT = {
+    "sagemaker-runtime": "sagemaker",
+    "service-quotas": "servicequotas",
+    "stepfunctions": "states",
+}
 
 
 def error_code(error: ClientError) -> str:

@@ -143,6 +143,7 @@ def test_a_bug_is_not_dressed_up() -> None:
         ("s3", "HeadBucket", "s3:ListBucket"),
         ("s3", "PutObject", "s3:PutObject"),
         ("databrew", "CreateRecipe", "databrew:CreateRecipe"),
+        ("service-quotas", "ListServiceQuotas", "servicequotas:ListServiceQuotas"),
     ],
 )
 def test_actions_are_called_as_iam_calls_them(service: str, operation: str, action: str) -> None:
