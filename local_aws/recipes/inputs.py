@@ -161,6 +161,39 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
     return CsvShape(names, header, line_is_row, blank and len(names) > 1)
 
 
+def _plainly_right(path: Path, delimiter: str, width: int) -> bool:
+    """Whether a file without nulls in its last column has exactly as many delimiters as its rows need.
+
+    Then no row is short (its last field would be null) and none is long (there would be more delimiters), so that most
+    files need no look at their lines at all. What is not plainly right may still be right.
+    """
+    delimiters = lines = 0
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    last = b""
+    with path.open("rb") as stream:
+        for block in iter(lambda: stream.read(1 << 22), b""):
+            delimiters += block.count(delimiter.encode())
+            lines += block.count(b"\n")
+            if not block.isascii() or decoder.getstate()[0]:
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError:
+                    raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from None
+            last = block
+    lines += not last.endswith(b"\n")
+    names = [f"c{number}" for number in range(width)]
+    rows = pl.scan_csv(path, separator=delimiter, has_header=False, schema=dict.fromkeys(names, pl.String))
+    try:
+        seen = (
+            rows.select(rows=pl.len(), nulls=pl.col(names[-1]).null_count())
+            .collect(engine="streaming")
+            .row(0, named=True)
+        )
+    except pl.exceptions.PolarsError:
+        return False
+    return bool(not seen["nulls"] and seen["rows"] == lines and delimiters == (width - 1) * lines)
+
+
 def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
     """Look at every row; whether no row goes over several lines, and whether there are blank lines.
 
@@ -168,6 +201,8 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
     and polars leaves its last field null, which only a line that ends in a delimiter may do: that is compared in sum.
     Lines with another number of delimiters, if any, are counted again without what is in quotes.
     """
+    if _plainly_right(path, delimiter, width):
+        return True, False
     lines = pl.scan_csv(
         path, separator="\x01", quote_char=None, has_header=False, new_columns=["line"], schema={"line": pl.String}
     ).select(text=pl.col("line").fill_null(""))
@@ -304,13 +339,17 @@ def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> list[pl.Laz
 
 def _guessed_types(path: Path, shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str, pl.DataType]:
     try:
+        source: Path | bytes = path
+        if not all_rows:
+            # Polars parses in pieces that reach beyond n_rows, and would stop there at a value of another type: the
+            # first rows are taken as texts, and only they are guessed from.
+            texts = pl.scan_csv(
+                path, separator=delimiter, has_header=shape.header, new_columns=shape.names, infer_schema=False
+            )
+            head = texts.head(SAMPLE_ROWS).collect(engine="streaming")
+            source = head.write_csv(separator=delimiter, include_header=shape.header, quote_style="necessary").encode()
         sample = pl.read_csv(
-            path,
-            separator=delimiter,
-            has_header=shape.header,
-            new_columns=shape.names,
-            infer_schema_length=None if all_rows else SAMPLE_ROWS,
-            n_rows=None if all_rows else SAMPLE_ROWS,
+            source, separator=delimiter, has_header=shape.header, new_columns=shape.names, infer_schema_length=None
         )
     except pl.exceptions.NoDataError:
         return dict.fromkeys(shape.names, pl.Null())
