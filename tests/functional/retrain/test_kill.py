@@ -1,0 +1,64 @@
+"""What killing a wait does to its execution: stopped, unless the task was marked success or only moved."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from brewtrain.domain.ladder import STOPPED_ERROR
+from brewtrain.domain.stages import Stage
+from brewtrain.triggers.stepfunctions import ExecutionStageTrigger
+from tests.fixtures.switched_execution import SwitchedExecution
+from tests.functional.retrain.test_trigger import start
+
+TASK = SimpleNamespace(
+    id="i", dag_id="d", run_id="r", task_id="train", try_number=1, map_index=-1, task=SimpleNamespace(
+        template_ext=(), template_fields=(), start_trigger_args=None,
+    ),
+)  # fmt: skip
+
+
+def killed(arn: str, state: str | None, *, cleared: bool = False, ended: bool = False) -> ExecutionStageTrigger:
+    """A trigger whose task Airflow says is in a state, killed."""
+
+    class Known(ExecutionStageTrigger):
+        def _task_state(self) -> str | None:
+            return state
+
+        def _cleared(self) -> bool:
+            return cleared
+
+    trigger = Known(arn, Stage.TRAIN.value, "brewtrain_aws")
+    trigger.task_instance = TASK  # type: ignore[assignment]
+    trigger._ended = ended
+    asyncio.run(trigger.on_kill())
+    return trigger
+
+
+@pytest.mark.parametrize(
+    ("state", "cleared", "ended", "stopped"),
+    [
+        ("failed", False, False, True),
+        (None, False, False, True),
+        ("upstream_failed", False, False, True),
+        ("deferred", True, False, True),
+        ("deferred", False, False, False),
+        ("success", False, False, False),
+        ("skipped", False, False, False),
+        ("failed", False, True, False),
+    ],
+)
+def test_kill(account: SwitchedExecution, state: str | None, cleared: bool, ended: bool, stopped: bool) -> None:
+    arn = start(account, f"kill-{state}-{cleared}-{ended}".lower())
+    killed(arn, state, cleared=cleared, ended=ended)
+    states: Any = account.client("stepfunctions")
+    found = states.describe_execution(executionArn=arn)
+    assert found["status"] == ("ABORTED" if stopped else "RUNNING")
+    if stopped:
+        assert found["error"] == STOPPED_ERROR
+        assert found["cause"].startswith("train attempt 1 ")
+    else:
+        states.stop_execution(executionArn=arn)
