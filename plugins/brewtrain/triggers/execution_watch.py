@@ -136,11 +136,11 @@ class ExecutionWatch:
 
     @staticmethod
     def _cost(waits: int) -> int:
-        return waits if waits <= ONE_BY_ONE_UP_TO else 1 + HISTORIES_PER_POLL
+        return waits if waits <= ONE_BY_ONE_UP_TO else 1
 
     async def _poll_once(self, wanted: dict[str, bool]) -> None:
         try:
-            seen, calls = await asyncio.to_thread(self._poll, wanted)
+            seen, calls = await asyncio.to_thread(self._poll, wanted, self._pace.affordable() - 1)
         except TransientError as error:
             self._pace.failed()
             log.warning("poll %s in a row failed, which is not the job's failure: %s", self._pace.failures, error)
@@ -171,7 +171,7 @@ class ExecutionWatch:
             self._hook_made_at = self._clock()
         return self._hook
 
-    def _poll(self, wanted: dict[str, bool]) -> tuple[dict[str, Observation], int]:
+    def _poll(self, wanted: dict[str, bool], spare_calls: int) -> tuple[dict[str, Observation], int]:
         hook = self.hook()
         if len(wanted) <= ONE_BY_ONE_UP_TO:
             return self._poll_one_by_one(hook, wanted)
@@ -186,7 +186,9 @@ class ExecutionWatch:
             else:
                 seen[arn], made = self._describe(hook, arn)
                 calls += made
-        for arn in self._next_in_turn([arn for arn, needs_state in wanted.items() if needs_state and arn in running]):
+        # Who has ended is known by now; who has moved on within its execution may wait for the next poll.
+        undecided = [arn for arn, needs_state in wanted.items() if needs_state and arn in running]
+        for arn in self._next_in_turn(undecided, min(HISTORIES_PER_POLL, spare_calls)):
             state, made = self._state(hook, arn)
             calls += made
             seen[arn] = Observation("RUNNING", running[arn], state or seen[arn].state)
@@ -211,13 +213,14 @@ class ExecutionWatch:
                 seen[arn] = Observation("RUNNING", seen[arn].redrive_count, state)
         return seen, calls
 
-    def _next_in_turn(self, arns: list[str]) -> list[str]:
+    def _next_in_turn(self, arns: list[str], count: int) -> list[str]:
         """Choose whose history is read in this poll: each in turn."""
         waiting = set(arns)
         self._turn = [arn for arn in self._turn if arn in waiting]
         known = set(self._turn)
         self._turn = [arn for arn in arns if arn not in known] + self._turn
-        chosen, rest = self._turn[:HISTORIES_PER_POLL], self._turn[HISTORIES_PER_POLL:]
+        count = max(0, count)
+        chosen, rest = self._turn[:count], self._turn[count:]
         self._turn = rest + chosen
         return chosen
 

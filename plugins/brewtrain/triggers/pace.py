@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 FASTEST_SECONDS = 0.5
-SLOWEST_SECONDS = 15.0
-# A change an hour ago makes a poll every 15 s; one 10 s ago, every second: the delay stays near a tenth of the wait.
+SLOWEST_SECONDS = 5.0
+# A change 10 s ago makes a poll every second, one a minute ago every 5 s: the delay stays near a tenth of the wait.
 SHARE_OF_WAIT = 0.1
-# Calls that may be made at once, and calls a second in the long run: at most 90 in any minute, however many wait.
-BURST_CALLS = 45.0
-CALLS_PER_SECOND = 0.75
+# Calls that may be made at once, and calls a second in the long run: at most 50 in any minute, however many wait.
+BURST_CALLS = 20.0
+CALLS_PER_SECOND = 0.5
 LONGEST_BACK_OFF_SECONDS = 60.0
 
 
@@ -42,6 +42,11 @@ class Pace:
         """Note that calls were made."""
         self._fill()
         self._tokens -= calls
+
+    def affordable(self) -> int:
+        """Return how many calls may be made now."""
+        self._fill()
+        return max(0, int(self._tokens))
 
     def succeeded(self) -> None:
         """Note that a poll was answered."""
