@@ -237,7 +237,7 @@ def main() -> None:
             "# Speed of the recipe runner",
             "",
             "The seed's recipe on `tools/sample_data.py` (seed 1; beyond a million rows, that sample over and over). "
-            f"{describe_machine()}.",
+            f"{describe_machine()}. Load average when it began: {os.getloadavg()[0]:.1f}.",
             "",
             "| rows | contender | seconds | peak GB | runner is |",
             "|---:|---|---:|---:|---|",
