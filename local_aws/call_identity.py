@@ -372,7 +372,8 @@ def _databrew_arn(operation: str, params: Mapping[str, Any], region: str, accoun
     if isinstance(params.get("ResourceArn"), str):
         return str(params["ResourceArn"])
     name = params.get("name") or params.get("Name") or params.get("JobName")
-    if not isinstance(name, str):
+    # Creating calls have no resource type (Service Authorization Reference): only a policy on everything allows them.
+    if not isinstance(name, str) or operation.startswith("Create"):
         return "*"
     kind = next((noun for word, noun in kinds if word in operation), "project")
     return f"arn:aws:databrew:{region}:{account}:{kind}/{name}"

@@ -48,6 +48,7 @@ BRIEF_WAITS = 5
 BRIEF_WAIT_SECONDS = 1
 
 METRICS = ("auc", "aucpr", "error", "logloss")
+OPTIONAL_METRIC = "aucpr"
 SUMMARY = (
     "train_rows",
     "validation_rows",
@@ -217,7 +218,9 @@ def _one_of(variable: str, values: tuple[str, ...]) -> BaseRule:
 
 
 def _text_has(variable: str, *fragments: str) -> BaseRule:
-    return _any(*(ChoiceRule.StringMatches(variable, f"*{fragment}*") for fragment in fragments))
+    # A caught States.Timeout may carry no Cause, and a Choice on an absent path is a failure that nothing catches.
+    matches = _any(*(ChoiceRule.StringMatches(variable, f"*{fragment}*") for fragment in fragments))
+    return _all(ChoiceRule.IsPresent(variable, True), matches)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -326,16 +329,32 @@ def _train() -> Any:
     )
 
 
-def _evaluate() -> list[Any]:
-    """Metrics by name, and what the split counted."""
-    by_name = "States.ArrayGetItem($.FinalMetricDataList[?(@.MetricName=='validation:{}')].Value, 0)"
+def _evaluate() -> tuple[Any, Any]:
+    """Metrics by name, and what the split counted: the first state and the last."""
+    values = "$.FinalMetricDataList[?(@.MetricName=='validation:{}')].Value"
+    by_name = f"States.ArrayGetItem({values}, 0)"
     metrics = _call(
         "Query Training Results",
         "aws-sdk:sagemaker:describeTrainingJob",
         {"TrainingJobName.$": "$.training_job.name"},
         retry=SAGEMAKER_CALL_RETRY,
-        selector={f"{metric}.$": by_name.format(metric) for metric in METRICS},
+        selector={
+            f"{metric}.$": (values if metric == OPTIONAL_METRIC else by_name).format(metric) for metric in METRICS
+        },
         result_path="$.metrics",
+    )
+    others = {f"{metric}.$": f"$.metrics.{metric}" for metric in METRICS if metric != OPTIONAL_METRIC}
+    taken = steps.Pass(
+        "Take PR-AUC",
+        parameters={**others, f"{OPTIONAL_METRIC}.$": f"$.metrics.{OPTIONAL_METRIC}[0]"},
+        result_path="$.metrics",
+    )
+    absent = steps.Pass("No PR-AUC", parameters={**others, OPTIONAL_METRIC: None}, result_path="$.metrics")
+    reported = _choice(
+        "PR-AUC Reported",
+        [(ChoiceRule.IsPresent(f"$.metrics.{OPTIONAL_METRIC}[0]", True), taken)],
+        absent,
+        comment="The container knows the metric; SageMaker's list of what it reports does not name it.",
     )
     summary = _call(
         "Read Split Summary",
@@ -345,7 +364,10 @@ def _evaluate() -> list[Any]:
         selector={"document.$": "States.StringToJson($.Body)"},
         result_path="$.split_summary",
     )
-    return [metrics, summary]
+    metrics.next(reported)
+    taken.next(summary)
+    absent.next(summary)
+    return metrics, summary
 
 
 def _gate(accepted: Any) -> Any:
@@ -374,7 +396,13 @@ def _gate(accepted: Any) -> Any:
     )
     good_enough = _all(
         ChoiceRule.NumericGreaterThanEqualsPath("$.metrics.auc", "$.gate.auc_min"),
-        ChoiceRule.NumericGreaterThanEqualsPath("$.metrics.aucpr", "$.gate.aucpr_min"),
+        _any(
+            ChoiceRule.NumericLessThanEquals("$.gate.aucpr_min", 0),
+            _all(
+                ChoiceRule.IsNumeric("$.metrics.aucpr", True),
+                ChoiceRule.NumericGreaterThanEqualsPath("$.metrics.aucpr", "$.gate.aucpr_min"),
+            ),
+        ),
         ChoiceRule.NumericLessThanEqualsPath("$.metrics.error", "$.gate.error_max"),
         ChoiceRule.NumericLessThanEqualsPath("$.metrics.logloss", "$.gate.logloss_max"),
         _any(
@@ -395,6 +423,9 @@ def _deploy() -> Any:
     in_service = ChoiceRule.StringEquals("$.serving.EndpointStatus", "InService")
     serves_ours = ChoiceRule.StringEqualsPath("$.serving.EndpointConfigName", "$.endpoint_config.name")
     written = ChoiceRule.BooleanEquals("$.deployment.written", True)
+    on_previous = ChoiceRule.StringEqualsPath("$.serving.EndpointConfigName", "$.deployment.previous_config_name")
+    # An answer right after the write may be one beat old.
+    looked_twice = ChoiceRule.NumericGreaterThanEquals("$.waits.count", 2)
     cause, error = "$.failure.Cause", "$.failure.Error"
     transient = _any(
         _one_of(error, (*SAGEMAKER_TRANSIENT, "States.Timeout")),
@@ -613,6 +644,7 @@ def _deploy() -> Any:
     write_refused = _choice(
         "Endpoint Busy",
         [
+            (_text_has(cause, "Could not find endpoint configuration"), deployment_failed),
             (
                 _any(
                     transient,
@@ -624,7 +656,7 @@ def _deploy() -> Any:
                     ),
                 ),
                 more_waits,
-            )
+            ),
         ],
         deployment_failed,
         comment="Refused since another deployment is under way or the endpoint came or went: wait and look again.",
@@ -804,13 +836,8 @@ def _deploy() -> Any:
                 more_waits,
             ),
             (serves_ours, count_variants),
-            (
-                _all(
-                    written,
-                    ChoiceRule.StringEqualsPath("$.serving.EndpointConfigName", "$.deployment.previous_config_name"),
-                ),
-                rolled_back,
-            ),
+            (_all(written, looked_twice, on_previous), rolled_back),
+            (_all(written, on_previous), more_waits),
         ],
         lookup_config,
         comment="SageMaker shows a rolled-back update as InService on the old config: the config's name tells.",
@@ -818,7 +845,8 @@ def _deploy() -> Any:
     query_failed = _choice(
         "Endpoint Lookup Failed",
         [
-            (_all(_text_has(cause, "Could not find endpoint"), written), vanished),
+            (_all(_text_has(cause, "Could not find endpoint"), written, looked_twice), vanished),
+            (_all(_text_has(cause, "Could not find endpoint"), written), more_waits),
             (_text_has(cause, "Could not find endpoint"), create),
             (transient, more_waits),
         ],
@@ -847,8 +875,9 @@ def _deploy() -> Any:
 def definition() -> dict[str, Any]:
     """Build the state machine's definition as a document of the Amazon States Language."""
     first = _transform()
-    chain = [first, _split(), _train(), *_evaluate()]
-    steps.Chain([*chain, _gate(_deploy())])
+    query_results, read_summary = _evaluate()
+    steps.Chain([first, _split(), _train(), query_results])
+    steps.Chain([read_summary, _gate(_deploy())])
     graph = Graph(
         first,
         comment=f"brewtrain retraining, layout {LAYOUT_VERSION}: rendered by include/statemachine/workflow.py",

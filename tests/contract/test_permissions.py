@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import botocore.session
+import cfnlint
 import pytest
 from botocore import xform_name
 
@@ -35,6 +37,9 @@ SYNC_ACTIONS = {
 }
 # Resources that have no narrower form, with the actions that may name them so.
 UNSCOPED = {
+    "databrew:CreateDataset",
+    "databrew:CreateRecipe",
+    "databrew:CreateRecipeJob",
     "databrew:ListDatasets",
     "databrew:ListJobs",
     "databrew:ListRecipes",
@@ -167,6 +172,22 @@ def test_every_resource_is_scoped(roles: dict[str, Any]) -> None:
                 else:
                     assert re.search(r"brewtrain|data/|endpoint/|endpoint-config/|log-group:/aws|repository/|rule/",
                                      resource), (name, resource)  # fmt: skip
+
+
+def test_an_action_without_a_resource_type_stands_on_everything(roles: dict[str, Any]) -> None:
+    """As AWS's Service Authorization Reference has it, in the copy that cfn-lint ships."""
+    reference = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text("utf-8"))
+    checked = 0
+    for name, role in roles.items():
+        for statement in statements(role):
+            for action in statement["Action"]:
+                service, _, operation = action.partition(":")
+                known = reference[service]["Actions"].get(operation.lower())
+                assert known is not None, f"{name}: AWS knows no action {action}"
+                checked += 1
+                if not known.get("Resources"):
+                    assert statement["Resource"] == ["*"], f"{name}: {action} has no resource type: it never matches"
+    assert checked > 100
 
 
 def test_a_role_is_passed_to_its_service_only(roles: dict[str, Any]) -> None:

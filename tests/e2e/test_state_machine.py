@@ -159,6 +159,35 @@ def test_a_training_job_is_never_asked_for_under_a_used_name(
     assert suffixes == ["0-0", "0-1", "0-2", "0-3", "1-0", "1-1"]
 
 
+@pytest.mark.parametrize(
+    ("least", "outcome"), [(0.0, ("rejected", "deploy_never")), (0.1, ("rejected", "quality_gate"))]
+)
+def test_a_pr_auc_that_sagemaker_does_not_report_counts_only_where_the_gate_asks_for_it(
+    installation: Installation, trained: dict[str, Any], least: float, outcome: tuple[str, str]
+) -> None:
+    definition = json.loads((INCLUDE / "statemachine" / "retraining.asl.json").read_text("utf-8"))
+    states = installation.clients("stepfunctions")
+    machine = states.create_state_machine(
+        name=f"brewtrain-no-pr-auc-{outcome[1].replace('_', '-')}",
+        definition=json.dumps(reachable(definition, "PR-AUC Reported")),
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/brewtrain-states",
+    )
+    document = installation.input("2010-11-05", "never-made", run={"deploy_policy": "never"}, gate={"aucpr_min": least})
+    document["split"]["summary_key"] = f"brewtrain/bank_marketing/runs/{trained['run']['id']}/split.json"
+    document["metrics"] = {name.removeprefix("validation:"): value for name, value in trained["metrics"].items()} | {
+        "aucpr": []
+    }
+    document["training_job"] = {"name": trained["training_job_name"], "model_artifacts": trained["model_artifacts"]}
+    arn = states.start_execution(
+        stateMachineArn=machine["stateMachineArn"], name=document["run"]["id"], input=json.dumps(document)
+    )["executionArn"]
+    seen = installation.wait(arn)
+    assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"))
+    output = json.loads(seen["output"])
+    assert (output["outcome"], output["reason"]) == outcome
+    assert output["metrics"]["validation:aucpr"] is None
+
+
 def test_the_gate_refuses_and_the_run_is_green(installation: Installation) -> None:
     document = installation.input("2010-11-02", "never-made", gate={"auc_min": 0.999})
     output = installation.succeed(document)

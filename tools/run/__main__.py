@@ -268,7 +268,7 @@ class Run:
             result.execution_arn = execution_arn
             result.stages = findings.stage_seconds(states, execution_arn, stages.stage_of)
             output = findings.output_of(execution)
-            result.metrics = output.get("metrics", {})
+            result.metrics = {name: value for name, value in output.get("metrics", {}).items() if value is not None}
             result.majority_class_error = output.get("split", {}).get("majority_class_error")
             result.outcome = output.get("outcome", "broken")
             result.reason = output.get("message", "")

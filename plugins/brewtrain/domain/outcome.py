@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from brewtrain.domain.errors import DeploymentError
 
@@ -35,6 +35,12 @@ class Outcome(BaseModel):
     model_name: str | None = None
     endpoint_config_name: str | None = None
     endpoint_name: str | None = None
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _reported(cls, value: Any) -> Any:
+        # A metric that SageMaker did not report is null in the document.
+        return {name: one for name, one in value.items() if one is not None} if isinstance(value, Mapping) else value
 
     @classmethod
     def of(cls, output: Mapping[str, Any] | None) -> Outcome:

@@ -116,7 +116,7 @@ class DataBrewRunHook(AwsClientHook):
         name = names.recipe(pipeline.name)
         with self.errors(f"DataBrew recipe {name!r}"):
             try:
-                answer = self.conn.describe_recipe(Name=name, RecipeVersion="LATEST_PUBLISHED")
+                answer = self.conn.describe_recipe(Name=name)
             except ClientError as error:
                 if error_code(error) == "ResourceNotFoundException":
                     raise DeploymentError(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from brewtrain.domain.errors import DeploymentError
+from brewtrain.domain.outcome import Outcome
 from brewtrain.domain.stages import STAGE_OF_STATE, Observation, Stage, Verdict, judge, stage_of
 
 DEFINITION = Path(__file__).resolve().parents[3] / "include" / "statemachine" / "retraining.asl.json"
@@ -32,15 +33,18 @@ def test_every_named_state_is_in_the_state_machine() -> None:
 
 def test_nothing_before_the_gate_counts_as_deploy() -> None:
     """Walks the state machine from its start: until the gate, every state must be in the table."""
-    states = json.loads(DEFINITION.read_text())["States"]
-    name = json.loads(DEFINITION.read_text())["StartAt"]
-    passed = []
-    while stage_of(name) is not Stage.GATE:
+    document = json.loads(DEFINITION.read_text())
+    states, reached = document["States"], [(document["StartAt"], 0)]
+    while reached:
+        name, before = reached.pop()
         assert name in STAGE_OF_STATE, f"add {name!r} to STAGE_OF_STATE"
-        passed.append(stage_of(name).position)
-        name = states[name]["Next"]
-    assert passed == sorted(passed)
-    gate = states[name]
+        assert stage_of(name).position >= before, f"{name!r} goes back to an earlier stage"
+        if stage_of(name) is Stage.GATE:
+            continue
+        state = states[name]
+        targets = [state.get("Next"), state.get("Default"), *(choice["Next"] for choice in state.get("Choices", []))]
+        reached += [(target, stage_of(name).position) for target in targets if target]
+    gate = states[next(name for name, stage in STAGE_OF_STATE.items() if stage is Stage.GATE)]
     ways = [choice["Next"] for choice in gate["Choices"]] + [gate["Default"]]
     ends = [way for way in ways if states[way].get("End") or states[way]["Type"] == "Fail"]
     assert ends, "the gate refuses somehow"
@@ -93,3 +97,8 @@ def test_deploy_never_believes_an_output_it_cannot_read(output: dict[str, str] |
 @pytest.mark.parametrize("status", ["", "PAUSED", "succeeded"])
 def test_a_status_that_aws_may_add_is_unknown(stage: Stage, status: str) -> None:
     assert judge(stage, Observation(status, 0, "Save Model")) is Verdict.UNKNOWN
+
+
+def test_a_metric_that_was_not_reported_is_left_out() -> None:
+    outcome = Outcome.of({**PROMOTED, "metrics": {"validation:auc": 0.8, "validation:aucpr": None}})
+    assert outcome.metrics == {"validation:auc": 0.8}

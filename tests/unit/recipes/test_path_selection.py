@@ -97,7 +97,8 @@ def test_the_time_zone_of_a_date_counts() -> None:
     [
         ("is :v", "US", ["US"]), ("is not :v", "US", ["UR", "USA"]), ("!= :v", "US", ["UR", "USA"]),
         ("contains :v", "SA", ["USA"]), ("not contains :v", "S", ["UR"]), ("starts_with :v", "US", ["US", "USA"]),
-        ("ends_with :v", "R", ["UR"]), ("not ends_with :v", "R", ["US", "USA"]), ("matches :v", "^[A-Z]{2}$", ["UR", "US"]),
+        ("ends_with :v", "R", ["UR"]), ("not ends_with :v", "R", ["US", "USA"]),
+        ("matches :v", "^[A-Z]{2}$", ["UR", "US"]),
         ("matches :v", "(?i)^us$", ["US"]), ("not matches :v", "A$", ["UR", "US"]),
     ],
 )  # fmt: skip
@@ -109,7 +110,10 @@ def test_conditions_of_strings(expression: str, value: str, countries: list[str]
 
 @pytest.mark.parametrize(
     ("expression", "numbers"),
-    [("is :v", [2]), ("<= :v", [1, 2]), ("gt :v", [3]), ("less_than :v", [1]), ("greater_than_equal :v", [2, 3]), ("is not :v", [1, 3])],
+    [
+        ("is :v", [2]), ("<= :v", [1, 2]), ("gt :v", [3]), ("less_than :v", [1]), ("greater_than_equal :v", [2, 3]),
+        ("is not :v", [1, 3]),
+    ],
 )  # fmt: skip
 def test_conditions_of_numbers(expression: str, numbers: list[int]) -> None:
     parameter = {"Name": "n", "Type": "Number", "Filter": {"Expression": expression, "ValuesMap": {":v": "2"}}}
@@ -118,7 +122,8 @@ def test_conditions_of_numbers(expression: str, numbers: list[int]) -> None:
 
 
 def test_a_parameter_can_become_a_column() -> None:
-    options = {"Parameters": {"day": {**date_parameter(), "CreateColumn": True}, "country": {**COUNTRY, "CreateColumn": True}}}  # fmt: skip
+    made = {"CreateColumn": True}
+    options = {"Parameters": {"day": date_parameter() | made, "country": COUNTRY | made}}
     found = select_files(REPORTS[:1], PATH, options, now=NOW)
     assert found == {REPORTS[0][0]: {"country": "UR", "day": datetime(2021, 3, 28, tzinfo=UTC)}}
 
