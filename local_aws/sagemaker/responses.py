@@ -68,7 +68,20 @@ class SageMakerJobsResponse(ModelledResponse, SageMakerResponse):  # type: ignor
             record = records.find_by_arn(records.partition_of(request), request.params.get("ResourceArn", ""))
             if record is not None:
                 return self.respond(operation, lambda given: _TAG_OPERATIONS[operation](given, record))
+            if not self._is_of_moto(request.params.get("ResourceArn", "")):
+                return self.respond(operation, _refuse_absent)
         return super().call_action()
+
+    def _is_of_moto(self, arn: str) -> bool:
+        # moto 5.2.5 looks for an attribute of None where it has no such resource.
+        try:
+            return self.sagemaker_backend._get_resource_from_arn(arn) is not None
+        except (AttributeError, ValueError):
+            return False
+
+
+def _refuse_absent(_request: Request) -> dict[str, Any]:
+    raise records.invalid("Resource does not exist.")
 
 
 class SageMakerRuntimeJobsResponse(ModelledResponse, SageMakerRuntimeResponse):  # type: ignore[misc]
