@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,10 @@ from brewtrain.domain.errors import RecipeFileError
 from brewtrain.domain.recipe_operations import OPERATIONS
 
 MAX_STEPS = 100
+# Limits of the API model: ParameterName, ParameterValue, ConditionValue.
+_PARAMETER_NAME = re.compile(r"[A-Za-z0-9]{1,128}")
+_MAX_PARAMETER = 32768
+_MAX_CONDITION_VALUE = 1024
 CONDITIONS: frozenset[str] = frozenset(
     [
         "CONTAINS",
@@ -128,9 +133,9 @@ def _step(given: object, *, where: str) -> Step:
         raise RecipeFileError(f"{where}: 'Parameters' is {parameters!r}; write an object of names and values")
     result: Step = {"Action": {"Operation": operation}}
     if parameters:
-        result["Action"]["Parameters"] = {
-            _camel(name): _parameter(value, where=f"{where}: parameter {name!r}") for name, value in parameters.items()
-        }
+        result["Action"]["Parameters"] = dict(
+            _named_parameter(name, value, where=where) for name, value in parameters.items()
+        )
     conditions = _member(step, "ConditionExpressions", default=None)
     if conditions is not None and not isinstance(conditions, list):
         raise RecipeFileError(f"{where}: 'ConditionExpressions' is {conditions!r}; write a list")
@@ -151,7 +156,12 @@ def _condition(condition: object, *, where: str) -> dict[str, str]:
     result = {"Condition": str(name), "TargetColumn": column}
     value = _member(condition, "Value", default=None)
     if value is not None:
-        result["Value"] = _parameter(value, where=f"{where}: condition {name}")
+        text = _parameter(value, where=f"{where}: condition {name}")
+        if len(text) > _MAX_CONDITION_VALUE:
+            raise RecipeFileError(
+                f"{where}: condition {name} has {len(text)} characters; DataBrew takes at most {_MAX_CONDITION_VALUE}"
+            )
+        result["Value"] = text
     return result
 
 
@@ -166,6 +176,22 @@ def _member(mapping: Mapping[str, Any], *names: str, default: Any) -> Any:
 def _camel(name: str) -> str:
     # CloudFormation writes SourceColumn where the API takes sourceColumn.
     return name[0].lower() + name[1:] if name[:1].isupper() and not name.isupper() else name
+
+
+def _named_parameter(name: str, value: object, *, where: str) -> tuple[str, str]:
+    where = f"{where}: parameter {name!r}"
+    if not _PARAMETER_NAME.fullmatch(name):
+        raise RecipeFileError(f"{where} is not 1 to 128 letters and digits; write it as the step's reference page does")
+    text = _parameter(value, where=where)
+    if not text:
+        raise RecipeFileError(
+            f"{where} is empty; DataBrew takes 1 to {_MAX_PARAMETER} characters: leave it out, or write a value"
+        )
+    if len(text) > _MAX_PARAMETER:
+        raise RecipeFileError(
+            f"{where} has {len(text)} characters; DataBrew takes 1 to {_MAX_PARAMETER}: write a shorter one"
+        )
+    return _camel(name), text
 
 
 def _parameter(value: object, *, where: str) -> str:

@@ -67,6 +67,22 @@ def test_lists_and_numbers_become_text() -> None:
         ([{"Action": {"Operation": "GET_STEP_DATAFRAME"}}], "DataBrew has no operation"),
         ([{"Action": {"Operation": "RENAME", "Parameters": []}}], "step 1 (RENAME): 'Parameters' is []"),
         ([{"Action": {"Operation": "RENAME", "Parameters": {"a": None}}}], "parameter 'a' is None"),
+        (
+            [RENAME, {"Action": {"Operation": "REPLACE_TEXT", "Parameters": {"sourceColumn": "a", "value": ""}}}],
+            "step 2 (REPLACE_TEXT): parameter 'value' is empty; DataBrew takes 1 to 32768 characters",
+        ),
+        (
+            [{"Action": {"Operation": "RENAME", "Parameters": {"value": "x" * 32769}}}],
+            "step 1 (RENAME): parameter 'value' has 32769 characters; DataBrew takes 1 to 32768",
+        ),
+        (
+            [{"Action": {"Operation": "RENAME", "Parameters": {"source_column": "a"}}}],
+            "step 1 (RENAME): parameter 'source_column' is not 1 to 128 letters and digits",
+        ),
+        (
+            [{**RENAME, "ConditionExpressions": [{"Condition": "IS", "TargetColumn": "a", "Value": "x" * 1025}]}],
+            "step 1 (RENAME): condition IS has 1025 characters; DataBrew takes at most 1024",
+        ),
         ([{**RENAME, "ConditionExpressions": {}}], "'ConditionExpressions' is {}"),
         ([{**RENAME, "ConditionExpressions": [3]}], "condition 3 is not an object"),
         ([{**RENAME, "ConditionExpressions": [{"Condition": "ISNT", "TargetColumn": "a"}]}], "no condition 'ISNT'"),
