@@ -13,7 +13,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from brewtrain.hooks.aws_errors import ACCESS_DENIED_CODES, aws_errors, error_code, translate
+from brewtrain.domain.errors import TransientError
+from brewtrain.hooks.aws_errors import ACCESS_DENIED_CODES, CREDENTIAL_CODES, aws_errors, error_code, translate
 from brewtrain.hooks.connection import AwsClientHook
 
 
@@ -39,11 +40,12 @@ class PermissionProbeHook(AwsClientHook):
         try:
             getattr(self.conn, method)(**request)
         except ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            translated = translate(error, service=self.service, subject=f"{self.service}.{method}")
             if error_code(error) in ACCESS_DENIED_CODES:
-                return str(translate(error, service=self.service, subject=f"{self.service}.{method}"))
-            if status >= 500 or status == 429:
-                raise translate(error, service=self.service, subject=f"{self.service}.{method}") from error
+                return str(translated)
+            # Throttled, or not known to AWS at all: that says nothing about the permission.
+            if isinstance(translated, TransientError) or error_code(error) in CREDENTIAL_CODES:
+                raise translated from error
         except BotoCoreError as error:
             raise translate(error, service=self.service, subject=f"{self.service}.{method}") from error
         return None

@@ -198,7 +198,7 @@ class ExecutionWatch:
         seen: dict[str, Observation] = {}
         calls = 0
         for arn, needs_state in wanted.items():
-            if needs_state and arn in self.views:
+            if needs_state and arn in self.views and self.views[arn].status != MISSING:
                 events = hook.newest_events(arn, limit=HISTORY_EVENTS)
                 calls += 1
                 if end_status(events) is None:

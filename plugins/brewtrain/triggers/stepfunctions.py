@@ -37,6 +37,7 @@ from brewtrain.triggers.execution_watch import MISSING, ExecutionWatch, WatchKey
 REPORTED_XCOM_KEY = "reported_failure"
 # Airflow fails a trigger that is late without asking it; this one speaks up before.
 DEADLINE_MARGIN_SECONDS = 120.0
+MISSING_GRACE = timedelta(seconds=60)
 _LEFT_ALONE_STATES = frozenset({"success", "skipped"})
 _STOP_TRIES = 5
 _STOP_PAUSE_SECONDS = 1.0
@@ -163,6 +164,9 @@ class ExecutionStageTrigger(BaseEventTrigger):
 
     async def _judge(self, watch: ExecutionWatch, stage: Stage, seen: Observation) -> TriggerEvent | None:
         if seen.status == MISSING:
+            if datetime.now(UTC) - self._begun_at < MISSING_GRACE:
+                # DescribeExecution is eventually consistent: an execution just started may not be there yet.
+                return None
             return self._event("failed", action=Action.MISSING)
         stale = self._redriven_life is not None and (seen.redrive_count or 0) <= self._redriven_life
         if stale and seen.status not in ACTIVE_STATUSES:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from brewtrain.domain.errors import DeploymentError
+from brewtrain.domain.errors import DeploymentError, TransientError
 from brewtrain.operators.preflight import CheckAccountOperator
 from tests.fixtures.switched_execution import SwitchedExecution
 
@@ -51,6 +51,24 @@ def test_every_problem_is_named_at_once(account: SwitchedExecution, local_aws_se
     assert "states:RedriveExecution" in text
     assert "databrew:DeleteJob" in text
     assert "roles.yaml" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("ThrottlingException", TransientError), ("ExpiredTokenException", DeploymentError)]
+)
+def test_an_answer_that_says_nothing_about_the_permission_is_no_permission(
+    account: SwitchedExecution, local_aws_server: Any, code: str, error: type[Exception]
+) -> None:
+    from brewtrain.hooks.permission_probe import PermissionProbeHook
+
+    rules = local_aws_server.front.fault_rules
+    rule = rules.add({"service": "databrew", "operation": "DeleteJob", "effect": "error", "code": code, "status": 400,
+                      "message": "no"})  # fmt: skip
+    try:
+        with pytest.raises(error):
+            PermissionProbeHook("databrew", "brewtrain_aws").denied("delete_job", Name="nobody")
+    finally:
+        rules.clear(rule)
 
 
 def test_what_was_never_deployed_is_named(account: SwitchedExecution) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -122,7 +123,20 @@ def test_every_bad_end_resumes_the_task(account: SwitchedExecution, status: str,
     assert event.payload["action"] == "report"
 
 
-def test_a_missing_execution_resumes_the_task(account: SwitchedExecution) -> None:
+def test_an_execution_that_is_not_there_yet_is_waited_for(account: SwitchedExecution) -> None:
+    """DescribeExecution is eventually consistent."""
+    account.let_pass("soon")
+    later = threading.Timer(2.0, start, (account, "soon"))
+    later.start()
+    event = event_of(trigger(account.account.execution_arn(account.pipeline.name, "soon"), Stage.TRAIN))
+    later.join()
+    assert str(event.task_instance_state) == "success"
+
+
+def test_a_missing_execution_resumes_the_task(account: SwitchedExecution, monkeypatch: pytest.MonkeyPatch) -> None:
+    from brewtrain.triggers import stepfunctions
+
+    monkeypatch.setattr(stepfunctions, "MISSING_GRACE", timedelta(0))
     arn = account.account.execution_arn(account.pipeline.name, "never")
     assert event_of(trigger(arn, Stage.TRAIN)).payload["action"] == "missing"
 
