@@ -85,21 +85,18 @@ class _NotDatableError(Exception):
     """Why a file's rows cannot be dated; never leaves this module."""
 
 
-def partition(data: bytes) -> Partitions:
+def partition(data: bytes, undated: datetime.date = NEWEST_DATE) -> Partitions:
     """Split a file's bytes into dated partitions by the rule in the module's docstring; pure.
 
-    Parameters: `data`, the file's bytes. Raises nothing: what cannot be dated becomes one partition, with a warning
-    that says why.
+    Parameters: `data`, the file's bytes; `undated`, the day under which a file without dates is put. Raises nothing:
+    what cannot be dated becomes one partition, with a warning that says why.
     """
     try:
         return _dated(data)
     except _NotDatableError as error:
         lines = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
-        warning = (
-            f"the rows cannot be dated ({error}), so the file was loaded as it is "
-            f"into the newest partition, dt={NEWEST_DATE}."
-        )
-        return Partitions({NEWEST_DATE: data}, max(lines - 1, 0), dated=False, warnings=(warning,))
+        warning = f"the rows cannot be dated ({error}), so the file was loaded as it is as the partition of {undated}."
+        return Partitions({undated: data}, max(lines - 1, 0), dated=False, warnings=(warning,))
 
 
 def _dated(data: bytes) -> Partitions:
@@ -107,8 +104,9 @@ def _dated(data: bytes) -> Partitions:
     header = lines["line"][0]
     names = [name.strip().strip('"') for name in header.removeprefix("\ufeff").rstrip("\r").split(DELIMITER)]
     if "month" not in names or not set(_INDICATORS) & set(names):
-        missing = [name for name in ("month", *_INDICATORS) if name not in names]
-        raise _NotDatableError(f"its header has no {', '.join(missing)} between {DELIMITER!r}")
+        raise _NotDatableError(
+            f"only the bank marketing file can be: its header, split at {DELIMITER!r}, has the month and its figures"
+        )
     body = lines.slice(1)
     if body.is_empty():
         raise _NotDatableError("it has a header and no rows")
@@ -185,12 +183,14 @@ def load(
     prefix: str,
     s3_client: Any,
     on_progress: Callable[[int, int], None] | None = None,
+    undated: datetime.date = NEWEST_DATE,
 ) -> LoadReport:
     """Upload dated partitions under ``s3://<bucket>/<prefix>/``, complete or absent.
 
     Parameters: `path_or_frame`, a file, or a polars frame with the file's columns; `bucket` exists already; `prefix`
     with or without a slash at its end; `s3_client`, a boto3 S3 client; `on_progress(done, total)` is called with counts
-    of partitions. Raises LoadError if the path cannot be read, or if S3 refuses an upload (then nothing of this load is
+    of partitions; `undated`, the day under which a file without dates is put. Raises LoadError if the path cannot be
+    read, or if S3 refuses an upload (then nothing of this load is
     left behind). S3: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
     """
     if isinstance(path_or_frame, pl.DataFrame):
@@ -199,7 +199,7 @@ def load(
         data = buffer.getvalue()
     else:
         data = read_file(path_or_frame)
-    partitions = partition(data)
+    partitions = partition(data, undated)
     digest = hashlib.sha256(data).hexdigest()[:12]
     folder = f"{prefix.strip('/')}/".removeprefix("/")
     if _DATE not in folder:

@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 import time
+from datetime import UTC, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +76,7 @@ def load_data(stack: LocalStack, data: Path | None, pipeline_name: str) -> int:
     """Load a file, or else the sample generator's rows, as the source of a pipeline; answers the exit code."""
     from brewtrain import resources
     from brewtrain.domain.errors import BrewtrainError
+    from brewtrain.domain.interval import newest_complete, newest_day
     from tools.load_data import LoadError, load
     from tools.sample_data import DEFAULT_SEED, generate
 
@@ -82,17 +85,23 @@ def load_data(stack: LocalStack, data: Path | None, pipeline_name: str) -> int:
         print("load: local_aws does not run; start it with make up.", file=sys.stderr)
         return 1
     try:
-        source = resources.find_pipeline(pipeline_name).source
+        pipeline = resources.find_pipeline(pipeline_name)
+        source = pipeline.source
         bucket = source.bucket(f"brewtrain-{client('sts').get_caller_identity()['Account']}-{REGION}")
         if data is None:
             print(f"load: no DATA, so the sample generator stands in (seed {DEFAULT_SEED})", flush=True)
-        report = load(data or generate(), bucket, source.key("{date}"), client("s3"))
+        undated = newest_day(newest_complete(pipeline.cron, datetime.now(UTC)))
+        report = load(data or generate(), bucket, source.key("{date}"), client("s3"), undated=undated)
     except (LoadError, BrewtrainError) as error:
         print(f"load: {error}", file=sys.stderr)
         return 2
     for warning in report.warnings:
         print(f"load: warning: {warning}", file=sys.stderr)
     print(f"load: {report.rows} rows in {report.partitions} partitions, {report.first_date} to {report.last_date}")
+    newest = newest_complete(
+        pipeline.cron, datetime.combine(report.last_date + timedelta(days=1), clock.min, tzinfo=UTC)
+    )
+    print(f"load: trigger {pipeline.name}__retrain with logical date {newest.end:%Y-%m-%dT%H:%M:%SZ} to train on it")
     return 0
 
 

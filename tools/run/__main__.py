@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ sys.path.insert(0, str(ROOT / "plugins"))
 from brewtrain import resources  # noqa: E402
 from brewtrain.domain import names, stages  # noqa: E402
 from brewtrain.domain.errors import BrewtrainError, PipelineFileError  # noqa: E402
+from brewtrain.domain.interval import DataInterval, newest_complete, newest_day  # noqa: E402
 from brewtrain.domain.pipeline import Pipeline  # noqa: E402
 from tools.bootstrap import BootstrapError, bootstrap  # noqa: E402
 from tools.load_data import LoadError, load  # noqa: E402
@@ -47,6 +49,7 @@ WORK = VAR / "run"
 LAST_RUN = VAR / "last_run.json"
 REGION = "us-east-1"
 READY_SECONDS = 60.0
+INTERVALS_LOOKED_AT = 400
 PAGE_WIDTH = 110
 SAMPLE_ROWS = 41_188
 STARTED_VARIABLE = "BREWTRAIN_RUN_STARTED"
@@ -77,25 +80,58 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(arguments)
     console = Console() if sys.stdout.isatty() else Console(width=PAGE_WIDTH)
     signal.signal(signal.SIGTERM, _interrupt)
-    if options.data is not None and not options.data.is_file():
-        console.print(
-            f"[red]DATA={options.data} is not a file;[/] name a CSV file, or leave DATA out for the sample generator."
-        )
-        return 2
+    # A shell that starts this in the background has its children ignore Ctrl-C.
+    signal.signal(signal.SIGINT, _interrupt)
+    result = report.RunReport(outcome="broken", reason="", pipeline=options.pipeline, data=_data_shown(options))
     try:
         with _only_one():
-            return Run(options, console).execute()
+            LAST_RUN.unlink(missing_ok=True)
+            try:
+                return _run(options, console, result)
+            finally:
+                # Complete also where the run ended before it had anything to show.
+                if not LAST_RUN.exists():
+                    with contextlib.suppress(OSError):
+                        report.write(result, LAST_RUN)
+    except RunError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        return 1
+
+
+def _run(options: argparse.Namespace, console: Console, result: report.RunReport) -> int:
+    code = 1
+    try:
+        if options.data is not None and not options.data.is_file():
+            raise RunError(
+                f"DATA={options.data} is not a file; name a CSV file, or leave DATA out for the sample generator."
+            )
+        return Run(options, console).execute(result)
     except (RunError, PipelineFileError) as error:
-        console.print(f"[red]{error}[/]", highlight=False)
-        return 1
+        result.reason = str(error)
     except KeyboardInterrupt:
-        console.print("[yellow]Interrupted; everything that was started has been stopped.[/]")
-        return 130
+        result.reason, code = "Interrupted; everything that was started has been stopped.", 130
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        console.print(f"[red]No space left on the disk of {VAR}; free some and run it again.[/]")
-        return 1
+        if error.errno == errno.ENOSPC:
+            result.reason = f"No space left on the disk of {VAR}; free some and run it again."
+        else:
+            result.reason = _unexpected(error)
+    except Exception as error:  # noqa: BLE001 - a person gets a sentence, and the traceback is kept
+        result.reason = _unexpected(error)
+    console.print(result.reason, style="red", markup=False, highlight=False)
+    return code
+
+
+def _unexpected(error: Exception) -> str:
+    log = WORK / "log" / "run.log"
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    text = " ".join(str(error).split())
+    return f"make run stopped at something unexpected ({type(error).__name__}: {text}); {_shown(log)} has the details."
+
+
+def _data_shown(options: argparse.Namespace) -> str:
+    return str(options.data) if options.data else f"sample generator, {options.rows} rows, seed {options.seed}"
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -125,22 +161,19 @@ class Run:
         self._console = console
         self._began = float(os.environ.get(STARTED_VARIABLE) or time.time())
         self._pipeline: Pipeline = resources.find_pipeline(options.pipeline)
-        self._data = (
-            str(options.data) if options.data else f"sample generator, {options.rows} rows, seed {options.seed}"
-        )
         self._progress = Progress(console)
         self._problem: dict[str, str] | None = None
         self._events: Iterator[dict[str, Any]]
 
-    def execute(self) -> int:
-        """Run, write var/last_run.json, print the summary."""
+    def execute(self, result: report.RunReport) -> int:
+        """Run, write var/last_run.json, print the summary.
+
+        :param result: What is known so far; filled on the way.
+        """
         shutil.rmtree(WORK, ignore_errors=True)
         WORK.mkdir(parents=True)
-        LAST_RUN.unlink(missing_ok=True)
-        result = report.RunReport(
-            outcome="broken", reason="", pipeline=self._pipeline.name, data=self._data, thresholds=self._thresholds()
-        )
-        self._console.print(f"[bold]{self._pipeline.name}[/] · data: {self._data}", highlight=False)
+        result.thresholds = self._thresholds()
+        self._console.print(f"{self._pipeline.name} · data: {result.data}", style="bold", markup=False, highlight=False)
         detail = ""
         with Processes() as processes, self._progress:
             try:
@@ -157,28 +190,26 @@ class Run:
     def _work(self, processes: Processes, result: report.RunReport) -> str:
         setup = "set up"
         self._progress.announce(setup, "local AWS", "account", "data", "Airflow")
-        environment, child, endpoint_url = self._start(processes)
+        child, endpoint_url = self._start(processes)
         with ThreadPoolExecutor(max_workers=2) as pool:
             account = pool.submit(self._set_up_account, endpoint_url)
-            last_day = account.result()
+            interval = account.result()
             self._wait_for_airflow()
-        del environment
-        interval_end = datetime.combine(last_day + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
-        identity = names.RunIdentity(self._pipeline.name, interval_end - timedelta(days=1), interval_end, "0")
-        result.interval = f"{identity.interval_start.date()} → {identity.interval_end.date()}"
+        identity = names.RunIdentity(self._pipeline.name, interval.start, interval.end, "0")
+        result.interval = f"{interval.start:%Y-%m-%d %H:%M} → {interval.end:%Y-%m-%d %H:%M} UTC"
         now = time.time()
         result.seconds["setup"] = round(now - self._began, 1)
 
-        state = self._run_dag(child, f"{self._pipeline.name}__deploy", interval_end, "deploy")
+        state = self._run_dag(child, f"{self._pipeline.name}__deploy", interval.end, "deploy")
         result.seconds["deploy"] = round(time.time() - now, 1)
         now = time.time()
         if state != "success":
             return self._broken(result, "deploy")
-        state = self._run_dag(child, f"{self._pipeline.name}__retrain", interval_end, "retrain")
+        state = self._run_dag(child, f"{self._pipeline.name}__retrain", interval.end, "retrain")
         result.seconds["retrain"] = round(time.time() - now, 1)
         return self._read_back(result, identity, endpoint_url, state)
 
-    def _start(self, processes: Processes) -> tuple[dict[str, str], subprocess.Popen[str], str]:
+    def _start(self, processes: Processes) -> tuple[subprocess.Popen[str], str]:
         from tools.airflow_env import airflow_environment
 
         port = _free_port()
@@ -202,9 +233,9 @@ class Run:
         self._events = _events(os.fdopen(read_end, encoding="utf-8"))
         _wait_until_healthy(server, endpoint_url)
         self._progress.set("set up", "local AWS", "success", endpoint_url)
-        return environment, child, endpoint_url
+        return child, endpoint_url
 
-    def _set_up_account(self, endpoint_url: str) -> date:
+    def _set_up_account(self, endpoint_url: str) -> DataInterval:
         from tools.sample_data import generate
 
         self._progress.set("set up", "account", "running")
@@ -215,16 +246,32 @@ class Run:
         self._progress.set("set up", "data", "running", "" if self._options.data else "making the sample")
         data = self._options.data or generate(rows=self._options.rows, seed=self._options.seed)
         bucket = self._pipeline.source.bucket(self._pipeline.bucket_name(account))
+        newest = newest_complete(self._pipeline.cron, datetime.now(UTC))
         loaded = load(
-            data, bucket, self._pipeline.source.key("{date}"), s3,
+            data, bucket, self._pipeline.source.key("{date}"), s3, undated=newest_day(newest),
             on_progress=lambda done, total: self._progress.set("set up", "data", "running", f"{done} of {total} days"),
         )  # fmt: skip
         note = f"{loaded.rows:,} rows in {loaded.partitions} days, {loaded.first_date} … {loaded.last_date}"
         self._progress.set("set up", "data", "success", note if loaded.dated else f"one partition, {loaded.last_date}")
         for warning in loaded.warnings:
-            self._console.print(f"[yellow]{warning}[/]", highlight=False)
-        last: date = loaded.last_date
-        return last
+            self._console.print(warning, style="yellow", markup=False, highlight=False)
+        return self._newest_interval(s3, bucket, loaded.last_date)
+
+    def _newest_interval(self, s3: Any, bucket: str, last_date: date) -> DataInterval:
+        """The newest interval of the pipeline's schedule whose newest day has data."""
+        at = datetime.combine(last_date + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
+        for _ in range(INTERVALS_LOOKED_AT):
+            interval = newest_complete(self._pipeline.cron, at)
+            if interval.end.date() < self._pipeline.start_date:
+                break
+            day = newest_day(interval).isoformat()
+            if s3.list_objects_v2(Bucket=bucket, Prefix=self._pipeline.source.key(day), MaxKeys=1)["KeyCount"]:
+                return interval
+            at = interval.end - timedelta(seconds=1)
+        raise RunError(
+            f"No interval of schedule {self._pipeline.schedule!r} from {self._pipeline.start_date} on ends with a day "
+            f"that has data (newest: {last_date}); change start_date or schedule in the pipeline file, or the data."
+        )
 
     def _wait_for_airflow(self) -> None:
         for event in self._events:
@@ -253,8 +300,9 @@ class Run:
         raise RunError(f"Airflow stopped in the middle of {dag_id}; its log is {_shown(WORK / 'log' / 'airflow.log')}.")
 
     def _broken(self, result: report.RunReport, group: str) -> str:
-        problem = self._problem or {"task": group, "message": f"see {_shown(WORK / 'log' / 'airflow.log')}"}
-        lines = problem["message"].strip().splitlines() or [""]
+        log = _shown(WORK / "log" / "airflow.log")
+        problem = self._problem or {"task": group, "message": ""}
+        lines = problem["message"].strip().splitlines() or [f"failed without a word; {log} has the details"]
         result.outcome, result.reason = "broken", f"{problem['task']}: {lines[0]}"
         return "\n".join(lines[1:])
 
@@ -272,7 +320,7 @@ class Run:
             result.majority_class_error = output.get("split", {}).get("majority_class_error")
             result.outcome = output.get("outcome", "broken")
             result.reason = output.get("message", "")
-        if state != "success":
+        if state != "success" or execution is None:
             detail = self._broken(result, "retrain")
             if execution is not None and execution.get("error") == QUALITY_GATE_ERROR:
                 result.outcome = "rejected"

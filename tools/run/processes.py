@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 4.0
 _PR_SET_PDEATHSIG = 1
 
 

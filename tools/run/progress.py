@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -69,7 +70,7 @@ class Progress:
         step.state, step.note = state, note or step.note
         if self._live is None and changed and state not in ("running", "waiting"):
             seconds = f"{step.seconds:6.1f} s" if step.seconds is not None else ""
-            self._console.print(f"{MARKS[state]} {group:8} {name:20} {seconds}  {step.note}", highlight=False)
+            self._console.print(f"{MARKS[state]} {group:8} {name:20} {seconds}  {escape(step.note)}", highlight=False)
 
     def seconds(self, group: str, name: str) -> float | None:
         """How long a step took."""

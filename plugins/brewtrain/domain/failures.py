@@ -54,6 +54,13 @@ _ACCESS = re.compile(
     r"(AccessDenied|not authorized to perform|UnauthorizedOperation|States\.Permissions)", re.IGNORECASE
 )
 _JOB_KIND = {Stage.TRANSFORM: "transform-failed", Stage.SPLIT: "split-failed", Stage.TRAIN: "training-failed"}
+# What a job reads is fixed once the run has begun: the recipe's version for the transform, and the transform's output
+# for all that follows. A redrive would meet the same rows again.
+_JOB_ADVICE = {
+    Stage.TRANSFORM: "mend what the job says: deliver the data again, then {clear}; or deploy the recipe, then {fresh}",
+    Stage.SPLIT: "mend the data, or deploy the recipe, as the job says, then {fresh} (a redrive splits the same rows)",
+    Stage.TRAIN: "mend what the job says: for data or recipe {fresh}; for anything else {clear}",
+}
 _CLEAR = "clear this task: the execution is redriven from the failed state and finished stages are not run again"
 _FRESH = "clear start_execution with everything downstream: a fresh execution is started"
 
@@ -94,7 +101,9 @@ def diagnose(error: str, cause: str, *, status: str, stage: Stage) -> Diagnosis:
             "timed-out", False, f"see why it took so long, or raise the limit in the pipeline file; then {_CLEAR}"
         )
     kind = _JOB_KIND.get(stage, "deploy-stage-failed" if stage is Stage.DEPLOY else "execution-failed")
-    return Diagnosis(kind, False, f"mend what the job says, then {_CLEAR}")
+    job_failed = error == "States.TaskFailed" and stage in _JOB_ADVICE
+    advice = _JOB_ADVICE[stage] if job_failed else "mend what the job says, then {clear}"
+    return Diagnosis(kind, False, advice.format(clear=_CLEAR, fresh=_FRESH))
 
 
 def advise(action: Action, execution: Execution | None, diagnosis: Diagnosis | None) -> str:

@@ -154,6 +154,16 @@ def test_diagnosis(error: str, cause: str, status: str, stage: Stage, kind: str,
     assert (found.kind, found.retryable) == (kind, retryable)
 
 
+@pytest.mark.parametrize(
+    ("stage", "fresh", "clear"),
+    [(Stage.TRANSFORM, True, True), (Stage.SPLIT, True, False), (Stage.TRAIN, True, True), (Stage.DEPLOY, False, True)],
+)
+def test_a_job_that_would_read_the_same_again_is_not_to_be_redriven(stage: Stage, fresh: bool, clear: bool) -> None:
+    advice = diagnose("States.TaskFailed", "column is text", status="FAILED", stage=stage).advice
+    assert ("clear start_execution" in advice) is fresh
+    assert ("clear this task" in advice) is clear
+
+
 def failed(redrive_status: str = "REDRIVABLE", status: str = "FAILED", reason: str | None = None) -> Execution:
     return Execution(arn=ARN, status=status, started_at=NOW, stopped_at=NOW, redrive_status=redrive_status,
                      redrive_status_reason=reason)  # fmt: skip

@@ -122,8 +122,8 @@ def test_other_indicators_decide_where_the_price_index_is_missing(full: bytes) -
     [
         (lambda data: b"", "it is empty"),
         (lambda data: data.split(b"\n")[0], "it has a header and no rows"),
-        (lambda data: data.replace(b";", b","), "its header has no month, cons.price.idx"),
-        (lambda data: data.replace(b'"month"', b'"moon"', 1), "its header has no month between ';'"),
+        (lambda data: data.replace(b";", b","), "only the bank marketing file can be"),
+        (lambda data: data.replace(b'"month"', b'"moon"', 1), "its header, split at ';'"),
         (lambda data: data.replace(b"housemaid", b"h\xf6usemaid"), "it is not UTF-8: byte"),
         (lambda data: data.replace(b'"may"', b'"mai"').replace(b'"jul"', b'"j"'), "rows carry a month and"),
     ],
@@ -136,6 +136,11 @@ def test_what_cannot_be_dated_is_loaded_as_it_is_and_told(full: bytes, change: A
     assert parts.content == {NEWEST_DATE: data}
     assert len(parts.warnings) == 1
     assert reason in parts.warnings[0]
+
+
+def test_what_cannot_be_dated_is_put_under_the_day_asked_for() -> None:
+    day = datetime.date(2026, 2, 3)
+    assert partition(b"age|y\n1|0\n", day).content == {day: b"age|y\n1|0\n"}
 
 
 def test_loads_under_the_prefix_and_reports(full: bytes, tmp_path: Path) -> None:
