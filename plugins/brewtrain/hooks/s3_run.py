@@ -56,7 +56,12 @@ class S3RunHook(AwsClientHook):
                 "check_input"
             )
         newest = max(filled, key=lambda file: (file["LastModified"], file["Key"]))
-        self._check_header(pipeline, source_bucket, newest["Key"])
+        has_row = self._check_header(pipeline, source_bucket, newest["Key"])
+        if len(filled) == 1 and not has_row:
+            raise InputError(
+                f"s3://{source_bucket}/{newest['Key']} has a header and no row; deliver the data of {day} again, then "
+                "clear check_input"
+            )
         return {
             "path": path,
             "files": len(filled),
@@ -84,15 +89,18 @@ class S3RunHook(AwsClientHook):
                     ) from error
                 raise
 
-    def _check_header(self, pipeline: Pipeline, bucket: str, key: str) -> None:
+    def _check_header(self, pipeline: Pipeline, bucket: str, key: str) -> bool:
+        """Check a file's first line; returns whether anything stands below it."""
         path = f"s3://{bucket}/{key}"
         with self.errors(path):
             answer = self.conn.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{HEADER_BYTES - 1}")
             head: bytes = answer["Body"].read()
-        line = head.split(b"\n", 1)[0].rstrip(b"\r")
+        line, _, below = head.partition(b"\n")
+        line = line.rstrip(b"\r")
         _check_text(head, path)
         columns = _columns(line.decode("utf-8"), pipeline.source.delimiter)
         _check_columns(pipeline, columns, line.decode("utf-8"), path)
+        return bool(below.strip())
 
     def put_document(self, bucket: str, key: str, document: dict[str, Any]) -> str:
         """Write a JSON document in one PutObject, so that it is complete or absent.
