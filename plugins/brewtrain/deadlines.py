@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseDeadlineReference  # type: ignore[attr-defined]
+from airflow.sdk.definitions.deadline import BaseDeadlineReference
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-class RunAfterDeadline(BaseDeadlineReference):  # type: ignore[misc]
+class RunAfterDeadline(BaseDeadlineReference):
     """When the run was due, as Airflow's ``run_after`` says; never for backfills, which nobody awaits."""
 
     required_kwargs = frozenset({"dag_id", "run_id"})

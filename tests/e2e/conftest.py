@@ -191,6 +191,23 @@ def sample_rows(rows: int, seed: int = 20101129) -> bytes:
     return text.getvalue().encode()
 
 
+def _make_way(clients: Clients, stack: str) -> None:
+    """Remove what other tests of this process may have made under the names of a stack."""
+    if stack == "roles":
+        iam = clients("iam")
+        for role in [one["RoleName"] for one in iam.list_roles()["Roles"]]:
+            if role.startswith("brewtrain-"):
+                for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                    iam.delete_role_policy(RoleName=role, PolicyName=policy)
+                iam.delete_role(RoleName=role)
+    elif BUCKET in [one["Name"] for one in clients("s3").list_buckets()["Buckets"]]:
+        s3 = clients("s3")
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=BUCKET):
+            for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                s3.delete_object(Bucket=BUCKET, Key=item["Key"], VersionId=item["VersionId"])
+        s3.delete_bucket(Bucket=BUCKET)
+
+
 def deploy_stack(clients: Clients, name: str) -> None:
     """Deploy one of the project's templates, unless another test of this process has its resources already."""
     roles = {role["RoleName"] for role in clients("iam").list_roles()["Roles"]}
@@ -199,6 +216,7 @@ def deploy_stack(clients: Clients, name: str) -> None:
         for service in ("states", "databrew", "glue", "sagemaker"):
             ensure_role(clients("iam"), service)
         return
+    _make_way(clients, name)
     cloudformation = clients("cloudformation")
     template = (INCLUDE / "cloudformation" / f"{name}.yaml").read_text("utf-8")
     cloudformation.create_stack(

@@ -29,7 +29,10 @@ iam = boto3.client("iam", endpoint_url=sys.argv[3], region_name="eu-west-1",
 results = []
 for step in json.loads(sys.argv[4]):
     if step.get("delete_role"):
-        iam.delete_role(RoleName=step["delete_role"])
+        role = step["delete_role"]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=role, PolicyName=name)
+        iam.delete_role(RoleName=role)
     run = dag.test(run_conf=step.get("conf"))
     tis = {ti.task_id: ti for ti in run.get_task_instances()}
     results.append({

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from brewtrain.domain.errors import DeploymentError, PipelineFileError, RecipeFileError, TransientError
-from tests.functional.deploy.conftest import REGION, ROLES, Workshop, ensure_role
+from tests.functional.deploy.conftest import REGION, ROLES, Workshop, delete_role, ensure_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def test_plan_only_changes_nothing(workshop: Workshop) -> None:
 @pytest.mark.parametrize("service", ROLES)
 def test_a_missing_role_stops_before_anything_is_made(workshop: Workshop, service: str) -> None:
     iam = workshop.client("iam")
-    iam.delete_role(RoleName=f"brewtrain-{service}")
+    delete_role(iam, f"brewtrain-{service}")
     try:
         with pytest.raises(DeploymentError, match=f"role 'brewtrain-{service}' does not exist; create the roles: aws"):
             _run("Validate", workshop.name)

@@ -144,6 +144,8 @@ def test_api_server_killed(night: Night) -> None:
     finish(runs)
 
 
+# The folder is open to the user that PostgreSQL runs as; the package would rather have it to itself.
+@pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")
 def test_postgres_restarted(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL is restarted while runs wait: what lost its connection comes back."""
     # The package looks for it when it is imported.
