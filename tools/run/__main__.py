@@ -71,7 +71,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample generator (default %(default)s)")
     parser.add_argument("--pipeline", default="bank_marketing", help="pipeline file to run (default %(default)s)")
-    parser.add_argument("--iam", choices=["off", "enforce"], default="off", help="whether local_aws enforces the roles")
     return parser.parse_args(arguments)
 
 
@@ -214,13 +213,10 @@ class Run:
 
         port = _free_port()
         endpoint_url = f"http://127.0.0.1:{port}"
-        local_environment = dict(os.environ)
-        if self._options.iam == "enforce":
-            local_environment["LOCAL_AWS_IAM"] = "enforce"
         self._progress.set("set up", "local AWS", "running")
         server = processes.start(
             [sys.executable, "-m", "local_aws", "--port", str(port)],
-            log_file=WORK / "log" / "local_aws.log", environment=local_environment,
+            log_file=WORK / "log" / "local_aws.log", environment=dict(os.environ),
         )  # fmt: skip
         environment = airflow_environment(airflow_home=WORK / "airflow", endpoint_url=endpoint_url)
         self._progress.set("set up", "Airflow", "running")
