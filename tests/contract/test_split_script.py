@@ -18,6 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+# Each engine is a process that imports for a second and more.
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).resolve().parents[2] / "include" / "glue" / "split.py"
 SEED = 20101129
 # Runs the script's own functions over files, as main() does with objects; in a process of its own, since putting a

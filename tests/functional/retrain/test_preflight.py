@@ -10,6 +10,9 @@ from brewtrain.domain.errors import DeploymentError, TransientError
 from brewtrain.operators.preflight import CheckAccountOperator
 from tests.fixtures.switched_execution import SwitchedExecution
 
+# Dozens of probes a check.
+pytestmark = pytest.mark.slow
+
 
 def check(account: SwitchedExecution) -> list[str]:
     context: Any = {}
