@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.iam_roles import delete_role
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 INCLUDE = REPOSITORY / "include"
 REGION = "us-east-1"
@@ -197,9 +199,7 @@ def _make_way(clients: Clients, stack: str) -> None:
         iam = clients("iam")
         for role in [one["RoleName"] for one in iam.list_roles()["Roles"]]:
             if role.startswith("brewtrain-"):
-                for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-                    iam.delete_role_policy(RoleName=role, PolicyName=policy)
-                iam.delete_role(RoleName=role)
+                delete_role(iam, role)
     elif BUCKET in [one["Name"] for one in clients("s3").list_buckets()["Buckets"]]:
         s3 = clients("s3")
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=BUCKET):

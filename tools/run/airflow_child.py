@@ -66,7 +66,7 @@ def main() -> int:
     events = Events(os.fdopen(arguments.events, "w", encoding="utf-8"))
 
     from airflow.sdk.listener import get_listener_manager
-    from airflow.utils.db import initdb, resetdb  # noqa: F401  (initdb migrates a new database)
+    from airflow.utils.db import initdb
 
     initdb()
     events.emit("migrated")

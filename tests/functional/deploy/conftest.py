@@ -224,13 +224,6 @@ def workshop(
     return made
 
 
-def delete_role(iam: Any, name: str) -> None:
-    """Delete a role with the policies that another test's stack may have given it."""
-    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-        iam.delete_role_policy(RoleName=name, PolicyName=policy)
-    iam.delete_role(RoleName=name)
-
-
 def ensure_role(iam: Any, service: str) -> None:
     """Make the role that a service assumes, unless it is there."""
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}

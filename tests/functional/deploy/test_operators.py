@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from brewtrain.domain.errors import DeploymentError, PipelineFileError, RecipeFileError, TransientError
-from tests.functional.deploy.conftest import REGION, ROLES, Workshop, delete_role, ensure_role
+from tests.fixtures.iam_roles import delete_role
+from tests.functional.deploy.conftest import REGION, ROLES, Workshop, ensure_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
