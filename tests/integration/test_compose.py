@@ -232,7 +232,11 @@ def test_the_login_that_init_keys_made_works(compose: NativeCompose) -> None:
     import json
 
     password = json.loads(Path(compose.native("/login/passwords.json", "api-server")).read_text())["admin"]
-    api = AirflowApi(f"http://127.0.0.1:{compose.api_port}", password)
+    try:
+        api = AirflowApi(f"http://127.0.0.1:{compose.api_port}", password)
+    except OSError as error:
+        alive, log = sorted(compose.alive()), compose.log("api-server").read_text()[-3000:]
+        pytest.fail(f"the api-server does not answer ({error}); alive: {alive}; its log ends: {log}")
     assert api.import_errors() == {}
 
 
