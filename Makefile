@@ -9,9 +9,9 @@ VENV ?= .venv
 VENV_FLOOR ?= .venv-floor
 VENV_AUTHORING ?= .venv-authoring
 PY := $(VENV)/bin/python
-# One worker per core, two at most needed; tests of one file, and everything that starts real components, stay on one worker.
+# One worker per core; tests of one file, and everything that starts real components, stay on one worker.
 WORKERS ?= 2
-PYTEST := -m pytest -p tests.distribution -n $(WORKERS) --dist loadgroup
+PYTEST := -m pytest -p tests.distribution -n $(WORKERS) --dist loadscope
 export PYTHON
 # Airflow's own version and usage look-ups would leave this machine.
 export SCARF_ANALYTICS := false

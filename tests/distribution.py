@@ -1,9 +1,10 @@
-"""Says which tests must share a pytest-xdist worker.
+"""Says which tests share a pytest-xdist worker, and which start first.
 
-Loaded by the Makefile (``-p tests.distribution``) together with ``--dist loadgroup``. Tests of one file stay together,
-so that module fixtures are built once; everything that starts real Airflow components stays on one worker, so that
-there is one Airflow and not one per core. Must not import anything of the project: it is loaded before the paths are
-set.
+Loaded by the Makefile (``-p tests.distribution``) with ``--dist loadscope``. Tests of one file stay together, so that
+module fixtures are built once; everything that starts real Airflow components stays on one worker, so that there is one
+Airflow and not one per core, and starts first, since it takes longest. xdist's own ``loadgroup`` cannot be used: it
+writes the group into the test's id, which pytest 9.2 ignores without a word. Must not import anything of the project:
+it is loaded before the paths are set.
 """
 
 from __future__ import annotations
@@ -13,15 +14,38 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
+AIRFLOW = "tests/integration/"
+# The longest first, so that no worker is left with one of them at the end.
+FIRST = (AIRFLOW, "tests/e2e/")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Give every test without a group of its own the group of its file, or ``airflow`` if it is marked
-    ``integration``.
-    """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            group = "airflow" if item.get_closest_marker("integration") else item.nodeid.split("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
+def scope(nodeid: str) -> str:
+    """What a test is kept together with: every Airflow, otherwise its file."""
+    return AIRFLOW if nodeid.startswith(AIRFLOW) else nodeid.split("::", 1)[0]
+
+
+def rank(nodeid: str) -> int:
+    """Place of a test's folder in :data:`FIRST`, or behind all of them."""
+    return next((place for place, folder in enumerate(FIRST) if nodeid.startswith(folder)), len(FIRST))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest first; the order within a file stays."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Distribute by :func:`scope`, in the order of collection."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileOrAirflow(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope(nodeid)
+
+    config.option.loadscopereorder = False
+    return ByFileOrAirflow(config, log)

@@ -1,0 +1,40 @@
+"""Which tests share a worker: tests/distribution.py."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests import distribution
+
+workers: set[str | None] = set()
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "scope"),
+    [
+        ("tests/integration/test_compose.py::test_x", "tests/integration/"),
+        ("tests/integration/retraining/test_faults.py::test_x[a::b]", "tests/integration/"),
+        ("tests/unit/domain/test_gate.py::TestX::test_y", "tests/unit/domain/test_gate.py"),
+    ],
+)
+def test_every_airflow_shares_a_worker_and_so_does_a_file(nodeid: str, scope: str) -> None:
+    assert distribution.scope(nodeid) == scope
+
+
+def test_the_longest_start_first() -> None:
+    files = ["tests/unit/a.py::t", "tests/e2e/b.py::t", "tests/dags/c.py::t", "tests/integration/d.py::t"]
+    assert sorted(files, key=distribution.rank) == [files[3], files[1], files[0], files[2]]
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_this_file_really_runs_on_one_worker(turn: int) -> None:
+    # A plugin that pytest no longer heeds would send every other of these elsewhere.
+    workers.add(os.environ.get("PYTEST_XDIST_WORKER"))
+    assert len(workers) == 1
+    _seen.append(turn)
+    assert _seen == list(range(turn + 1))
+
+
+_seen: list[int] = []
