@@ -34,11 +34,11 @@ it to endpoint `{endpoint}` if it is good enough and no older than what serves. 
 
 ### Schedule and inputs
 
-`{schedule}` in UTC, one run per data interval; `{source}` must hold the interval's newest day. A run triggered without
-a logical date stands for the newest interval that had ended by then. Backfills train, evaluate and record; they deploy
-only if nothing newer serves. Params: `rerun_mode` (`auto`; `redrive`: a cleared run goes on with the execution that it
-had; `fresh`: an execution of its own even where another run of the interval has one) and `deploy_policy` (`newest`;
-`always`: even if something newer serves; `never`).
+`{schedule}` in UTC, one run per data interval; `{source}` must hold data of the interval (of a week or month: of some
+day in it). A run triggered without a logical date stands for the newest interval that had ended by then. Backfills
+train, evaluate and record; they deploy only if nothing newer serves. Params: `rerun_mode` (`auto`; `redrive`: a cleared
+run goes on with the execution that it had; `fresh`: an execution of its own even where another run of the interval has
+one) and `deploy_policy` (`newest`; `always`: even if something newer serves; `never`).
 
 ### Idempotency
 

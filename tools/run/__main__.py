@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT / "plugins"))
 from brewtrain import resources  # noqa: E402
 from brewtrain.domain import names, stages  # noqa: E402
 from brewtrain.domain.errors import BrewtrainError, PipelineFileError  # noqa: E402
-from brewtrain.domain.interval import DataInterval, newest_complete, newest_day  # noqa: E402
+from brewtrain.domain.interval import DataInterval, days_newest_first, newest_complete, newest_day  # noqa: E402
 from brewtrain.domain.pipeline import Pipeline  # noqa: E402
 from tools.bootstrap import BootstrapError, bootstrap  # noqa: E402
 from tools.load_data import LoadError, load  # noqa: E402
@@ -254,19 +254,20 @@ class Run:
         return self._newest_interval(s3, bucket, loaded.last_date)
 
     def _newest_interval(self, s3: Any, bucket: str, last_date: date) -> DataInterval:
-        """The newest interval of the pipeline's schedule whose newest day has data."""
+        """The newest interval of the pipeline's schedule that has data."""
         at = datetime.combine(last_date + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
         for _ in range(INTERVALS_LOOKED_AT):
             interval = newest_complete(self._pipeline.cron, at)
             if interval.end.date() < self._pipeline.start_date:
                 break
-            day = newest_day(interval).isoformat()
-            if s3.list_objects_v2(Bucket=bucket, Prefix=self._pipeline.source.key(day), MaxKeys=1)["KeyCount"]:
-                return interval
+            for day in days_newest_first(interval):
+                prefix = self._pipeline.source.key(day.isoformat())
+                if s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"]:
+                    return interval
             at = interval.end - timedelta(seconds=1)
         raise RunError(
-            f"No interval of schedule {self._pipeline.schedule!r} from {self._pipeline.start_date} on ends with a day "
-            f"that has data (newest: {last_date}); change start_date or schedule in the pipeline file, or the data."
+            f"No interval of schedule {self._pipeline.schedule!r} from {self._pipeline.start_date} on has "
+            f"data (newest: {last_date}); change start_date or schedule in the pipeline file, or the data."
         )
 
     def _wait_for_airflow(self) -> None:

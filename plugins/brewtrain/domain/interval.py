@@ -55,6 +55,17 @@ def newest_day(interval: DataInterval) -> date:
     return (interval.end - timedelta(microseconds=1)).astimezone(UTC).date()
 
 
+def days_newest_first(interval: DataInterval) -> list[date]:
+    """Return the days whose partitions belong to the interval, newest first, in UTC.
+
+    A day belongs to the interval that covers its midnight, so that no day belongs to two; an interval that covers no
+    midnight, such as an hour, stands for the day that it lies in.
+    """
+    newest = newest_day(interval)
+    count = max((newest - first_day(interval.start)).days, 0) + 1
+    return [newest - timedelta(days=number) for number in range(count)]
+
+
 def first_day(window_start: datetime) -> date:
     """Return the first day whose midnight is not before the training window's start, in UTC."""
     start = window_start.astimezone(UTC)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import date
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError
-from brewtrain.domain.interval import DataInterval, newest_day
+from brewtrain.domain.interval import DataInterval, days_newest_first
 from brewtrain.domain.pipeline import Pipeline
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
@@ -33,41 +34,45 @@ class S3RunHook(AwsClientHook):
     service = "s3"
 
     def check_partition(self, pipeline: Pipeline, interval: DataInterval, *, bucket: str) -> dict[str, Any]:
-        """Check that the newest day of an interval has data of the promised shape.
+        """Check that an interval has data of the promised shape.
+
+        The newest partition of the interval counts: a week's or month's last day may be one without business, which
+        has no partition, or one with a header and no row.
 
         :param bucket: The pipeline's bucket.
-        :return: ``{path, files, bytes, newest}`` of the partition.
-        :raises InputError: If the partition is missing or empty, or its newest file's header is not what the pipeline
-            file says.
+        :return: ``{path, files, bytes, newest}`` of that partition.
+        :raises InputError: If no day of the interval has a partition, if the newest one has only empty files, if its
+            newest file's header is not what the pipeline file says, or if none has a row.
         """
-        day = newest_day(interval).isoformat()
         source_bucket = pipeline.source.bucket(bucket)
-        prefix = pipeline.source.key(day)
-        path = f"s3://{source_bucket}/{prefix}"
-        files = self._files(source_bucket, prefix, path)
-        if not files:
-            raise InputError(
-                f"{path} has no files: the partition of {day} was not delivered; deliver it, then clear check_input"
+        without_rows: InputError | None = None
+        days = days_newest_first(interval)
+        for day in days:
+            prefix = pipeline.source.key(day.isoformat())
+            path = f"s3://{source_bucket}/{prefix}"
+            files = self._files(source_bucket, prefix, path)
+            if not files:
+                continue
+            filled = [file for file in files if file["Size"] > 0]
+            if not filled:
+                raise InputError(
+                    f"{path} has {len(files)} file(s) and all are empty; deliver the data of {day} again, then clear "
+                    "check_input"
+                )
+            newest = max(filled, key=lambda file: (file["LastModified"], file["Key"]))
+            has_row = self._check_header(pipeline, source_bucket, newest["Key"])
+            if len(filled) > 1 or has_row:
+                return {
+                    "path": path,
+                    "files": len(filled),
+                    "bytes": sum(file["Size"] for file in filled),
+                    "newest": f"s3://{source_bucket}/{newest['Key']}",
+                }
+            without_rows = without_rows or InputError(
+                f"s3://{source_bucket}/{newest['Key']} has a header and no row{_nor_others(days)}; deliver the data of "
+                f"{day} again, then clear check_input"
             )
-        filled = [file for file in files if file["Size"] > 0]
-        if not filled:
-            raise InputError(
-                f"{path} has {len(files)} file(s) and all are empty; deliver the data of {day} again, then clear "
-                "check_input"
-            )
-        newest = max(filled, key=lambda file: (file["LastModified"], file["Key"]))
-        has_row = self._check_header(pipeline, source_bucket, newest["Key"])
-        if len(filled) == 1 and not has_row:
-            raise InputError(
-                f"s3://{source_bucket}/{newest['Key']} has a header and no row; deliver the data of {day} again, then "
-                "clear check_input"
-            )
-        return {
-            "path": path,
-            "files": len(filled),
-            "bytes": sum(file["Size"] for file in filled),
-            "newest": f"s3://{source_bucket}/{newest['Key']}",
-        }
+        raise without_rows or InputError(_not_delivered(pipeline, source_bucket, days))
 
     def check_bucket(self, bucket: str) -> None:
         """Check that a bucket is there and may be listed.
@@ -112,6 +117,21 @@ class S3RunHook(AwsClientHook):
         with self.errors(path):
             self.conn.put_object(Bucket=bucket, Key=key, Body=body.encode(), ContentType="application/json")
         return path
+
+
+def _not_delivered(pipeline: Pipeline, bucket: str, days: list[date]) -> str:
+    newest = days[0].isoformat()
+    path = f"s3://{bucket}/{pipeline.source.key(newest)}"
+    if len(days) == 1:
+        return f"{path} has no files: the partition of {newest} was not delivered; deliver it, then clear check_input"
+    return (
+        f"{path} has no files, nor has any partition from {days[-1]} on: no day of the interval was delivered; deliver "
+        "one, then clear check_input"
+    )
+
+
+def _nor_others(days: list[date]) -> str:
+    return "" if len(days) == 1 else f", nor has any other partition of {days[-1]} to {days[0]}"
 
 
 def _columns(line: str, delimiter: str) -> list[str]:

@@ -36,7 +36,7 @@ def model_alias(pipeline: str) -> AssetAlias:
 
 
 class S3CheckPartitionOperator(BaseOperator):
-    """Checks that the interval's newest partition is there, not empty, and has the promised header.
+    """Checks that the interval has a partition, and that the newest is not empty and has the promised header.
 
     Returns ``{"path", "files", "bytes", "newest"}``.
 

@@ -13,19 +13,20 @@ from tests.fixtures.switched_execution import SwitchedExecution
 
 DAY = date(2024, 2, 1)
 INTERVAL = DataInterval(datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 2, tzinfo=UTC))
+MONTH = DataInterval(datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 2, 2, tzinfo=UTC))
 GOOD = b'age;job;"y"\n30;admin;no\n'
 
 
 @pytest.fixture(autouse=True)
 def _empty_partition(account: SwitchedExecution) -> None:
     s3 = account.client("s3")
-    prefix = account.pipeline.source.key(DAY.isoformat())
+    prefix = account.pipeline.source.key("2024-").removesuffix("/")
     for item in s3.list_objects_v2(Bucket=account.bucket, Prefix=prefix).get("Contents", ()):
         s3.delete_object(Bucket=account.bucket, Key=item["Key"])
 
 
-def check(account: SwitchedExecution) -> dict[str, object]:
-    return S3RunHook("brewtrain_aws").check_partition(account.pipeline, INTERVAL, bucket=account.bucket)
+def check(account: SwitchedExecution, interval: DataInterval = INTERVAL) -> dict[str, object]:
+    return S3RunHook("brewtrain_aws").check_partition(account.pipeline, interval, bucket=account.bucket)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,39 @@ def test_the_bad_cases_are_all_there() -> None:
 def test_a_missing_partition_is_one_sentence(account: SwitchedExecution) -> None:
     with pytest.raises(InputError, match=r"dt=2024-02-01/ has no files: .* deliver it, then clear check_input"):
         check(account)
+
+
+def test_the_newest_partition_of_a_month_counts(account: SwitchedExecution) -> None:
+    account.deliver(date(2024, 1, 12), body=b"an older day is not looked at")
+    account.deliver(date(2024, 1, 30), body=GOOD)
+    assert str(check(account, MONTH)["path"]).endswith("/dt=2024-01-30/")
+    account.deliver(DAY, body=b"age;job;y\n")
+    assert str(check(account, MONTH)["path"]).endswith("/dt=2024-01-30/"), "a day without business is passed over"
+    account.deliver(DAY, body=b"age;y\n30;no\n")
+    with pytest.raises(InputError, match=r"dt=2024-02-01/part\.csv lacks the column"):
+        check(account, MONTH)
+    account.deliver(DAY, body=b"")
+    with pytest.raises(InputError, match=r"dt=2024-02-01/ has 1 file\(s\) and all are empty"):
+        check(account, MONTH)
+
+
+def test_a_month_without_a_partition_or_a_row_is_one_sentence(account: SwitchedExecution) -> None:
+    account.deliver(date(2024, 1, 1), body=GOOD)
+    account.deliver(date(2024, 2, 2), body=GOOD)
+    with pytest.raises(
+        InputError, match=r"dt=2024-02-01/ has no files, nor has any partition from 2024-01-02 on: no day"
+    ):
+        check(account, MONTH)
+    account.deliver(date(2024, 1, 2), body=b"age;job;y\n")
+    with pytest.raises(InputError, match=r"no row, nor has any other partition of 2024-01-02 to 2024-02-01; deliver"):
+        check(account, MONTH)
+
+
+def test_a_partition_that_comes_late_is_used(account: SwitchedExecution) -> None:
+    with pytest.raises(InputError, match="has no files"):
+        check(account)
+    account.deliver(DAY, body=GOOD)
+    assert check(account)["files"] == 1
 
 
 def test_folder_markers_are_no_data(account: SwitchedExecution) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from brewtrain.domain.interval import DataInterval, first_day, newest_complete, newest_day, resolve
+from brewtrain.domain.interval import DataInterval, days_newest_first, first_day, newest_complete, newest_day, resolve
 
 
 def at(text: str) -> datetime:
@@ -53,6 +53,34 @@ def test_a_run_without_a_date_stands_for_the_newest() -> None:
 )
 def test_newest_day(start: str, end: str, day: date) -> None:
     assert newest_day(DataInterval(at(start), at(end))) == day
+
+
+@pytest.mark.parametrize(
+    ("cron", "now", "newest", "oldest", "count"),
+    [
+        ("0 0 * * *", "2010-11-29T00:00", date(2010, 11, 28), date(2010, 11, 28), 1),
+        ("0 6 * * *", "2010-11-29T06:00", date(2010, 11, 29), date(2010, 11, 29), 1),
+        ("0 * * * *", "2010-11-29T03:00", date(2010, 11, 29), date(2010, 11, 29), 1),
+        ("0 0 * * 0", "2010-11-28T00:00", date(2010, 11, 27), date(2010, 11, 21), 7),
+        ("0 0 1 * *", "2010-03-01T00:00", date(2010, 2, 28), date(2010, 2, 1), 28),
+        ("0 6 1 * *", "2010-03-01T06:00", date(2010, 3, 1), date(2010, 2, 2), 28),
+    ],
+)
+def test_days_newest_first(cron: str, now: str, newest: date, oldest: date, count: int) -> None:
+    days = days_newest_first(newest_complete(cron, at(now)))
+    assert (days[0], days[-1], len(days)) == (newest, oldest, count)
+    assert days == sorted(set(days), reverse=True)
+
+
+def test_no_day_belongs_to_two_intervals() -> None:
+    for cron in ("0 6 * * 1", "30 4 1 * *", "0 0 */3 * *"):
+        end = at("2010-11-29T06:00")
+        seen: list[date] = []
+        for _ in range(10):
+            interval = newest_complete(cron, end)
+            seen += days_newest_first(interval)
+            end = interval.start
+        assert len(seen) == len(set(seen)), cron
 
 
 def test_first_day() -> None:
