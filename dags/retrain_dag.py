@@ -22,6 +22,7 @@ from brewtrain.operators.stepfunctions import (
     StepFunctionsStartRetrainingOperator,
     late_after,
 )
+from brewtrain.priority import SCHEDULED_BEFORE_BACKFILL
 from brewtrain.resources import valid_pipelines
 from brewtrain.retry_policy import RetryTransientErrors
 
@@ -90,6 +91,8 @@ for pipeline in valid_pipelines():
             "retry_delay": timedelta(seconds=15),
             "retry_exponential_backoff": 2.0,
             "retry_policy": RetryTransientErrors(),
+            # By name: an object among the defaults is serialized with its address, and every parse makes a new version.
+            "weight_rule": SCHEDULED_BEFORE_BACKFILL,
         },
     ):
         on_worker = {"execution_timeout": timedelta(minutes=10)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from brewtrain.deadlines import RunAfterDeadline
+from brewtrain.priority import ScheduledBeforeBackfill
 
 
 class BrewtrainPlugin(AirflowPlugin):
@@ -16,3 +17,4 @@ class BrewtrainPlugin(AirflowPlugin):
 
     name = "brewtrain"
     deadline_references = [RunAfterDeadline]  # noqa: RUF012 - declared so by AirflowPlugin
+    priority_weight_strategies = [ScheduledBeforeBackfill]  # noqa: RUF012 - declared so by AirflowPlugin

@@ -12,10 +12,13 @@ The file has neither year nor day. The rule that gives its rows a date:
 3. A row that cannot be dated stays with the row before it. When more than half the rows cannot be dated, the file is
    not this data.
 
-The lines of the file are not touched, so concatenating the partitions in order of their names gives the file back, in
-order of time (each partition repeats the header). A file that cannot be dated at all (columns missing, another
-delimiter, not UTF-8, no rows) is loaded byte for byte as the partition of the newest date: the pipeline itself then
-reports what is wrong with it.
+The lines of the file are not touched, so it can be taken back: the partitions in order of their names, each without its
+first line, which is the header, are the file's rows in order of time. Of a file that stands in order of time and has no
+empty lines, such as UCI's, that is the file byte for byte, whatever its line ends; of a shuffled one, such as the
+4,119-row sample, it is every row once, sorted by month and within a month in the order of the file.
+
+A file that cannot be dated at all (columns missing, another delimiter, not UTF-8, no rows) is loaded byte for byte as
+the partition of the newest date: the pipeline itself then reports what is wrong with it.
 
 Partitions of one load carry the digest of the whole file in their names. They are complete or absent: if an upload
 fails, those already made are deleted again; partitions of an earlier load are deleted only after the last upload.

@@ -185,8 +185,8 @@ class LocalStack:
             {name: value for name, value in local_environment.items() if not name.startswith("AIRFLOW")},
         )
         environment = self.environment(self._start_database())
-        self._report("database: migrating")
-        self._airflow(environment, "db", "migrate", log=self.log_file("migrate"))
+        self._report("database: migrating, and making the pools")
+        self._prepare_database(environment)
         for name, arguments in AIRFLOW_COMPONENTS.items():
             self._spawn(name, [sys.executable, "-m", "airflow", *arguments], environment)
         self._wait(LOCAL_AWS, self._local_aws_is_healthy, deadline)
@@ -246,16 +246,17 @@ class LocalStack:
         else:
             self._wait(name, lambda: self._health() is not None, deadline)
 
-    def _airflow(self, environment: dict[str, str], *arguments: str, log: Path) -> None:
+    def _prepare_database(self, environment: dict[str, str]) -> None:
+        log = self.log_file("migrate")
         with log.open("ab") as output:
             completed = subprocess.run(
-                [sys.executable, "-m", "airflow", *arguments],
+                [sys.executable, "-m", "tools.airflow_metadata"],
                 cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 check=False,
             )  # fmt: skip
         if completed.returncode != 0:
             raise StackError(
-                f"airflow {' '.join(arguments)} failed with code {completed.returncode}; its output is in {log}."
+                f"the database could not be prepared (code {completed.returncode}); what was said is in {log}."
             )
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,6 +67,29 @@ def test_survives_serialisation(dag: Any) -> None:
         assert task.start_from_trigger
         links = {link.name for link in task.operator_extra_links}
         assert links == {"execution page", "job page", "job log"}
+
+
+def test_parsing_again_makes_no_new_version(dag: Any) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    assert " object at 0x" not in str(DagSerialization.to_dict(dag)), "an address makes every parse another version"
+
+
+def test_scheduled_runs_come_before_backfills_and_begun_runs_before_others(dag: Any) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    again = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    order = [
+        (run_id, task_id)
+        for run_id in ("scheduled__2010-11-29T00:00:00+00:00", "backfill__2010-11-01T00:00:00+00:00")
+        for task_id in ("release_run", "record_result", "deploy", "start_execution", "prepare_run", "check_input")
+    ]
+    weights = []
+    for run_id, task_id in order:
+        task = again.get_task(task_id)
+        weights.append(task.weight_rule.get_weight(SimpleNamespace(task=task, run_id=run_id)))
+    assert weights == sorted(weights, reverse=True)
+    assert len(set(weights)) == len(order)
 
 
 def test_dated_by_a_data_interval_and_no_catchup(dag: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.airflow_api import AirflowApi
+from tools.airflow_api import AirflowApi
 from tools.airflow_env import LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY, REGION
 from tools.bootstrap import bootstrap
 from tools.local_stack import LocalStack, Ports

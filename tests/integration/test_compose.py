@@ -24,7 +24,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.integration.airflow_api import AirflowApi
+from tools.airflow_api import AirflowApi
 from tools.local_stack import record_process
 from tools.stack_guard import start_guard
 

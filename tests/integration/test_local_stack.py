@@ -9,7 +9,7 @@ import urllib.request
 import psutil
 import pytest
 
-from tests.integration.airflow_api import AirflowApi
+from tools.airflow_api import AirflowApi
 from tools.local_stack import AIRFLOW_COMPONENTS, LOCAL_AWS, LocalStack, StackError
 
 
@@ -19,6 +19,11 @@ def test_every_component_says_it_is_healthy(airflow_stack: LocalStack) -> None:
 
 def test_no_dag_file_has_an_import_error(airflow_api: AirflowApi) -> None:
     assert airflow_api.import_errors() == {}
+
+
+def test_the_pool_of_retrainings_counts_deferred_tasks(airflow_api: AirflowApi) -> None:
+    pool = airflow_api.pool("retraining")
+    assert (pool["slots"], pool["include_deferred"]) == (8, True)
 
 
 def test_listens_on_loopback_only(airflow_stack: LocalStack) -> None:

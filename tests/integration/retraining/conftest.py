@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from tests.fixtures.switched_execution import SwitchedExecution
-from tests.integration.airflow_api import AirflowApi
 from tests.integration.conftest import FASTER, make_client_for
 from tests.integration.retraining.night import CLOCKED, CLOCKED_SECONDS, PIPELINES, Night
+from tools.airflow_api import AirflowApi
 from tools.airflow_env import ROOT
 from tools.local_stack import LocalStack, Ports
 

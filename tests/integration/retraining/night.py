@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from tests.fixtures.switched_execution import FAIL, PASS, STATES, SwitchedExecution
-from tests.integration.airflow_api import AirflowApi
+from tools.airflow_api import AirflowApi
 from tools.local_stack import AIRFLOW_COMPONENTS, LocalStack
 
 PIPELINES = ("calm_a", "calm_b", "calm_c", "calm_d", "clocked")
