@@ -206,3 +206,44 @@ def tags(identity: RunIdentity) -> dict[str, str]:
         f"{PREFIX}:run-id": identity.run_id,
         f"{PREFIX}:data-date": identity.data_date,
     }
+
+
+def runs_prefix(pipeline: str) -> str:
+    """S3 key prefix below which every run has a folder of its own, with a trailing slash."""
+    return f"{PREFIX}/{pipeline}/runs/"
+
+
+def run_folder(pipeline: str, run_id: str) -> str:
+    """S3 key prefix of everything that the run of this id wrote, with a trailing slash."""
+    return f"{runs_prefix(pipeline)}{run_id}/"
+
+
+def deployments_prefix(pipeline: str) -> str:
+    """S3 key prefix of the records of what was deployed when, with a trailing slash."""
+    return f"{PREFIX}/{pipeline}/deployments/"
+
+
+def deployment_key(pipeline: str, ended_at: datetime, execution_name: str) -> str:
+    """S3 key of the record of one deployment; keys sort by time.
+
+    :param ended_at: When the execution that deployed ended, aware.
+    :param execution_name: Its name.
+    """
+    return f"{deployments_prefix(pipeline)}{ended_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{execution_name}.json"
+
+
+def run_of_job(pipeline: str, name: str) -> str | None:
+    """Return the id of the run, promotion or rollback that a job, model or endpoint config was made for.
+
+    :param name: Name that begins with a job name prefix, such as ``brewtrain-<run id>-0-0``.
+    :return: ``None`` if the name is not one of this pipeline's.
+    """
+    start = f"{PREFIX}-{slug(pipeline)}-"
+    match = re.match(r"[pr]?\d{8}T\d{4}(-[0-9a-f]{4})?-g\d+(f[0-9a-f]{4})?(?=-|$)", name.removeprefix(start))
+    return f"{slug(pipeline)}-{match[0]}" if match and name.startswith(start) else None
+
+
+def is_run_id(pipeline: str, text: str) -> bool:
+    """Whether the text is the id of a run of this pipeline."""
+    match = _RUN_ID.fullmatch(text)
+    return match is not None and match["slug"] == slug(pipeline)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.history import detail_of
 from brewtrain.domain.ladder import Execution
+from brewtrain.domain.stages import ACTIVE_STATUSES
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 
@@ -151,6 +153,31 @@ class StepFunctionsHook(AwsClientHook):
             for page in pages:
                 for item in page["executions"]:
                     found[item["executionArn"]] = item.get("redriveCount", 0)
+        return found
+
+    def unfinished(self, state_machine_arn: str, *, since: datetime) -> list[tuple[str, datetime | None]]:
+        """Return ARN and end of the executions that run, and of those that failed lately and may be redriven.
+
+        :param state_machine_arn: Without version or alias.
+        :param since: Failures before this are left out, aware.
+        :return: Empty if there is no such state machine.
+        """
+        found: list[tuple[str, datetime | None]] = []
+        with self.errors(f"executions of {state_machine_arn}"):
+            try:
+                for status in ("RUNNING", "PENDING_REDRIVE", "FAILED", "TIMED_OUT", "ABORTED"):
+                    pages = self.conn.get_paginator("list_executions").paginate(
+                        stateMachineArn=state_machine_arn, statusFilter=status, PaginationConfig={"PageSize": 1000}
+                    )
+                    for page in pages:
+                        for item in page["executions"]:
+                            stopped = None if status in ACTIVE_STATUSES else item.get("stopDate")
+                            if stopped is None or stopped >= since:
+                                found.append((item["executionArn"], stopped))
+            except ClientError as error:
+                if error_code(error) == "StateMachineDoesNotExist":
+                    return []
+                raise
         return found
 
     def newest_events(self, execution_arn: str, *, limit: int) -> list[dict[str, Any]]:

@@ -1,0 +1,92 @@
+"""A pipeline of each test's own with an account that has deployed it, reached through the Airflow connection."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from brewtrain.domain.pipeline import Pipeline, parse_pipeline
+from tests.fixtures.hosted_models import HostedModels
+from tests.fixtures.switched_execution import SwitchedExecution
+
+# Importing Airflow makes a configuration file in its home: not in the developer's own.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+
+_numbers = itertools.count(1)
+
+
+def lifecycle_pipeline(name: str, **more: Any) -> Pipeline:
+    """A valid pipeline file that keeps two rollback targets."""
+    document = {
+        "name": name,
+        "start_date": "2024-01-01",
+        "source": {"path": f"s3://{{bucket}}/data/{name}/dt={{date}}/", "delimiter": ";", "columns": ["age", "y"]},
+        "window_days": 3,
+        "recipe": "steps.json",
+        "label": {"column": "y_output"},
+        "training": {"hyperparameters": {"num_round": 10}},
+        "gate": {"metrics": {"validation:auc": {"min": 0.7}}},
+        "retention": {"run_days": 30, "rollback_targets": 2},
+        **more,
+    }
+    return parse_pipeline(document, source="test")
+
+
+@pytest.fixture(scope="module")
+def connection(local_aws: str) -> Iterator[str]:
+    """Id of the Airflow connection to local AWS."""
+    # The faults injected here are answered at once instead of after botocore's pauses.
+    fast = {"retries": {"mode": "standard", "total_max_attempts": 2}}
+    extra = {"region_name": "us-east-1", "endpoint_url": local_aws, "config_kwargs": fast}
+    value = {"conn_type": "aws", "login": "testing", "password": "testing", "extra": extra}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_BREWTRAIN_AWS", json.dumps(value))
+        yield "brewtrain_aws"
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    """A pipeline of the test's own."""
+    return lifecycle_pipeline(f"life_{next(_numbers)}")
+
+
+@pytest.fixture
+def hosted(aws_client: Callable[..., Any], connection: str, pipeline: Pipeline) -> Iterator[HostedModels]:
+    """The pipeline's account: bucket, roles, state machine."""
+    SwitchedExecution(aws_client, pipeline).deploy()
+    made = HostedModels(aws_client, pipeline)
+    yield made
+    if made.serving() is not None:
+        made.wait()
+        made.sagemaker.delete_endpoint(EndpointName=made.endpoint)
+
+
+class Context(dict[str, Any]):
+    """What Airflow hands to a task, as much of it as the tasks read.
+
+    :param xcoms: Task id → what it returned.
+    """
+
+    def __init__(
+        self, *, xcoms: dict[str, Any] | None = None, states: dict[str, str] | None = None, **params: Any
+    ) -> None:
+        self.xcoms = xcoms or {}
+        self.pushed: dict[str, Any] = {}
+        self.states = states or {}
+        instance = SimpleNamespace(
+            dag_id="life__x",
+            run_id="manual__2024-02-01T00:00:00+00:00",
+            task_id="task",
+            try_number=1,
+            xcom_pull=lambda task_ids, key="return_value", map_indexes=None: self.xcoms.get(task_ids),
+            xcom_push=lambda key, value: self.pushed.update({key: value}),
+            get_task_states=lambda dag_id, task_ids, run_ids: {run_ids[0]: self.states},
+        )
+        super().__init__(params=params, ti=instance)
