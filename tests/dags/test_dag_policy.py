@@ -17,7 +17,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DAGS = REPOSITORY / "dags"
 HEADINGS = ["Purpose", "Schedule and inputs", "Idempotency", "On failure"]
 # Kind of DAG → the file that makes it of every pipeline.
-KINDS = {"deploy": "deploy_pipeline_dag.py", "preflight": "preflight_dag.py", "retrain": "retrain_dag.py"}
+KINDS = {
+    "cleanup": "cleanup_dag.py",
+    "deploy": "deploy_pipeline_dag.py",
+    "preflight": "preflight_dag.py",
+    "retrain": "retrain_dag.py",
+}
 WITHOUT_DAGS = {"pipeline_file_errors.py"}
 # Heavy, or not there at all where DAG files are parsed. botocore alone would double the time of a parse.
 FORBIDDEN = ["boto3", "botocore", "aiobotocore", "moto", "pandas", "polars", "sagemaker", "stepfunctions", "xgboost"]

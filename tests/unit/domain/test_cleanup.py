@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brewtrain.domain.cleanup import (
@@ -286,6 +286,7 @@ def inventories(draw: st.DrawFn) -> Inventory:
     )
 
 
+@settings(max_examples=60)
 @given(inventories(), st.integers(1, 4))
 def test_never_what_serves_nor_a_rollback_target_nor_what_runs(found: Inventory, targets: int) -> None:
     decisions = plan(found, run_days=RUN_DAYS, keep_targets=targets)
@@ -320,6 +321,7 @@ def test_never_what_serves_nor_a_rollback_target_nor_what_runs(found: Inventory,
             assert set(one.models) & {item.name for item in found.models} <= kept_models, "a config keeps its models"
 
 
+@settings(max_examples=40)
 @given(inventories())
 def test_a_second_cleanup_finds_nothing_more(found: Inventory) -> None:
     decisions = plan(found, run_days=RUN_DAYS, keep_targets=TARGETS)
