@@ -17,7 +17,7 @@ export PYTHON
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup run up load down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check data pr clean
+.PHONY: help setup run up load backfill-report down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check data pr clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ up: setup ## Start Airflow (UI on 127.0.0.1:8080, or PORT=…), PostgreSQL and l
 
 load: setup ## Load data into what `make up` started (DATA=file.csv, or else the sample generator's)
 	@$(PY) -m tools.up load $(if $(DATA),--data '$(DATA)') $(if $(LOCAL_AWS_PORT),--local-aws-port $(LOCAL_AWS_PORT))
+
+backfill-report: setup ## Backfill every month of the data through Airflow and write docs/backfill-report.md (DATA=file.csv, AT_ONCE=n)
+	@exec $(PY) -m tools.backfill_report $(if $(DATA),--data '$(DATA)') $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 down: ## Stop exactly what `make up` started
 	@if [ -x $(PY) ]; then exec $(PY) -m tools.up stop; else echo "down: nothing was started here."; fi

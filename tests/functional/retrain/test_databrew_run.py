@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -67,6 +68,34 @@ def test_the_window_is_bounded_by_days(account: SwitchedExecution) -> None:
         "Expression": "(after :first and before :last)",
         "ValuesMap": {":first": "2024-01-29T23:59:59Z", ":last": "2024-02-01T00:00:01Z"},
     }
+
+
+def transformed(account: SwitchedExecution) -> set[str]:
+    """Ages of the rows that the run's job reads now."""
+    databrew, s3 = account.client("databrew"), account.client("s3")
+    name = identity(account).job_name_prefix
+    run_id = databrew.start_job_run(Name=name)["RunId"]
+    limit = time.monotonic() + 60
+    while (run := databrew.describe_job_run(Name=name, RunId=run_id))["State"] not in ("SUCCEEDED", "FAILED"):
+        assert time.monotonic() < limit, run
+        time.sleep(0.1)
+    assert run["State"] == "SUCCEEDED", run
+    prefix = f"brewtrain/{account.pipeline.name}/runs/{identity(account).run_id}/transform/"
+    files = s3.list_objects_v2(Bucket=account.bucket, Prefix=prefix)["Contents"]
+    bodies = [s3.get_object(Bucket=account.bucket, Key=file["Key"])["Body"].read().decode() for file in files]
+    return {line.partition(",")[0] for body in bodies for line in body.splitlines()[1:]}
+
+
+def test_a_partition_that_comes_late_is_used_and_others_are_not(account: SwitchedExecution) -> None:
+    for day, age in ((29, 29), (31, 31)):
+        account.deliver(date(2024, 1, day), body=f"age;job;y\n{age};admin;no\n".encode())
+    account.deliver(date(2024, 2, 2), body=b"age;job;y\n99;admin;no\n")
+    prepare(account)
+    assert transformed(account) == {"31"}
+    account.deliver(date(2024, 2, 1), body=b"age;job;y\n1;admin;no\n")
+    account.deliver(date(2024, 1, 30), body=b"age;job;y\n30;admin;no\n")
+    assert prepare(account)[0].startswith("= dataset"), "the dataset stands for days and not for files"
+    assert transformed(account) == {"1", "30", "31"}
 
 
 def test_a_job_with_another_recipe_is_made_anew(account: SwitchedExecution) -> None:

@@ -20,6 +20,7 @@ from tools.local_stack import AIRFLOW_COMPONENTS, LocalStack
 
 PIPELINES = ("calm_a", "calm_b", "calm_c", "calm_d", "clocked")
 CLOCKED = "clocked"
+BACKFILLED = ("past_a", "past_b", "past_c")
 CLOCKED_SECONDS = 12
 STAGES = ("transform", "split", "train", "evaluate", "gate", "deploy")
 STATE_OF_STAGE = dict(zip(STAGES, STATES, strict=False)) | {"deploy": "Save Model"}

@@ -1,0 +1,168 @@
+"""Backfills through the real scheduler: beside a scheduled run, killed in the middle, run again, on real executions.
+
+A DAG has one backfill at a time, so every test has a pipeline of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from brewtrain.domain.names import default_bucket
+from tests.integration.retraining.night import Night, Run
+from tools.sample_data import generate
+
+pytestmark = pytest.mark.slow
+STAGE = "train"
+
+
+def run_of(night: Night, pipeline: str, interval_end: date) -> Run:
+    """The run of a daily interval, begun or not."""
+    return Run(night, night.accounts[pipeline], interval_end)
+
+
+def backfill(night: Night, runs: list[Run], **more: Any) -> int:
+    """Start a backfill of the intervals of `runs`, which follow one another; answers its id."""
+    first, last = (run.day - timedelta(days=1) for run in (runs[0], runs[-1]))
+    return night.api.backfill(runs[0].dag_id, f"{first}T00:00:00Z", f"{last}T00:00:00Z", **more)
+
+
+def find(runs: Iterable[Run]) -> None:
+    """Give the runs the ids of their DAG runs, once Airflow has made them."""
+    for run in runs:
+        deadline = time.monotonic() + 90
+        while not run.dag_run_id:
+            for found in run.night.api.runs(run.dag_id):
+                if found["data_interval_end"] == f"{run.day}T00:00:00Z":
+                    run.dag_run_id = found["dag_run_id"]
+            assert time.monotonic() < deadline, f"no DAG run of {run.dag_id} for {run.day}"
+            time.sleep(0.3)
+
+
+def wait_for_backfill(night: Night, backfill_id: int) -> None:
+    """Wait until a backfill is complete: only then may the next one begin."""
+    deadline = time.monotonic() + 180
+    while night.api.call("GET", f"/backfills/{backfill_id}")["completed_at"] is None:
+        assert time.monotonic() < deadline, f"backfill {backfill_id} is not complete"
+        time.sleep(0.5)
+
+
+def types(night: Night, dag_id: str) -> list[str]:
+    """How each run of a DAG came about."""
+    return sorted(run["run_type"] for run in night.api.runs(dag_id))
+
+
+def test_beside_a_scheduled_run_and_killed_in_the_middle(night: Night) -> None:
+    """Three backfilled intervals and the scheduled one wait at once; scheduler and triggerer die; all end, once."""
+    past = [run_of(night, "past_a", date(2010, 3, day)) for day in (2, 3, 4)]
+    scheduled = run_of(night, "past_a", datetime.now(UTC).date())
+    runs = [*past, scheduled]
+    for run in runs:
+        run.account.deliver(run.day - timedelta(days=1))
+        run.hold(STAGE)
+    # Unpausing the DAG, which a backfill needs, is what makes the scheduler begin its own newest interval.
+    backfill(night, past, max_active_runs=3)
+    find(runs)
+    for run in runs:
+        run.wait_for_stage(STAGE)
+    assert types(night, scheduled.dag_id) == ["backfill", "backfill", "backfill", "scheduled"]
+    jobs = {job["Name"]: job["DatasetName"] for job in night.jobs()}
+    for run in runs:
+        assert jobs[f"brewtrain-{run.run_id()}"] == f"brewtrain-{run.run_id()}", "a dataset and a job of its own"
+    for component in ("scheduler", "triggerer"):
+        night.kill(component)
+    for run in runs:
+        run.mend(STAGE)
+    for component in ("scheduler", "triggerer"):
+        night.start(component)
+    for run in runs:
+        run.wait("success", timeout_seconds=300)
+        run.check_invariants()
+    night.check_starts()
+
+
+def test_what_is_run_again_gets_an_execution_of_its_own(night: Night) -> None:
+    """`reprocess_behavior`: none leaves everything, failed takes the late partition, completed takes all."""
+    runs = [run_of(night, "past_b", date(2010, 3, day)) for day in (2, 3, 4)]
+    early, late, last = runs
+    for run in runs:
+        for generation in range(3):
+            run.account.let_pass(run.run_id(generation))
+    for run in (early, last):
+        run.account.deliver(run.day - timedelta(days=1))
+    first = backfill(night, runs)
+    find(runs)
+    early.wait("success")
+    late.wait("failed")
+    last.wait("success")
+    assert "was not delivered" in late.log("check_input")
+
+    def would_run(behaviour: str) -> list[str]:
+        body = {
+            "dag_id": early.dag_id, "from_date": "2010-03-01T00:00:00Z", "to_date": "2010-03-03T00:00:00Z",
+            "reprocess_behavior": behaviour,
+        }  # fmt: skip
+        answer = night.api.call("POST", "/backfills/dry_run", body)
+        return [entry["logical_date"][:10] for entry in answer["backfills"]]
+
+    assert would_run("none") == []
+    late.account.deliver(late.day - timedelta(days=1))
+    wait_for_backfill(night, first)
+    second = backfill(night, runs, reprocess_behavior="failed")
+    late.wait("success")
+    assert late.executions() == {late.run_id(1): "SUCCEEDED"}
+    assert early.executions() == {early.run_id(0): "SUCCEEDED"}
+    wait_for_backfill(night, second)
+    backfill(night, runs, reprocess_behavior="completed")
+    for run in runs:
+        run.wait("success")
+    assert late.executions() == dict.fromkeys([late.run_id(1), late.run_id(2)], "SUCCEEDED")
+    for run in (early, last):
+        assert run.executions() == dict.fromkeys([run.run_id(0), run.run_id(1)], "SUCCEEDED")
+        run.check_invariants(generations=2)
+    night.check_starts()
+
+
+def test_older_never_replaces_newer_also_at_once(night: Night) -> None:
+    """Real executions: two older intervals backfilled at once, and a newer one beside them, after one that serves."""
+    dag_id, deploy_id, bucket = "dated__retrain", "dated__deploy", default_bucket("123456789012", "us-east-1")
+    s3 = night.client("s3")
+    ends = [date(2010, 5, day) for day in (2, 3, 4, 5)]
+    body = generate(400, seed=3).write_csv(separator=";", quote_style="non_numeric").encode()
+    for end in ends:
+        s3.put_object(Bucket=bucket, Key=f"data/dated/dt={end - timedelta(days=1)}/rows.csv", Body=body)
+    deployed = night.api.trigger(deploy_id)
+    assert night.api.wait_for_run(deploy_id, deployed)["state"] == "success", night.api.task_states(deploy_id, deployed)
+
+    serving = night.api.trigger(dag_id, f"{ends[2]}T00:00:00Z")
+    assert night.api.wait_for_run(dag_id, serving)["state"] == "success", night.api.task_states(dag_id, serving)
+    assert night.api.xcom(dag_id, serving, "record_result")["outcome"] == "promoted"
+    assert served_date(night) == "2010-05-03"
+
+    night.api.backfill(dag_id, "2010-05-01T00:00:00Z", "2010-05-02T00:00:00Z", max_active_runs=2)
+    newer = night.api.trigger(dag_id, f"{ends[3]}T00:00:00Z")
+    older = [run["dag_run_id"] for run in night.api.runs(dag_id, run_type="backfill")]
+    assert len(older) == 2
+    for run_id in (*older, newer):
+        assert night.api.wait_for_run(dag_id, run_id)["state"] == "success", night.api.task_states(dag_id, run_id)
+    for run_id in older:
+        result = night.api.xcom(dag_id, run_id, "record_result")
+        assert (result["outcome"], result["reason"]) == ("rejected", "older_than_serving")
+        assert result["metrics"], "trained and measured all the same"
+        assert night.api.task_states(dag_id, run_id)["deploy"] == "skipped", "rejected is green"
+    assert night.api.xcom(dag_id, newer, "record_result")["outcome"] == "promoted"
+    assert served_date(night) == "2010-05-04"
+
+
+def served_date(night: Night) -> str:
+    """Data date of the model that the endpoint serves, by the tag of its config."""
+    sagemaker = night.client("sagemaker")
+    endpoint = sagemaker.describe_endpoint(EndpointName="dated")
+    assert endpoint["EndpointStatus"] == "InService"
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+    tags = sagemaker.list_tags(ResourceArn=config["EndpointConfigArn"])["Tags"]
+    return next(str(tag["Value"]) for tag in tags if tag["Key"] == "brewtrain:data-date")
