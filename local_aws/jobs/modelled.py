@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
+import regex
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import get_service_model
 from moto.utilities.utils import get_partition
@@ -271,14 +272,13 @@ def _violation(value: str, path: str, constraint: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def _pattern(text: str | None) -> re.Pattern[str] | None:
+def _pattern(text: str | None) -> regex.Pattern[str] | None:
     if not text:
         return None
     try:
-        # The models are written for Java, where `\p{..}` and some escapes exist that Python does not know;
-        # those are left to AWS.
-        return re.compile(text, re.DOTALL)
-    except re.error:
+        # The models are written for Java, whose `\p{..}` this dialect knows; what it does not know is left to AWS.
+        return regex.compile(text, regex.DOTALL)
+    except regex.error:
         return None
 
 

@@ -212,7 +212,15 @@ def _variant(request: Request, variant: dict[str, Any]) -> Record:
 
 
 def _packaged_container(request: Request, name: str) -> dict[str, Any]:
-    specification = get_model_package(request, name).get("InferenceSpecification") or {}
+    package = get_model_package(request, name)
+    # "For versioned models, the value of this parameter must be set to Approved to deploy the model"
+    # (CreateModelPackage, ModelApprovalStatus).
+    if package.get("ModelApprovalStatus", "Approved") != "Approved":
+        raise invalid(
+            f"Model Package {package['ModelPackageArn']} cannot be deployed: its approval status is"
+            f" {package['ModelApprovalStatus']}, not Approved."
+        )
+    specification = package.get("InferenceSpecification") or {}
     containers = specification.get("Containers") or [{}]
     kept = ("Image", "ModelDataUrl", "Environment", "ModelDataSource")
     return {key: value for key, value in containers[0].items() if key in kept}

@@ -92,6 +92,7 @@ def listing(
     name_member: str,
     status_member: str | None,
     summary: Callable[[Record], dict[str, Any]],
+    default_order: str | None = None,
 ) -> dict[str, Any]:
     """Answer a List operation with its filters, order and pages.
 
@@ -105,6 +106,8 @@ def listing(
         Members that NameContains and StatusEquals look at.
     summary:
         Record to list entry.
+    default_order:
+        SortOrder when the request gives none; None: newest first, or names from A.
     """
     params = request.params
     wanted = []
@@ -135,7 +138,8 @@ def listing(
         "Status": lambda record: record[status_member or name_member],
     }
     default_key = keys.get(order, lambda record: record["CreationTime"])
-    descending = (params.get("SortOrder") or ("Descending" if order != "Name" else "Ascending")) == "Descending"
+    usual = default_order or ("Descending" if order != "Name" else "Ascending")
+    descending = (params.get("SortOrder") or usual) == "Descending"
     wanted.sort(key=default_key, reverse=descending)
     page, token = paginate([summary(record) for record in wanted], params)
     return {key: page, "NextToken": token} if token else {key: page}

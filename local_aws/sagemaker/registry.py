@@ -1,8 +1,10 @@
 """SageMaker's model registry: package groups, versioned and unversioned packages, approval.
 
 API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html. moto's numbers versions by
-counting, accepts duplicates and
-deletes nothing. Nothing here starts a process.
+counting, accepts duplicates and deletes nothing. Nothing here starts a process.
+
+A version has the tags of its group and none of its own, which is what CreateModelPackage documents of ``Tags``; AWS's
+wording of that refusal is not documented, ours is.
 """
 
 from __future__ import annotations
@@ -97,6 +99,7 @@ def list_model_package_groups(request: Request) -> dict[str, Any]:
             name_member="ModelPackageGroupName",
             status_member=None,
             summary=lambda record: {member: record[member] for member in members if record.get(member) is not None},
+            default_order="Ascending",
         )
 
 
@@ -120,8 +123,15 @@ def create_model_package(request: Request) -> dict[str, Any]:
     """CreateModelPackage: a version of a group, or a package under a name of its own."""
     params = request.params
     name, group_name = params.get("ModelPackageName"), params.get("ModelPackageGroupName")
-    if bool(name) == bool(group_name):
-        raise invalid("Exactly one of ModelPackageName and ModelPackageGroupName must be given.")
+    if name and group_name:
+        raise invalid(
+            "Both ModelPackageName and ModelPackageGroupName are provided in the input. Cannot determine which one to"
+            " use."
+        )
+    if not name and not group_name:
+        raise invalid("Missing ARN.")
+    if group_name and params.get("Tags"):
+        raise invalid("Tags cannot be given for a version of a model package group; tag the group.")
     token = params.get("ClientToken")
     with STORE.lock:
         partition = partition_of(request)
@@ -190,6 +200,7 @@ def list_model_packages(request: Request) -> dict[str, Any]:
             name_member="ModelPackageName",
             status_member=None,
             summary=lambda record: {member: record[member] for member in _SUMMARY if record.get(member) is not None},
+            default_order="Ascending",
         )
 
 
@@ -242,6 +253,21 @@ def get_model_package(request: Request, name: str) -> Record:
     if record is None:
         raise invalid(f"ModelPackage {arn} does not exist.")
     return record
+
+
+def holder_of_tags(request: Request, record: Record, *, writing: bool) -> Record:
+    """The record whose tags a tag operation is about: a version of a group has those of the group.
+
+    Raises
+    ------
+    AwsError
+        When a version's own tags are to be changed.
+    """
+    if "ModelPackageVersion" not in record:
+        return record
+    if writing:
+        raise invalid("Tags cannot be changed for a version of a model package group; tag the group.")
+    return _get_group(request, record["ModelPackageGroupName"])
 
 
 def _packages_of(partition: Partition, group: str) -> list[Record]:

@@ -67,7 +67,7 @@ class SageMakerJobsResponse(ModelledResponse, SageMakerResponse):  # type: ignor
             request = self._request(operation)
             record = records.find_by_arn(records.partition_of(request), request.params.get("ResourceArn", ""))
             if record is not None:
-                return self.respond(operation, lambda given: _TAG_OPERATIONS[operation](given, record))
+                return self.respond(operation, lambda given: _answer_tags(operation, given, record))
             if not self._is_of_moto(request.params.get("ResourceArn", "")):
                 return self.respond(operation, _refuse_absent)
         return super().call_action()
@@ -78,6 +78,12 @@ class SageMakerJobsResponse(ModelledResponse, SageMakerResponse):  # type: ignor
             return self.sagemaker_backend._get_resource_from_arn(arn) is not None
         except (AttributeError, ValueError):
             return False
+
+
+def _answer_tags(operation: str, request: Request, record: Record) -> dict[str, Any]:
+    with records.STORE.lock:
+        holder = registry.holder_of_tags(request, record, writing=operation != "ListTags")
+    return _TAG_OPERATIONS[operation](request, holder)
 
 
 def _refuse_absent(_request: Request) -> dict[str, Any]:

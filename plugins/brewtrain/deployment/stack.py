@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brewtrain.deployment.bucket import Bucket
+from brewtrain.deployment.model_package_group import ModelPackageGroup
 from brewtrain.deployment.recipe import Recipe
 from brewtrain.deployment.resource import DeployedResource
 from brewtrain.deployment.script import SplitScript
@@ -21,6 +22,7 @@ from brewtrain.domain.pipeline import Pipeline
 if TYPE_CHECKING:
     from brewtrain.hooks.databrew_recipe import DataBrewRecipeHook
     from brewtrain.hooks.glue_job import GlueJobHook
+    from brewtrain.hooks.model_registry import ModelRegistryHook
     from brewtrain.hooks.s3_deployment import S3DeploymentHook
     from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
 
@@ -51,6 +53,7 @@ class Hooks:
     databrew: DataBrewRecipeHook
     glue: GlueJobHook
     states: StepFunctionsStateMachineHook
+    registry: ModelRegistryHook
 
 
 class Stack:
@@ -73,6 +76,7 @@ class Stack:
             script,
             Recipe(pipeline.name, content.recipe_steps, account, hooks.databrew),
             SplitJob(pipeline, account, script.uri, hooks.glue),
+            ModelPackageGroup(pipeline, hooks.registry),
             machine,
             LiveAlias(pipeline.name, account, machine, hooks.states),
         ]

@@ -126,6 +126,11 @@ def split_job(pipeline: str) -> str:
     return f"{PREFIX}-{slug(pipeline)}-split"
 
 
+def model_package_group(pipeline: str) -> str:
+    """Name of the pipeline's group in the model registry."""
+    return f"{PREFIX}-{slug(pipeline)}"
+
+
 def role(service: str) -> str:
     """Name of the role for ``airflow``, ``states``, ``databrew``, ``glue`` or ``sagemaker``."""
     return f"{PREFIX}-{service}"
@@ -175,6 +180,10 @@ class Account:
     def alias_arn(self, pipeline: str) -> str:
         """ARN of the alias that executions are started on."""
         return f"{self.state_machine_arn(pipeline)}:{ALIAS}"
+
+    def model_package_group_arn(self, pipeline: str) -> str:
+        """ARN of the pipeline's group in the model registry."""
+        return self._arn("sagemaker", f"model-package-group/{model_package_group(pipeline)}")
 
     def execution_arn(self, pipeline: str, run_id: str) -> str:
         """ARN of a run's execution; it never carries the version or alias it was started on."""

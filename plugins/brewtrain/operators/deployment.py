@@ -61,6 +61,7 @@ class _DeploymentOperator(BaseOperator):
         from brewtrain.deployment.stack import Hooks, Stack
         from brewtrain.hooks.databrew_recipe import DataBrewRecipeHook
         from brewtrain.hooks.glue_job import GlueJobHook
+        from brewtrain.hooks.model_registry import ModelRegistryHook
         from brewtrain.hooks.s3_deployment import S3DeploymentHook
         from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
 
@@ -71,6 +72,7 @@ class _DeploymentOperator(BaseOperator):
             databrew=DataBrewRecipeHook(self.aws_conn_id, beside=connection),
             glue=GlueJobHook(self.aws_conn_id, beside=connection),
             states=StepFunctionsStateMachineHook(self.aws_conn_id, beside=connection),
+            registry=ModelRegistryHook(self.aws_conn_id, beside=connection),
         )
         return Stack(pipeline, content, connection.account, hooks)
 

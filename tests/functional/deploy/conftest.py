@@ -78,6 +78,7 @@ class Connected:
         from brewtrain.hooks.connection import AwsClientHook
         from brewtrain.hooks.databrew_recipe import DataBrewRecipeHook
         from brewtrain.hooks.glue_job import GlueJobHook
+        from brewtrain.hooks.model_registry import ModelRegistryHook
         from brewtrain.hooks.s3_deployment import S3DeploymentHook
         from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
 
@@ -92,6 +93,7 @@ class Connected:
             databrew=DataBrewRecipeHook(beside=self.connection),
             glue=GlueJobHook(beside=self.connection),
             states=StepFunctionsStateMachineHook(beside=self.connection),
+            registry=ModelRegistryHook(beside=self.connection),
         )
 
 
@@ -167,7 +169,10 @@ class Workshop:
 
     def deployed(self) -> dict[str, Any]:
         """Everything that is deployed, without times and without the pipeline's name."""
-        databrew, glue, states, s3 = (self.client(name) for name in ("databrew", "glue", "stepfunctions", "s3"))
+        databrew, glue, states, s3, sagemaker = (
+            self.client(name) for name in ("databrew", "glue", "stepfunctions", "s3", "sagemaker")
+        )
+        group = sagemaker.describe_model_package_group(ModelPackageGroupName=self.slug)
         versions = databrew.list_recipe_versions(Name=self.slug)["Recipes"]
         working = databrew.describe_recipe(Name=self.slug, RecipeVersion="LATEST_WORKING")
         job = glue.get_job(JobName=f"{self.slug}-split")["Job"]
@@ -184,6 +189,8 @@ class Workshop:
             "role": machine["roleArn"],
             "machine versions": sorted(version["stateMachineVersionArn"] for version in listed),
             "alias": alias["routingConfiguration"],
+            "registry": group["ModelPackageGroupDescription"],
+            "registry tags": sagemaker.list_tags(ResourceArn=group["ModelPackageGroupArn"])["Tags"],
             "objects": sorted(item["Key"] for item in objects),
         }
         return dict(json.loads(json.dumps(document).replace(self.name, "NAME")))

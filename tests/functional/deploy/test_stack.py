@@ -11,11 +11,19 @@ import pytest
 from brewtrain.domain.errors import DeploymentError, TransientError
 from tests.functional.deploy.conftest import STEPS, Faults, InjectedError, Workshop
 
-RESOURCES = ["S3 bucket", "Glue script", "DataBrew recipe", "Glue job", "state machine", "state machine alias"]
+RESOURCES = [
+    "S3 bucket",
+    "Glue script",
+    "DataBrew recipe",
+    "Glue job",
+    "Model package group",
+    "state machine",
+    "state machine alias",
+]
 NEW_STEPS = [*STEPS, {"Action": {"Operation": "DELETE", "Parameters": {"sourceColumns": '["pdays"]'}}}]
-# Writes of a first deployment: PutObject, CreateRecipe, PublishRecipe, TagResource, CreateJob, CreateStateMachine,
-# PublishStateMachineVersion, CreateStateMachineAlias.
-FIRST_WRITES = 8
+# Writes of a first deployment: PutObject, CreateRecipe, PublishRecipe, TagResource, CreateJob, CreateModelPackageGroup,
+# CreateStateMachine, PublishStateMachineVersion, CreateStateMachineAlias.
+FIRST_WRITES = 9
 # Writes of a changed one: PutObject, UpdateRecipe, PublishRecipe, TagResource, UpdateJob, UpdateStateMachine,
 # PublishStateMachineVersion, UpdateStateMachineAlias.
 CHANGE_WRITES = 8
@@ -41,6 +49,8 @@ def test_a_first_deployment_makes_everything(workshop: Workshop) -> None:
     assert len(deployed["recipe tags"]["brewtrain:content-hash"]) == 64
     assert deployed["job"]["Command"]["ScriptLocation"].endswith(deployed["objects"][0])
     assert deployed["alias"] == [{"stateMachineVersionArn": deployed["machine versions"][0], "weight": 100}]
+    assert deployed["registry"] == "Candidates of brewtrain's pipeline NAME."
+    assert deployed["registry tags"] == [{"Key": "brewtrain:pipeline", "Value": "NAME"}]
 
 
 def test_a_second_deployment_changes_nothing_and_says_so(workshop: Workshop) -> None:
@@ -62,6 +72,7 @@ def test_a_change_is_planned_and_made(workshop: Workshop) -> None:
         "Glue script": "create",
         "DataBrew recipe": "update",
         "Glue job": "update",
+        "Model package group": "unchanged",
         "state machine": "update",
         "state machine alias": "update",
     }
@@ -174,6 +185,12 @@ def _overwrite_script(workshop: Workshop) -> None:
     s3.put_object(Bucket=workshop.bucket, Key=item["Key"], Body=b"print('mine')")
 
 
+def _retag_registry(workshop: Workshop) -> None:
+    arn = f"arn:aws:sagemaker:us-east-1:{workshop.account}:model-package-group/{workshop.slug}"
+    tags = [{"Key": "brewtrain:pipeline", "Value": "mine"}]
+    workshop.client("sagemaker").add_tags(ResourceArn=arn, Tags=tags)
+
+
 HAND_EDITS: list[tuple[Any, dict[str, str]]] = [
     (_edit_job, {"Glue job": "NumberOfWorkers: 7 → 2"}),
     (_edit_recipe, {"DataBrew recipe": "working version edited by hand (step 2 added (DELETE)), is put back"}),
@@ -184,6 +201,7 @@ HAND_EDITS: list[tuple[Any, dict[str, str]]] = [
     (_delete_alias, {"state machine alias": ""}),
     (_change_role, {"state machine": "role: "}),
     (_overwrite_script, {"Glue script": "content is not that of its key"}),
+    (_retag_registry, {"Model package group": "tag brewtrain:pipeline: mine → "}),
 ]
 
 
@@ -200,7 +218,7 @@ def test_what_somebody_changed_by_hand_is_named_and_put_back(
         assert words in planned[resource]
     workshop.apply()
     after = workshop.deployed()
-    for key in ("recipe", "recipe tags", "job", "machine", "role", "objects"):
+    for key in ("recipe", "recipe tags", "job", "machine", "role", "objects", "registry tags"):
         assert after[key] == before[key]
     assert set(workshop.plan().values()) == {"unchanged"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +42,42 @@ def test_versions_are_numbered_and_never_given_again(client: Any, group: str) ->
     assert add(client, group) == f"{ARN}:model-package/{group}/4"
     newest = client.list_model_packages(ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending")
     assert [entry["ModelPackageVersion"] for entry in newest["ModelPackageSummaryList"]] == [4, 2, 1]
+    oldest = client.list_model_packages(ModelPackageGroupName=f"{ARN}:model-package-group/{group}", MaxResults=2)
+    assert [entry["ModelPackageVersion"] for entry in oldest["ModelPackageSummaryList"]] == [1, 2]
+    rest = client.list_model_packages(ModelPackageGroupName=group, MaxResults=2, NextToken=oldest["NextToken"])
+    assert [entry["ModelPackageVersion"] for entry in rest["ModelPackageSummaryList"]] == [4]
+    assert "NextToken" not in rest
+    later = rest["ModelPackageSummaryList"][0]["CreationTime"] + timedelta(seconds=2)
+    assert not client.list_model_packages(ModelPackageGroupName=group, CreationTimeAfter=later)[
+        "ModelPackageSummaryList"
+    ]
+
+
+def test_a_version_has_the_tags_of_its_group(client: Any, group: str) -> None:
+    arn = add(client, group)
+    assert client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "pipeline", "Value": "x"}]
+    tags = [{"Key": "a", "Value": "b"}]
+    for call in (lambda: client.add_tags(ResourceArn=arn, Tags=tags), lambda: add(client, group, Tags=tags)):
+        code, message = error_of(call)
+        assert (code, message[:4]) == ("ValidationException", "Tags")
+    assert client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "pipeline", "Value": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("properties", "problem"),
+    [
+        ({"message": "AUC 0.7, too low"}, "AUC 0.7, too low"),
+        ({"key,": "x"}, "key,"),
+        ({"key": "x" * 257}, "length less than or equal to 256"),
+        ({f"key{number}": "x" for number in range(51)}, "length less than or equal to 50"),
+    ],
+    ids=["comma", "key", "long", "many"],
+)
+def test_metadata_that_the_service_refuses(client: Any, group: str, properties: dict[str, str], problem: str) -> None:
+    code, message = error_of(lambda: add(client, group, CustomerMetadataProperties=properties))
+    assert code == "ValidationException"
+    assert problem in message
+    add(client, group, CustomerMetadataProperties={"validation:auc": "0.7", "Übung =+-@/": "größer 一"})
 
 
 def test_approval_and_metadata(client: Any, group: str) -> None:
@@ -73,6 +110,12 @@ def test_a_package_can_be_deployed(
     )
     variant = {"VariantName": "v", "ModelName": group, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
     client.create_endpoint_config(EndpointConfigName=group, ProductionVariants=[variant])
+    code, message = error_of(lambda: client.create_endpoint(EndpointName=group, EndpointConfigName=group))
+    assert (code, message.rpartition(": ")[2]) == (
+        "ValidationException",
+        "its approval status is PendingManualApproval, not Approved.",
+    )
+    client.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
     client.create_endpoint(EndpointName=group, EndpointConfigName=group)
     while (found := client.describe_endpoint(EndpointName=group))["EndpointStatus"] == "Creating":
         pass
@@ -103,7 +146,13 @@ def test_refusals(client: Any, group: str) -> None:
         "neither name nor group": (
             lambda: client.create_model_package(InferenceSpecification=SPECIFICATION),
             "ValidationException",
-            "Exactly one of ModelPackageName and ModelPackageGroupName must be given.",
+            "Missing ARN.",
+        ),
+        "name and group": (
+            lambda: add(client, group, ModelPackageName="x"),
+            "ValidationException",
+            "Both ModelPackageName and ModelPackageGroupName are provided in the input. Cannot determine which one to"
+            " use.",
         ),
         "package not there": (
             lambda: client.describe_model_package(ModelPackageName=f"{arn}0"),
