@@ -19,9 +19,9 @@ DOC_MD = """
 ### Purpose
 
 Brings what pipeline **{name}** needs on AWS to what the repository says: the Glue script, the DataBrew recipe and its
-published version, the Glue job, the state machine, its published version and the alias `live` that runs are started
-on. Do not use it to retrain: that is `{name}__retrain`. It makes no bucket and no roles: those are the CloudFormation
-stacks in `include/cloudformation/`.
+published version, the Glue job, the model package group, the state machine, its published version and the alias `live`
+that runs are started on. Do not use it to retrain: that is `{name}__retrain`. It makes no bucket and no roles: those
+are the CloudFormation stacks in `include/cloudformation/`.
 
 ### Schedule and inputs
 

@@ -52,7 +52,8 @@ stops the execution; marking it success leaves it alone.
 
 The failed task's log ends with a card: what failed, why, until when it can be redriven, and what to do. Its last line
 but one names the page of docs/runbooks/ that says more. A model that the gate refuses is no failure: the run is green
-and `deploy` is skipped.
+and `deploy` is skipped. `record_result` red with "training/serving skew" means that wrong answers are being served:
+docs/runbooks/serving-skew.md.
 """
 
 for pipeline in valid_pipelines():
@@ -105,9 +106,9 @@ for pipeline in valid_pipelines():
         transform, split, train, evaluate, gate, deploy = (
             StepFunctionsStageOperator(task_id=stage.value, pipeline=pipeline, stage=stage) for stage in Stage
         )
-        # Decides the run's state. The failed stage has been told of already.
+        # Decides the run's state.
         record_result = S3RecordResultOperator(
-            task_id="record_result", pipeline=pipeline, stages=list(Stage), on_failure_callback=None, **on_worker
+            task_id="record_result", pipeline=pipeline, stages=list(Stage), **on_worker
         ).as_teardown(setups=prepare_run, on_failure_fail_dagrun=True)
         release_run = DataBrewReleaseRunOperator(
             task_id="release_run", pipeline=pipeline, stages=list(Stage), **on_worker

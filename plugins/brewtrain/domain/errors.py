@@ -11,6 +11,7 @@ Must not import Airflow: operators translate these into Airflow's own exceptions
     ├── DeploymentError        AWS refuses, or lacks, what the pipeline needs
     ├── TransientError         AWS was not available; trying again may help
     └── RetrainingFailedError  the remote retraining ended in anything but success
+        └── AlreadyToldError   a task before has failed and told of it
 """
 
 from __future__ import annotations
@@ -59,3 +60,10 @@ class RetrainingFailedError(BrewtrainError):
     def __init__(self, message: str, *, retryable: bool) -> None:
         self.retryable = retryable
         super().__init__(message)
+
+
+class AlreadyToldError(RetrainingFailedError):
+    """A task before this one has failed, and whoever is on call knows; a retry does not mend it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from brewtrain.domain.history import JobReference
+from brewtrain.domain.names import partition
 
 _CONSOLE_OF_PARTITION = {
     "aws": "console.aws.amazon.com",
@@ -41,6 +42,15 @@ def job_link(job: JobReference, *, partition: str, region: str) -> str:
         run = f"/run/{quote(job.run_id, safe='')}" if job.run_id else ""
         return f"{console}/gluestudio/home?region={region}#/job/{name}{run}"
     return f"{console}/sagemaker/home?region={region}#/jobs/{name}"
+
+
+def object_link(uri: str, *, region: str) -> str:
+    """Address of an S3 object's page.
+
+    :param uri: ``s3://bucket/key``.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return f"{_console(partition(region), region)}/s3/object/{bucket}?region={region}&prefix={quote(key)}"
 
 
 def log_stream_prefix(job: JobReference) -> str:

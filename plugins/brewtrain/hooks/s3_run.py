@@ -107,6 +107,33 @@ class S3RunHook(AwsClientHook):
         _check_columns(pipeline, columns, line.decode("utf-8"), path)
         return bool(below.strip())
 
+    def read_text(self, uri: str) -> str | None:
+        """Return an object's content as text, or ``None`` if it is not there.
+
+        :param uri: ``s3://bucket/key``.
+        """
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        with self.errors(uri):
+            try:
+                content: bytes = self.conn.get_object(Bucket=bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if error_code(error) in ("404", "NoSuchKey"):
+                    return None
+                raise
+        return content.decode("utf-8", errors="replace")
+
+    def read_document(self, uri: str) -> dict[str, Any] | None:
+        """Return a JSON document, or ``None`` if it is not there or is none.
+
+        :param uri: ``s3://bucket/key``.
+        """
+        text = self.read_text(uri)
+        try:
+            document = json.loads(text or "null")
+        except ValueError:
+            return None
+        return document if isinstance(document, dict) else None
+
     def put_document(self, bucket: str, key: str, document: dict[str, Any]) -> str:
         """Write a JSON document in one PutObject, so that it is complete or absent.
 

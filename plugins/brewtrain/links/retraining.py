@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-EXECUTION, JOB, LOG = "execution page", "job page", "job log"
+EXECUTION, JOB, LOG, REPORT = "execution page", "job page", "job log", "evaluation report"
 
 
 class _StoredLink(BaseOperatorLink):
@@ -43,6 +43,12 @@ class RetrainingJobLogLink(_StoredLink):
     """The job's log in CloudWatch."""
 
     name = LOG
+
+
+class EvaluationReportLink(_StoredLink):
+    """The report page of the run's evaluation, in the S3 console."""
+
+    name = REPORT
 
 
 STAGE_LINKS = (StepFunctionsExecutionLink(), RetrainingJobLink(), RetrainingJobLogLink())

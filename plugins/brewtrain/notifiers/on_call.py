@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 
-from brewtrain.domain.errors import BrewtrainError
+from brewtrain.domain.errors import AlreadyToldError, BrewtrainError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -41,7 +41,10 @@ class OnCallNotifier(BaseNotifier):
         self.aws_conn_id = aws_conn_id
 
     def notify(self, context: Context) -> None:
-        """Send the card; where the task has none, what it raised."""
+        """Send the card; where the task has none, what it raised. Says nothing twice."""
+        if isinstance(context.get("exception"), AlreadyToldError):
+            self.log.info("whoever is on call has been told of the task that failed before")
+            return
         try:
             subject, card = _message(context)
             send(subject, card, aws_conn_id=self.aws_conn_id, context=dict(context))

@@ -1,0 +1,67 @@
+"""The end of a run in a few lines for its log: candidate and champion side by side, and what became of it.
+
+Must not import Airflow or boto3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_HEADER = ("metric", "candidate", "champion", "difference")
+
+
+def metric_rows(
+    metrics: Mapping[str, float], champion: Mapping[str, float], evaluation: Mapping[str, Any] | None
+) -> list[tuple[str, str, str, str]]:
+    """Return a row for each metric: name, candidate, champion, difference.
+
+    :param metrics: Metric, e.g. ``validation:auc`` → the candidate's value.
+    :param champion: The same of the champion; empty unless compared.
+    :param evaluation: evaluation.json, which has the intervals; ``None`` where it is not at hand.
+    """
+    document = evaluation or {}
+    measured = _part(document, "challenger", "metrics")
+    of_champion = _part(document, "champion", "metrics")
+    differences = _part(document, "comparison", "differences")
+    known = {name.rpartition(":")[2]: value for name, value in champion.items()}
+    rows = []
+    for name, value in sorted(metrics.items()):
+        short = name.rpartition(":")[2]
+        served = known.get(short)
+        difference = differences.get(short) or ({} if served is None else {"value": value - served})
+        rows.append(
+            (
+                name,
+                _shown(value, measured.get(short)),
+                "–" if served is None else _shown(served, of_champion.get(short)),
+                _shown(difference["value"], difference, sign=True) if "value" in difference else "–",
+            )
+        )
+    return rows
+
+
+def table(rows: Sequence[tuple[str, str, str, str]]) -> list[str]:
+    """Return rows as aligned lines under a header; none if there are none."""
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in (_HEADER, *rows)) for column in range(len(_HEADER))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (_HEADER, *rows)
+    ]
+
+
+def _part(document: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    found: Any = document
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _shown(value: float, interval: Any, *, sign: bool = False) -> str:
+    text = f"{value:+.4f}" if sign else f"{value:.4f}"
+    low, high = (interval.get("low"), interval.get("high")) if isinstance(interval, Mapping) else (None, None)
+    if low is None or high is None:
+        return text
+    return f"{text} [{low:+.4f}, {high:+.4f}]" if sign else f"{text} [{low:.4f}, {high:.4f}]"
