@@ -96,6 +96,9 @@ class CheckAccountOperator(BaseOperator):
         for operation in ("describe_job", "delete_job", "describe_dataset", "delete_dataset", "list_job_runs"):
             name = {"Name": f"{names.PREFIX}-{NEVER}"}
             yield f"databrew {operation}", lambda op=operation, req=name: self._probe("databrew", op, req)  # type: ignore[misc]
+        yield "model package group", self._registry
+        for operation, request in self._registry_calls(account).items():
+            yield f"sagemaker {operation}", lambda op=operation, req=request: self._probe("sagemaker", op, req)  # type: ignore[misc]
         yield "training quota", lambda: self._quota(f"{self.pipeline.training.instance_type} for training job usage")
         yield "endpoint quota", lambda: self._quota(f"{self.pipeline.endpoint.instance_type} for endpoint usage")
 
@@ -110,6 +113,24 @@ class CheckAccountOperator(BaseOperator):
             # A name that AWS never takes, so that nothing can start.
             "start_execution": {"stateMachineArn": account.alias_arn(self.pipeline.name), "name": "not*a*name"},
         }
+
+    def _registry_calls(self, account: Account) -> dict[str, dict[str, Any]]:
+        group = names.model_package_group(self.pipeline.name)
+        # Version numbers have at most nine digits and begin with 1: none is called 0.
+        package = account.model_package_group_arn(self.pipeline.name).replace("model-package-group", "model-package")
+        return {
+            "list_model_packages": {"ModelPackageGroupName": group, "MaxResults": 1},
+            "describe_model_package": {"ModelPackageName": f"{package}/0"},
+            "update_model_package": {"ModelPackageArn": f"{package}/0", "ApprovalDescription": "preflight"},
+        }
+
+    def _registry(self) -> str:
+        from brewtrain.hooks.model_registry import ModelRegistryHook
+
+        group = names.model_package_group(self.pipeline.name)
+        if ModelRegistryHook(self.aws_conn_id).describe_group(group) is None:
+            raise DeploymentError(f"{group} does not exist; run the pipeline's deploy DAG")
+        return group
 
     def _probe(self, service: str, operation: str, request: dict[str, Any]) -> str:
         from brewtrain.hooks.permission_probe import PermissionProbeHook

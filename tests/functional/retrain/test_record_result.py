@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import xgboost
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, RetrainingFailedError, TransientError
-from brewtrain.operators.s3 import S3RecordResultOperator, model_alias
+from tests.fixtures.recorded_run import REVISION, RecordedRun
 from tests.fixtures.switched_execution import SwitchedExecution
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
@@ -38,14 +37,6 @@ DEFINITION = {
     },
 }
 _minutes = itertools.count(1)
-
-
-class Events(dict[Any, Any]):
-    """Airflow's outlet events, as far as the operator uses them."""
-
-    def __missing__(self, key: Any) -> Any:
-        self[key] = SimpleNamespace(added=[], add=lambda asset, extra: self[key].added.append(extra))
-        return self[key]
 
 
 @dataclass
@@ -109,7 +100,6 @@ class Run:
         self.end = datetime(2024, 3, 1, tzinfo=UTC) + timedelta(minutes=next(_minutes))
         self.identity = names.RunIdentity(account.pipeline.name, self.end - timedelta(days=1), self.end, "0")
         self.prefix = f"{names.run_prefix(self.identity)}evaluation/"
-        self.events = Events()
 
     @property
     def run_id(self) -> str:
@@ -194,37 +184,13 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """Run the task once."""
-        self.events = Events()
-        self.operator = S3RecordResultOperator(
-            task_id="record_result", pipeline=self.desk.account.pipeline, stages=["gate", "deploy"]
-        )
-        instance = SimpleNamespace(
-            dag_id="d",
-            run_id="scheduled__x",
-            bundle_instance=SimpleNamespace(version="b" * 40),
-            get_task_states=lambda **_: {
-                "scheduled__x": {"start_execution": "success", "gate": "success", "deploy": "success", **self.states}
-            },
-            xcom_pull=lambda **_: {"execution_arn": self.arn, "run_id": self.run_id},
-        )
-        dag_run = SimpleNamespace(
-            dag_id="d",
-            run_id="scheduled__x",
-            clear_number=0,
-            run_type="scheduled",
-            data_interval_start=self.identity.interval_start,
-            data_interval_end=self.end,
-            run_after=self.end,
-        )
-        context: Any = {"ti": instance, "dag_run": dag_run, "params": {}, "outlet_events": self.events}
-        recorded: dict[str, Any] = self.operator.execute(context)
-        return recorded
+        self.recorded = RecordedRun(self.desk.account.pipeline, self.identity, self.arn, states=self.states)
+        return self.recorded.record()
 
     @property
     def extras(self) -> list[dict[str, Any]]:
         """Extra of each asset event of the last attempt."""
-        found = self.events.get(model_alias(self.desk.account.pipeline.name))
-        return found.added if found else []
+        return self.recorded.extras
 
     def result(self) -> dict[str, Any] | None:
         from brewtrain.hooks.s3_run import S3RunHook
@@ -265,7 +231,6 @@ def desk(account: SwitchedExecution) -> Desk:
         roleArn=account.account.role_arn("states"),
     )
     made = Desk(account, machine["stateMachineArn"])
-    made.sagemaker.create_model_package_group(ModelPackageGroupName=made.group)
     for seed, name in ((1, "good"), (2, "other")):
         content, made.scores[name] = _archive(seed)
         account.client("s3").put_object(Bucket=account.bucket, Key=f"models/{name}.tar.gz", Body=content)
@@ -295,7 +260,7 @@ def test_a_promoted_model_is_checked_registered_and_told_of(run: Run, caplog: py
     assert package["ModelApprovalStatus"] == "Approved"
     assert package["ApprovalDescription"] == "Endpoint serves it."
     properties = package["CustomerMetadataProperties"]
-    assert properties["git_revision"] == "b" * 40
+    assert properties["git_revision"] == REVISION
     assert properties["window_start"] == (run.end - timedelta(days=3)).isoformat()
     assert (properties["recipe_version"], properties["champion:auc"]) == ("3.0", "0.8")
     assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/evaluation/evaluation.json")
@@ -319,7 +284,7 @@ def test_a_promoted_model_is_checked_registered_and_told_of(run: Run, caplog: py
         "result": recorded["result"],
         "evaluation": recorded["evaluation"],
     }
-    assert run.operator.links["evaluation report"].endswith("/evaluation/report.html")
+    assert run.recorded.operator.links["evaluation report"].endswith("/evaluation/report.html")
 
 
 def test_whatever_is_repeated_there_is_one_version(run: Run) -> None:
