@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from brewtrain.domain.ladder import Execution
     from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.hooks.connection import AwsClientHook
+    from brewtrain.hooks.s3_run import S3RunHook
     from brewtrain.operators.smoke_test import SmokeTestResult
 
 
@@ -134,10 +136,11 @@ class S3RecordResultOperator(BaseOperator):
         started = run_context.pull(context, run_context.START_EXECUTION)
         if started is None:
             raise DeploymentError("start_execution returned no execution; clear it with everything downstream")
-        execution = StepFunctionsHook(self.aws_conn_id).describe(started["execution_arn"])
+        states = StepFunctionsHook(self.aws_conn_id)
+        execution = states.describe(started["execution_arn"])
         outcome = self._outcome(execution, started["execution_arn"])
         assert execution is not None
-        record = self._record_of(context, execution, outcome, started["run_id"])
+        record = self._record_of(context, states, execution, outcome, started["run_id"])
         try:
             tested = self._smoke_test(record)
         except ServingSkewError as skew:
@@ -166,22 +169,25 @@ class S3RecordResultOperator(BaseOperator):
             )
         return Outcome.of(execution.output)
 
-    def _record_of(self, context: Context, execution: Execution, outcome: Outcome, run_id: str) -> _Record:
+    def _record_of(
+        self, context: Context, states: AwsClientHook, execution: Execution, outcome: Outcome, run_id: str
+    ) -> _Record:
         from brewtrain.hooks.s3_run import S3RunHook, result_key
         from brewtrain.revision import revision_of
 
         run = run_context.read(context, self.pipeline)
         identity = identity_of_run(self.pipeline.name, run.interval, run_id)
-        hook = S3RunHook(self.aws_conn_id)
-        bucket = self.pipeline.bucket_name(hook.account)
+        s3 = S3RunHook(self.aws_conn_id, beside=states)
+        bucket = self.pipeline.bucket_name(s3.account)
         return _Record(
+            s3=s3,
             execution=execution,
             outcome=outcome,
             run=run,
             identity=identity,
             bucket=bucket,
             key=result_key(identity),
-            region=hook.account.region,
+            region=s3.account.region,
             revision=revision_of(context),
         )
 
@@ -192,7 +198,7 @@ class S3RecordResultOperator(BaseOperator):
         from brewtrain.operators.smoke_test import check_serving
 
         tested = check_serving(
-            self.aws_conn_id,
+            record.s3,
             pipeline=self.pipeline.name,
             endpoint=outcome.endpoint_name,
             endpoint_config=outcome.endpoint_config_name,
@@ -209,7 +215,9 @@ class S3RecordResultOperator(BaseOperator):
         from brewtrain.hooks.model_registry import ModelRegistryHook
 
         group = names.model_package_group(self.pipeline.name)
-        registered = ModelRegistryHook(self.aws_conn_id).register(group, candidate, decision, known_arn=known_arn)
+        registered = ModelRegistryHook(self.aws_conn_id, beside=record.s3).register(
+            group, candidate, decision, known_arn=known_arn
+        )
         self.log.info(
             "model registry: version %s of %s is %s%s",
             registered.version,
@@ -242,21 +250,19 @@ class S3RecordResultOperator(BaseOperator):
         if outcome is None:
             self.log.warning("the history of %s does not tell which model was refused", execution.name)
             return None
-        written = self._write(context, self._record_of(context, execution, outcome, started["run_id"]), None)
+        record = self._record_of(context, states, execution, outcome, started["run_id"])
+        written = self._write(context, record, None)
         return f"model package {written['model_package_arn']}"
 
     def _write(self, context: Context, record: _Record, tested: SmokeTestResult | None) -> dict[str, Any]:
         """Register, then write the result document, then emit the event."""
-        from brewtrain.hooks.s3_run import S3RunHook
-
-        hook = S3RunHook(self.aws_conn_id)
         outcome = record.outcome
-        before = hook.read_document(record.uri) or {}
+        before = record.s3.read_document(record.uri) or {}
         decision = Decision(outcome.outcome, outcome.reason, outcome.message, record.execution.arn)
         registered = self._register(record, decision, known_arn=before.get("model_package_arn"))
         document = record.document(self.pipeline, registered, tested)
-        path = hook.put_document(record.bucket, record.key, document)
-        self._tell(record, hook.read_document(record.evaluation_uri) if record.evaluation_uri else None, path)
+        path = record.s3.put_document(record.bucket, record.key, document)
+        self._tell(record, path)
         if outcome.promoted:
             self._emit(context, record, registered, path)
         return {
@@ -270,8 +276,9 @@ class S3RecordResultOperator(BaseOperator):
             "model_package_arn": registered.arn if registered else None,
         }
 
-    def _tell(self, record: _Record, evaluation: dict[str, Any] | None, path: str) -> None:
+    def _tell(self, record: _Record, path: str) -> None:
         outcome = record.outcome
+        evaluation = record.s3.read_document(record.evaluation_uri) if record.evaluation_uri else None
         self.log.info("%s (%s): %s", outcome.outcome, outcome.reason, outcome.message)
         rows = result_summary.metric_rows(outcome.metrics, record.champion_metrics, evaluation)
         for line in result_summary.table(rows):
@@ -303,11 +310,13 @@ class S3RecordResultOperator(BaseOperator):
 class _Record:
     """What is recorded of a run.
 
+    :param s3: The hook that writes it, and whose session the others use.
     :param bucket: Bucket of the result document.
     :param key: Its key.
     :param revision: Revision of the DAGs.
     """
 
+    s3: S3RunHook
     execution: Execution
     outcome: Outcome
     run: run_context.RunContext

@@ -43,11 +43,11 @@ class SmokeTestResult:
 
 
 def check_serving(
-    aws_conn_id: str, *, pipeline: str, endpoint: str, endpoint_config: str, evaluation_uri: str | None
+    s3: S3RunHook, *, pipeline: str, endpoint: str, endpoint_config: str, evaluation_uri: str | None
 ) -> SmokeTestResult:
     """Compare what an endpoint answers with what the evaluation wrote down.
 
-    :param aws_conn_id: Airflow connection of type ``aws``.
+    :param s3: Reads the rows; its session asks the endpoint too.
     :param pipeline: Name of the pipeline.
     :param endpoint_config: Config that the run deployed; nothing is compared once the endpoint serves another.
     :param evaluation_uri: ``s3://…/evaluation/`` of the run that trained the model; ``None`` where there is none.
@@ -57,7 +57,8 @@ def check_serving(
     """
     if not evaluation_uri:
         return SmokeTestResult("none", "the run has no evaluation, so there are no scores to compare with")
-    endpoints = SageMakerEndpointHook(aws_conn_id)
+    connection = s3.aws_conn_id or ""
+    endpoints = SageMakerEndpointHook(connection, beside=s3)
     before = endpoints.describe(endpoint)
     if before is None:
         raise DeploymentError(
@@ -75,8 +76,8 @@ def check_serving(
             f"endpoint {endpoint!r} is {before['EndpointStatus']} ({before.get('FailureReason', 'no reason given')}); "
             f"mend it in SageMaker or trigger {pipeline}__rollback, then clear this task"
         )
-    test = _read(aws_conn_id, evaluation_uri)
-    problem = _ask(SageMakerRuntimeHook(aws_conn_id, beside=endpoints), endpoint, test)
+    test = _read(s3, evaluation_uri)
+    problem = _ask(SageMakerRuntimeHook(connection, beside=s3), endpoint, test)
     if problem is None:
         return SmokeTestResult(
             "passed", f"endpoint {endpoint} scores {len(test.rows)} validation rows as the evaluation did"
@@ -97,9 +98,9 @@ def check_serving(
     )
 
 
-def _read(aws_conn_id: str, evaluation_uri: str) -> smoke_test.SmokeTest:
+def _read(s3: S3RunHook, evaluation_uri: str) -> smoke_test.SmokeTest:
     source = f"{evaluation_uri.rstrip('/')}/{SMOKE_FILE}"
-    text = S3RunHook(aws_conn_id).read_text(source)
+    text = s3.read_text(source)
     if text is None:
         raise DeploymentError(
             f"{source} does not exist, so nothing tells whether the endpoint serves what was evaluated; restore it "

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -287,6 +288,7 @@ def test_a_promoted_model_is_checked_registered_and_told_of(run: Run, caplog: py
     assert run.recorded.operator.links["evaluation report"].endswith("/evaluation/report.html")
 
 
+@pytest.mark.slow
 def test_whatever_is_repeated_there_is_one_version(run: Run) -> None:
     run.smoke(run.desk.scores["good"])
     first = run.end_with().record()
@@ -304,6 +306,7 @@ def test_whatever_is_repeated_there_is_one_version(run: Run) -> None:
     assert len(run.desk.packages()) == before
 
 
+@pytest.mark.slow
 def test_a_persons_decision_stays(run: Run) -> None:
     run.smoke(run.desk.scores["good"])
     run.end_with().record()
@@ -347,6 +350,7 @@ def test_a_broken_run_registers_nothing(run: Run) -> None:
     assert run.result() is None
 
 
+@pytest.mark.slow
 def test_another_model_behind_the_config_is_skew(run: Run) -> None:
     run.smoke(run.desk.scores["other"])
     run.end_with()
@@ -441,3 +445,18 @@ def _no_pauses(connection: str, monkeypatch: pytest.MonkeyPatch, local_aws: str)
     value = {"conn_type": "aws", "login": "testing", "password": "testing", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_BREWTRAIN_AWS", json.dumps(value))
     return lambda: None
+
+
+def test_on_call_is_told_of_a_skew_and_not_twice_of_a_broken_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    from brewtrain.domain.errors import AlreadyToldError
+    from brewtrain.notifiers import on_call
+    from brewtrain.operators.smoke_test import ServingSkewError
+
+    told: list[str] = []
+    monkeypatch.setattr(on_call, "send", lambda subject, card, **_: told.append(card))
+    instance = SimpleNamespace(
+        dag_id="d", task_id="record_result", run_id="r", try_number=1, xcom_pull=lambda **_: None
+    )
+    for raised in (AlreadyToldError("broken"), ServingSkewError("skew"), None):
+        on_call.OnCallNotifier().notify({"ti": instance, "exception": raised})  # type: ignore[typeddict-unknown-key]
+    assert [card.splitlines()[-1] for card in told] == ["skew", "see the task log"]
