@@ -198,7 +198,8 @@ class S3RecordResultOperator(BaseOperator):
         from brewtrain.operators.smoke_test import check_serving
 
         tested = check_serving(
-            record.s3,
+            self.aws_conn_id,
+            beside=record.s3,
             pipeline=self.pipeline.name,
             endpoint=outcome.endpoint_name,
             endpoint_config=outcome.endpoint_config_name,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from brewtrain.domain import smoke_test
 from brewtrain.domain.errors import DeploymentError, RetrainingFailedError
+from brewtrain.hooks.connection import AwsClientHook
 from brewtrain.hooks.s3_run import S3RunHook
 from brewtrain.hooks.sagemaker_endpoint import SageMakerEndpointHook, SageMakerRuntimeHook
 
@@ -43,22 +44,28 @@ class SmokeTestResult:
 
 
 def check_serving(
-    s3: S3RunHook, *, pipeline: str, endpoint: str, endpoint_config: str, evaluation_uri: str | None
+    aws_conn_id: str,
+    *,
+    pipeline: str,
+    endpoint: str,
+    endpoint_config: str,
+    evaluation_uri: str | None,
+    beside: AwsClientHook | None = None,
 ) -> SmokeTestResult:
     """Compare what an endpoint answers with what the evaluation wrote down.
 
-    :param s3: Reads the rows; its session asks the endpoint too.
+    :param aws_conn_id: Airflow connection of type ``aws``.
     :param pipeline: Name of the pipeline.
     :param endpoint_config: Config that the run deployed; nothing is compared once the endpoint serves another.
     :param evaluation_uri: ``s3://…/evaluation/`` of the run that trained the model; ``None`` where there is none.
+    :param beside: A hook of the same task, whose session is used as well.
     :raises ServingSkewError: If the answers differ.
     :raises DeploymentError: If the endpoint is gone or out of service, or the rows are gone.
     :raises TransientError: If it gave no answer.
     """
     if not evaluation_uri:
         return SmokeTestResult("none", "the run has no evaluation, so there are no scores to compare with")
-    connection = s3.aws_conn_id or ""
-    endpoints = SageMakerEndpointHook(connection, beside=s3)
+    endpoints = SageMakerEndpointHook(aws_conn_id, beside=beside)
     before = endpoints.describe(endpoint)
     if before is None:
         raise DeploymentError(
@@ -76,8 +83,8 @@ def check_serving(
             f"endpoint {endpoint!r} is {before['EndpointStatus']} ({before.get('FailureReason', 'no reason given')}); "
             f"mend it in SageMaker or trigger {pipeline}__rollback, then clear this task"
         )
-    test = _read(s3, evaluation_uri)
-    problem = _ask(SageMakerRuntimeHook(connection, beside=s3), endpoint, test)
+    test = _read(S3RunHook(aws_conn_id, beside=endpoints), evaluation_uri)
+    problem = _ask(SageMakerRuntimeHook(aws_conn_id, beside=endpoints), endpoint, test)
     if problem is None:
         return SmokeTestResult(
             "passed", f"endpoint {endpoint} scores {len(test.rows)} validation rows as the evaluation did"
