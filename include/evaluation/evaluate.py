@@ -45,8 +45,11 @@ LAYOUT = 1
 PROCESSING = Path("/opt/ml/processing")
 EXIT_MESSAGE = Path("/opt/ml/output/message")
 CHAMPION_VARIABLE = "BREWTRAIN_CHAMPION"
+REASON_VARIABLE = "BREWTRAIN_CHAMPION_REASON"
 NO_CHAMPION = "none"
+UNKNOWN_CHAMPION = "unknown"
 VERDICT_BYTES = 8192
+SMOKE_ROWS = 20
 _CURVE_POINTS = 101
 _LARGEST_DOWNLOAD = 2 * 1024**3
 _RUN_PREFIX = re.compile(r"^(?P<prefix>s3://.+/runs/(?P<run>[^/]+)/)model/")
@@ -81,7 +84,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--champion",
         default=os.environ.get(CHAMPION_VARIABLE, NO_CHAMPION),
-        help=f"s3://…/model.tar.gz, a local file, or '{NO_CHAMPION}'; default: ${CHAMPION_VARIABLE}",
+        help=(
+            f"s3://…/model.tar.gz, a local file, '{NO_CHAMPION}', or '{UNKNOWN_CHAMPION}': a model serves and cannot be "
+            f"found; default: ${CHAMPION_VARIABLE}"
+        ),
+    )
+    parser.add_argument(
+        "--champion-reason",
+        default=os.environ.get(REASON_VARIABLE, ""),
+        help=f"why the champion is '{UNKNOWN_CHAMPION}'; default: ${REASON_VARIABLE}",
     )
     parser.add_argument("--rule", action="append", default=[], help="name=value, see gate.from_arguments")
     parser.add_argument("--resamples", type=int, default=500)
@@ -193,7 +204,8 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
         },
     }
     verdict = make_verdict(document)
-    _write_outputs(options.output, document, profile, verdict)
+    smoke = make_smoke_test(validation.features, challenger.scores)
+    _write_outputs(options.output, document, profile, smoke, verdict)
     return verdict
 
 
@@ -212,6 +224,9 @@ class _Champion:
             self.status = gate.CHAMPION_ABSENT
             return
         self.status = gate.CHAMPION_NOT_COMPARABLE
+        if self.uri == UNKNOWN_CHAMPION:
+            self.reason = options.champion_reason.strip().rstrip(".") or "it is not known which model serves"
+            return
         with tempfile.TemporaryDirectory() as folder:
             if found:
                 self.profile = self._read_profile(found.group("prefix"), Path(folder))
@@ -280,9 +295,10 @@ class _Champion:
     def describe(self, measured: dict[str, Any] | None) -> dict[str, Any] | None:
         if self.status == gate.CHAMPION_ABSENT:
             return None
+        archive = None if self.uri == UNKNOWN_CHAMPION else self.uri
         nothing = {"metrics": None, "curves": None, "reliability": None, "lift": None}
         data_date = self.profile.get("data_date") if self.profile else None
-        return {"archive": self.uri, "run_id": self.run_id, "data_date": data_date, **(measured or nothing)}
+        return {"archive": archive, "run_id": self.run_id, "data_date": data_date, **(measured or nothing)}
 
     def drift(self, features: list[str], window: LabelledRows) -> dict[str, Any] | None:
         if self.profile is None:
@@ -439,6 +455,25 @@ def make_verdict(document: dict[str, Any]) -> dict[str, Any]:
     return verdict
 
 
+def make_smoke_test(features: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+    """Choose rows whose scores the endpoint must repeat once it serves the candidate.
+
+    :param features: Shape ``(rows, features)``, float32, ``nan`` for missing.
+    :param scores: Shape ``(rows,)``, of the candidate.
+    :returns: Content of smoke.json: CSV rows as the endpoint takes them, evenly over the range of scores.
+    """
+    usable = np.flatnonzero(~np.isnan(features).all(axis=1))  # a line without any number is no row
+    by_score = usable[np.argsort(scores[usable], kind="stable")]
+    chosen = by_score[np.unique(np.linspace(0, len(by_score) - 1, SMOKE_ROWS).round().astype(int))]
+    return {
+        "layout": LAYOUT,
+        "content_type": "text/csv",
+        # Nine digits bring back the very float32 that was scored.
+        "rows": [",".join("" if np.isnan(value) else f"{value:.9g}" for value in features[row]) for row in chosen],
+        "scores": [float(scores[row]) for row in chosen],
+    }
+
+
 def _message(decision: dict[str, Any]) -> str:
     if decision["outcome"] == gate.PASS:
         return "The candidate passed the quality gate."
@@ -455,12 +490,15 @@ def _empty(output: Path) -> None:
             stale.unlink()
 
 
-def _write_outputs(output: Path, document: dict[str, Any], profile: dict[str, Any], verdict: dict[str, Any]) -> None:
+def _write_outputs(
+    output: Path, document: dict[str, Any], profile: dict[str, Any], smoke: dict[str, Any], verdict: dict[str, Any]
+) -> None:
     """Make every file whole first, then name them; ``verdict.json`` last, so that where it is, all are."""
     images = plots.draw_evaluation(document)
     files: dict[str, bytes] = {
         "evaluation.json": _json(document),
         "profile.json": _json(profile),
+        "smoke.json": _json(smoke),
         **images,
         "report.html": report_page.render_page(document, images).encode("utf-8"),
         "verdict.json": _json(verdict),

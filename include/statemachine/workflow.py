@@ -39,7 +39,7 @@ HERE = Path(__file__).resolve().parent
 DEFINITION_FILE = HERE / "retraining.asl.json"
 IMAGES_FILE = HERE / "images.json"
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 # Seven days. A redrive starts the clock again; SageMaker's own longest training job is 28 days, ours is one.
 EXECUTION_TIMEOUT_SECONDS = 604_800
 API_CALL_TIMEOUT_SECONDS = 60
@@ -47,8 +47,8 @@ API_CALL_TIMEOUT_SECONDS = 60
 BRIEF_WAITS = 5
 BRIEF_WAIT_SECONDS = 1
 
-METRICS = ("auc", "aucpr", "error", "logloss")
-OPTIONAL_METRIC = "aucpr"
+METRICS = ("auc", "aucpr", "logloss", "error", "brier", "ece", "lift_top_decile")
+VERDICT = ("outcome", "red", "message", "reasons", "metrics", "champion_status", "champion_metrics")
 SUMMARY = (
     "train_rows",
     "validation_rows",
@@ -67,6 +67,20 @@ ROLLED_BACK = "Brewtrain.EndpointRolledBack"
 FAILED = "Brewtrain.EndpointFailed"
 STUCK = "Brewtrain.EndpointStuck"
 QUALITY_GATE = "Brewtrain.QualityGateFailed"
+UNKNOWN_ENTRY = "Brewtrain.UnknownEntry"
+
+# Of the evaluation's container: the champion comes in by environment, because a list cannot be appended to.
+EVALUATION_ENTRYPOINT = ["python3", "/opt/ml/processing/input/code/evaluate.py"]
+EVALUATION_INPUTS = {
+    "code": "$.evaluation.code_uri",
+    "validation": "$.evaluation.validation_uri",
+    "train": "$.evaluation.train_uri",
+    "summary": "$.evaluation.summary_uri",
+    "challenger": "$.training_job.model_artifacts",
+}
+EVALUATION_OUTPUT = "/opt/ml/processing/output/evaluation"
+NO_CHAMPION = "none"
+UNKNOWN_CHAMPION = "unknown"
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What the SDK's classes of 2021 do not know yet
@@ -239,10 +253,19 @@ def _outcome(name: str, outcome: str, reason: str, message: str, *, model: bool,
         "reason": reason,
         "message.$": message,
         "run.$": "$.run",
-        "metrics": {f"validation:{metric}.$": f"$.metrics.{metric}" for metric in METRICS},
+        "metrics": {f"validation:{metric}.$": f"$.verdict.metrics.{metric}" for metric in METRICS},
+        "evaluation": {
+            "uri.$": "$.evaluation.output_uri",
+            "champion_status.$": "$.verdict.champion_status",
+            "champion_metrics.$": "$.verdict.champion_metrics",
+            "champion_uri.$": "$.champion.uri",
+            "reasons.$": "$.verdict.reasons",
+        },
+        "training_metrics.$": "$.training_results.metrics",
         "split": {f"{name}.$": f"$.split_summary.document.{name}" for name in SUMMARY},
         "training_job_name.$": "$.training_job.name",
         "model_artifacts.$": "$.training_job.model_artifacts",
+        "image_uri.$": "$.training.image_uri",
         "endpoint_name.$": "$.endpoint.name",
     }
     if model:
@@ -329,32 +352,156 @@ def _train() -> Any:
     )
 
 
+def _lookup(name: str, action: str, parameters: dict[str, Any], found: Any, absent: Any, text: str, **fields: Any) -> Any:
+    """Build an aws-sdk call to SageMaker whose "could not find" is an answer.
+
+    SageMaker gives what is not there, what is throttled and what is denied one and the same error name, so a Catch tells
+    the first by its text. All else is asked for again by a Task with ordinary retries and no Catch: it fails by itself,
+    with AWS's own words, and a redrive asks once more.
+
+    :param found: Where to go on with the answer.
+    :param absent: Where to go on when there is no such thing.
+    :param text: What SageMaker's message has in it when there is no such thing.
+    """
+    first = _call(name, action, parameters, retry=SAGEMAKER_LOOKUP_RETRY, **fields)
+    again = _call(f"{name} Again", action, parameters, retry=SAGEMAKER_CALL_RETRY, **fields)
+    failed = _choice(f"{name} Failed", [(_text_has("$.failure.Cause", text), absent)], again)
+    first.add_catch(steps.Catch(error_equals=["States.ALL"], next_step=failed, result_path="$.failure"))
+    for task in (first, again):
+        task.next(found)
+    return first
+
+
+def _find_champion(evaluate: Any) -> Any:
+    """Endpoint → endpoint config → model → archive, or why there is none.
+
+    ``$.champion`` gets ``uri`` (null without one), ``argument`` (what the container is told) and ``reason``. A champion
+    that cannot be found although the endpoint is there is *unknown*, never absent: the gate treats it as not comparable.
+
+    :param evaluate: Where to go on.
+    """
+
+    def unknown(name: str, reason: str) -> Any:
+        state = steps.Pass(
+            name,
+            parameters={"uri": None, "argument": UNKNOWN_CHAMPION, "reason.$": reason},
+            result_path="$.champion",
+        )
+        state.next(evaluate)
+        return state
+
+    none = steps.Pass(
+        "No Champion",
+        result={"uri": None, "argument": NO_CHAMPION, "reason": ""},
+        result_path="$.champion",
+        comment="No endpoint: the first run, or somebody deleted it.",
+    )
+    none.next(evaluate)
+    config, model = "$.serving.EndpointConfigName", "$.champion_config.models[0]"
+    take = steps.Pass(
+        "Take Champion",
+        parameters={
+            "uri.$": "$.champion_model.archives[0]",
+            "argument.$": "$.champion_model.archives[0]",
+            "reason": "",
+        },
+        result_path="$.champion",
+    )
+    take.next(evaluate)
+    one_archive = _choice(
+        "One Champion Archive",
+        [
+            (
+                _all(
+                    ChoiceRule.IsPresent("$.champion_model.archives[0]", True),
+                    ChoiceRule.IsPresent("$.champion_model.archives[1]", False),
+                ),
+                take,
+            )
+        ],
+        unknown(
+            "Champion Has No Archive",
+            f"States.Format('the model {{}} that serves is not one archive (ModelDataUrl)', {model})",
+        ),
+    )
+    look_up_model = _lookup(
+        "Look Up Champion Model",
+        "aws-sdk:sagemaker:describeModel",
+        {"ModelName.$": model},
+        found=one_archive,
+        absent=unknown(
+            "Champion Model Deleted", f"States.Format('the model {{}} that serves was deleted by hand', {model})"
+        ),
+        text="Could not find model",
+        # Of the primary container, or of each of several: a path to a member that may be absent would fail.
+        selector={"archives.$": "$..ModelDataUrl"},
+        result_path="$.champion_model",
+    )
+    one_model = _choice(
+        "One Champion Model",
+        [
+            (
+                _all(
+                    ChoiceRule.NumericEquals("$.champion_config.variants", 1),
+                    ChoiceRule.IsPresent(model, True),
+                ),
+                look_up_model,
+            )
+        ],
+        unknown(
+            "Champion Is Not One Model",
+            f"States.Format('endpoint config {{}} serves not one model but {{}} variants', {config},"
+            " $.champion_config.variants)",
+        ),
+        comment="Somebody's A/B test, or inference components: which of them is the champion is not for us to say.",
+    )
+    look_up_config = _lookup(
+        "Look Up Champion Config",
+        "aws-sdk:sagemaker:describeEndpointConfig",
+        {"EndpointConfigName.$": config},
+        found=one_model,
+        absent=unknown(
+            "Champion Config Deleted",
+            f"States.Format('endpoint config {{}} that serves was deleted by hand', {config})",
+        ),
+        text="Could not find endpoint configuration",
+        selector={
+            "models.$": "$.ProductionVariants[*].ModelName",
+            "variants.$": "States.ArrayLength($.ProductionVariants)",
+        },
+        result_path="$.champion_config",
+    )
+    has_config = _choice(
+        "Champion Endpoint Has Config",
+        [(ChoiceRule.IsPresent(config, True), look_up_config)],
+        unknown(
+            "Champion Endpoint Without Config",
+            "States.Format('endpoint {} is {} and names no endpoint config', $.endpoint.name,"
+            " $.serving.EndpointStatus)",
+        ),
+    )
+    return _lookup(
+        "Query Champion Endpoint",
+        "aws-sdk:sagemaker:describeEndpoint",
+        {"EndpointName.$": "$.endpoint.name"},
+        found=has_config,
+        absent=none,
+        text="Could not find endpoint",
+        result_path="$.serving",
+        comment="The whole answer is kept, as in Query Endpoint, which asks anew before anything is written.",
+    )
+
+
 def _evaluate() -> tuple[Any, Any]:
-    """Metrics by name, and what the split counted: the first state and the last."""
-    values = "$.FinalMetricDataList[?(@.MetricName=='validation:{}')].Value"
-    by_name = f"States.ArrayGetItem({values}, 0)"
-    metrics = _call(
+    """Score candidate and champion on the same rows, and read the verdict: the first state and the last."""
+    training_metrics = _call(
         "Query Training Results",
         "aws-sdk:sagemaker:describeTrainingJob",
         {"TrainingJobName.$": "$.training_job.name"},
         retry=SAGEMAKER_CALL_RETRY,
-        selector={
-            f"{metric}.$": (values if metric == OPTIONAL_METRIC else by_name).format(metric) for metric in METRICS
-        },
-        result_path="$.metrics",
-    )
-    others = {f"{metric}.$": f"$.metrics.{metric}" for metric in METRICS if metric != OPTIONAL_METRIC}
-    taken = steps.Pass(
-        "Take PR-AUC",
-        parameters={**others, f"{OPTIONAL_METRIC}.$": f"$.metrics.{OPTIONAL_METRIC}[0]"},
-        result_path="$.metrics",
-    )
-    absent = steps.Pass("No PR-AUC", parameters={**others, OPTIONAL_METRIC: None}, result_path="$.metrics")
-    reported = _choice(
-        "PR-AUC Reported",
-        [(ChoiceRule.IsPresent(f"$.metrics.{OPTIONAL_METRIC}[0]", True), taken)],
-        absent,
-        comment="The container knows the metric; SageMaker's list of what it reports does not name it.",
+        # For the record: the gate decides by what the evaluation measures. Searched for, since the list may be absent.
+        selector={"metrics.$": "$..FinalMetricDataList[*]"},
+        result_path="$.training_results",
     )
     summary = _call(
         "Read Split Summary",
@@ -364,62 +511,114 @@ def _evaluate() -> tuple[Any, Any]:
         selector={"document.$": "States.StringToJson($.Body)"},
         result_path="$.split_summary",
     )
-    metrics.next(reported)
-    taken.next(summary)
-    absent.next(summary)
-    return metrics, summary
+    evaluate = steps.Task(
+        "Evaluate Model",
+        resource="arn:aws:states:::sagemaker:createProcessingJob.sync",
+        comment="include/evaluation/evaluate.py: the candidate and the champion, on the same validation rows.",
+        parameters={
+            "ProcessingJobName.$": ATTEMPT_NAME,
+            "AppSpecification": {
+                "ImageUri.$": "$.training.image_uri",
+                "ContainerEntrypoint": EVALUATION_ENTRYPOINT,
+                "ContainerArguments.$": "$.evaluation.arguments",
+            },
+            "Environment": {
+                "BREWTRAIN_CHAMPION.$": "$.champion.argument",
+                "BREWTRAIN_CHAMPION_REASON.$": "$.champion.reason",
+            },
+            "RoleArn.$": "$.training.role_arn",
+            "ProcessingInputs": [
+                {
+                    "InputName": name,
+                    "S3Input": {
+                        "S3Uri.$": path,
+                        "LocalPath": f"/opt/ml/processing/input/{name}",
+                        "S3DataType": "S3Prefix",
+                        "S3InputMode": "File",
+                    },
+                }
+                for name, path in EVALUATION_INPUTS.items()
+            ],
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": "evaluation",
+                        "S3Output": {
+                            "S3Uri.$": "$.evaluation.output_uri",
+                            "LocalPath": EVALUATION_OUTPUT,
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ]
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceCount": 1,
+                    "InstanceType.$": "$.evaluation.instance_type",
+                    "VolumeSizeInGB.$": "$.evaluation.volume_gb",
+                }
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds.$": "$.evaluation.max_runtime_seconds"},
+            "Tags.$": "$.tags",
+        },
+        timeout_seconds_path="$.evaluation.timeout_seconds",
+        retry=list(SAGEMAKER_JOB_RETRY),
+        result_path=None,
+    )
+    read_verdict = _call(
+        "Read Verdict",
+        "aws-sdk:s3:getObject",
+        {"Bucket.$": "$.evaluation.verdict_bucket", "Key.$": "$.evaluation.verdict_key"},
+        retry=S3_RETRY,
+        selector={"document.$": "States.StringToJson($.Body)"},
+        result_path="$.verdict_file",
+        comment="Written last by the job, at most 8 KiB.",
+    )
+    take_verdict = steps.Pass(
+        "Take Verdict",
+        parameters={f"{field}.$": f"$.verdict_file.document.{field}" for field in VERDICT},
+        result_path="$.verdict",
+    )
+    training_metrics.next(summary)
+    summary.next(_find_champion(evaluate))
+    steps.Chain([evaluate, read_verdict, take_verdict])
+    return training_metrics, take_verdict
 
 
 def _gate(accepted: Any) -> Any:
-    """Thresholds by name, and better than always answering with the majority class."""
-    verdict = (
-        "States.Format('AUC {} (at least {}), AUC-PR {} (at least {}), error {} (at most {}; {} for the majority"
-        " class), log loss {} (at most {})', $.metrics.auc, $.gate.auc_min, $.metrics.aucpr, $.gate.aucpr_min,"
-        " $.metrics.error, $.gate.error_max, $.split_summary.document.majority_class_error,"
-        " $.metrics.logloss, $.gate.logloss_max)"
-    )
+    """Do as the evaluation's verdict says; plugins/brewtrain/domain/gate.py has decided it inside the job."""
     too_low = _with_fields(
         steps.Fail(
             "Model Accuracy Too Low",
             error=QUALITY_GATE,
             comment="A redrive fails again: the same model meets the same gate.",
         ),
-        CausePath=verdict.replace("States.Format('", "States.Format('The quality gate refused the model: "),
+        CausePath="$.verdict.message",
     )
     rejected = _outcome(
         "Record Rejection",
         "rejected",
         "quality_gate",
-        verdict.replace("States.Format('", "States.Format('The quality gate refused the model: "),
+        "$.verdict.message",
         model=False,
         comment="The run is green: a refused model is an answer, not a breakage.",
     )
-    good_enough = _all(
-        ChoiceRule.NumericGreaterThanEqualsPath("$.metrics.auc", "$.gate.auc_min"),
-        _any(
-            ChoiceRule.NumericLessThanEquals("$.gate.aucpr_min", 0),
-            _all(
-                ChoiceRule.IsNumeric("$.metrics.aucpr", True),
-                ChoiceRule.NumericGreaterThanEqualsPath("$.metrics.aucpr", "$.gate.aucpr_min"),
-            ),
-        ),
-        ChoiceRule.NumericLessThanEqualsPath("$.metrics.error", "$.gate.error_max"),
-        ChoiceRule.NumericLessThanEqualsPath("$.metrics.logloss", "$.gate.logloss_max"),
-        _any(
-            ChoiceRule.BooleanEquals("$.gate.better_than_majority", False),
-            ChoiceRule.NumericLessThanPath("$.metrics.error", "$.split_summary.document.error_to_beat"),
-        ),
-    )
     return _choice(
         "Accuracy > 90%",
-        [(good_enough, accepted), (ChoiceRule.StringEquals("$.gate.on_reject", "fail"), too_low)],
+        [
+            (ChoiceRule.StringEquals("$.verdict.outcome", "pass"), accepted),
+            (ChoiceRule.BooleanEquals("$.verdict.red", True), too_low),
+        ],
         rejected,
-        comment="Keeps the name it has in the AWS sample; the thresholds are the pipeline's.",
+        comment="Keeps the name it has in the AWS sample; the rules are the pipeline's (docs/evaluation.md).",
     )
 
 
-def _deploy() -> Any:
-    """Create or update the endpoint, monotonic by data date, and wait until it serves what was asked for."""
+def _deploy() -> tuple[Any, Any]:
+    """Create or update the endpoint, monotonic by data date, and wait until it serves what was asked for.
+
+    :returns: Where a trained model comes in, and where an endpoint config that exists does.
+    """
     in_service = ChoiceRule.StringEquals("$.serving.EndpointStatus", "InService")
     serves_ours = ChoiceRule.StringEqualsPath("$.serving.EndpointConfigName", "$.endpoint_config.name")
     written = ChoiceRule.BooleanEquals("$.deployment.written", True)
@@ -535,9 +734,9 @@ def _deploy() -> Any:
     rolled_back = failure(
         "Report Rollback",
         ROLLED_BACK,
-        "States.Format('Endpoint {} is InService on endpoint config {} instead of {}: SageMaker rolled the update back;"
-        " see the endpoint events, the alarms of its deployment config and its CloudWatch log, then redrive.',"
-        " $.endpoint.name, $.serving.EndpointConfigName, $.endpoint_config.name)",
+        "States.Format('Endpoint {} is InService on endpoint config {} instead of {}: SageMaker rolled the update back"
+        " (alarms that roll it back: {}); see those alarms, the endpoint events and its CloudWatch log, then redrive.',"
+        " $.endpoint.name, $.serving.EndpointConfigName, $.endpoint_config.name, $.endpoint.alarms)",
     )
     failed_with_reason = failure(
         "Report Endpoint Failure With Reason",
@@ -635,6 +834,8 @@ def _deploy() -> Any:
             "EndpointName.$": "$.endpoint.name",
             "EndpointConfigName.$": "$.endpoint_config.name",
             "RetainAllVariantProperties.$": "$.capacity.retain",
+            # Whole, since it has members that are absent or there.
+            "DeploymentConfig.$": "$.endpoint.deployment_config",
         },
         retry=None,
         result_path=None,
@@ -797,7 +998,22 @@ def _deploy() -> Any:
         result_path=None,
         comment="For people, and for the day somebody deletes the config. The config's own tag is what counts.",
     )
-    tag.next(promoted)
+    rolled_back_to = _outcome(
+        "Record Rollback",
+        "promoted",
+        "rolled_back_to",
+        "States.Format('Endpoint {} is back on endpoint config {}, whose model was trained on data up to {}.',"
+        " $.endpoint.name, $.endpoint_config.name, $.run.data_date)",
+        model=True,
+        comment="A person asked for this config; the same proof as for a promotion.",
+    )
+    tag.next(
+        _choice(
+            "Deployed What",
+            [(ChoiceRule.StringEquals("$.entry", "rollback"), rolled_back_to)],
+            promoted,
+        )
+    )
     count_variants = steps.Pass(
         "Count Serving Variants",
         parameters={
@@ -867,19 +1083,85 @@ def _deploy() -> Any:
         model=False,
         comment="For runs that only train and evaluate.",
     )
+    awaiting_approval = _outcome(
+        "Record Awaiting Approval",
+        "pending",
+        "awaiting_approval",
+        "States.Format('The model of run {} passed the gate and waits for the approval of a person.', $.run.id)",
+        model=False,
+        comment="The promotion that follows an approval is an execution of its own (entry promote).",
+    )
+    policy = _choice(
+        "Deploy Policy",
+        [
+            (ChoiceRule.StringEquals("$.run.deploy_policy", "never"), deploy_never),
+            (ChoiceRule.StringEquals("$.run.deploy_policy", "approval"), awaiting_approval),
+        ],
+        save_model,
+    )
+    return policy, prepare
+
+
+def _begin_rollback(prepare: Any) -> Any:
+    """Fill in what the output documents name and a rollback does not have.
+
+    :param prepare: Where to go on.
+    """
+    given = ("entry", "run", "model", "endpoint_config", "endpoint", "tags")
+    state = steps.Pass(
+        "Begin Rollback",
+        parameters={f"{field}.$": f"$.{field}" for field in given}
+        | {
+            "training": {"image_uri": None},
+            "training_job": {"name": None, "model_artifacts": None},
+            "training_results": {"metrics": []},
+            "evaluation": {"output_uri": None},
+            "champion": {"uri": None},
+            "verdict": {
+                "metrics": dict.fromkeys(METRICS),
+                "champion_status": None,
+                "champion_metrics": {},
+                "reasons": [],
+            },
+            "split_summary": {"document": dict.fromkeys(SUMMARY)},
+        },
+        comment="Nothing was trained or evaluated.",
+    )
+    state.next(prepare)
+    return state
+
+
+def _entries(retrain: Any, promote: Any, rollback: Any) -> Any:
+    """Choose where to begin: one machine, so that every deployment is under the same watch."""
+    entry = "$.entry"
+
+    def asked_for(name: str) -> BaseRule:
+        return _all(ChoiceRule.IsPresent(entry, True), ChoiceRule.StringEquals(entry, name))
+
+    unknown = steps.Fail(
+        "Unknown Entry",
+        error=UNKNOWN_ENTRY,
+        cause=(
+            "The input has no entry of this state machine (retrain, promote, rollback): it was not made by the same "
+            "release of brewtrain as the state machine. Run the deploy DAG of the pipeline, then start anew."
+        ),
+    )
     return _choice(
-        "Deploy Policy", [(ChoiceRule.StringEquals("$.run.deploy_policy", "never"), deploy_never)], save_model
+        "Choose Entry",
+        [(asked_for("retrain"), retrain), (asked_for("promote"), promote), (asked_for("rollback"), rollback)],
+        unknown,
     )
 
 
 def definition() -> dict[str, Any]:
     """Build the state machine's definition as a document of the Amazon States Language."""
-    first = _transform()
-    query_results, read_summary = _evaluate()
-    steps.Chain([first, _split(), _train(), query_results])
-    steps.Chain([read_summary, _gate(_deploy())])
+    transform = _transform()
+    query_results, take_verdict = _evaluate()
+    policy, prepare = _deploy()
+    steps.Chain([transform, _split(), _train(), query_results])
+    steps.Chain([take_verdict, _gate(policy)])
     graph = Graph(
-        first,
+        _entries(transform, policy, _begin_rollback(prepare)),
         comment=f"brewtrain retraining, layout {LAYOUT_VERSION}: rendered by include/statemachine/workflow.py",
         timeout_seconds=EXECUTION_TIMEOUT_SECONDS,
     )

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from brewtrain import strict_yaml
+from brewtrain.domain import gate
 from brewtrain.domain.errors import DeploymentError, PipelineFileError
+from brewtrain.domain.evaluation import ENTRY_FILE, GATE_FILE, SCRIPT_FILES, Code
 from brewtrain.domain.execution_input import ImageTable
 from brewtrain.domain.pipeline import Pipeline, parse_pipeline
 from brewtrain.domain.recipe_document import parse_recipe
@@ -153,6 +155,17 @@ def split_script() -> str:
     :raises DeploymentError: If it is not there.
     """
     return _text("glue", "split.py")
+
+
+def evaluation_code() -> Code:
+    """Read the files that run in the evaluation's container, the gate among them.
+
+    :raises DeploymentError: If one is not there.
+    """
+    files = {name: _text("evaluation", name).encode() for name in SCRIPT_FILES if name != ENTRY_FILE}
+    # One source for both sides: what Airflow validates a pipeline file with is what decides on AWS.
+    files[GATE_FILE] = Path(gate.__file__).read_bytes()
+    return Code(files={**files, ENTRY_FILE: _text("evaluation", ENTRY_FILE).encode()})
 
 
 @cache

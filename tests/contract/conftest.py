@@ -25,7 +25,7 @@ def sample_input() -> dict[str, Any]:
     """An execution input as the project builds it."""
     from brewtrain.domain import names
     from brewtrain.domain.execution_input import execution_input
-    from brewtrain.resources import find_pipeline, images
+    from brewtrain.resources import evaluation_code, find_pipeline, images
 
     identity = names.RunIdentity(
         pipeline="bank_marketing",
@@ -34,4 +34,11 @@ def sample_input() -> dict[str, Any]:
         generation="0",
     )
     account = names.Account(account_id="123456789012", region="us-east-1")
-    return execution_input(find_pipeline("bank_marketing"), identity, account, images=images(), recipe_version="1.0")
+    return execution_input(
+        find_pipeline("bank_marketing"),
+        identity,
+        account,
+        images=images(),
+        recipe_version="1.0",
+        code=evaluation_code(),
+    )

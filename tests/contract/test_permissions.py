@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
 import json
 import re
 from collections.abc import Iterator
@@ -29,6 +30,14 @@ SYNC_ACTIONS = {
     "sagemaker:createTrainingJob": {
         "sagemaker:DescribeTrainingJob",
         "sagemaker:StopTrainingJob",
+        "sagemaker:AddTags",
+        "events:PutTargets",
+        "events:PutRule",
+        "events:DescribeRule",
+    },
+    "sagemaker:createProcessingJob": {
+        "sagemaker:DescribeProcessingJob",
+        "sagemaker:StopProcessingJob",
         "sagemaker:AddTags",
         "events:PutTargets",
         "events:PutRule",
@@ -104,8 +113,47 @@ def test_the_state_machine_may_do_what_it_does_and_no_more(roles: dict[str, Any]
     wanted = definition_actions(definition)
     granted = allowed(roles["StatesRole"])
     assert wanted <= granted, f"not allowed: {wanted - granted}"
-    # DescribeJobRun and ListTags of a job are not in AWS's lists for the integrations but are what the pollers call.
-    assert granted - wanted <= {"databrew:DescribeJobRun", "sagemaker:ListTags"}
+    # DescribeJobRun and ListTags of a job are not in AWS's lists for the integrations but are what the pollers call;
+    # DescribeAlarms is what SageMaker needs for the alarms of an update.
+    assert granted - wanted <= {"databrew:DescribeJobRun", "sagemaker:ListTags", "cloudwatch:DescribeAlarms"}
+
+
+def test_the_managed_rules_of_both_kinds_of_jobs_are_allowed(roles: dict[str, Any]) -> None:
+    rules = {
+        resource.rsplit("/", 1)[1]
+        for statement in statements(roles["StatesRole"])
+        if "events:PutRule" in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    assert rules == {
+        f"StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in ("Training", "Processing")
+    }  # "IAM policies for calling Amazon SageMaker AI" in the Step Functions Developer Guide
+
+
+def test_the_evaluation_may_do_what_it_does(roles: dict[str, Any]) -> None:
+    """Inputs that SageMaker downloads for the job, what the script reads itself, and what is uploaded at its end."""
+    run = "arn:aws:s3:::brewtrain-123456789012-us-east-1/brewtrain/churn/runs/churn-20240102T0000-g0"
+    code = "arn:aws:s3:::brewtrain-123456789012-us-east-1/brewtrain/churn/code"
+    reads = [f"{run}/{key}" for key in ("train/part-0.csv", "validation/part-0.csv", "split.json",
+                                        "model/job/output/model.tar.gz", "evaluation/profile.json")]  # fmt: skip
+    granted = {
+        action: [
+            resource
+            for statement in statements(roles["SageMakerRole"])
+            if action in statement["Action"]
+            for resource in statement["Resource"]
+        ]
+        for action in ("s3:GetObject", "s3:PutObject")
+    }
+
+    def may(action: str, resource: str) -> bool:
+        return any(fnmatch.fnmatchcase(resource, pattern) for pattern in granted[action])
+
+    assert all(may("s3:GetObject", resource) for resource in [*reads, f"{code}/evaluation-0123456789ab/gate.py"])
+    assert may("s3:PutObject", f"{run}/evaluation/verdict.json")
+    for forbidden in (f"{code}/evaluation-0123456789ab/gate.py", f"{run}/result.json", f"{run}/split.json"):
+        assert not may("s3:PutObject", forbidden), forbidden
+    assert not may("s3:GetObject", f"{run}/result.json")
 
 
 def operations() -> dict[str, dict[str, str]]:
@@ -173,7 +221,7 @@ def test_every_resource_is_scoped(roles: dict[str, Any]) -> None:
                 if resource == "*":
                     assert set(statement["Action"]) <= UNSCOPED, (name, statement["Sid"])
                 else:
-                    assert re.search(r"brewtrain|data/|endpoint/|endpoint-config/|log-group:/aws|repository/|rule/",
+                    assert re.search(r"brewtrain|data/|endpoint/|endpoint-config/|:model/|:alarm:|log-group:/aws|repository/|rule/",
                                      resource), (name, resource)  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brewtrain.deployment.bucket import Bucket
+from brewtrain.deployment.evaluation_code import EvaluationCode
 from brewtrain.deployment.model_package_group import ModelPackageGroup
 from brewtrain.deployment.recipe import Recipe
 from brewtrain.deployment.resource import DeployedResource
@@ -17,6 +18,7 @@ from brewtrain.deployment.state_machine import LiveAlias, StateMachine
 from brewtrain.domain import names
 from brewtrain.domain.deployment_plan import Action, Change
 from brewtrain.domain.errors import TransientError
+from brewtrain.domain.evaluation import Code
 from brewtrain.domain.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -37,11 +39,13 @@ class Content:
 
     :param recipe_steps: Steps as CreateRecipe takes them.
     :param split_script: The Glue script.
+    :param evaluation_code: The files that run in the evaluation's container.
     :param definition: Amazon States Language, JSON.
     """
 
     recipe_steps: list[dict[str, Any]]
     split_script: str
+    evaluation_code: Code
     definition: str
 
 
@@ -74,6 +78,7 @@ class Stack:
             Bucket.of_pipeline(bucket, hooks.s3, is_default=is_default),
             *([Bucket.of_source(source_bucket, hooks.s3)] if source_bucket != bucket else []),
             script,
+            EvaluationCode(pipeline.name, bucket, content.evaluation_code, hooks.s3),
             Recipe(pipeline.name, content.recipe_steps, account, hooks.databrew),
             SplitJob(pipeline, account, script.uri, hooks.glue),
             ModelPackageGroup(pipeline, hooks.registry),

@@ -11,6 +11,7 @@ from brewtrain.deployment.stack import Content
 from brewtrain.deployment.state_machine import for_partition
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError
+from brewtrain.domain.evaluation import GATE_FILE
 from brewtrain.domain.execution_input import ImageTable
 from brewtrain.domain.pipeline import Pipeline
 from brewtrain.domain.trust_policy import allows_service
@@ -58,6 +59,7 @@ class Validation:
         checks = {
             "state machine definition": self._definition_problems,
             "split script": self._script_problems,
+            "evaluation code": self._evaluation_problems,
             "roles": self._role_problems,
             "training image": self._image_problems,
             "endpoint": self._endpoint_problems,
@@ -80,10 +82,12 @@ class Validation:
                 )
 
     def _script_problems(self) -> Iterator[str]:
-        try:
-            ast.parse(self.content.split_script)
-        except SyntaxError as error:
-            yield f"include/glue/split.py is not Python at line {error.lineno}: {error.msg}; correct it there"
+        yield from _syntax_problems("include/glue/split.py", self.content.split_script.encode())
+
+    def _evaluation_problems(self) -> Iterator[str]:
+        for name, content in self.content.evaluation_code.files.items():
+            folder = "plugins/brewtrain/domain" if name == GATE_FILE else "include/evaluation"
+            yield from _syntax_problems(f"{folder}/{name}", content)
 
     def _role_problems(self) -> Iterator[str]:
         for service in PASSED_ROLES:
@@ -113,6 +117,13 @@ class Validation:
             f"endpoint {name!r} exists and {whose}; name another in include/pipelines/{self.pipeline.name}.yaml "
             f"(endpoint.name), or hand it over by tagging it {_PIPELINE_TAG}={self.pipeline.name}"
         )
+
+
+def _syntax_problems(path: str, content: bytes) -> Iterator[str]:
+    try:
+        ast.parse(content)
+    except SyntaxError as error:
+        yield f"{path} is not Python at line {error.lineno}: {error.msg}; correct it there"
 
 
 def _problems_of(check: Callable[[], Iterator[str]]) -> list[str]:

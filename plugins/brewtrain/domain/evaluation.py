@@ -6,6 +6,7 @@ side. Must not import Airflow or boto3, and reads no file.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,14 +31,20 @@ SCRIPT_FILES = (
 #: Name under which plugins/brewtrain/domain/gate.py is shipped.
 GATE_FILE = "gate.py"
 
+#: Written last, so that where it lies, all of the others do.
+ENTRY_FILE = "evaluate.py"
+
 EVALUATION_FOLDER = "evaluation/"
 EVALUATION_FILE = "evaluation.json"
 VERDICT_FILE = "verdict.json"
 PROFILE_FILE = "profile.json"
+SMOKE_FILE = "smoke.json"
 PAGE_FILE = "report.html"
 
 CHAMPION_VARIABLE = "BREWTRAIN_CHAMPION"
+CHAMPION_REASON_VARIABLE = "BREWTRAIN_CHAMPION_REASON"
 NO_CHAMPION = "none"
+UNKNOWN_CHAMPION = "unknown"
 CONTAINER_ENTRYPOINT = ("python3", "/opt/ml/processing/input/code/evaluate.py")
 #: Input's name in the job → folder in the container; the challenger's URI is known only after the training.
 INPUT_FOLDERS = {
@@ -52,6 +59,25 @@ OUTPUT_FOLDER = "/opt/ml/processing/output/evaluation"
 VERDICT_LAYOUT = 1
 _MOST_ARGUMENTS = 100
 _LONGEST_ARGUMENT = 256
+
+
+@dataclass(frozen=True)
+class Code:
+    """The files that run in the evaluation's container.
+
+    :param files: Name → content, :data:`ENTRY_FILE` last.
+    """
+
+    files: Mapping[str, bytes]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of names and contents, in hex: other content is shipped under another prefix."""
+        digest = hashlib.sha256()
+        for name, content in sorted(self.files.items()):
+            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()
 
 
 def container_arguments(
@@ -98,37 +124,33 @@ def execution_section(
     *,
     bucket: str,
     run_prefix: str,
-    code_uri: str,
-    image_uri: str,
-    role_arn: str,
-    job_name_prefix: str,
-    instance_type: str = "ml.m5.xlarge",
-    volume_gb: int = 10,
-    max_runtime_seconds: int = 3600,
+    code_prefix: str,
+    instance_type: str,
+    volume_gb: int,
+    max_runtime_seconds: int,
+    timeout_seconds: int,
 ) -> dict[str, Any]:
     """The ``evaluation`` section of the execution's input, from which "Evaluate Model" builds CreateProcessingJob.
+
+    Image, role and the jobs' name prefix are those of the training.
 
     :param arguments: From :func:`container_arguments`.
     :param bucket: The pipeline's bucket.
     :param run_prefix: Key prefix of the run, ending with ``/``.
-    :param code_uri: S3 prefix that holds :data:`SCRIPT_FILES` and :data:`GATE_FILE`, ending with ``/``.
-    :param image_uri: The XGBoost image that the run trains with.
-    :param role_arn: The SageMaker role.
-    :param job_name_prefix: Prefix of the run's SageMaker jobs.
+    :param code_prefix: Key prefix that holds :data:`SCRIPT_FILES` and :data:`GATE_FILE`, ending with ``/``.
     :param instance_type: Rows × features × 4 bytes, about five times over, must fit its memory.
     :param volume_gb: Must hold the run's train and validation parts.
     :param max_runtime_seconds: StoppingCondition.
+    :param timeout_seconds: How long Step Functions waits, with the time to start and stop instances.
     """
     run_uri = f"s3://{bucket}/{run_prefix}"
     return {
-        "job_name_prefix": job_name_prefix,
-        "image_uri": image_uri,
-        "role_arn": role_arn,
         "instance_type": instance_type,
         "volume_gb": volume_gb,
         "max_runtime_seconds": max_runtime_seconds,
+        "timeout_seconds": timeout_seconds,
         "arguments": arguments,
-        "code_uri": code_uri,
+        "code_uri": f"s3://{bucket}/{code_prefix}",
         "train_uri": f"{run_uri}train/",
         "validation_uri": f"{run_uri}validation/",
         "summary_uri": f"{run_uri}split.json",

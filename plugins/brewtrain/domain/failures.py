@@ -53,13 +53,19 @@ _TRANSIENT = re.compile(
 _ACCESS = re.compile(
     r"(AccessDenied|not authorized to perform|UnauthorizedOperation|States\.Permissions)", re.IGNORECASE
 )
-_JOB_KIND = {Stage.TRANSFORM: "transform-failed", Stage.SPLIT: "split-failed", Stage.TRAIN: "training-failed"}
+_JOB_KIND = {
+    Stage.TRANSFORM: "transform-failed",
+    Stage.SPLIT: "split-failed",
+    Stage.TRAIN: "training-failed",
+    Stage.EVALUATE: "evaluation-failed",
+}
 # What a job reads is fixed once the run has begun: the recipe's version for the transform, and the transform's output
 # for all that follows. A redrive would meet the same rows again.
 _JOB_ADVICE = {
     Stage.TRANSFORM: "mend what the job says: deliver the data again, then {clear}; or deploy the recipe, then {fresh}",
     Stage.SPLIT: "mend the data, or deploy the recipe, as the job says, then {fresh} (a redrive splits the same rows)",
     Stage.TRAIN: "mend what the job says: for data or recipe {fresh}; for anything else {clear}",
+    Stage.EVALUATE: "mend what the job says: for data, recipe or gate {fresh}; for anything else {clear}",
 }
 _CLEAR = "clear this task: the execution is redriven from the failed state and finished stages are not run again"
 _FRESH = "clear start_execution with everything downstream: a fresh execution is started"
@@ -79,6 +85,8 @@ def diagnose(error: str, cause: str, *, status: str, stage: Stage) -> Diagnosis:
             False,
             "look at the metrics: the model is worse than the pipeline file allows; mend the data or the gate",
         )
+    if error == "Brewtrain.UnknownEntry":
+        return Diagnosis("execution-failed", False, f"run the pipeline's deploy DAG, then {_FRESH}")
     if error == "Brewtrain.EndpointRolledBack":
         return Diagnosis("endpoint-rolled-back", False, f"mend what SageMaker rolled back for, then {_CLEAR}")
     if error in ("Brewtrain.EndpointFailed", "Brewtrain.EndpointStuck"):

@@ -20,6 +20,7 @@ END_STATUS: Mapping[str, str] = {
     "ExecutionTimedOut": "TIMED_OUT",
 }
 _FAILURE_TYPE = re.compile(r"(Failed|TimedOut|Aborted)$")
+PROCESSING = "sagemaker processing"
 _SERVICE_OF_RESOURCE = {"databrew": "databrew", "glue": "glue", "sagemaker": "sagemaker"}
 
 
@@ -56,9 +57,9 @@ def end_status(events: Iterable[Mapping[str, Any]]) -> str | None:
 class JobReference:
     """The job that a state ran.
 
-    :param service: ``databrew``, ``glue`` or ``sagemaker``.
+    :param service: ``databrew``, ``glue``, ``sagemaker`` (a training job) or ``sagemaker processing``.
     :param name: The job's name.
-    :param run_id: The job run's id; ``None`` for a training job, which has none, and before the job was started.
+    :param run_id: The job run's id; ``None`` for SageMaker's jobs, which have none, and before the job was started.
     """
 
     service: str
@@ -131,6 +132,8 @@ def _job(scheduled: Mapping[str, Any] | None, submitted: Mapping[str, Any] | Non
         name, run_id = parameters.get("Name"), output.get("RunId")
     elif service == "glue":
         name, run_id = parameters.get("JobName"), output.get("JobRunId")
+    elif "ProcessingJobName" in parameters:
+        service, name, run_id = PROCESSING, parameters["ProcessingJobName"], None
     else:
         name, run_id = parameters.get("TrainingJobName"), None
     return JobReference(service=service, name=str(name), run_id=run_id) if name else None

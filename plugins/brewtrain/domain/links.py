@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from brewtrain.domain.history import JobReference
+from brewtrain.domain.history import PROCESSING, JobReference
 from brewtrain.domain.names import partition
 
 _CONSOLE_OF_PARTITION = {
@@ -19,6 +19,7 @@ LOG_GROUP = {
     "databrew": "/aws-glue-databrew/jobs",
     "glue": "/aws-glue/jobs/error",
     "sagemaker": "/aws/sagemaker/TrainingJobs",
+    PROCESSING: "/aws/sagemaker/ProcessingJobs",
 }
 
 
@@ -41,7 +42,8 @@ def job_link(job: JobReference, *, partition: str, region: str) -> str:
     if job.service == "glue":
         run = f"/run/{quote(job.run_id, safe='')}" if job.run_id else ""
         return f"{console}/gluestudio/home?region={region}#/job/{name}{run}"
-    return f"{console}/sagemaker/home?region={region}#/jobs/{name}"
+    kind = "processing-jobs" if job.service == PROCESSING else "jobs"
+    return f"{console}/sagemaker/home?region={region}#/{kind}/{name}"
 
 
 def object_link(uri: str, *, region: str) -> str:

@@ -13,6 +13,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 PIPELINE_NAME_PATTERN = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 PIPELINE_NAME_MAX_LENGTH = 24
@@ -86,7 +87,7 @@ class RunIdentity:
     @property
     def job_name_prefix(self) -> str:
         """Name of the run's DataBrew dataset and job, and prefix of its SageMaker jobs."""
-        return f"{PREFIX}-{self.run_id}"
+        return job_name_prefix(self.run_id)
 
     @property
     def data_date(self) -> str:
@@ -109,6 +110,36 @@ def generation_of(run_id: str) -> str:
     if match is None:
         raise ValueError(f"{run_id!r} is not a run id: expected <slug>-<YYYYMMDDTHHMM>-g<generation>")
     return match["generation"]
+
+
+def deployment_id(
+    pipeline: str, entry: Literal["promote", "rollback"], run_after: datetime, *, dag_run_id: str, clear_number: int
+) -> str:
+    """Return the id of a deployment without a training: the name of its execution, and part of what it makes.
+
+    :param pipeline: Name of the pipeline.
+    :param entry: What the execution is started for.
+    :param run_after: The DAG run's, aware.
+    :param dag_run_id: The DAG run's id, which tells two of the same minute apart.
+    :param clear_number: How often the DAG run has been cleared.
+    :raises ValueError: If the time is naive, or the names made from the id would not fit.
+    """
+    if run_after.tzinfo is None:
+        raise ValueError("a deployment's time must be aware")
+    moment = run_after.astimezone(UTC).strftime("%Y%m%dT%H%M")
+    key = hashlib.sha256(dag_run_id.encode()).hexdigest()[:4]
+    made = f"{slug(pipeline)}-{entry[0]}{moment}-{key}-g{clear_number}"
+    if len(job_name_prefix(made)) + _ATTEMPT_SUFFIX_LENGTH > SAGEMAKER_NAME_MAX_LENGTH:
+        raise ValueError(
+            f"deployment {made!r} leaves no room for the attempt in SageMaker's {SAGEMAKER_NAME_MAX_LENGTH} "
+            "characters: trigger a new DAG run instead of clearing this one again"
+        )
+    return made
+
+
+def job_name_prefix(execution_name: str) -> str:
+    """Prefix of the names of what an execution makes on SageMaker; a run's DataBrew dataset and job are called so."""
+    return f"{PREFIX}-{execution_name}"
 
 
 def state_machine(pipeline: str) -> str:
@@ -203,6 +234,14 @@ def split_script_key(pipeline: str, content_sha256: str) -> str:
     return f"{code_prefix(pipeline)}split-{content_sha256[:12]}.py"
 
 
+def evaluation_code_prefix(pipeline: str, content_sha256: str) -> str:
+    """S3 key prefix of the evaluation's files with this content, with a trailing slash; see :func:`split_script_key`.
+
+    :param content_sha256: SHA-256 of all of them, in hex.
+    """
+    return f"{code_prefix(pipeline)}evaluation-{content_sha256[:12]}/"
+
+
 def run_prefix(identity: RunIdentity) -> str:
     """S3 key prefix of everything one run writes, with a trailing slash."""
     return f"{PREFIX}/{identity.pipeline}/runs/{identity.run_id}/"
@@ -210,11 +249,16 @@ def run_prefix(identity: RunIdentity) -> str:
 
 def tags(identity: RunIdentity) -> dict[str, str]:
     """Tags of everything that belongs to one run."""
-    return {
-        f"{PREFIX}:pipeline": identity.pipeline,
-        f"{PREFIX}:run-id": identity.run_id,
-        f"{PREFIX}:data-date": identity.data_date,
-    }
+    return model_tags(identity.pipeline, run_id=identity.run_id, data_date=identity.data_date)
+
+
+def model_tags(pipeline: str, *, run_id: str, data_date: str) -> dict[str, str]:
+    """Tags of a model, and of the endpoint that serves it.
+
+    :param run_id: Id of the run that trained it.
+    :param data_date: Date of the newest row it has seen, ``YYYY-MM-DD``.
+    """
+    return {f"{PREFIX}:pipeline": pipeline, f"{PREFIX}:run-id": run_id, f"{PREFIX}:data-date": data_date}
 
 
 def runs_prefix(pipeline: str) -> str:

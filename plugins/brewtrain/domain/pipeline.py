@@ -12,7 +12,7 @@ import math
 import re
 from datetime import UTC, date, datetime, timedelta
 from string import Formatter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from croniter import croniter
 from pydantic import (
@@ -26,13 +26,23 @@ from pydantic import (
     model_validator,
 )
 
+from brewtrain.domain import gate as quality_gate
 from brewtrain.domain import names
 from brewtrain.domain.errors import PipelineFileError
 from brewtrain.domain.pipeline_messages import sentences
 
-Metric = Literal["validation:auc", "validation:aucpr", "validation:error", "validation:logloss"]
-METRICS: tuple[Metric, ...] = ("validation:auc", "validation:aucpr", "validation:error", "validation:logloss")
-HIGHER_IS_BETTER: frozenset[Metric] = frozenset({"validation:auc", "validation:aucpr"})
+Metric = Literal[
+    "validation:auc",
+    "validation:aucpr",
+    "validation:error",
+    "validation:logloss",
+    "validation:brier",
+    "validation:ece",
+    "validation:lift_top_decile",
+]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+"""What the evaluation measures on the validation rows, and a gate may name."""
+METRIC_PREFIX = "validation:"
 PRESET_SCHEDULES = ("@hourly", "@daily", "@weekly", "@monthly")
 _PRESET_CRON = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *"}
 _SOURCE_FIELDS = {"bucket", "date"}
@@ -40,6 +50,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9!\-_.'()=+,@/{}]+")
 ENDPOINT_NAME_PATTERN = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
 INSTANCE_TYPE_PATTERN = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
 IMAGE_VERSION_PATTERN = r"^\d+\.\d+-\d+$"
+ALARM_PATTERN = r"\S"
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 # Amazon SageMaker AI Developer Guide, "XGBoost hyperparameters". Used to name a typo, not to forbid what is newer.
 _KNOWN_HYPERPARAMETERS = (
@@ -283,37 +294,131 @@ class Threshold(_Section):
         return self
 
 
+def _check_metric_names(value: object) -> object:
+    if isinstance(value, dict):
+        for key in value:
+            if key not in METRICS:
+                raise ValueError(f"knows no metric {key!r}; write one of {', '.join(METRICS)}")
+    return value
+
+
+def _check_once_each(value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if value.count(name) > 1:
+            raise ValueError(f"names {name!r} twice; name each once")
+    return value
+
+
+class ChampionBound(_Section):
+    """How much worse than the serving model a candidate may be in one metric.
+
+    :param max_drop: Largest loss that is still accepted, in the metric's unit; of error, log loss, brier and ece it is
+        the largest rise.
+    :param evidence: ``interval``: the whole interval of the paired difference must keep the bound, so that doubt counts
+        against the candidate; ``point``: only the difference itself must.
+    """
+
+    max_drop: float = Field(ge=0)
+    evidence: Literal["interval", "point"] = "interval"
+
+
 class Gate(_Section):
-    """When a model may serve.
+    """When a model may serve (docs/evaluation.md has the rules).
 
     :param metrics: Bounds by the metric's name, never by its position.
     :param better_than_majority: Whether ``validation:error`` must be below that of always answering with the
         commoner class.
-    :param on_reject: ``skip``: a refused model leaves the run green with ``deploy`` skipped; ``fail``: red.
+    :param champion: Rules against the model that serves, by metric; none: the candidate is not held against it.
+    :param minimum_rows: Fewest validation rows on which a model may be judged.
+    :param minimum_positives: Fewest validation rows of the rarer class on which a model may be judged.
+    :param first_run: Nothing serves yet: ``pass`` leaves it to the other rules, ``refuse`` waits for a person.
+    :param champion_not_comparable: The serving model cannot be scored on the same rows: ``refuse``, or ``ignore`` the
+        rules against it.
+    :param on_reject: ``skip``: a refused model leaves the run green with ``deploy`` skipped; ``fail``: red;
+        ``fail_below_bounds``: red only where a bound or the majority class was missed.
     """
 
-    metrics: dict[Metric, Threshold] = Field(min_length=1)
+    metrics: Annotated[dict[Metric, Threshold], BeforeValidator(_check_metric_names)] = Field(min_length=1)
     better_than_majority: bool = True
-    on_reject: Literal["skip", "fail"] = "skip"
-
-    @field_validator("metrics", mode="before")
-    @classmethod
-    def _known_metrics(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            for key in value:
-                if key not in METRICS:
-                    raise ValueError(f"knows no metric {key!r}; write one of {', '.join(METRICS)}")
-        return value
+    champion: Annotated[dict[Metric, ChampionBound], BeforeValidator(_check_metric_names)] = {}
+    minimum_rows: int = Field(default=200, ge=0)
+    minimum_positives: int = Field(default=20, ge=0)
+    first_run: Literal["pass", "refuse"] = "pass"
+    champion_not_comparable: Literal["refuse", "ignore"] = "refuse"
+    on_reject: Literal["skip", "fail", "fail_below_bounds"] = "skip"
 
     @field_validator("metrics")
     @classmethod
     def _direction(cls, value: dict[Metric, Threshold]) -> dict[Metric, Threshold]:
         for metric, threshold in value.items():
-            if metric in HIGHER_IS_BETTER and threshold.max is not None:
+            more_is_better = metric.removeprefix(METRIC_PREFIX) in quality_gate.HIGHER_IS_BETTER
+            if more_is_better and threshold.max is not None:
                 raise ValueError(f"sets max for {metric}, of which more is better; write 'min'")
-            if metric not in HIGHER_IS_BETTER and threshold.min is not None:
+            if not more_is_better and threshold.min is not None:
                 raise ValueError(f"sets min for {metric}, of which less is better; write 'max'")
         return value
+
+    @property
+    def rules(self) -> quality_gate.GateRules:
+        """The gate as the evaluation decides by it."""
+        bounds = {metric.removeprefix(METRIC_PREFIX): threshold for metric, threshold in self.metrics.items()}
+        return quality_gate.GateRules(
+            floors={metric: bound.min for metric, bound in bounds.items() if bound.min is not None},
+            ceilings={metric: bound.max for metric, bound in bounds.items() if bound.max is not None},
+            better_than_majority=self.better_than_majority,
+            champion=tuple(
+                quality_gate.ChampionRule(metric.removeprefix(METRIC_PREFIX), bound.max_drop, bound.evidence)
+                for metric, bound in self.champion.items()
+            ),
+            minimum_rows=self.minimum_rows,
+            minimum_positives=self.minimum_positives,
+            first_run=self.first_run,
+            champion_not_comparable=self.champion_not_comparable,
+            on_reject=self.on_reject,
+        )
+
+
+class EndpointUpdate(_Section):
+    """How traffic moves to a new model: SageMaker's DeploymentConfig of UpdateEndpoint, always blue/green.
+
+    Source: "Update models in production" in the Amazon SageMaker AI Developer Guide; DeploymentConfig in its API
+    reference.
+
+    :param traffic: ``all_at_once``; ``canary``: a part, then the rest; ``linear``: in equal steps.
+    :param step_percent: Size of the canary (5 to 50) or of a step (10 to 50), in percent of the capacity.
+    :param wait_seconds: Between two shifts of traffic, while the alarms are watched; ``canary`` and ``linear`` only.
+    :param termination_wait_seconds: After the last shift, before the old instances go, while the alarms are watched.
+    :param max_execution_seconds: SageMaker rolls back what takes longer.
+    :param alarms: CloudWatch alarms that roll the update back.
+    """
+
+    traffic: Literal["all_at_once", "canary", "linear"] = "all_at_once"
+    step_percent: int = Field(default=10, ge=1, le=50)
+    wait_seconds: int = Field(default=300, ge=0, le=3600)
+    termination_wait_seconds: int = Field(default=0, ge=0, le=3600)
+    max_execution_seconds: int = Field(default=1800, ge=600, le=28800)
+    alarms: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=255, pattern=ALARM_PATTERN)], ...],
+        Field(strict=False, max_length=10),
+        AfterValidator(_check_once_each),
+    ] = ()
+
+    @property
+    def waits_seconds(self) -> int:
+        """Seconds that an update waits by plan, without those that instances take to start."""
+        shifts = {"all_at_once": 0, "canary": 1, "linear": math.ceil(100 / self.step_percent) - 1}[self.traffic]
+        return shifts * self.wait_seconds + self.termination_wait_seconds
+
+    @model_validator(mode="after")
+    def _possible(self) -> EndpointUpdate:
+        if self.traffic == "linear" and self.step_percent < 10:
+            raise ValueError(f"has linear steps of {self.step_percent} %; SageMaker takes 'step_percent' 10 to 50")
+        if self.waits_seconds >= self.max_execution_seconds:
+            raise ValueError(
+                f"waits {self.waits_seconds} s by plan, and 'max_execution_seconds' is {self.max_execution_seconds}: "
+                "every update would be rolled back; raise it, or wait less"
+            )
+        return self
 
 
 class Endpoint(_Section):
@@ -323,12 +428,36 @@ class Endpoint(_Section):
     :param instance_type: For example ``ml.m5.large``.
     :param instance_count: Instances of a new endpoint; an existing one keeps the count that autoscaling set.
     :param ready_minutes: How long the endpoint may take until it serves the new model.
+    :param update: How traffic moves to a new model; none: all at once, as SageMaker does it by itself.
     """
 
     name: str | None = Field(default=None, pattern=ENDPOINT_NAME_PATTERN)
     instance_type: str = Field(default="ml.m5.large", pattern=INSTANCE_TYPE_PATTERN)
     instance_count: int = Field(default=1, ge=1, le=100)
     ready_minutes: int = Field(default=60, ge=5, le=480)
+    update: EndpointUpdate | None = None
+
+    @model_validator(mode="after")
+    def _ready_after_the_update(self) -> Endpoint:
+        if self.update is not None and self.update.waits_seconds >= self.ready_minutes * 60:
+            raise ValueError(
+                f"has 'ready_minutes' {self.ready_minutes}, and its update waits {self.update.waits_seconds} s by plan: "
+                "every update would count as stuck; raise 'ready_minutes', or wait less"
+            )
+        return self
+
+
+class Evaluation(_Section):
+    """The SageMaker processing job that scores the candidate and the serving model (CreateProcessingJob).
+
+    :param instance_type: Rows × features × 4 bytes, about five times over, must fit its memory.
+    :param volume_gb: Must hold the run's train and validation parts.
+    :param max_runtime_seconds: StoppingCondition; the job is stopped after this long.
+    """
+
+    instance_type: str = Field(default="ml.m5.xlarge", pattern=INSTANCE_TYPE_PATTERN)
+    volume_gb: int = Field(default=10, ge=1, le=16384)
+    max_runtime_seconds: int = Field(default=3600, ge=60, le=432000)
 
 
 class Retention(_Section):
@@ -370,6 +499,8 @@ class Pipeline(_Section):
     :param start_date: First day that may be trained on; backfills reach no further.
     :param window_days: Days of data, up to the interval's end, that a model is trained on.
     :param recipe: File name in include/recipes/.
+    :param approval: ``required``: a person approves a model that passed the gate before it is deployed.
+    :param pool: Airflow pool whose slots the stage tasks take; bounds how many runs work at once.
     """
 
     name: str = Field(min_length=1, max_length=names.PIPELINE_NAME_MAX_LENGTH, pattern=names.PIPELINE_NAME_PATTERN)
@@ -385,8 +516,11 @@ class Pipeline(_Section):
     split: Split = Split()
     transform: Transform = Transform()
     training: Training
+    evaluation: Evaluation = Evaluation()
     gate: Gate
+    approval: Literal["none", "required"] = "none"
     endpoint: Endpoint = Endpoint()
+    pool: str = Field(default="default_pool", min_length=1, max_length=256)
     retention: Retention = Retention()
     limits: Limits = Limits()
 

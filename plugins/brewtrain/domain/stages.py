@@ -32,14 +32,35 @@ class Stage(StrEnum):
 
 
 STAGE_OF_STATE: Mapping[str, Stage] = {
+    "Choose Entry": Stage.TRANSFORM,
+    "Unknown Entry": Stage.TRANSFORM,
     "Apply Transformation": Stage.TRANSFORM,
     "Split Train & Test DataSet": Stage.SPLIT,
     "Model Training": Stage.TRAIN,
     "Query Training Results": Stage.EVALUATE,
-    "PR-AUC Reported": Stage.EVALUATE,
-    "Take PR-AUC": Stage.EVALUATE,
-    "No PR-AUC": Stage.EVALUATE,
     "Read Split Summary": Stage.EVALUATE,
+    "Query Champion Endpoint": Stage.EVALUATE,
+    "Query Champion Endpoint Failed": Stage.EVALUATE,
+    "Query Champion Endpoint Again": Stage.EVALUATE,
+    "No Champion": Stage.EVALUATE,
+    "Champion Endpoint Has Config": Stage.EVALUATE,
+    "Champion Endpoint Without Config": Stage.EVALUATE,
+    "Look Up Champion Config": Stage.EVALUATE,
+    "Look Up Champion Config Failed": Stage.EVALUATE,
+    "Look Up Champion Config Again": Stage.EVALUATE,
+    "Champion Config Deleted": Stage.EVALUATE,
+    "One Champion Model": Stage.EVALUATE,
+    "Champion Is Not One Model": Stage.EVALUATE,
+    "Look Up Champion Model": Stage.EVALUATE,
+    "Look Up Champion Model Failed": Stage.EVALUATE,
+    "Look Up Champion Model Again": Stage.EVALUATE,
+    "Champion Model Deleted": Stage.EVALUATE,
+    "One Champion Archive": Stage.EVALUATE,
+    "Champion Has No Archive": Stage.EVALUATE,
+    "Take Champion": Stage.EVALUATE,
+    "Evaluate Model": Stage.EVALUATE,
+    "Read Verdict": Stage.EVALUATE,
+    "Take Verdict": Stage.EVALUATE,
     "Accuracy > 90%": Stage.GATE,
     "Record Rejection": Stage.GATE,
     "Model Accuracy Too Low": Stage.GATE,
@@ -100,7 +121,7 @@ def judge(stage: Stage, seen: Observation) -> Verdict:
     if seen.status in ACTIVE_STATUSES:
         return Verdict.OVER if reached is not None and reached.position > stage.position else Verdict.WAIT
     if seen.status == "SUCCEEDED":
-        if stage is Stage.DEPLOY and Outcome.of(seen.output).rejected:
+        if stage is Stage.DEPLOY and not Outcome.of(seen.output).promoted:
             return Verdict.SKIPPED
         return Verdict.OVER
     if seen.status in FAILED_STATUSES:

@@ -3,8 +3,8 @@
 For the on-call card alone: a job that cannot be asked leaves the card shorter, it never hides the failure. Must not be
 imported while DAG files are parsed.
 
-Source: DescribeJobRun (DataBrew), GetJobRun (Glue), DescribeTrainingJob (SageMaker), DescribeLogStreams and
-GetLogEvents (CloudWatch Logs) in their API references.
+Source: DescribeJobRun (DataBrew), GetJobRun (Glue), DescribeTrainingJob and DescribeProcessingJob
+(SageMaker), DescribeLogStreams and GetLogEvents (CloudWatch Logs) in their API references.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from brewtrain.domain.card import JobReport
 from brewtrain.domain.errors import BrewtrainError
-from brewtrain.domain.history import JobReference
+from brewtrain.domain.history import PROCESSING, JobReference
 from brewtrain.domain.links import LOG_GROUP, log_stream_prefix
 from brewtrain.hooks.connection import AwsClientHook
 
@@ -72,6 +72,12 @@ class JobDiagnosticsHook:
             with training.errors(subject):
                 answer = training.conn.describe_training_job(TrainingJobName=job.name)
             return answer["TrainingJobStatus"], answer.get("FailureReason")
+        if job.service == PROCESSING:
+            processing = _SageMaker(self._aws_conn_id)
+            with processing.errors(subject):
+                answer = processing.conn.describe_processing_job(ProcessingJobName=job.name)
+            # What the container itself says, which SageMaker's reason may only repeat.
+            return answer["ProcessingJobStatus"], answer.get("ExitMessage") or answer.get("FailureReason")
         if job.run_id is None:
             return None, None
         if job.service == "databrew":

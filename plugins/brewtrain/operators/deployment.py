@@ -45,6 +45,7 @@ class _DeploymentOperator(BaseOperator):
         content = Content(
             recipe_steps=resources.recipe_steps(pipeline.recipe),
             split_script=resources.split_script(),
+            evaluation_code=resources.evaluation_code(),
             definition=resources.state_machine_definition(),
         )
         return pipeline, content

@@ -91,6 +91,7 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
             account,
             images=resources.images(),
             recipe_version=prepared["recipe_version"],
+            code=resources.evaluation_code(),
             deploy_policy=run.deploy_policy,
         )
         action = Action.UNKNOWN

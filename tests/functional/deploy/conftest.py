@@ -149,6 +149,7 @@ class Workshop:
         content = Content(
             recipe_steps=resources.recipe_steps(pipeline.recipe),
             split_script=resources.split_script(),
+            evaluation_code=resources.evaluation_code(),
             definition=resources.state_machine_definition(),
         )
         return Stack(pipeline, content, self.connected.account, self.connected.hooks)
@@ -218,6 +219,7 @@ def workshop(
     include = tmp_path / "include"
     for folder in ("pipelines", "recipes", "glue", "statemachine"):
         (include / folder).mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "include" / "evaluation", include / "evaluation", ignore=shutil.ignore_patterns("__*"))
     for file in ("glue/split.py", "statemachine/retraining.asl.json", "statemachine/images.json"):
         shutil.copy(REPOSITORY / "include" / file, include / file)
     name = f"p{os.getpid()}x{next(_numbers)}"

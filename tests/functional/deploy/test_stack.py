@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from brewtrain.domain.errors import DeploymentError, TransientError
+from brewtrain.domain.evaluation import SCRIPT_FILES
 from tests.functional.deploy.conftest import STEPS, Faults, InjectedError, Workshop
 
 RESOURCES = [
     "S3 bucket",
     "Glue script",
+    "evaluation code",
     "DataBrew recipe",
     "Glue job",
     "Model package group",
@@ -21,17 +23,24 @@ RESOURCES = [
     "state machine alias",
 ]
 NEW_STEPS = [*STEPS, {"Action": {"Operation": "DELETE", "Parameters": {"sourceColumns": '["pdays"]'}}}]
-# Writes of a first deployment: PutObject, CreateRecipe, PublishRecipe, TagResource, CreateJob, CreateModelPackageGroup,
-# CreateStateMachine, PublishStateMachineVersion, CreateStateMachineAlias.
-FIRST_WRITES = 9
-# Writes of a changed one: PutObject, UpdateRecipe, PublishRecipe, TagResource, UpdateJob, UpdateStateMachine,
+EVALUATION_FILES = len(SCRIPT_FILES) + 1
+# Writes of a first deployment: PutObject for the script and for each file of the evaluation, CreateRecipe,
+# PublishRecipe, TagResource, CreateJob, CreateModelPackageGroup, CreateStateMachine, PublishStateMachineVersion,
+# CreateStateMachineAlias.
+FIRST_WRITES = 9 + EVALUATION_FILES
+# Writes of a changed one: PutObject as before, UpdateRecipe, PublishRecipe, TagResource, UpdateJob, UpdateStateMachine,
 # PublishStateMachineVersion, UpdateStateMachineAlias.
-CHANGE_WRITES = 8
+CHANGE_WRITES = 8 + EVALUATION_FILES
+# Of the evaluation's files only the first and the last.
+_LEFT_OUT = set(range(3, 1 + EVALUATION_FILES))
+FIRST_FAILURES = sorted(set(range(1, FIRST_WRITES + 1)) - _LEFT_OUT)
+CHANGE_FAILURES = sorted(set(range(1, CHANGE_WRITES + 1)) - _LEFT_OUT)
 
 
 def _change_everything(workshop: Workshop) -> None:
     workshop.write_recipe(NEW_STEPS)
     workshop.edit("glue/split.py", '"""', '# changed\n"""')
+    workshop.edit("evaluation/drift.py", '"""', '# changed\n"""')
     workshop.edit(f"pipelines/{workshop.name}.yaml", "label:", "limits: {split_minutes: 30}\nlabel:")
     file = workshop.include / "statemachine" / "retraining.asl.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"Comment": "changed"}))
@@ -47,7 +56,7 @@ def test_a_first_deployment_makes_everything(workshop: Workshop) -> None:
     assert deployed["recipe versions"] == {"1.0": STEPS}
     assert deployed["recipe tags"]["brewtrain:pipeline"] == "NAME"
     assert len(deployed["recipe tags"]["brewtrain:content-hash"]) == 64
-    assert deployed["job"]["Command"]["ScriptLocation"].endswith(deployed["objects"][0])
+    assert deployed["job"]["Command"]["ScriptLocation"].endswith(deployed["objects"][-1])
     assert deployed["alias"] == [{"stateMachineVersionArn": deployed["machine versions"][0], "weight": 100}]
     assert deployed["registry"] == "Candidates of brewtrain's pipeline NAME."
     assert deployed["registry tags"] == [{"Key": "brewtrain:pipeline", "Value": "NAME"}]
@@ -70,6 +79,7 @@ def test_a_change_is_planned_and_made(workshop: Workshop) -> None:
     assert {kind: change.action.value for kind, change in changes.items()} == {
         "S3 bucket": "unchanged",
         "Glue script": "create",
+        "evaluation code": "create",
         "DataBrew recipe": "update",
         "Glue job": "update",
         "Model package group": "unchanged",
@@ -97,7 +107,7 @@ def test_the_writes_are_those_that_the_failures_are_injected_into(workshop: Work
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["refused", "answer-lost"])
-@pytest.mark.parametrize("at", range(1, FIRST_WRITES + 1))
+@pytest.mark.parametrize("at", FIRST_FAILURES)
 def test_whatever_a_failed_first_deployment_leaves_is_mended(workshop: Workshop, at: int, after: bool) -> None:
     with pytest.raises(InjectedError):
         workshop.apply(Faults(at=at, after=after))
@@ -107,13 +117,13 @@ def test_whatever_a_failed_first_deployment_leaves_is_mended(workshop: Workshop,
     assert deployed["recipe"] == STEPS
     assert len(deployed["machine versions"]) == 1
     assert deployed["alias"] == [{"stateMachineVersionArn": deployed["machine versions"][0], "weight": 100}]
-    assert len(deployed["objects"]) == 1
+    assert len(deployed["objects"]) == 1 + EVALUATION_FILES
     assert set(workshop.plan().values()) == {"unchanged"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["refused", "answer-lost"])
-@pytest.mark.parametrize("at", range(1, CHANGE_WRITES + 1))
+@pytest.mark.parametrize("at", CHANGE_FAILURES)
 def test_whatever_a_failed_change_leaves_is_mended(workshop: Workshop, at: int, after: bool) -> None:
     workshop.apply()
     _change_everything(workshop)
@@ -181,7 +191,8 @@ def _change_role(workshop: Workshop) -> None:
 
 def _overwrite_script(workshop: Workshop) -> None:
     s3 = workshop.client("s3")
-    [item] = s3.list_objects_v2(Bucket=workshop.bucket, Prefix=f"brewtrain/{workshop.name}/code/")["Contents"]
+    prefix = f"brewtrain/{workshop.name}/code/split-"
+    [item] = s3.list_objects_v2(Bucket=workshop.bucket, Prefix=prefix)["Contents"]
     s3.put_object(Bucket=workshop.bucket, Key=item["Key"], Body=b"print('mine')")
 
 
@@ -189,6 +200,15 @@ def _retag_registry(workshop: Workshop) -> None:
     arn = f"arn:aws:sagemaker:us-east-1:{workshop.account}:model-package-group/{workshop.slug}"
     tags = [{"Key": "brewtrain:pipeline", "Value": "mine"}]
     workshop.client("sagemaker").add_tags(ResourceArn=arn, Tags=tags)
+
+
+def _edit_evaluation(workshop: Workshop) -> None:
+    s3 = workshop.client("s3")
+    prefix = f"brewtrain/{workshop.name}/code/evaluation-"
+    items = s3.list_objects_v2(Bucket=workshop.bucket, Prefix=prefix)["Contents"]
+    keys = {item["Key"].rsplit("/", 1)[1]: item["Key"] for item in items}
+    s3.put_object(Bucket=workshop.bucket, Key=keys["gate.py"], Body=b"PASS = REFUSE = 'pass'")
+    s3.delete_object(Bucket=workshop.bucket, Key=keys["drift.py"])
 
 
 HAND_EDITS: list[tuple[Any, dict[str, str]]] = [
@@ -202,6 +222,7 @@ HAND_EDITS: list[tuple[Any, dict[str, str]]] = [
     (_change_role, {"state machine": "role: "}),
     (_overwrite_script, {"Glue script": "content is not that of its key"}),
     (_retag_registry, {"Model package group": "tag brewtrain:pipeline: mine → "}),
+    (_edit_evaluation, {"evaluation code": "drift.py is missing; content of gate.py is not that of its prefix"}),
 ]
 
 

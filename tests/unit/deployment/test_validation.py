@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +11,18 @@ import pytest
 from brewtrain.deployment.stack import Content
 from brewtrain.deployment.validation import PASSED_ROLES, Validation
 from brewtrain.domain.errors import DeploymentError, TransientError
+from brewtrain.domain.evaluation import Code
 from brewtrain.domain.execution_input import ImageTable
 from brewtrain.domain.names import Account
 from brewtrain.domain.pipeline import Pipeline
 from tests.unit.domain.test_pipeline import VALID, _parse
 
-CONTENT = Content(recipe_steps=[], split_script="print(1)\n", definition='{"StartAt": "A", "States": {}}')
+CONTENT = Content(
+    recipe_steps=[],
+    split_script="print(1)\n",
+    evaluation_code=Code(files={"gate.py": b"PASS = 'pass'\n", "evaluate.py": b"import gate\n"}),
+    definition='{"StartAt": "A", "States": {}}',
+)
 IMAGES = ImageTable({"1.7-1": {"eu-central-1": "123.dkr.ecr.eu-central-1.amazonaws.com"}})
 
 
@@ -112,7 +119,7 @@ def test_all_missing_roles_are_told_at_once() -> None:
 def test_errors_of_the_definition_are_told_and_warnings_pass() -> None:
     warning = {"severity": "WARNING", "code": "W", "message": "is unusual"}
     error = {"severity": "ERROR", "code": "MISSING_TRANSITION_TARGET", "message": "no state X", "location": "/States/A"}
-    assert len(_validate(diagnostics=[warning])) == 5
+    assert len(_validate(diagnostics=[warning])) == 6
     with pytest.raises(DeploymentError) as caught:
         _validate(diagnostics=[warning, error])
     assert str(caught.value) == (
@@ -122,8 +129,14 @@ def test_errors_of_the_definition_are_told_and_warnings_pass() -> None:
 
 
 def test_a_script_that_is_no_python_is_found() -> None:
-    broken = Content(recipe_steps=[], split_script="x = 1\ndef f(:\n", definition=CONTENT.definition)
+    broken = replace(CONTENT, split_script="x = 1\ndef f(:\n")
     with pytest.raises(DeploymentError, match=r"include/glue/split\.py is not Python at line 2"):
+        _validate(content=broken)
+
+
+def test_evaluation_code_that_is_no_python_is_found() -> None:
+    broken = replace(CONTENT, evaluation_code=Code(files={"gate.py": b"def decide(:\n", "evaluate.py": b"x = 1\n"}))
+    with pytest.raises(DeploymentError, match=r"plugins/brewtrain/domain/gate\.py is not Python at line 1"):
         _validate(content=broken)
 
 

@@ -36,7 +36,7 @@ SCHEMA = json.loads((SOURCE / "evaluation.schema.json").read_text(encoding="utf-
 CHAMPION_URI = "s3://bucket/brewtrain/bank_marketing/runs/before-g0/model/job/output/model.tar.gz"
 PROFILE_URI = "s3://bucket/brewtrain/bank_marketing/runs/before-g0/evaluation/profile.json"
 PLOTS = {"roc.png", "pr.png", "calibration.png", "lift.png"}
-FILES = {"evaluation.json", "verdict.json", "profile.json", "report.html", *PLOTS}
+FILES = {"evaluation.json", "verdict.json", "profile.json", "smoke.json", "report.html", *PLOTS}
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
