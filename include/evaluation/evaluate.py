@@ -85,8 +85,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--champion",
         default=os.environ.get(CHAMPION_VARIABLE, NO_CHAMPION),
         help=(
-            f"s3://…/model.tar.gz, a local file, '{NO_CHAMPION}', or '{UNKNOWN_CHAMPION}': a model serves and cannot be "
-            f"found; default: ${CHAMPION_VARIABLE}"
+            f"s3://…/model.tar.gz, a local file, '{NO_CHAMPION}', or '{UNKNOWN_CHAMPION}': a model serves that cannot "
+            f"be found; default: ${CHAMPION_VARIABLE}"
         ),
     )
     parser.add_argument(

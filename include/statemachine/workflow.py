@@ -352,11 +352,13 @@ def _train() -> Any:
     )
 
 
-def _lookup(name: str, action: str, parameters: dict[str, Any], found: Any, absent: Any, text: str, **fields: Any) -> Any:
+def _lookup(
+    name: str, action: str, parameters: dict[str, Any], found: Any, absent: Any, text: str, **fields: Any
+) -> Any:
     """Build an aws-sdk call to SageMaker whose "could not find" is an answer.
 
-    SageMaker gives what is not there, what is throttled and what is denied one and the same error name, so a Catch tells
-    the first by its text. All else is asked for again by a Task with ordinary retries and no Catch: it fails by itself,
+    SageMaker gives what is not there, what is throttled and what is denied one and the same error name, so a Catch
+    tells the first by its text. All else is asked for again by a Task with ordinary retries and no Catch: it fails by itself,
     with AWS's own words, and a redrive asks once more.
 
     :param found: Where to go on with the answer.
@@ -376,7 +378,7 @@ def _find_champion(evaluate: Any) -> Any:
     """Endpoint → endpoint config → model → archive, or why there is none.
 
     ``$.champion`` gets ``uri`` (null without one), ``argument`` (what the container is told) and ``reason``. A champion
-    that cannot be found although the endpoint is there is *unknown*, never absent: the gate treats it as not comparable.
+    that cannot be found although the endpoint is there is *unknown*, never absent: to the gate it is not comparable.
 
     :param evaluate: Where to go on.
     """

@@ -49,6 +49,29 @@ def transitions(state: Document) -> Iterator[tuple[str, str | None]]:
         yield catcher["Next"], catcher.get("ResultPath", "$")
 
 
+def reachable(document: Document, start: str) -> dict[str, Any]:
+    """The machine that starts elsewhere, without the states that nothing leads to any more."""
+    names: set[str] = set()
+    pending = [start]
+    while pending:
+        name = pending.pop()
+        if name not in names:
+            names.add(name)
+            pending += [target for target, _ in transitions(document["States"][name])]
+    states = {name: state for name, state in document["States"].items() if name in names}
+    return {**document, "StartAt": start, "States": states}
+
+
+def entered_for(document: Document, entry: str) -> dict[str, Any]:
+    """The part of the machine that an input with this ``entry`` can reach."""
+    (target,) = [
+        rule["Next"]
+        for rule in document["States"][document["StartAt"]]["Choices"]
+        if any(inner.get("StringEquals") == entry for inner in rule["And"])
+    ]
+    return reachable(document, target)
+
+
 def expressions(state: Document) -> Iterator[tuple[str, str]]:
     """Every path or intrinsic function that is resolved against the state's input, with the field it stands in."""
     for field in ("TimeoutSecondsPath", "SecondsPath", "CausePath", "ErrorPath", "InputPath", "OutputPath"):

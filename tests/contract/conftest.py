@@ -22,7 +22,7 @@ def definition() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def sample_input() -> dict[str, Any]:
-    """An execution input as the project builds it."""
+    """The input of a retraining as the project builds it."""
     from brewtrain.domain import names
     from brewtrain.domain.execution_input import execution_input
     from brewtrain.resources import evaluation_code, find_pipeline, images
@@ -42,3 +42,34 @@ def sample_input() -> dict[str, Any]:
         recipe_version="1.0",
         code=evaluation_code(),
     )
+
+
+@pytest.fixture(scope="session")
+def sample_inputs(sample_input: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """An input of each entry."""
+    from brewtrain.domain import names
+    from brewtrain.domain.execution_input import promotion_input, rollback_input
+    from brewtrain.domain.outcome import Outcome
+    from brewtrain.resources import find_pipeline, images
+
+    pipeline = find_pipeline("bank_marketing")
+    # What a run from before there was an evaluation reported.
+    candidate = Outcome.of(
+        {
+            "outcome": "rejected",
+            "reason": "deploy_never",
+            "run": sample_input["run"],
+            "training_job_name": "brewtrain-bank-marketing-20101129T0000-g0-0-0",
+            "model_artifacts": "s3://bucket/model.tar.gz",
+        }
+    )
+    account = names.Account(account_id="123456789012", region="us-east-1")
+    return {
+        "retrain": sample_input,
+        "promote": promotion_input(
+            pipeline, account, candidate, deployment_id="bank-marketing-p20101130T0000-abcd-g0", images=images()
+        ),
+        "rollback": rollback_input(
+            pipeline, endpoint_config_name="by-hand", model_name=None, run_id=None, data_date=None
+        ),
+    }

@@ -60,6 +60,9 @@ UNSCOPED = {
     "cloudwatch:PutMetricData",
     "servicequotas:ListServiceQuotas",
 }
+SCOPED = re.compile(
+    r"brewtrain|data/|endpoint/|endpoint-config/|:model/|:alarm:|log-group:/aws|repository/|rule/"
+)  # fmt: skip
 PREFIXES = {"stepfunctions": "states"}
 S3_ACTIONS = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject",
               "CopyObject": "PutObject", "DeleteObjects": "DeleteObject"}  # fmt: skip
@@ -221,8 +224,7 @@ def test_every_resource_is_scoped(roles: dict[str, Any]) -> None:
                 if resource == "*":
                     assert set(statement["Action"]) <= UNSCOPED, (name, statement["Sid"])
                 else:
-                    assert re.search(r"brewtrain|data/|endpoint/|endpoint-config/|:model/|:alarm:|log-group:/aws|repository/|rule/",
-                                     resource), (name, resource)  # fmt: skip
+                    assert SCOPED.search(resource), (name, resource)
 
 
 def test_an_action_without_a_resource_type_stands_on_everything(roles: dict[str, Any]) -> None:

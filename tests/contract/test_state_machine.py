@@ -35,6 +35,8 @@ FIELDS = {
 }  # fmt: skip
 CONTEXT = {"Execution": {"Id", "Input", "Name", "RoleArn", "StartTime", "RedriveCount"}, "State": {"RetryCount"}}
 PAYLOAD_LIMIT_BYTES = 262_144
+# DescribeEndpoint: a few kilobytes, with fields that are absent at times.
+WHOLE_ANSWERS = {"Query Endpoint", "Query Champion Endpoint", "Query Champion Endpoint Again"}
 
 
 def tasks(definition: dict[str, Any]) -> dict[str, Any]:
@@ -131,22 +133,27 @@ def test_what_is_caught_is_kept(definition: dict[str, Any]) -> None:
             assert catcher["ResultPath"] == "$.failure", name
 
 
-def test_every_path_is_there_when_it_is_read(definition: dict[str, Any], sample_input: dict[str, Any]) -> None:
-    known = asl.available(definition, sample_input)
+@pytest.mark.parametrize(("entry", "least"), [("retrain", 200), ("promote", 100), ("rollback", 70)])
+def test_every_path_is_there_when_it_is_read(
+    definition: dict[str, Any], sample_inputs: dict[str, Any], entry: str, least: int
+) -> None:
+    part = asl.entered_for(definition, entry)
+    known = asl.available(part, sample_inputs[entry])
     missing = []
     read = 0
-    for name, state in definition["States"].items():
+    for name, state in part["States"].items():
         for field, expression in asl.expressions(state):
             for path in asl.paths(expression):
                 read += 1
                 if not asl.has(known[name], path):
                     missing.append((name, field, path))
     assert missing == []
-    assert read > 100, "the reader of paths reads nothing any more"
+    assert read > least, "the reader of paths reads nothing any more"
 
 
 def test_the_reader_of_paths_finds_a_wrong_path(definition: dict[str, Any], sample_input: dict[str, Any]) -> None:
     broken = json.loads(json.dumps(definition).replace("$.training.role_arn", "$.training.role"))
+    broken = asl.entered_for(broken, "retrain")
     known = asl.available(broken, sample_input)
     found = [
         path
@@ -159,10 +166,12 @@ def test_the_reader_of_paths_finds_a_wrong_path(definition: dict[str, Any], samp
     assert set(found) == {"$.training.role"}
 
 
-def test_every_part_of_the_input_is_used(definition: dict[str, Any], sample_input: dict[str, Any]) -> None:
+@pytest.mark.parametrize("entry", ["retrain", "promote", "rollback"])
+def test_every_part_of_the_input_is_used(definition: dict[str, Any], sample_inputs: dict[str, Any], entry: str) -> None:
+    sample_input = {key: value for key, value in sample_inputs[entry].items() if key != "entry"}
     used = {
         tuple(asl.segments(path)[:2])
-        for state in asl.all_states(definition).values()
+        for state in asl.all_states(asl.entered_for(definition, entry)).values()
         for _, expression in asl.expressions(state)
         for path in [
             *asl.paths(expression),
@@ -181,9 +190,11 @@ def test_every_part_of_the_input_is_used(definition: dict[str, Any], sample_inpu
     assert unused == set()
 
 
-def test_context_paths_exist(definition: dict[str, Any], sample_input: dict[str, Any]) -> None:
+@pytest.mark.parametrize("entry", ["retrain", "promote", "rollback"])
+def test_context_paths_exist(definition: dict[str, Any], sample_inputs: dict[str, Any], entry: str) -> None:
     seen = 0
-    for name, state in asl.all_states(definition).items():
+    sample_input = sample_inputs[entry]
+    for name, state in asl.all_states(asl.entered_for(definition, entry)).items():
         for _, expression in [*asl.expressions(state), *asl.result_expressions(state)]:
             for path in asl.context_paths(expression):
                 seen += 1
@@ -197,6 +208,7 @@ def test_context_paths_exist(definition: dict[str, Any], sample_input: dict[str,
 def test_names_made_inside_are_unique_by_attempt(definition: dict[str, Any]) -> None:
     made = {
         "Model Training": "TrainingJobName.$",
+        "Evaluate Model": "ProcessingJobName.$",
         "Save Model": "ModelName.$",
         "Create Model Endpoint Config": "EndpointConfigName.$",
     }
@@ -209,15 +221,68 @@ def test_names_made_inside_are_unique_by_attempt(definition: dict[str, Any]) -> 
 def test_results_are_selected_where_the_answer_is_large(definition: dict[str, Any]) -> None:
     for name, state in tasks(definition).items():
         whole = "ResultSelector" not in state and state.get("ResultPath", "$") is not None
-        assert not whole or name == "Query Endpoint", f"{name} keeps a whole answer: {PAYLOAD_LIMIT_BYTES} bytes is all"
+        assert not whole or name in WHOLE_ANSWERS, f"{name} keeps a whole answer: {PAYLOAD_LIMIT_BYTES} bytes is all"
 
 
 def test_metrics_are_chosen_by_name(definition: dict[str, Any]) -> None:
     from brewtrain.domain.pipeline import METRICS
 
-    selector = definition["States"]["Query Training Results"]["ResultSelector"]
-    chosen = {re.search(r"MetricName=='([^']+)'", expression).group(1) for expression in selector.values()}  # type: ignore[union-attr]
-    assert chosen == set(METRICS)
+    for state in definition["States"].values():
+        if state.get("End") and "metrics" in state.get("Parameters", {}):
+            chosen = {name.removesuffix(".$"): path for name, path in state["Parameters"]["metrics"].items()}
+            assert chosen == {name: f"$.verdict.metrics.{name.removeprefix('validation:')}" for name in METRICS}
+
+
+def test_the_evaluation_is_told_what_its_script_reads(definition: dict[str, Any]) -> None:
+    from brewtrain.domain import evaluation
+
+    job = definition["States"]["Evaluate Model"]["Parameters"]
+    assert job["AppSpecification"]["ContainerEntrypoint"] == list(evaluation.CONTAINER_ENTRYPOINT)
+    assert {key.removesuffix(".$") for key in job["Environment"]} == {
+        evaluation.CHAMPION_VARIABLE,
+        evaluation.CHAMPION_REASON_VARIABLE,
+    }
+    folders = {given["InputName"]: given["S3Input"]["LocalPath"] for given in job["ProcessingInputs"]}
+    assert folders == evaluation.INPUT_FOLDERS
+    (output,) = job["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["LocalPath"] == evaluation.OUTPUT_FOLDER
+    states = definition["States"]
+    assert states["No Champion"]["Result"]["argument"] == evaluation.NO_CHAMPION
+    unknown = [state for state in states.values() if state.get("Parameters", {}).get("argument") is not None]
+    assert len(unknown) == 5
+    assert {state["Parameters"]["argument"] for state in unknown} == {evaluation.UNKNOWN_CHAMPION}
+    # Limit of a value of a processing job's environment; names have at most 63 characters each.
+    assert all(len(state["Parameters"]["reason.$"]) + 2 * 63 <= 256 for state in unknown)
+
+
+LOOKUPS = ("Query Champion Endpoint", "Look Up Champion Config", "Look Up Champion Model")
+
+
+@pytest.mark.parametrize("name", LOOKUPS)
+def test_what_is_not_there_is_told_from_what_cannot_be_asked(definition: dict[str, Any], name: str) -> None:
+    states = definition["States"]
+    (catcher,) = states[name]["Catch"]
+    choice = states[catcher["Next"]]
+    (rule,) = choice["Choices"]
+    texts = [inner["StringMatches"] for inner in rule["And"] if "StringMatches" in inner] or [
+        inner["StringMatches"] for one in rule["And"] for inner in one.get("Or", [])
+    ]
+    assert texts
+    assert all(text.startswith("*Could not find ") for text in texts)
+    again = states[choice["Default"]]
+    assert {key: again[key] for key in ("Resource", "Parameters", "Next")} == {
+        key: states[name][key] for key in ("Resource", "Parameters", "Next")
+    }
+    assert "Catch" not in again, "it fails by itself, with AWS's own words, and a redrive asks once more"
+    assert any("SageMaker.SageMakerException" in retrier["ErrorEquals"] for retrier in again["Retry"])
+
+
+def test_an_unknown_champion_is_never_taken_for_none(definition: dict[str, Any]) -> None:
+    states = definition["States"]
+    leading_to_none = {
+        name for name, state in states.items() if "No Champion" in [target for target, _ in asl.transitions(state)]
+    }
+    assert leading_to_none == {"Query Champion Endpoint Failed"}
 
 
 ERRORS = {
@@ -225,6 +290,7 @@ ERRORS = {
     "Endpoint Rolled Back": "Brewtrain.EndpointRolledBack",
     "Endpoint Failed": "Brewtrain.EndpointFailed",
     "Endpoint Stuck": "Brewtrain.EndpointStuck",
+    "Unknown Entry": "Brewtrain.UnknownEntry",
 }
 
 
@@ -232,7 +298,7 @@ def test_failures_have_the_names_of_the_contract(definition: dict[str, Any]) -> 
     fails = {name: state for name, state in asl.all_states(definition).items() if state["Type"] == "Fail"}
     assert {name: state["Error"] for name, state in fails.items() if "Error" in state} == ERRORS
     assert {name for name, state in fails.items() if "Error" not in state} == {"Endpoint Call Failed"}
-    assert all("CausePath" in state for state in fails.values())
+    assert all("CausePath" in state or "Cause" in state for state in fails.values())
 
 
 def test_a_redrive_of_a_failed_deployment_looks_again(definition: dict[str, Any]) -> None:
@@ -252,6 +318,8 @@ OUTCOMES = {
     "Record Rejection": ("rejected", "quality_gate"),
     "Record Older Than Serving": ("rejected", "older_than_serving"),
     "Record Deploy Never": ("rejected", "deploy_never"),
+    "Record Awaiting Approval": ("pending", "awaiting_approval"),
+    "Record Rollback": ("promoted", "rolled_back_to"),
 }
 
 
@@ -263,8 +331,8 @@ def test_every_good_end_writes_the_same_document(definition: dict[str, Any]) -> 
     documents = [{key.removesuffix(".$") for key in state["Parameters"]} for state in ends.values()]
     assert all(
         keys
-        == {"outcome", "reason", "message", "run", "metrics", "split", "training_job_name", "model_artifacts",
-            "model_name", "endpoint_config_name", "endpoint_name"}
+        == {"outcome", "reason", "message", "run", "metrics", "evaluation", "training_metrics", "split",
+            "training_job_name", "model_artifacts", "image_uri", "model_name", "endpoint_config_name", "endpoint_name"}
         for keys in documents
     )  # fmt: skip
 

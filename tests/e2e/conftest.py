@@ -41,14 +41,27 @@ class Installation:
     data_key: str
     serial: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def input(self, data_date: str, endpoint_name: str, **changes: dict[str, Any]) -> dict[str, Any]:
+    def pipeline(self, **sections: Any) -> Any:
+        """The pipeline file with sections written otherwise; of ``gate`` and ``endpoint`` only the fields given."""
+        from brewtrain.domain.pipeline import Pipeline
+        from brewtrain.resources import find_pipeline
+
+        document = find_pipeline("bank_marketing").model_dump(exclude_none=True)
+        for section, content in sections.items():
+            document[section] = {**document[section], **content} if isinstance(content, dict) else content
+        return Pipeline.model_validate(document)
+
+    def input(
+        self, data_date: str, endpoint_name: str, *, gate: dict[str, Any] | None = None, **changes: dict[str, Any]
+    ) -> dict[str, Any]:
         """Input of one run as the project builds it, with the waits of a test.
 
-        :param changes: Section → fields to change in it.
+        :param gate: Fields of the pipeline file's gate to change.
+        :param changes: Section of the input → fields to change in it.
         """
         from brewtrain.domain import names
         from brewtrain.domain.execution_input import execution_input
-        from brewtrain.resources import find_pipeline, images
+        from brewtrain.resources import evaluation_code, images
 
         start = datetime.fromisoformat(data_date).replace(tzinfo=UTC)
         identity = names.RunIdentity(
@@ -58,11 +71,12 @@ class Installation:
             generation=str(next(self.serial)),
         )
         document = execution_input(
-            find_pipeline("bank_marketing"),
+            self.pipeline(gate=gate or {}),
             identity,
             names.Account(account_id=ACCOUNT, region=REGION),
             images=images(),
             recipe_version=self.recipe_version,
+            code=evaluation_code(),
         )
         document["endpoint"] |= {"name": endpoint_name, "wait_seconds": 1, "max_waits": 60}
         document["training"]["hyperparameters"]["num_round"] = "20"
@@ -240,6 +254,9 @@ def ensure_role(iam: Any, service: str) -> None:
 @pytest.fixture(scope="session")
 def installation(aws_client: Clients) -> Installation:
     """The pipeline bank_marketing, deployed."""
+    from brewtrain.domain import names
+    from brewtrain.resources import evaluation_code
+
     for name in ("roles", "storage"):
         deploy_stack(aws_client, name)
     s3, databrew, glue = aws_client("s3"), aws_client("databrew"), aws_client("glue")
@@ -249,6 +266,10 @@ def installation(aws_client: Clients) -> Installation:
     s3.put_object(Bucket=BUCKET, Key=key, Body=data)
     script = "brewtrain/bank_marketing/code/split.py"
     s3.put_object(Bucket=BUCKET, Key=script, Body=(INCLUDE / "glue" / "split.py").read_bytes())
+    code = evaluation_code()
+    for name, content in code.files.items():
+        prefix = names.evaluation_code_prefix("bank_marketing", code.sha256)
+        s3.put_object(Bucket=BUCKET, Key=f"{prefix}{name}", Body=content)
     databrew.create_recipe(
         Name="brewtrain-bank-marketing",
         Steps=json.loads((INCLUDE / "recipes" / "bank_marketing.json").read_text("utf-8")),

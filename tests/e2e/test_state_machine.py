@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import urllib3
 
+from brewtrain.domain.pipeline import METRICS
+from tests.contract import asl
 from tests.e2e.conftest import ACCOUNT, BUCKET, INCLUDE, Installation
 
 pytestmark = [
@@ -24,8 +26,8 @@ pytestmark = [
 ]
 
 DOCUMENT = {
-    "outcome", "reason", "message", "run", "metrics", "split", "training_job_name", "model_artifacts", "model_name",
-    "endpoint_config_name", "endpoint_name",
+    "outcome", "reason", "message", "run", "metrics", "evaluation", "training_metrics", "split", "training_job_name",
+    "model_artifacts", "image_uri", "model_name", "endpoint_config_name", "endpoint_name",
 }  # fmt: skip
 
 
@@ -70,20 +72,6 @@ class Deployment:
         return answer.json() if answer.data else None
 
 
-def reachable(definition: dict[str, Any], start: str) -> dict[str, Any]:
-    """The machine that starts elsewhere, without the states that nothing leads to any more."""
-    from tests.contract import asl
-
-    names, pending = set(), [start]
-    while pending:
-        name = pending.pop()
-        if name not in names:
-            names.add(name)
-            pending += [target for target, _ in asl.transitions(definition["States"][name])]
-    states = {name: state for name, state in definition["States"].items() if name in names}
-    return {**definition, "StartAt": start, "States": states}
-
-
 @pytest.fixture(scope="module")
 def trained(installation: Installation) -> dict[str, Any]:
     """Output of one whole run, which makes the endpoint ``whole``."""
@@ -95,11 +83,16 @@ def deployment(installation: Installation, trained: dict[str, Any], local_aws: s
     definition = json.loads((INCLUDE / "statemachine" / "retraining.asl.json").read_text("utf-8"))
     machine = installation.clients("stepfunctions").create_state_machine(
         name="brewtrain-deployment-only",
-        definition=json.dumps(reachable(definition, "Deploy Policy")),
+        definition=json.dumps(asl.reachable(definition, "Deploy Policy")),
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/brewtrain-states",
     )
     results = {
-        "metrics": {name.removeprefix("validation:"): value for name, value in trained["metrics"].items()},
+        "training_results": {"metrics": trained["training_metrics"]},
+        "champion": {"uri": trained["evaluation"]["champion_uri"]},
+        "verdict": {
+            "metrics": {name.removeprefix("validation:"): value for name, value in trained["metrics"].items()},
+            **{key: trained["evaluation"][key] for key in ("champion_status", "champion_metrics", "reasons")},
+        },
         "split_summary": {"document": trained["split"]},
         "training_job": {"name": trained["training_job_name"], "model_artifacts": trained["model_artifacts"]},
     }
@@ -121,7 +114,10 @@ def faults(deployment: Deployment) -> Iterator[Callable[..., None]]:
 def test_a_run_ends_with_a_serving_model(installation: Installation, trained: dict[str, Any]) -> None:
     assert set(trained) == DOCUMENT
     assert (trained["outcome"], trained["reason"]) == ("promoted", "promoted")
-    assert set(trained["metrics"]) == {f"validation:{name}" for name in ("auc", "aucpr", "error", "logloss")}
+    assert set(trained["metrics"]) == set(METRICS)
+    assert {one["MetricName"] for one in trained["training_metrics"]} >= {"validation:auc", "validation:logloss"}
+    assert trained["evaluation"]["champion_status"] == "absent"
+    assert trained["evaluation"]["champion_uri"] is None
     assert 0.5 < trained["metrics"]["validation:auc"] < 0.9, "without the leak of duration AUC is about 0.8"
     endpoint = installation.endpoint("whole")
     assert endpoint["EndpointStatus"] == "InService"
@@ -159,42 +155,13 @@ def test_a_training_job_is_never_asked_for_under_a_used_name(
     assert suffixes == ["0-0", "0-1", "0-2", "0-3", "1-0", "1-1"]
 
 
-@pytest.mark.parametrize(
-    ("least", "outcome"), [(0.0, ("rejected", "deploy_never")), (0.1, ("rejected", "quality_gate"))]
-)
-def test_a_pr_auc_that_sagemaker_does_not_report_counts_only_where_the_gate_asks_for_it(
-    installation: Installation, trained: dict[str, Any], least: float, outcome: tuple[str, str]
-) -> None:
-    definition = json.loads((INCLUDE / "statemachine" / "retraining.asl.json").read_text("utf-8"))
-    states = installation.clients("stepfunctions")
-    machine = states.create_state_machine(
-        name=f"brewtrain-no-pr-auc-{outcome[1].replace('_', '-')}",
-        definition=json.dumps(reachable(definition, "PR-AUC Reported")),
-        roleArn=f"arn:aws:iam::{ACCOUNT}:role/brewtrain-states",
-    )
-    document = installation.input("2010-11-05", "never-made", run={"deploy_policy": "never"}, gate={"aucpr_min": least})
-    document["split"]["summary_key"] = f"brewtrain/bank_marketing/runs/{trained['run']['id']}/split.json"
-    document["metrics"] = {name.removeprefix("validation:"): value for name, value in trained["metrics"].items()} | {
-        "aucpr": []
-    }
-    document["training_job"] = {"name": trained["training_job_name"], "model_artifacts": trained["model_artifacts"]}
-    arn = states.start_execution(
-        stateMachineArn=machine["stateMachineArn"], name=document["run"]["id"], input=json.dumps(document)
-    )["executionArn"]
-    seen = installation.wait(arn)
-    assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"))
-    output = json.loads(seen["output"])
-    assert (output["outcome"], output["reason"]) == outcome
-    assert output["metrics"]["validation:aucpr"] is None
-
-
 def test_the_gate_refuses_and_the_run_is_green(installation: Installation) -> None:
-    document = installation.input("2010-11-02", "never-made", gate={"auc_min": 0.999})
+    document = installation.input("2010-11-02", "never-made", gate={"metrics": {"validation:auc": {"min": 0.999}}})
     output = installation.succeed(document)
     assert (output["outcome"], output["reason"]) == ("rejected", "quality_gate")
     assert set(output) == DOCUMENT
     assert output["model_name"] is None
-    assert "at least 0.999" in output["message"]
+    assert "is below its floor of 0.9990" in output["message"]
     sagemaker = installation.clients("sagemaker")
     names = [item["ModelName"] for item in sagemaker.list_models(MaxResults=100)["Models"]]
     assert not [name for name in names if document["run"]["id"] in name], "refused models pile up"
@@ -202,15 +169,18 @@ def test_the_gate_refuses_and_the_run_is_green(installation: Installation) -> No
 
 def test_the_gate_refuses_and_the_run_is_red(installation: Installation) -> None:
     seen = installation.run(
-        installation.input("2010-11-02", "never-made", gate={"auc_min": 0.999, "on_reject": "fail"})
+        installation.input(
+            "2010-11-02",
+            "never-made",
+            gate={"metrics": {"validation:auc": {"min": 0.999}}, "on_reject": "fail"},
+        )
     )
     assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.QualityGateFailed")
-    assert seen["cause"].startswith("The quality gate refused the model: AUC 0.")
+    assert seen["cause"].startswith("The quality gate refused the candidate: auc 0.")
 
 
 def test_better_than_the_majority_is_a_rule(installation: Installation) -> None:
-    changes = {"gate": {"auc_min": 0.0, "error_max": 1.0}, "training": {}}
-    document = installation.input("2010-11-02", "never-made", **changes)
+    document = installation.input("2010-11-02", "never-made", gate={"metrics": {"validation:auc": {"min": 0.0}}})
     # A tree that may not split answers with the majority class: as good as it, but not better.
     document["training"]["hyperparameters"] |= {"gamma": "1000000", "num_round": "1"}
     output = installation.succeed(document)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import yaml
 from pydantic import BaseModel
@@ -20,11 +21,19 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
         section = field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
             yield from _fields(section, f"{prefix}{name}.")
+        elif (optional := _optional(section)) is not None:
+            yield f"{prefix}{name}", "none"
+            yield from _fields(optional, f"{prefix}{name}.")
         elif field.is_required():
             yield f"{prefix}{name}", ""
         else:
             default = list(field.default) if isinstance(field.default, tuple) else field.default
             yield f"{prefix}{name}", "none" if default is None else f"`{_yaml(default)}`"
+
+
+def _optional(annotation: object) -> type[BaseModel] | None:
+    sections = [one for one in get_args(annotation) if isinstance(one, type) and issubclass(one, BaseModel)]
+    return sections[0] if sections and type(None) in get_args(annotation) else None
 
 
 def _yaml(value: object) -> str:
@@ -36,4 +45,4 @@ def _yaml(value: object) -> str:
 def test_the_table_is_that_of_the_model() -> None:
     rows = {name: default.strip() for name, default, _ in ROW.findall(DOCUMENT.read_text())}
     assert rows == dict(_fields(Pipeline))
-    assert len(rows) == 32
+    assert len(rows) == 49

@@ -1,8 +1,8 @@
 """The input documents of an execution's three entries, as docs/architecture.md describes them.
 
 ``retrain`` trains, evaluates and deploys; ``promote`` deploys what an earlier run trained; ``rollback`` points the
-endpoint at an endpoint config that exists. Pure: the same pipeline, identity and account give the same document to the byte, which is what makes a second
-StartExecution of the same run idempotent. Must not import Airflow or boto3.
+endpoint at an endpoint config that exists. Pure: the same pipeline, identity and account give the same document to the
+byte, which is what makes a second StartExecution of the same run idempotent. Must not import Airflow or boto3.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def execution_input(
     :param images: Table of the training images.
     :param recipe_version: Published version of the DataBrew recipe that the run is pinned to, e.g. ``3.0``.
     :param code: The evaluation's files, for the prefix under which they were deployed.
-    :param deploy_policy: ``newest``: deploy unless something newer serves; ``always``; ``never``; ``approval``: a person
-        decides, which is also what ``newest`` becomes where the pipeline requires approval.
+    :param deploy_policy: ``newest``: deploy unless something newer serves; ``always``; ``never``; ``approval``: a
+        person decides, which is also what ``newest`` becomes where the pipeline requires approval.
     :raises DeploymentError: If the account's region has no training image of the version asked for.
     """
     if deploy_policy == "newest" and pipeline.approval == "required":
@@ -178,8 +178,8 @@ def promotion_input(
     run_id, data_date = str(candidate.run.get("id") or ""), str(candidate.run.get("data_date") or "")
     if not (run_id and data_date and candidate.model_artifacts):
         raise DeploymentError(
-            f"the report of run {run_id or '(none)'} names no run, no data date or no model archive, so there is nothing "
-            "to promote; choose another run, or train that interval again"
+            f"the report of run {run_id or '(none)'} names no run, no data date or no model archive, so there is "
+            "nothing to promote; choose another run, or train that interval again"
         )
     evaluated = candidate.evaluation
     return {

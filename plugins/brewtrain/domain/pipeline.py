@@ -12,7 +12,7 @@ import math
 import re
 from datetime import UTC, date, datetime, timedelta
 from string import Formatter
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from croniter import croniter
 from pydantic import (
@@ -441,8 +441,8 @@ class Endpoint(_Section):
     def _ready_after_the_update(self) -> Endpoint:
         if self.update is not None and self.update.waits_seconds >= self.ready_minutes * 60:
             raise ValueError(
-                f"has 'ready_minutes' {self.ready_minutes}, and its update waits {self.update.waits_seconds} s by plan: "
-                "every update would count as stuck; raise 'ready_minutes', or wait less"
+                f"has 'ready_minutes' {self.ready_minutes}, and its update waits {self.update.waits_seconds} s by plan, "
+                "so that every update would count as stuck; raise 'ready_minutes', or wait less"
             )
         return self
 

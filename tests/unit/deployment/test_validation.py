@@ -87,6 +87,7 @@ def test_each_check_has_its_line() -> None:
     assert [line.split(maxsplit=1) for line in _validate()] == [
         ["ok", "state machine definition"],
         ["ok", "split script"],
+        ["ok", "evaluation code"],
         ["ok", "roles"],
         ["ok", "training image"],
         ["ok", "endpoint"],

@@ -145,7 +145,10 @@ def test_last_state_and_end() -> None:
         ("States.TaskFailed", "no such column", "FAILED", Stage.SPLIT, "split-failed", False),
         ("States.TaskFailed", "AlgorithmError", "FAILED", Stage.TRAIN, "training-failed", False),
         ("SageMaker.ValidationException", "", "FAILED", Stage.DEPLOY, "deploy-stage-failed", False),
-        ("States.Runtime", "", "FAILED", Stage.EVALUATE, "execution-failed", False),
+        ("States.TaskFailed", "OneClassError", "FAILED", Stage.EVALUATE, "evaluation-failed", False),
+        ("SageMaker.SageMakerException", "", "FAILED", Stage.EVALUATE, "evaluation-failed", False),
+        ("Brewtrain.UnknownEntry", "", "FAILED", Stage.TRANSFORM, "execution-failed", False),
+        ("States.Runtime", "", "FAILED", Stage.GATE, "execution-failed", False),
         ("SomethingNew", "", "FAILED", Stage.TRAIN, "training-failed", False),
     ],
 )
@@ -217,7 +220,7 @@ def test_a_card_without_job_or_error_is_still_one() -> None:
     assert "None" not in text
 
 
-@pytest.mark.parametrize("service", ["databrew", "glue", "sagemaker"])
+@pytest.mark.parametrize("service", ["databrew", "glue", "sagemaker", "sagemaker processing"])
 def test_links(service: str) -> None:
     job = JobReference(service, "brewtrain-x", "run/1")
     assert job_link(job, partition="aws", region="eu-central-1").startswith(
@@ -231,8 +234,8 @@ def test_links(service: str) -> None:
 def test_every_kind_of_failure_has_its_page() -> None:
     folder = Path(__file__).resolve().parents[3]
     errors = [
-        "Brewtrain.QualityGateFailed", "Brewtrain.EndpointRolledBack", "Brewtrain.EndpointFailed", "States.Timeout",
-        "AccessDenied", "Glue.ThrottlingException", "Other",
+        "Brewtrain.QualityGateFailed", "Brewtrain.UnknownEntry", "Brewtrain.EndpointRolledBack",
+        "Brewtrain.EndpointFailed", "States.Timeout", "AccessDenied", "Glue.ThrottlingException", "Other",
     ]  # fmt: skip
     pages = {
         diagnose(error, "", status=status, stage=stage).runbook
@@ -240,6 +243,6 @@ def test_every_kind_of_failure_has_its_page() -> None:
         for status in ("FAILED", "ABORTED", "TIMED_OUT")
         for stage in Stage
     }
-    assert len(pages) == 12
+    assert len(pages) == 13
     for page in pages:
         assert (folder / page).is_file(), page

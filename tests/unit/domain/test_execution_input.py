@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from brewtrain.domain import gate
 from brewtrain.domain.errors import DeploymentError
+from brewtrain.domain.evaluation import Code
 from brewtrain.domain.execution_input import ImageTable, execution_input
 from brewtrain.domain.names import Account, RunIdentity
 from tests.unit.domain.test_pipeline import VALID, _parse
@@ -18,11 +21,12 @@ from tests.unit.domain.test_pipeline import VALID, _parse
 ARCHITECTURE = Path(__file__).resolve().parents[3] / "docs" / "architecture.md"
 ACCOUNT = Account("123456789012", "eu-central-1")
 IMAGES = ImageTable({"1.7-1": {"eu-central-1": "492215442770.dkr.ecr.eu-central-1.amazonaws.com"}})
+CODE = Code(files={"gate.py": b"", "evaluate.py": b"import gate"})
 IDENTITY = RunIdentity("churn", datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC), "0")
 
 
 def _build(text: str = VALID, **changes: Any) -> dict[str, Any]:
-    arguments: dict[str, Any] = {"images": IMAGES, "recipe_version": "1.0"} | changes
+    arguments: dict[str, Any] = {"images": IMAGES, "recipe_version": "1.0", "code": CODE} | changes
     account = arguments.pop("account", ACCOUNT)
     return execution_input(_parse(text), IDENTITY, account, **arguments)
 
@@ -38,7 +42,7 @@ def test_it_has_the_members_that_the_architecture_promises() -> None:
     block = re.search(r"```json\n(.*?)```", section, re.DOTALL)
     assert block is not None
     promised = json.loads(block.group(1))
-    open_ended = ".training.hyperparameters"
+    open_ended = (".training.hyperparameters", ".endpoint.deployment_config")
     built = {path for path in _paths(_build()) if not path.startswith(open_ended)}
     assert built == {path for path in _paths(promised) if not path.startswith(open_ended)}
 
@@ -49,23 +53,21 @@ def test_it_is_the_same_to_the_byte() -> None:
 
 def test_everything_lies_below_the_runs_prefix() -> None:
     document = _build()
-    prefix = "s3://brewtrain-123456789012-eu-central-1/brewtrain/churn/runs/churn-20240102T0000-g0/"
+    bucket = "s3://brewtrain-123456789012-eu-central-1/brewtrain/churn"
     uris = [text for text in json.dumps(document).split('"') if text.startswith("s3://")]
-    assert len(uris) >= 7
-    assert all(uri.startswith(prefix) for uri in uris)
+    assert len(uris) >= 11
+    elsewhere = [uri for uri in uris if not uri.startswith(f"{bucket}/runs/churn-20240102T0000-g0/")]
+    assert elsewhere == [f"{bucket}/code/evaluation-{CODE.sha256[:12]}/"]
     assert document["split"]["summary_key"] == "brewtrain/churn/runs/churn-20240102T0000-g0/split.json"
 
 
 def test_the_pipelines_decisions_arrive() -> None:
     document = _build(VALID.replace("{min: 0.70}", "{min: 0.8}\n    validation:logloss: {max: 0.5}"))
-    assert document["gate"] == {
-        "auc_min": 0.8,
-        "aucpr_min": 0.0,
-        "error_max": 1.0,
-        "logloss_max": 0.5,
-        "better_than_majority": True,
-        "on_reject": "skip",
-    }
+    arguments = document["evaluation"]["arguments"]
+    rules = [value for option, value in itertools.pairwise(arguments) if option == "--rule"]
+    assert gate.from_arguments(rules) == gate.GateRules(
+        floors={"auc": 0.8}, ceilings={"logloss": 0.5}, minimum_rows=200, minimum_positives=20
+    )
     assert document["training"]["hyperparameters"]["num_round"] == "100"
     assert document["training"]["hyperparameters"]["eta"] == "0.1"
     assert document["training"]["hyperparameters"]["eval_metric"] == "auc,aucpr,error,logloss"

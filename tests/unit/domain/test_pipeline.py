@@ -154,8 +154,46 @@ MISTAKES = [
     ("{min: 0.70}", "{max: 0.7}", "field 'gate.metrics' sets max for validation:auc"),
     ("{min: 0.70}", "{}", "field 'gate.metrics.validation:auc' has no bound; write 'min' or 'max'"),
     ("{min: 0.70}", "{minimum: 0.7}", "field 'gate.metrics.validation:auc.minimum' is not known; did you mean 'min'?"),
-    ("on_reject: skip", "on_reject: stop", "field 'gate.on_reject' is 'stop'; write 'skip' or 'fail'"),
-    ("on_reject: skip", "on_reject: no", "put the word in quotes; write 'skip' or 'fail'"),
+    (
+        "on_reject: skip",
+        "on_reject: stop",
+        "field 'gate.on_reject' is 'stop'; write 'skip', 'fail' or 'fail_below_bounds'",
+    ),
+    ("on_reject: skip", "on_reject: no", "put the word in quotes; write 'skip', 'fail' or"),
+    ("  on_reject", "  minimum_rows: -1\n  on_reject", "field 'gate.minimum_rows' is -1; write at least 0"),
+    ("  on_reject", "  first_run: no\n  on_reject", "field 'gate.first_run' is false; YAML reads yes, no, on and off"),
+    ("  on_reject", "  champion: {auc: {max_drop: 0}}\n  on_reject", "field 'gate.champion' knows no metric 'auc'"),
+    (
+        "  on_reject",
+        "  champion: {validation:auc: {}}\n  on_reject",
+        "'gate.champion.validation:auc.max_drop' is missing",
+    ),
+    ("  on_reject", "  champion: {validation:auc: {max_drop: -1}}\n  on_reject", "max_drop' is -1; write at least 0"),
+    ("  on_reject", "  champion: {validation:auc: {max_dorp: 1}}\n  on_reject", "did you mean 'max_drop'?"),
+    ("  on_reject", "  champion_not_comparable: skip\n  on_reject", "write 'refuse' or 'ignore'"),
+    (
+        "{min: 0.70}",
+        "{min: 0.7}\n    validation:ece: {min: 0.1}",
+        "sets min for validation:ece, of which less is",
+    ),
+    ("gate:", "approval: maybe\ngate:", "field 'approval' is 'maybe'; write 'none' or 'required'"),
+    (
+        "gate:",
+        "evaluation: {instance_type: big}\ngate:",
+        "field 'evaluation.instance_type' is 'big'; write a SageMaker",
+    ),
+    ("endpoint:", "endpoint:\n  update: {traffic: slow}", "'endpoint.update.traffic' is 'slow'; write 'all_at_once'"),
+    ("endpoint:", "endpoint:\n  update: {step_percent: 51}", "'endpoint.update.step_percent' is 51; write at most 50"),
+    ("endpoint:", "endpoint:\n  update: {traffic: linear, step_percent: 5}", "takes 'step_percent' 10 to 50"),
+    ("endpoint:", "endpoint:\n  update: {alarms: [a, a]}", "'endpoint.update.alarms' names 'a' twice"),
+    ("endpoint:", "endpoint:\n  update: {alarms: ['']}", "field 'endpoint.update.alarms[0]' is ''"),
+    ("endpoint:", "endpoint:\n  update: {alarms: a}", "field 'endpoint.update.alarms' is 'a'; write a list"),
+    ("endpoint:", "endpoint:\n  update: {traffic: linear}", "field 'endpoint.update' waits 2700 s by plan"),
+    (
+        "endpoint:",
+        "endpoint:\n  ready_minutes: 5\n  update: {traffic: canary}",
+        "field 'endpoint' has 'ready_minutes' 5, and its update waits 300 s by plan",
+    ),
     ("churn-live", "churn_live", "field 'endpoint.name' is 'churn_live'; write letters, digits and '-'"),
     ("instance_count: 1", "instance_count: 0", "field 'endpoint.instance_count' is 0; write at least 1"),
     ("run_days: 90", "run_days: '90'", "field 'retention.run_days' is '90'; write a whole number, without quotes"),
@@ -173,7 +211,7 @@ def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> 
 
 
 def test_the_table_of_mistakes_is_whole() -> None:
-    assert len(MISTAKES) == 68
+    assert len(MISTAKES) == 86
 
 
 def test_a_misspelt_field_is_one_problem_and_not_two() -> None:

@@ -24,6 +24,7 @@ STATE_OF = {
 PAIRS = list(itertools.product(Stage, Stage))
 PROMOTED = {"outcome": "promoted", "reason": "promoted"}
 REJECTED = {"outcome": "rejected", "reason": "older_than_serving"}
+PENDING = {"outcome": "pending", "reason": "awaiting_approval"}
 
 
 def test_every_named_state_is_in_the_state_machine() -> None:
@@ -32,9 +33,12 @@ def test_every_named_state_is_in_the_state_machine() -> None:
 
 
 def test_nothing_before_the_gate_counts_as_deploy() -> None:
-    """Walks the state machine from its start: until the gate, every state must be in the table."""
+    """Walks the state machine from where a retraining begins: until the gate, every state must be in the table."""
     document = json.loads(DEFINITION.read_text())
-    states, reached = document["States"], [(document["StartAt"], 0)]
+    states = document["States"]
+    assert stage_of(document["StartAt"]) is Stage.TRANSFORM
+    assert stage_of(states[document["StartAt"]]["Default"]) is Stage.TRANSFORM
+    reached = [("Apply Transformation", 0)]
     while reached:
         name, before = reached.pop()
         assert name in STAGE_OF_STATE, f"add {name!r} to STAGE_OF_STATE"
@@ -43,6 +47,7 @@ def test_nothing_before_the_gate_counts_as_deploy() -> None:
             continue
         state = states[name]
         targets = [state.get("Next"), state.get("Default"), *(choice["Next"] for choice in state.get("Choices", []))]
+        targets += [catcher["Next"] for catcher in state.get("Catch", [])]
         reached += [(target, stage_of(name).position) for target in targets if target]
     gate = states[next(name for name, stage in STAGE_OF_STATE.items() if stage is Stage.GATE)]
     ways = [choice["Next"] for choice in gate["Choices"]] + [gate["Default"]]
@@ -82,9 +87,10 @@ def test_promoted(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_rejected_skips_deploy_alone(stage: Stage) -> None:
+@pytest.mark.parametrize("output", [REJECTED, PENDING], ids=["rejected", "pending"])
+def test_what_is_not_deployed_skips_deploy_alone(stage: Stage, output: dict[str, str]) -> None:
     expected = Verdict.SKIPPED if stage is Stage.DEPLOY else Verdict.OVER
-    assert judge(stage, Observation("SUCCEEDED", output=REJECTED)) is expected
+    assert judge(stage, Observation("SUCCEEDED", output=output)) is expected
 
 
 @pytest.mark.parametrize("output", [None, {}, {"outcome": "won"}, {"outcome": "promoted"}])
@@ -102,3 +108,10 @@ def test_a_status_that_aws_may_add_is_unknown(stage: Stage, status: str) -> None
 def test_a_metric_that_was_not_reported_is_left_out() -> None:
     outcome = Outcome.of({**PROMOTED, "metrics": {"validation:auc": 0.8, "validation:aucpr": None}})
     assert outcome.metrics == {"validation:auc": 0.8}
+
+
+def test_what_the_training_reported_is_read_by_name() -> None:
+    listed = [{"MetricName": "validation:auc", "Value": 0.8, "Timestamp": "2026-01-01T00:00:00Z"}]
+    assert Outcome.of({**PROMOTED, "training_metrics": listed}).training_metrics == {"validation:auc": 0.8}
+    written = Outcome.of({**PROMOTED, "training_metrics": listed}).model_dump(mode="json")
+    assert Outcome.of(written).training_metrics == {"validation:auc": 0.8}

@@ -512,16 +512,17 @@ def test_section_makes_a_job_that_sagemaker_accepts() -> None:
         domain.container_arguments(rules, **names),
         bucket="bucket",
         run_prefix="brewtrain/p/runs/r/",
-        code_uri="s3://bucket/brewtrain/p/code/evaluation-abc/",
-        image_uri="1.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
-        role_arn="arn:aws:iam::123456789012:role/brewtrain-sagemaker",
-        job_name_prefix="brewtrain-r",
+        code_prefix="brewtrain/p/code/evaluation-abc/",
+        instance_type="ml.m5.xlarge",
+        volume_gb=10,
+        max_runtime_seconds=3600,
+        timeout_seconds=5400,
     )
     uris = {name: section.get(f"{name}_uri", "s3://bucket/model.tar.gz") for name in domain.INPUT_FOLDERS}
     request = {
         "ProcessingJobName": "brewtrain-r-0-0",
         "AppSpecification": {
-            "ImageUri": section["image_uri"],
+            "ImageUri": "1.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
             "ContainerEntrypoint": list(domain.CONTAINER_ENTRYPOINT),
             "ContainerArguments": section["arguments"],
         },
@@ -553,7 +554,7 @@ def test_section_makes_a_job_that_sagemaker_accepts() -> None:
             }
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": section["max_runtime_seconds"]},
-        "RoleArn": section["role_arn"],
+        "RoleArn": "arn:aws:iam::123456789012:role/brewtrain-sagemaker",
     }
     shape = Session().get_service_model("sagemaker").operation_model("CreateProcessingJob").input_shape
     report = ParamValidator().validate(request, shape)
