@@ -358,8 +358,8 @@ def _lookup(
     """Build an aws-sdk call to SageMaker whose "could not find" is an answer.
 
     SageMaker gives what is not there, what is throttled and what is denied one and the same error name, so a Catch
-    tells the first by its text. All else is asked for again by a Task with ordinary retries and no Catch: it fails by itself,
-    with AWS's own words, and a redrive asks once more.
+    tells the first by its text. All else is asked for again by a Task with ordinary retries and no Catch: it fails by
+    itself, with AWS's own words, and a redrive asks once more.
 
     :param found: Where to go on with the answer.
     :param absent: Where to go on when there is no such thing.

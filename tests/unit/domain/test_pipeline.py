@@ -192,7 +192,7 @@ MISTAKES = [
     (
         "endpoint:",
         "endpoint:\n  ready_minutes: 5\n  update: {traffic: canary}",
-        "field 'endpoint' has 'ready_minutes' 5, and its update waits 300 s by plan",
+        "field 'endpoint' has 'ready_minutes' 5 and an update that waits 300 s by plan",
     ),
     ("churn-live", "churn_live", "field 'endpoint.name' is 'churn_live'; write letters, digits and '-'"),
     ("instance_count: 1", "instance_count: 0", "field 'endpoint.instance_count' is 0; write at least 1"),
