@@ -108,8 +108,13 @@ class Installation:
         start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=next(self._serial))
         identity = names.RunIdentity(PIPELINE, start, start + timedelta(days=1), "0")
         document = execution_input(
-            self._pipeline, identity, self._account, images=resources.images(), recipe_version="1.0"
-        )  # fmt: skip
+            self._pipeline,
+            identity,
+            self._account,
+            images=resources.images(),
+            recipe_version="1.0",
+            code=resources.evaluation_code(),
+        )
         document["training"]["hyperparameters"] = self._hyperparameters
         document["endpoint"]["wait_seconds"] = 1
         self._prepare(identity, document)

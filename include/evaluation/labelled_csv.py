@@ -101,11 +101,18 @@ def _read_file(path: Path, what: str) -> np.ndarray | None:
     content = _BLANK_LINES.sub(b"", content.replace(b'"', b"")).rstrip(b"\r\n")
     if not content.strip():
         return None
-    content = _EMPTY_FIELD.sub(b"nan", content)
+    if _may_have_empty_fields(content):
+        content = _EMPTY_FIELD.sub(b"nan", content)
     try:
         return np.loadtxt(io.BytesIO(content), delimiter=",", dtype=np.float32, comments=None, ndmin=2)
     except ValueError:
         raise _complaint(path, what, content) from None
+
+
+def _may_have_empty_fields(content: bytes) -> bool:
+    # Finding fixed text takes a hundredth of the time of the pattern, and most data has no empty field.
+    within = any(text in content for text in (b",,", b",\n", b",\r", b"\n,"))
+    return within or content.startswith(b",") or content.endswith(b",")
 
 
 def _complaint(path: Path, what: str, content: bytes) -> DataError:

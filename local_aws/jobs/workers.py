@@ -26,10 +26,11 @@ from typing import Any
 ZYGOTES: dict[str, tuple[str, ...]] = {
     "databrew": ("local_aws.databrew.worker",),
     "spark": ("local_aws.glue.worker",),
-    "xgboost": ("local_aws.sagemaker.training_worker",),
+    "xgboost": ("local_aws.sagemaker.training_worker", "local_aws.sagemaker.processing_worker"),
     "python": ("local_aws.jobs.entry",),
 }
-"""What each zygote imports before it forks; a module that has a `warm_up` function gets it called once."""
+"""What each zygote imports before it forks; a module that has a `warm_up` function gets it called once. A run waits for
+the modules up to its own, or for the first if none is its own; the others are imported while nothing is asked."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -214,7 +215,7 @@ def start(
         "op": "run",
         "id": secrets.token_hex(8),
         "entry": entry,
-        "needs": list(ZYGOTES[kind]),
+        "needs": _needs(kind, entry),
         "payload": payload,
         "env": environment,
         "cwd": str(directory),
@@ -222,6 +223,12 @@ def start(
         "stderr": str(stderr),
     }
     return _client(kind).run(message)
+
+
+def _needs(kind: str, entry: str) -> list[str]:
+    modules = ZYGOTES[kind]
+    own = entry.partition(":")[0]
+    return list(modules[: modules.index(own) + 1] if own in modules else modules[:1])
 
 
 def warm_up(kinds: tuple[str, ...] = tuple(ZYGOTES)) -> None:

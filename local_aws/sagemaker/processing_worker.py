@@ -25,6 +25,12 @@ _OPT_ML = re.compile(r"/opt/ml(?=/|[\"'\s:]|$)")
 _PYTHON = re.compile(r"(.*/)?python(3(\.\d+)?)?")
 
 
+def warm_up() -> None:
+    """Import before the fork what scripts of processing jobs most often wait for."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
+
+
 @reports_result
 def process(payload: dict[str, Any]) -> dict[str, Any]:
     """Entry point of the worker.

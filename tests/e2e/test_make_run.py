@@ -54,7 +54,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "PYTEST"))}
 
 
-def test_the_sample_is_retrained_and_answers(retrain: Retrain) -> None:
+def test_the_sample_is_retrained_and_answers(retrain: Retrain, checkout: Path) -> None:
     code, report, printed = retrain("--rows", str(ROWS))
     assert code == 0, printed
     assert report["outcome"] in ("promoted", "rejected")
@@ -62,6 +62,9 @@ def test_the_sample_is_retrained_and_answers(retrain: Retrain) -> None:
     assert 0.5 < report["metrics"]["validation:auc"] < 0.95
     assert set(report["seconds"]) == {"setup", "deploy", "retrain", "total"}
     assert "sample generator" in printed
+    page = (checkout / report["evaluation"]).read_text(encoding="utf-8")
+    assert report["evaluation"] in printed
+    assert "Precision over recall" in page
     if report["outcome"] == "promoted":
         assert report["endpoint"]["model"]
         assert len(report["predictions"]) == 3

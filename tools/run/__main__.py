@@ -315,6 +315,10 @@ class Run:
             output = findings.output_of(execution)
             result.metrics = {name: value for name, value in output.get("metrics", {}).items() if value is not None}
             result.majority_class_error = output.get("split", {}).get("majority_class_error")
+            evaluated = output.get("evaluation", {}).get("uri")
+            if evaluated:
+                page = findings.save_evaluation(self._client("s3", endpoint_url), evaluated, WORK / "evaluation")
+                result.evaluation = None if page is None else _shown(page)
             result.outcome = output.get("outcome", "broken")
             result.reason = output.get("message", "")
         if state != "success" or execution is None:
@@ -348,6 +352,8 @@ class Run:
 
     def _where_next(self, result: report.RunReport) -> list[str]:
         lines = [f"{_shown(LAST_RUN)} has these numbers, {_shown(WORK / 'log')}/ the logs"]
+        if result.evaluation is not None:
+            lines.append(f"{result.evaluation} shows the evaluation: curves, calibration, lift, the gate's reasons")
         if result.outcome == "broken":
             return [*lines, "mend what is said above and run it again"]
         return [

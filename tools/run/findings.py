@@ -9,8 +9,10 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from brewtrain.domain.evaluation import PAGE_FILE
 from brewtrain.domain.names import RunIdentity, run_prefix
 
 ROWS_ASKED = 100
@@ -85,6 +87,23 @@ def _rows(s3: Any, bucket: str, prefix: str) -> Iterator[list[str]]:
         if item["Size"]:
             text = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode()
             yield from csv.reader(io.StringIO(text))
+
+
+def save_evaluation(s3: Any, uri: str, folder: Path) -> Path | None:
+    """Copy an evaluation's files, which end with the local AWS, to where a person can open them.
+
+    :param uri: ``s3://`` prefix of the evaluation, as the execution's output names it.
+    :param folder: Where they go; made if it is not there.
+    :returns: The page to look at, or ``None`` if the evaluation has none.
+    """
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    folder.mkdir(parents=True, exist_ok=True)
+    for item in (item for page in pages for item in page.get("Contents", [])):
+        name = Path(item["Key"]).name
+        (folder / name).write_bytes(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
+    page = folder / PAGE_FILE
+    return page if page.is_file() else None
 
 
 def output_of(execution: dict[str, Any]) -> dict[str, Any]:

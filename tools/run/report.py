@@ -17,20 +17,22 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-Outcome = Literal["promoted", "rejected", "broken"]
-_STYLES = {"promoted": "green", "rejected": "yellow", "broken": "red"}
+Outcome = Literal["promoted", "rejected", "pending", "broken"]
+_STYLES = {"promoted": "green", "rejected": "yellow", "pending": "yellow", "broken": "red"}
 
 
 @dataclass
 class RunReport:
     """What var/last_run.json says.
 
-    :param outcome: ``promoted``: the endpoint serves the new model; ``rejected``: the gate said no; ``broken``.
+    :param outcome: ``promoted``: the endpoint serves the new model; ``rejected``: the gate said no; ``pending``: a
+        person must approve it; ``broken``.
     :param reason: One sentence.
     :param stages: ``{"name", "seconds"}`` of every stage that ran, in order.
     :param metrics: Value by the metric's name.
     :param thresholds: ``{"min": …}`` or ``{"max": …}`` by the metric's name.
     :param majority_class_error: Error of always answering with the commoner class, on the validation rows.
+    :param evaluation: Path of the evaluation's page, with curves, calibration, lift and the gate's reasons.
     :param endpoint: ``name``, ``config`` and ``model`` that serve.
     :param predictions: ``{"label", "score"}`` of rows the model has not seen.
     :param seconds: ``setup``, ``deploy``, ``retrain``, ``total``.
@@ -46,13 +48,14 @@ class RunReport:
     metrics: dict[str, float] = field(default_factory=dict)
     thresholds: dict[str, dict[str, float]] = field(default_factory=dict)
     majority_class_error: float | None = None
+    evaluation: str | None = None
     endpoint: dict[str, str | None] = field(default_factory=lambda: {"name": None, "config": None, "model": None})
     predictions: list[dict[str, float]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
-        """0 for promoted or rejected, 1 for broken."""
+        """1 for broken, 0 for every other outcome."""
         return 1 if self.outcome == "broken" else 0
 
 

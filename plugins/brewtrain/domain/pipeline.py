@@ -441,8 +441,8 @@ class Endpoint(_Section):
     def _ready_after_the_update(self) -> Endpoint:
         if self.update is not None and self.update.waits_seconds >= self.ready_minutes * 60:
             raise ValueError(
-                f"has 'ready_minutes' {self.ready_minutes} and an update that waits {self.update.waits_seconds} s by plan,"
-                " so that every update would count as stuck; raise 'ready_minutes', or wait less"
+                f"has 'ready_minutes' {self.ready_minutes} and an update that waits {self.update.waits_seconds} s by "
+                "plan, so that every update would count as stuck; raise 'ready_minutes', or wait less"
             )
         return self
 

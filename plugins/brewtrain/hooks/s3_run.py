@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError
+from brewtrain.domain.evaluation import ENTRY_FILE, Code
 from brewtrain.domain.interval import DataInterval, days_newest_first
 from brewtrain.domain.pipeline import Pipeline
 from brewtrain.hooks.aws_errors import error_code
@@ -73,6 +74,21 @@ class S3RunHook(AwsClientHook):
                 f"{day} again, then clear check_input"
             )
         raise without_rows or InputError(_not_delivered(pipeline, source_bucket, days))
+
+    def check_evaluation_code(self, pipeline: Pipeline, code: Code, *, bucket: str) -> None:
+        """Check that this release of the evaluation is deployed: a run that lacks it fails after its training.
+
+        :param bucket: The pipeline's bucket.
+        :raises DeploymentError: If they are not.
+        """
+        # The last one to be uploaded.
+        key = f"{names.evaluation_code_prefix(pipeline.name, code.sha256)}{ENTRY_FILE}"
+        path = f"s3://{bucket}/{key}"
+        if not self._files(bucket, key, path):
+            raise DeploymentError(
+                f"{path} is not there: what is deployed is of another release than these DAGs; run "
+                f"{pipeline.name}__deploy, then clear start_execution"
+            )
 
     def check_bucket(self, bucket: str) -> None:
         """Check that a bucket is there and may be listed.

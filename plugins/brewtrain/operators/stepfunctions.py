@@ -70,8 +70,9 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
         """Start, attach or redrive.
 
         :raises RetrainingFailedError: If an earlier run's execution of this interval failed and cannot be redriven.
-        :raises DeploymentError: If the state machine is not deployed.
+        :raises DeploymentError: If the state machine or the evaluation's code is not deployed.
         """
+        from brewtrain.hooks.s3_run import S3RunHook
         from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
         run = run_context.read(context, self.pipeline)
@@ -85,13 +86,14 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
         self._execution_arn = arn
         self.links = {EXECUTION: execution_link(arn)}
         self._attempt = context["ti"].try_number
+        code = resources.evaluation_code()
         document = execution_input(
             self.pipeline,
             identity,
             account,
             images=resources.images(),
             recipe_version=prepared["recipe_version"],
-            code=resources.evaluation_code(),
+            code=code,
             deploy_policy=run.deploy_policy,
         )
         action = Action.UNKNOWN
@@ -106,6 +108,9 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
                 ),
             )
             if action is Action.START:
+                S3RunHook(self.aws_conn_id).check_evaluation_code(
+                    self.pipeline, code, bucket=self.pipeline.bucket_name(account)
+                )
                 if hook.start(account.alias_arn(self.pipeline.name), identity.run_id, document):
                     break
             elif action is Action.REDRIVE and execution is not None:

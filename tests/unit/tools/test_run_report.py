@@ -34,7 +34,7 @@ def rendered(report: RunReport, detail: str = "") -> str:
     return captured.get()
 
 
-@pytest.mark.parametrize(("outcome", "code"), [("promoted", 0), ("rejected", 0), ("broken", 1)])
+@pytest.mark.parametrize(("outcome", "code"), [("promoted", 0), ("rejected", 0), ("pending", 0), ("broken", 1)])
 def test_exit_code_follows_the_outcome(outcome: str, code: int) -> None:
     assert RunReport(outcome=outcome, reason="", pipeline="shop").exit_code == code  # type: ignore[arg-type]
 
@@ -48,9 +48,16 @@ def test_the_file_has_every_field_a_script_reads(tmp_path: Path) -> None:
     assert document["endpoint"] == {"name": "shop", "config": "c-1", "model": "m-1"}
     assert document["predictions"][0] == {"label": 1.0, "score": 0.7}
     assert set(document["seconds"]) == {"setup", "deploy", "retrain", "total"}
-    assert {"reason", "pipeline", "interval", "execution_arn", "metrics", "thresholds", "majority_class_error"} <= set(
-        document
-    )
+    assert {
+        "evaluation",
+        "reason",
+        "pipeline",
+        "interval",
+        "execution_arn",
+        "metrics",
+        "thresholds",
+        "majority_class_error",
+    } <= set(document)
 
 
 def test_a_report_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
