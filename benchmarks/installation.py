@@ -86,6 +86,10 @@ class Installation:
         s3.upload_file(str(self._data), self._bucket, SOURCE_KEY)
         script_key = f"{names.code_prefix(PIPELINE)}split.py"
         s3.put_object(Bucket=self._bucket, Key=script_key, Body=resources.split_script().encode())
+        code = resources.evaluation_code()
+        for name, content in code.files.items():
+            key = f"{names.evaluation_code_prefix(PIPELINE, code.sha256)}{name}"
+            s3.put_object(Bucket=self._bucket, Key=key, Body=content)
         databrew = self.client("databrew")
         databrew.create_recipe(Name=names.recipe(PIPELINE), Steps=resources.recipe_steps(self._pipeline.recipe))
         databrew.publish_recipe(Name=names.recipe(PIPELINE))

@@ -10,12 +10,17 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import urllib3
 
+from brewtrain.domain import names
+from brewtrain.domain.execution_input import endpoint_section, promotion_input, rollback_input
+from brewtrain.domain.outcome import Outcome
 from brewtrain.domain.pipeline import METRICS
+from brewtrain.resources import images
 from tests.contract import asl
 from tests.e2e.conftest import ACCOUNT, BUCKET, INCLUDE, Installation
 
@@ -237,6 +242,73 @@ def test_deploy_never_leaves_no_trace(deployment: Deployment) -> None:
     assert output["model_name"] is None
 
 
+def test_approval_is_waited_for_and_nothing_is_made(deployment: Deployment) -> None:
+    output = deployment.succeed("2010-11-10", "never-made", run={"deploy_policy": "approval"})
+    assert (output["outcome"], output["reason"]) == ("pending", "awaiting_approval")
+    assert set(output) == DOCUMENT
+    assert output["model_name"] is None
+
+
+def start_entry(installation: Installation, name: str, document: dict[str, Any]) -> dict[str, Any]:
+    arn = installation.clients("stepfunctions").start_execution(
+        stateMachineArn=installation.state_machine_arn, name=name, input=json.dumps(document)
+    )["executionArn"]
+    return installation.wait(arn)
+
+
+def test_a_promotion_and_a_rollback_enter_the_same_machine(installation: Installation, trained: dict[str, Any]) -> None:
+    account = names.Account(account_id=ACCOUNT, region="us-east-1")
+    pipeline = installation.pipeline(endpoint={"name": "by-promotion"})
+
+    def promote(data_date: str, number: int, **more: Any) -> dict[str, Any]:
+        moment = datetime(2010, 12, 1, 0, number, tzinfo=UTC)
+        name = names.deployment_id(pipeline.name, "promote", moment, dag_run_id="manual", clear_number=0)
+        candidate = Outcome.of({**trained, "run": {**trained["run"], "data_date": data_date}})
+        document = promotion_input(pipeline, account, candidate, deployment_id=name, images=images(), **more)
+        document["endpoint"] |= {"wait_seconds": 1, "max_waits": 60}
+        seen = start_entry(installation, name, document)
+        assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"))
+        output: dict[str, Any] = json.loads(seen["output"])
+        assert set(output) == DOCUMENT
+        assert output["metrics"] == trained["metrics"]
+        if output["model_name"]:
+            assert output["model_name"] == f"brewtrain-{name}-0-0"
+        return output
+
+    first = promote("2010-11-10", 1)
+    assert first["reason"] == "promoted"
+    second = promote("2010-11-12", 2)
+    assert installation.endpoint("by-promotion")["EndpointConfigName"] == second["endpoint_config_name"]
+    assert promote("2010-11-11", 3)["reason"] == "older_than_serving"
+    assert promote("2010-11-11", 4, deploy_policy="always")["reason"] == "promoted"
+
+    document = rollback_input(
+        pipeline,
+        endpoint_config_name=first["endpoint_config_name"],
+        model_name=first["model_name"],
+        run_id=trained["run"]["id"],
+        data_date="2010-11-10",
+    )
+    document["endpoint"] |= {"wait_seconds": 1, "max_waits": 60}
+    seen = start_entry(installation, "bank-marketing-r20101202T0000-abcd-g0", document)
+    assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"))
+    output = json.loads(seen["output"])
+    assert set(output) == DOCUMENT
+    assert (output["outcome"], output["reason"]) == ("promoted", "rolled_back_to")
+    assert installation.endpoint("by-promotion")["EndpointConfigName"] == first["endpoint_config_name"]
+    arn = installation.endpoint("by-promotion")["EndpointArn"]
+    tags = installation.clients("sagemaker").list_tags(ResourceArn=arn)["Tags"]
+    assert {"Key": "brewtrain:data-date", "Value": "2010-11-10"} in tags
+    Outcome.of(output)
+
+
+@pytest.mark.parametrize("document", [{}, {"entry": "retire"}])
+def test_an_input_of_another_release_is_named(installation: Installation, document: dict[str, Any]) -> None:
+    seen = start_entry(installation, f"unknown-entry-{len(document)}", document)
+    assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.UnknownEntry")
+    assert "deploy DAG" in seen["cause"]
+
+
 def test_two_at_once_end_with_the_newer(deployment: Deployment) -> None:
     deployment.succeed("2010-10-01", "race")
     arns = [deployment.start(date, "race") for date in ("2010-10-20", "2010-10-30", "2010-10-10")]
@@ -320,6 +392,29 @@ def test_a_rolled_back_update_is_red_and_a_redrive_deploys(deployment: Deploymen
     output = json.loads(again["output"])
     assert output["reason"] == "promoted"
     assert deployment.installation.endpoint("rolls")["EndpointConfigName"] == output["endpoint_config_name"]
+
+
+def test_the_pipelines_update_policy_and_alarms_reach_sagemaker(deployment: Deployment) -> None:
+    deployment.succeed("2010-11-10", "alarmed")
+    update = {"traffic": "canary", "step_percent": 25, "wait_seconds": 1, "alarms": ["too-many-errors", "too-slow"]}
+    pipeline = deployment.installation.pipeline(endpoint={"update": update})
+    section = endpoint_section(pipeline) | {"name": "alarmed", "wait_seconds": 1, "max_waits": 60}
+    first = deployment.succeed("2010-11-11", "alarmed", endpoint=section)
+    policy = deployment.installation.endpoint("alarmed")["LastDeploymentConfig"]
+    routing = policy["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    assert routing["Type"] == "CANARY"
+    assert routing["CanarySize"] == {"Type": "CAPACITY_PERCENT", "Value": 25}
+    assert [alarm["AlarmName"] for alarm in policy["AutoRollbackConfiguration"]["Alarms"]] == update["alarms"]
+    cloudwatch = deployment.installation.clients("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="too-slow", Namespace="AWS/SageMaker", MetricName="ModelLatency", Statistic="Average", Period=60,
+        EvaluationPeriods=1, Threshold=1.0, ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    cloudwatch.set_alarm_state(AlarmName="too-slow", StateValue="ALARM", StateReason="test")
+    seen = deployment.run("2010-11-12", "alarmed", endpoint=section)
+    assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.EndpointRolledBack")
+    assert "alarms that roll it back: too-many-errors, too-slow" in seen["cause"]
+    assert deployment.installation.endpoint("alarmed")["EndpointConfigName"] == first["endpoint_config_name"]
 
 
 def test_a_redrive_fails_again_while_the_cause_lasts(deployment: Deployment) -> None:

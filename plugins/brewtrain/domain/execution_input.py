@@ -148,7 +148,7 @@ def execution_input(
             "output_uri": uri("model/"),
         },
         "evaluation": _evaluation(pipeline, identity, code, bucket=bucket, recipe_version=recipe_version),
-        "endpoint": _endpoint(pipeline),
+        "endpoint": endpoint_section(pipeline),
         "tags": _tag_list(names.tags(identity)),
     }
 
@@ -205,7 +205,7 @@ def promotion_input(
             "reasons": evaluated.get("reasons") or [],
         },
         "split_summary": {"document": {name: candidate.split.get(name) for name in _SUMMARY}},
-        "endpoint": _endpoint(pipeline),
+        "endpoint": endpoint_section(pipeline),
         "tags": _tag_list(names.model_tags(pipeline.name, run_id=run_id, data_date=data_date)),
     }
 
@@ -232,7 +232,7 @@ def rollback_input(
         "run": {"id": run_id, "pipeline": pipeline.name, "data_date": data_date, "deploy_policy": "always"},
         "model": {"name": model_name},
         "endpoint_config": {"name": endpoint_config_name},
-        "endpoint": _endpoint(pipeline),
+        "endpoint": endpoint_section(pipeline),
         "tags": _tag_list(tags),
     }
 
@@ -291,7 +291,11 @@ def _evaluation(
     )
 
 
-def _endpoint(pipeline: Pipeline) -> dict[str, Any]:
+def endpoint_section(pipeline: Pipeline) -> dict[str, Any]:
+    """The ``endpoint`` section, which is the same for every entry.
+
+    :param pipeline: The pipeline file.
+    """
     endpoint = pipeline.endpoint
     alarms = endpoint.update.alarms if endpoint.update is not None else ()
     return {
