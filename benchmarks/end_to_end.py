@@ -1,9 +1,9 @@
 """Wall time of the whole state machine on local AWS ÷ the same work in one fresh Python process.
 
 Both apply the same recipe with the same engine, split the same rows by the same hash, train XGBoost with the same
-hyperparameters and read the same metrics, on the same file. The peer has no services, no state machine and no IAM: what
-is left of the ratio is what they cost. Run with ``make bench BENCH=end_to_end``; the page is
-docs/benchmarks/end_to_end.md.
+hyperparameters and evaluate the model by the same script, plots included, on the same file. The peer has no services,
+no state machine and no IAM: what is left of the ratio is what they cost. Run with ``make bench BENCH=end_to_end``; the
+page is docs/benchmarks/end_to_end.md.
 """
 
 from __future__ import annotations
@@ -60,15 +60,44 @@ def same_work(data: Path) -> None:
     }
     settings: dict[str, Any] = dict(HYPERPARAMETERS)
     rounds, metrics = int(settings.pop("num_round")), settings.pop("eval_metric").split(",")
-    results: dict[str, Any] = {}
     booster = xgboost.train(
         settings | {"eval_metric": metrics}, matrices["train"], rounds,
-        evals=[(matrices["train"], "train"), (matrices["validation"], "validation")],
-        evals_result=results, verbose_eval=False,
+        evals=[(matrices["train"], "train"), (matrices["validation"], "validation")], verbose_eval=False,
     )  # fmt: skip
-    with tempfile.NamedTemporaryFile(suffix=".json") as model:
-        booster.save_model(model.name)
-    print(json.dumps({name: values[-1] for name, values in results["validation"].items()}))
+    with tempfile.TemporaryDirectory() as folder:
+        verdict = _evaluate(Path(folder), parts, bytes(booster.save_raw("ubj")))
+    print(json.dumps(verdict["metrics"]))
+
+
+def _evaluate(folder: Path, parts: dict[str, Any], model: bytes) -> dict[str, Any]:
+    """Run the evaluation's script in this process, on files as its container finds them."""
+    import io
+    import tarfile
+
+    sys.path[:0] = [str(ROOT / "plugins"), str(ROOT / "include" / "evaluation")]
+    from brewtrain.domain import gate
+
+    features = [name for name in parts["train"].columns if name != "y_output"]
+    for name, part in parts.items():
+        (folder / name).mkdir()
+        part.select("y_output", *features).write_csv(folder / name / "part-0.csv", include_header=False)
+    (folder / "split.json").write_text(json.dumps({"features": features}))
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("xgboost-model")
+        member.size = len(model)
+        archive.addfile(member, io.BytesIO(model))
+    sys.modules["gate"] = gate
+    import evaluate
+
+    verdict: dict[str, Any] = evaluate.evaluate(
+        evaluate.parse_arguments(
+            ["--run-id", "bench", "--pipeline", "bench", "--data-date", "2026-01-01", "--recipe-version", "1.0",
+             "--validation-fraction", "0.3", "--champion", "none", "--validation", str(folder / "validation"),
+             "--train", str(folder / "train"), "--challenger", str(folder / "model.tar.gz"),
+             "--summary", str(folder / "split.json"), "--output", str(folder / "evaluation")]
+        )
+    )  # fmt: skip
+    return verdict
 
 
 def _peer_seconds(data: Path) -> tuple[float, dict[str, float]]:

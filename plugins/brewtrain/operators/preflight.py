@@ -90,6 +90,7 @@ class CheckAccountOperator(BaseOperator):
         yield "pass roles", lambda: self._pass_roles(account)
         yield "training image", lambda: self._image(account)
         yield "recipe", self._recipe
+        yield "evaluation code", lambda: self._evaluation_code(account)
         yield "state machine", lambda: self._alias(account)
         for operation, request in self._execution_calls(account).items():
             yield f"states {operation}", lambda op=operation, req=request: self._probe("stepfunctions", op, req)  # type: ignore[misc]
@@ -100,6 +101,8 @@ class CheckAccountOperator(BaseOperator):
         for operation, request in self._registry_calls(account).items():
             yield f"sagemaker {operation}", lambda op=operation, req=request: self._probe("sagemaker", op, req)  # type: ignore[misc]
         yield "training quota", lambda: self._quota(f"{self.pipeline.training.instance_type} for training job usage")
+        evaluation = self.pipeline.evaluation.instance_type
+        yield "evaluation quota", lambda: self._quota(f"{evaluation} for processing job usage")
         yield "endpoint quota", lambda: self._quota(f"{self.pipeline.endpoint.instance_type} for endpoint usage")
 
     def _execution_calls(self, account: Account) -> dict[str, dict[str, Any]]:
@@ -177,6 +180,15 @@ class CheckAccountOperator(BaseOperator):
                     "include/cloudformation/roles.yaml for the role of the connection"
                 )
         return f"{', '.join(names.role(service) for service in PASSED_ROLES)} may be passed"
+
+    def _evaluation_code(self, account: Account) -> str:
+        from brewtrain.hooks.s3_run import S3RunHook
+
+        code = resources.evaluation_code()
+        S3RunHook(self.aws_conn_id).check_evaluation_code(
+            self.pipeline, code, bucket=self.pipeline.bucket_name(account)
+        )
+        return f"{code.sha256[:12]} is deployed"
 
     def _image(self, account: Account) -> str:
         return resources.images().xgboost(account.region, self.pipeline.training.image_version)

@@ -72,6 +72,19 @@ def test_bad_data_is_one_sentence(account: SwitchedExecution, name: str) -> None
     assert "\n" not in text
 
 
+def test_a_run_whose_evaluation_is_not_deployed_is_one_sentence(account: SwitchedExecution) -> None:
+    from brewtrain.domain.evaluation import Code
+    from brewtrain.resources import evaluation_code
+
+    hook = S3RunHook("brewtrain_aws")
+    hook.check_evaluation_code(account.pipeline, evaluation_code(), bucket=account.bucket)
+    newer = Code(files={"gate.py": b"", "evaluate.py": b"# of a newer release"})
+    with pytest.raises(
+        DeploymentError, match=rf"evaluate\.py is not there: .* run {account.pipeline.name}__deploy, then"
+    ):
+        hook.check_evaluation_code(account.pipeline, newer, bucket=account.bucket)
+
+
 def test_the_bad_cases_are_all_there() -> None:
     assert len(BAD) == 12
 

@@ -27,6 +27,7 @@ def test_a_good_account_passes_and_nothing_is_started(account: SwitchedExecution
         "bucket",
         "role brewtrain-glue",
         "recipe",
+        "evaluation code",
         "state machine",
         "states redrive_execution",
     ):

@@ -65,6 +65,12 @@ def test_a_failed_databrew_job_is_found() -> None:
     [
         ("glue", {"JobName": "g"}, {"JobRunId": "jr_1"}, JobReference("glue", "g", "jr_1")),
         ("sagemaker", {"TrainingJobName": "t"}, {"TrainingJobArn": "a"}, JobReference("sagemaker", "t", None)),
+        (
+            "sagemaker",
+            {"ProcessingJobName": "p"},
+            {"ProcessingJobArn": "a"},
+            JobReference("sagemaker processing", "p", None),
+        ),
         ("sagemaker", {"ModelName": "m"}, {}, None),
         ("lambda", {"FunctionName": "f"}, {}, None),
     ],

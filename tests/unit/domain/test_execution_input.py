@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.session import Session
+from botocore.validate import ParamValidator
 
 from brewtrain.domain import gate
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.evaluation import Code
-from brewtrain.domain.execution_input import ImageTable, execution_input
+from brewtrain.domain.execution_input import ImageTable, execution_input, promotion_input, rollback_input
 from brewtrain.domain.names import Account, RunIdentity
+from brewtrain.domain.outcome import Outcome
 from tests.unit.domain.test_pipeline import VALID, _parse
 
 ARCHITECTURE = Path(__file__).resolve().parents[3] / "docs" / "architecture.md"
@@ -100,6 +103,113 @@ def test_the_endpoint_is_awaited_as_long_as_the_pipeline_says_within_the_history
     assert minutes * 60 - endpoint["wait_seconds"] < waited <= minutes * 60
     assert endpoint["wait_seconds"] >= 15
     assert 2 * endpoint["max_waits"] * 13 < 20_000
+
+
+def test_approval_takes_the_place_of_newest_alone() -> None:
+    text = f"{VALID}approval: required\n"
+    assert _build(text)["run"]["deploy_policy"] == "approval"
+    assert _build(text, deploy_policy="always")["run"]["deploy_policy"] == "always"
+    assert _build(text, deploy_policy="never")["run"]["deploy_policy"] == "never"
+
+
+UPDATES = {
+    "": {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}},
+    "update: {traffic: canary, step_percent: 5, wait_seconds: 60, alarms: [a, b]}": {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {
+                "Type": "CANARY",
+                "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 5},
+                "WaitIntervalInSeconds": 60,
+            },
+            "TerminationWaitInSeconds": 0,
+            "MaximumExecutionTimeoutInSeconds": 1800,
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}, {"AlarmName": "b"}]},
+    },
+    "update: {traffic: linear, step_percent: 50, max_execution_seconds: 3600}": {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {
+                "Type": "LINEAR",
+                "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+                "WaitIntervalInSeconds": 300,
+            },
+            "TerminationWaitInSeconds": 0,
+            "MaximumExecutionTimeoutInSeconds": 3600,
+        }
+    },
+    "update: {termination_wait_seconds: 600, alarms: [a]}": {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+            "TerminationWaitInSeconds": 600,
+            "MaximumExecutionTimeoutInSeconds": 1800,
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]},
+    },
+}
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_the_update_policy_is_one_that_sagemaker_takes(update: str) -> None:
+    endpoint = _build(VALID.replace("  name: churn-live", f"  name: churn-live\n  {update}"))["endpoint"]
+    assert endpoint["deployment_config"] == UPDATES[update]
+    shape = Session().get_service_model("sagemaker").shape_for("DeploymentConfig")
+    report = ParamValidator().validate(endpoint["deployment_config"], shape)
+    assert not report.has_errors(), report.generate_report()
+    alarms = UPDATES[update].get("AutoRollbackConfiguration", {}).get("Alarms", [])
+    assert endpoint["alarms"] == (", ".join(alarm["AlarmName"] for alarm in alarms) or "none")
+
+
+CANDIDATE = {
+    "outcome": "rejected",
+    "reason": "older_than_serving",
+    "run": {"id": "churn-20240102T0000-g0", "pipeline": "churn", "data_date": "2024-01-01", "deploy_policy": "newest"},
+    "metrics": {"validation:auc": 0.8},
+    "evaluation": {"uri": "s3://b/e/", "champion_status": "compared", "champion_metrics": {"auc": 0.7}, "reasons": []},
+    "training_job_name": "job",
+    "model_artifacts": "s3://b/model.tar.gz",
+    "image_uri": "1.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-xgboost:1.5-1",
+}
+
+
+def _promote(**changes: Any) -> dict[str, Any]:
+    candidate = Outcome.of({key: value for key, value in (CANDIDATE | changes).items() if value is not None})
+    return promotion_input(_parse(VALID), ACCOUNT, candidate, deployment_id="churn-p1", images=IMAGES)
+
+
+def test_a_promotion_takes_the_candidates_own_report() -> None:
+    document = _promote()
+    assert document["entry"] == "promote"
+    assert document["run"] == CANDIDATE["run"]
+    assert document["training"]["image_uri"] == CANDIDATE["image_uri"], "what trained it, not what trains now"
+    assert document["training"]["job_name_prefix"] == "brewtrain-churn-p1"
+    assert document["verdict"]["metrics"]["auc"] == 0.8
+    assert document["verdict"]["metrics"]["brier"] is None
+    assert {"Key": "brewtrain:data-date", "Value": "2024-01-01"} in document["tags"]
+    assert document["endpoint"] == _build()["endpoint"]
+    assert json.dumps(document) == json.dumps(_promote())
+
+
+def test_a_promotion_of_an_old_report_uses_the_pipelines_image() -> None:
+    assert _promote(image_uri=None)["training"]["image_uri"].endswith("/sagemaker-xgboost:1.7-1")
+
+
+@pytest.mark.parametrize("changes", [{"model_artifacts": None}, {"run": {}}, {"run": {"id": "r"}}])
+def test_a_report_without_a_model_is_not_promoted(changes: dict[str, Any]) -> None:
+    with pytest.raises(DeploymentError, match="there is nothing to promote; choose another run"):
+        _promote(**changes)
+
+
+def test_a_rollback_names_the_target_and_its_date() -> None:
+    document = rollback_input(
+        _parse(VALID), endpoint_config_name="c", model_name="m", run_id="churn-20240102T0000-g0", data_date="2024-01-01"
+    )
+    assert (document["entry"], document["run"]["deploy_policy"]) == ("rollback", "always")
+    assert {"Key": "brewtrain:data-date", "Value": "2024-01-01"} in document["tags"]
+
+
+def test_a_rollback_to_a_config_of_somebody_elses_claims_no_date() -> None:
+    document = rollback_input(_parse(VALID), endpoint_config_name="c", model_name=None, run_id=None, data_date=None)
+    assert {"Key": "brewtrain:data-date", "Value": "unknown"} in document["tags"]
 
 
 @pytest.mark.parametrize(

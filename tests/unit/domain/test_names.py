@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,34 @@ def test_names_of_a_run() -> None:
         "brewtrain:data-date": "2024-01-01",
     }
     assert names.generation_of(identity.run_id) == "0"
+
+
+def test_names_of_a_deployment() -> None:
+    moment = datetime(2024, 1, 2, 5, 30, tzinfo=timezone(timedelta(hours=2)))
+    made = names.deployment_id("bank_loans", "promote", moment, dag_run_id="manual__1", clear_number=0)
+    assert re.fullmatch(r"bank-loans-p20240102T0330-[0-9a-f]{4}-g0", made)
+    assert made == names.deployment_id("bank_loans", "promote", moment, dag_run_id="manual__1", clear_number=0)
+    other = [
+        names.deployment_id("bank_loans", "rollback", moment, dag_run_id="manual__1", clear_number=0),
+        names.deployment_id("bank_loans", "promote", moment, dag_run_id="manual__2", clear_number=0),
+        names.deployment_id("bank_loans", "promote", moment, dag_run_id="manual__1", clear_number=1),
+    ]
+    assert len({made, *other}) == 4
+
+
+@given(PIPELINE_NAMES, st.sampled_from(["promote", "rollback"]), st.text(), st.integers(0, 9))
+def test_a_deployments_names_fit(pipeline: str, entry: Literal["promote", "rollback"], key: str, clears: int) -> None:
+    made = names.deployment_id(pipeline, entry, END, dag_run_id=key, clear_number=clears)
+    assert EXECUTION_NAME.fullmatch(made)
+    assert SAGEMAKER_NAME.fullmatch(f"{names.job_name_prefix(made)}-99-99")
+    assert names.run_of_job(pipeline, f"{names.job_name_prefix(made)}-0-0") == made
+
+
+def test_a_deployment_that_was_cleared_too_often_is_refused() -> None:
+    with pytest.raises(ValueError, match="trigger a new DAG run"):
+        names.deployment_id("a" * 24, "promote", END, dag_run_id="m", clear_number=10)
+    with pytest.raises(ValueError, match="aware"):
+        names.deployment_id("a", "promote", END.replace(tzinfo=None), dag_run_id="m", clear_number=0)
 
 
 def test_names_of_a_pipeline() -> None:

@@ -234,6 +234,36 @@ def test_champion_that_does_not_load(run: Run, score: Any, s3: dict[str, bytes],
     assert document["comparison"]["status"] == "not_comparable"
 
 
+def test_a_champion_that_cannot_be_found_is_not_comparable(run: Run, score: Any, tmp_path: Path) -> None:
+    reason = "endpoint config c that serves was deleted by hand"
+    _, document, _ = score("champion.auc=0.01", champion="unknown", champion_reason=reason)
+    assert document["comparison"] == {"status": "not_comparable", "reason": reason, "notes": [], "differences": {}}
+    assert document["champion"]["archive"] is None
+    assert document["gate"]["outcome"] == "refuse"
+    assert reason in load(tmp_path / "output" / "verdict.json")["message"]
+    _, document, _ = score("champion.auc=0.01", "champion_not_comparable=ignore", champion="unknown")
+    assert document["gate"]["outcome"] == "pass"
+    assert document["comparison"]["reason"] == "it is not known which model serves"
+
+
+def test_smoke_rows_are_the_scored_rows_themselves(run: Run, score: Any, tmp_path: Path) -> None:
+    score("floor.auc=0.5")
+    smoke = load(tmp_path / "output" / "smoke.json")
+    assert len(smoke["rows"]) == len(smoke["scores"]) == evaluate.SMOKE_ROWS
+    assert smoke["scores"] == sorted(smoke["scores"])
+    validation = run.features[run.validation].astype(np.float32)
+    for text in smoke["rows"]:
+        row = np.array([float(field or "nan") for field in text.split(",")], dtype=np.float32)
+        assert (np.isclose(validation, row, rtol=0, atol=0, equal_nan=True).all(axis=1)).any(), text
+
+
+def test_smoke_rows_of_few_rows_and_of_empty_ones() -> None:
+    features = np.array([[1.5, np.nan], [np.nan, np.nan], [0.1, 2.0]], dtype=np.float32)
+    smoke = evaluate.make_smoke_test(features, np.array([0.9, 0.5, 0.2]))
+    assert smoke["rows"] == ["0.100000001,2", "1.5,"]
+    assert smoke["scores"] == [0.2, 0.9]
+
+
 def test_champion_of_another_width(run: Run, score: Any, tmp_path: Path) -> None:
     booster = train(run.features[:, :3], run.labels, rounds=2)
     archive = write_archive(tmp_path / "narrow" / "model.tar.gz", {"xgboost-model": bytes(booster.save_raw("ubj"))})
