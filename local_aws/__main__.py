@@ -37,6 +37,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="UNSAFE outside a private container network: local_aws checks no signatures and runs the code it is "
         "sent (Lambda functions, Glue scripts), so whoever reaches the port can run programs as you",
     )
+    parser.add_argument(
+        "--iam",
+        choices=["allow", "enforce"],
+        default="allow",
+        help="allow every call, or enforce the policies of users and roles (default %(default)s)",
+    )
     parser.add_argument("--no-warm-up", action="store_true", help="do not preload job workers in the background")
     return parser.parse_args(arguments)
 
@@ -56,11 +62,13 @@ def main(arguments: list[str] | None = None) -> int:
             options.host,
             allow_non_loopback=options.allow_non_loopback,
             warm_up=not options.no_warm_up,
+            enforce_iam=options.iam == "enforce",
         )
     except (server.ServerStartError, compat.MotoIncompatibleError) as error:
         print(f"local_aws: {error}", file=sys.stderr, flush=True)
         return 1
-    server.report(f"local_aws ready on {handle.endpoint_url} (GET /health); stop with Ctrl-C")
+    enforced = ", IAM policies enforced" if options.iam == "enforce" else ""
+    server.report(f"local_aws ready on {handle.endpoint_url} (GET /health){enforced}; stop with Ctrl-C")
     stop_requested.wait()
     server.report("local_aws stopping: ending jobs and saving state")
     handle.stop()

@@ -19,6 +19,8 @@ from typing import Any
 from local_aws import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
 
 _BODY_LIMIT_BYTES = 8 * 1024 * 1024
+#: CreateFunction carries the function's archive (50 MB zipped) in its JSON.
+_FUNCTION_LIMIT_BYTES = 75 * 1024 * 1024
 
 #: Signing names that are not the botocore service name.
 _SIGNING_TO_SERVICE = {
@@ -97,6 +99,9 @@ _RESOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "kms": (("KeyId", "key/{}"),),
 }
 
+#: Operations of Lambda whose JSON names a role; the bodies of the others are code or payload.
+_FUNCTION_OPERATIONS = frozenset({"CreateFunction", "UpdateFunctionConfiguration"})
+
 _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/")
 
 
@@ -126,6 +131,9 @@ class Call:
     resource: str
     protocol: str
     params: dict[str, Any] = field(default_factory=dict)
+    #: Request headers, names in lower case.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    source_ip: str = "127.0.0.1"
 
 
 def _session() -> Any:
@@ -215,7 +223,7 @@ def _match_rest(
     return "Unknown", {}
 
 
-def _read_body(environ: dict[str, Any]) -> bytes:
+def _read_body(environ: dict[str, Any], limit_bytes: int = _BODY_LIMIT_BYTES) -> bytes:
     """The request body, put back into ``environ`` for whoever serves the request."""
     import io
 
@@ -223,7 +231,7 @@ def _read_body(environ: dict[str, Any]) -> bytes:
         length = int(environ.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return b""
-    if not 0 < length <= _BODY_LIMIT_BYTES:
+    if not 0 < length <= limit_bytes:
         return b""
     body: bytes = environ["wsgi.input"].read(length)
     environ["wsgi.input"] = io.BytesIO(body)
@@ -272,7 +280,12 @@ def identify(environ: dict[str, Any]) -> Call:
         authorization = f"Credential={query['X-Amz-Credential']}/"
     match = _ACCESS_KEY.search(authorization)
     access_key, region, signing = match.groups() if match else (None, DEFAULT_REGION, "s3")
+    if match is None:
+        # Signature version 2, in the header or presigned.
+        old = re.match(r"AWS ([^:\s]+):", authorization)
+        access_key = old[1] if old else query.get("AWSAccessKeyId")
     path = environ.get("PATH_INFO", "/").encode("latin-1", "replace").decode("utf-8", "replace")
+    headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
     content_type = environ.get("CONTENT_TYPE", "")
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if match is None and target:
@@ -296,12 +309,18 @@ def identify(environ: dict[str, Any]) -> Call:
         if model is not None:
             protocol = model.metadata.get("protocol", "rest-json")
             if protocol.startswith("rest"):
-                headers = frozenset(key[5:].replace("_", "-").lower() for key in environ if key.startswith("HTTP_"))
-                operation, params = _match_rest(service, environ.get("REQUEST_METHOD", "GET"), path, query, headers)
-        if protocol == "rest-json" and service not in ("lambda", "sagemaker-runtime"):
+                if service == "s3" and (bucket := _bucket_of_host(headers.get("host", ""))):
+                    path = f"/{bucket}{path}"
+                method = environ.get("REQUEST_METHOD", "GET")
+                operation, params = _match_rest(service, method, path, query, frozenset(headers))
+        if service == "lambda" and operation in _FUNCTION_OPERATIONS:
+            params = {**_json_object(_read_body(environ, _FUNCTION_LIMIT_BYTES)), **params}
+        elif protocol == "rest-json" and service not in ("lambda", "sagemaker-runtime"):
             params = {**_json_object(_read_body(environ)), **params}
         elif protocol == "rest-xml":
             params = {**params, **{key: value for key, value in query.items() if not key.startswith("X-Amz-")}}
+            if operation == "DeleteObjects":
+                params["Objects"] = _objects_to_delete(_read_body(environ))
     principal = principal_of(access_key)
     prefix = _ACTION_PREFIX.get(service, service)
     return Call(
@@ -313,7 +332,31 @@ def identify(environ: dict[str, Any]) -> Call:
         resource=resource_arn(service, operation, params, region, principal.account_id),
         protocol=protocol,
         params=params,
+        headers=headers,
+        source_ip=environ.get("REMOTE_ADDR") or "127.0.0.1",
     )
+
+
+def _bucket_of_host(host: str) -> str | None:
+    """The bucket of a virtual-hosted request such as ``mine.localhost:4566`` or ``mine.s3.amazonaws.com``."""
+    match = re.match(r"^(?P<bucket>[^:]+?)(?:\.s3[.-][^:]*)?\.(?:localhost|amazonaws\.com)(?::\d+)?$", host)
+    bucket = match["bucket"] if match else None
+    return None if bucket is None or re.match(r"^s3([.-]|$)", bucket) else bucket
+
+
+def _objects_to_delete(body: bytes) -> list[dict[str, str]]:
+    """Keys and version ids of a DeleteObjects request; entities and prefixes of its XML do not matter."""
+    from xml.etree import ElementTree
+
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314 - expat of Python 3.11 bounds entity expansion
+    except ElementTree.ParseError:
+        return []
+    return [
+        {part.tag.rsplit("}", 1)[-1]: part.text or "" for part in entry}
+        for entry in root
+        if entry.tag.rsplit("}", 1)[-1] == "Object"
+    ]
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -104,8 +104,10 @@ class Front:
     def _serve(self, environ: dict[str, Any], call: Call) -> tuple[str, list[tuple[str, str]], bytes]:
         denial = authorisation.authorise(call)
         if denial is not None:
-            code = "AccessDenied" if call.protocol in ("query", "rest-xml") else "AccessDeniedException"
-            return _refuse(call, Refusal(code, denial.message, 403))
+            usual = "AccessDenied" if call.protocol in ("query", "rest-xml") else "AccessDeniedException"
+            status, headers, body = _refuse(call, Refusal(denial.code or usual, denial.message, denial.status))
+            # Nothing follows the headers of an answer to HEAD: SDKs then make the status their code.
+            return status, headers, b"" if environ.get("REQUEST_METHOD") == "HEAD" else body
         answer: dict[str, Any] = {}
 
         def remember(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:

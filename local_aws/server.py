@@ -17,8 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local_aws import DEFAULT_PORT, changes, clients, compat, persistence, services
+from local_aws import DEFAULT_PORT, authorisation, changes, clients, compat, persistence, services
 from local_aws.front import ConnectionDropped, Front
+from local_aws.iam import enforcement
 
 
 class ServerStartError(Exception):
@@ -31,8 +32,11 @@ class ServerHandle:
     ``endpoint_url`` is what clients are given. ``front`` gives tests in the same process the call log and fault rules.
     """
 
-    def __init__(self, wsgi_server: Any, front: Front, state: persistence.StateDirectory | None) -> None:
+    def __init__(
+        self, wsgi_server: Any, front: Front, state: persistence.StateDirectory | None, enforces_iam: bool = False
+    ) -> None:
         self._wsgi_server = wsgi_server
+        self._enforces_iam = enforces_iam
         self._state = state
         self._stopped = threading.Event()
         self._stop_lock = threading.Lock()
@@ -61,6 +65,8 @@ class ServerHandle:
                 self._wsgi_server.server_close()
                 self._thread.join(timeout=10)
                 clients.set_endpoint_url(None)
+                if self._enforces_iam:
+                    enforcement.uninstall()
                 self._stopped.set()
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
@@ -91,6 +97,7 @@ def start(
     *,
     allow_non_loopback: bool = False,
     warm_up: bool = False,
+    enforce_iam: bool = False,
 ) -> ServerHandle:
     """Start a server in this process and return once it answers.
 
@@ -99,6 +106,7 @@ def start(
     :param host: address to bind.
     :param allow_non_loopback: permit an address that other machines can reach.
     :param warm_up: let services preload their workers in the background.
+    :param enforce_iam: check every call against the policies of its principal (for all servers of this process).
     :raises ServerStartError: the port is taken, the address is refused or the state cannot be read.
     """
     if not allow_non_loopback:
@@ -139,6 +147,7 @@ def start(
             "services": dict.fromkeys(sorted({*names, *moto_served}), "available"),
             "pid": os.getpid(),
             "uptime_seconds": round(time.time() - started_at, 1),
+            "iam": "enforce" if authorisation.is_enforced() else "allow",
             "address": clients.endpoint_url(),
         }
 
@@ -146,6 +155,9 @@ def start(
 
     compat.apply_patches()
     services.register_all()
+    enforcement.register()
+    if enforce_iam:
+        enforcement.install()
     front = Front(
         Dispatcher(create_backend_app),
         health,
@@ -166,7 +178,7 @@ def start(
             wsgi_server.server_close()
             raise ServerStartError(str(error)) from error
         state.start()
-    handle = ServerHandle(wsgi_server, front, state)
+    handle = ServerHandle(wsgi_server, front, state, enforce_iam)
     if warm_up:
         threading.Thread(target=services.call_hook, args=("warm_up",), name="local-aws-warm-up", daemon=True).start()
     return handle

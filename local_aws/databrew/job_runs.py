@@ -149,6 +149,7 @@ def _new_run(request: Request, partition: Partition, job: Record) -> Record:
         "role_arn": job["RoleArn"],
         "endpoint_url": request.endpoint_url,
         "region": request.region,
+        "source_arn": job["ResourceArn"],
         "timeout_minutes": job["Timeout"],
         "retries_left": job["MaxRetries"],
     }
@@ -171,6 +172,7 @@ def _launch(record: Record) -> None:
         timeout_seconds=minutes * knobs.minute_seconds(),
         stdout_log=(LOG_GROUP, f"{record['JobName']}/{record['RunId']}"),
         write_logs=record.get("LogSubscription") == "ENABLE",
+        source_arn=plan.get("source_arn"),
     )
 
     def on_running() -> None:

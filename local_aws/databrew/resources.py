@@ -507,7 +507,7 @@ def create_recipe_job(request: Request) -> dict[str, Any]:
     params = request.params
     with STORE.lock:
         partition = partition_of(request)
-        _check_new_job(partition, params)
+        _check_new_job(request, partition, params)
         if params.get("ProjectName"):
             raise not_found("The project", params["ProjectName"])
         if not params.get("DatasetName") or not params.get("RecipeReference"):
@@ -534,7 +534,7 @@ def update_recipe_job(request: Request) -> dict[str, Any]:
     params = request.params
     with STORE.lock:
         record = get_job(partition_of(request), params["Name"], "RECIPE")
-        _check_role(params["RoleArn"])
+        _check_role(params["RoleArn"], record["ResourceArn"])
         _check_outputs(params)
         _replace_settings(record, params, _RECIPE_JOB_SETTINGS)
         _touch(request, record)
@@ -546,7 +546,7 @@ def create_profile_job(request: Request) -> dict[str, Any]:
     params = request.params
     with STORE.lock:
         partition = partition_of(request)
-        _check_new_job(partition, params)
+        _check_new_job(request, partition, params)
         get_dataset(partition, params["DatasetName"])
         _check_validation_configurations(partition, params)
         record: Record = {
@@ -568,7 +568,7 @@ def update_profile_job(request: Request) -> dict[str, Any]:
     with STORE.lock:
         partition = partition_of(request)
         record = get_job(partition, params["Name"], "PROFILE")
-        _check_role(params["RoleArn"])
+        _check_role(params["RoleArn"], record["ResourceArn"])
         _check_validation_configurations(partition, params)
         _replace_settings(record, params, _PROFILE_JOB_SETTINGS)
         record.pop("ProfileConfiguration", None)
@@ -631,14 +631,14 @@ def runs_of(partition: Partition, job_name: str) -> Iterator[Record]:
     return (run for run in partition.table("runs").values() if run["JobName"] == job_name)
 
 
-def _check_new_job(partition: Partition, params: dict[str, Any]) -> None:
+def _check_new_job(request: Request, partition: Partition, params: dict[str, Any]) -> None:
     if params["Name"] in partition.table("jobs"):
         raise conflict(f"The job {params['Name']} already exists.")
-    _check_role(params["RoleArn"])
+    _check_role(params["RoleArn"], request.arn("databrew", f"job/{params['Name']}"))
 
 
-def _check_role(role_arn: str) -> None:
-    problem = role_problem(role_arn, "databrew.amazonaws.com")
+def _check_role(role_arn: str, job_arn: str) -> None:
+    problem = role_problem(role_arn, "databrew.amazonaws.com", job_arn)
     if problem is not None:
         raise invalid(f"DataBrew cannot assume the role: {problem}.")
 

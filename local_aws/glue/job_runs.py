@@ -55,7 +55,7 @@ def start_job_run(request: Request) -> dict[str, Any]:
         if active >= limit:
             raise AwsError("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}")
         role_arn = _role_arn(request, job["Role"])
-        problem = role_problem(role_arn, "glue.amazonaws.com")
+        problem = role_problem(role_arn, "glue.amazonaws.com", request.arn("glue", f"job/{name}"))
         if problem is not None:
             raise AwsError(
                 "InvalidInputException", f"Role should be given assume role permissions for Glue Service: {problem}."
@@ -153,6 +153,7 @@ def _new_run(request: Request, job: Record, role_arn: str, previous: Record | No
         "role_arn": role_arn,
         "endpoint_url": request.endpoint_url,
         "region": request.region,
+        "source_arn": request.arn("glue", f"job/{job['Name']}"),
         "retries_left": job["MaxRetries"],
     }
     return record
@@ -177,6 +178,7 @@ def _launch(partition: Partition, record: Record) -> None:
         timeout_seconds=record["Timeout"] * knobs.minute_seconds(),
         stdout_log=(OUTPUT_LOG_GROUP, record["Id"]),
         stderr_log=(ERROR_LOG_GROUP, record["Id"]),
+        source_arn=plan.get("source_arn"),
     )
 
     def on_running() -> None:

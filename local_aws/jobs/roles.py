@@ -1,5 +1,4 @@
-"""Roles that services assume: does the role exist, does it trust the service, and the temporary keys that the run
-then works with.
+"""Roles that runs work with: whether the service may assume one and pull the run's image with it, and its keys.
 
 Every call a run makes carries its role's keys, so that whoever enforces IAM in front of the server sees the right
 principal.
@@ -7,9 +6,27 @@ principal.
 
 from __future__ import annotations
 
-import json
+import re
 from dataclasses import dataclass
-from typing import Any
+
+from local_aws import authorisation
+from local_aws.iam.trust import role_problem
+
+__all__ = ["SERVICE_PRINCIPALS", "Credentials", "assume_role", "image_problem", "role_problem"]
+
+#: Whose principal assumes the role of a run, by `RunPlan.service`.
+SERVICE_PRINCIPALS = {
+    "databrew": "databrew.amazonaws.com",
+    "glue": "glue.amazonaws.com",
+    "training": "sagemaker.amazonaws.com",
+    "processing": "sagemaker.amazonaws.com",
+    "serving": "sagemaker.amazonaws.com",
+    "lambda": "lambda.amazonaws.com",
+}
+_ECR_IMAGE = re.compile(
+    r"(?P<registry>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
+)
+_PULL_ACTIONS = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
 @dataclass(frozen=True)
@@ -28,41 +45,6 @@ class Credentials:
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_SESSION_TOKEN": self.session_token,
         }
-
-
-def role_problem(role_arn: str, service_principal: str) -> str | None:
-    """Why a service cannot assume a role.
-
-    Parameters
-    ----------
-    role_arn:
-        ARN of the role.
-    service_principal:
-        For example ``sagemaker.amazonaws.com``.
-
-    Returns
-    -------
-    One sentence, or None when the role exists and its trust policy allows the service. A role without any trust
-    statement is accepted:
-    only a policy that says something can say no.
-    """
-    parts = role_arn.split(":")
-    if len(parts) < 6 or parts[2] != "iam" or not parts[5].startswith("role/"):
-        return f"{role_arn} is not the ARN of an IAM role"
-    role = _find_role(role_arn)
-    if role is None:
-        return f"the role {role_arn} does not exist"
-    document = role.assume_role_policy_document
-    try:
-        policy = json.loads(document) if isinstance(document, str) else document
-    except json.JSONDecodeError:
-        return f"the trust policy of {role_arn} is not JSON"
-    statements = policy.get("Statement", []) if isinstance(policy, dict) else []
-    if isinstance(statements, dict):
-        statements = [statements]
-    if statements and not _trusts(statements, service_principal):
-        return f"the trust policy of {role_arn} does not allow {service_principal} to assume it"
-    return None
 
 
 def assume_role(role_arn: str, session_name: str, region: str, duration_seconds: int = 43_200) -> Credentials:
@@ -95,32 +77,29 @@ def assume_role(role_arn: str, session_name: str, region: str, duration_seconds:
     return Credentials(assumed.access_key_id, assumed.secret_access_key, assumed.session_token, role_arn)
 
 
-def _find_role(role_arn: str) -> Any | None:
-    from moto.core.exceptions import ServiceException
-    from moto.iam.models import iam_backends
+def image_problem(role_arn: str, session_name: str, image: str) -> str | None:
+    """Why a role may not pull an image from Amazon ECR, in one sentence; None if it may, or the image lies elsewhere.
 
-    parts = role_arn.split(":")
-    try:
-        return iam_backends[parts[4]][parts[1]].get_role_by_arn(role_arn)
-    except (ServiceException, KeyError):
+    SageMaker pulls with the role of the job or model:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html.
+
+    Parameters
+    ----------
+    role_arn, session_name:
+        Whose permissions count.
+    image:
+        For example ``683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1``.
+    """
+    match = _ECR_IMAGE.match(image)
+    if match is None:
         return None
-
-
-def _trusts(statements: list[dict[str, Any]], service_principal: str) -> bool:
-    allowed = False
-    for statement in statements:
-        actions = statement.get("Action", [])
-        actions = [actions] if isinstance(actions, str) else actions
-        if not any(action in ("*", "sts:*", "sts:AssumeRole") for action in actions):
-            continue
-        principal = statement.get("Principal", {})
-        if principal == "*":
-            matches = True
-        else:
-            services = principal.get("Service", []) if isinstance(principal, dict) else []
-            services = [services] if isinstance(services, str) else services
-            matches = service_principal in services or "*" in services
-        if matches and statement.get("Effect") == "Deny":
-            return False
-        allowed = allowed or (matches and statement.get("Effect") == "Allow")
-    return allowed
+    repository = f"arn:aws:ecr:{match['region']}:{match['registry']}:repository/{match['repository']}"
+    needed = [("ecr:GetAuthorizationToken", "*"), *((action, repository) for action in _PULL_ACTIONS)]
+    for action, resource in needed:
+        denial = authorisation.role_may(role_arn, session_name, action, resource)
+        if denial is not None:
+            return (
+                f"Access denied for registry: {match['registry']}, repository: {match['repository']}. Please check if"
+                f" your ECR image exists and has proper pull permissions for SageMaker. ({denial.message})"
+            )
+    return None

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from . import knobs, workers
 from .logs import LogStream, LogTail, service_client
-from .roles import assume_role
+from .roles import SERVICE_PRINCIPALS, assume_role, image_problem, role_problem
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,10 @@ class RunPlan:
         Further variables of the worker.
     write_logs:
         False when the job's owner wants no log in CloudWatch.
+    source_arn:
+        For which job or function the role is assumed (``aws:SourceArn`` of trust policies).
+    image:
+        Container image that the role has to be able to pull.
     """
 
     service: str
@@ -93,6 +97,8 @@ class RunPlan:
     stderr_log: tuple[str, str] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     write_logs: bool = True
+    source_arn: str | None = None
+    image: str = ""
 
 
 class Run:
@@ -135,6 +141,11 @@ class Run:
 
     def _execute(self) -> Outcome:
         plan = self.plan
+        # Looked at again, since the role may have changed after the service took the request.
+        problem = role_problem(plan.role_arn, SERVICE_PRINCIPALS[plan.service], plan.source_arn)
+        problem = problem or image_problem(plan.role_arn, plan.session_name, plan.image)
+        if problem is not None:
+            return Outcome("failed", problem, {"kind": "ClientError"}, 0.0)
         credentials = assume_role(plan.role_arn, plan.session_name, plan.region)
         directory = Path(tempfile.mkdtemp(prefix=f"local-aws-{plan.service}-"))
         try:

@@ -45,7 +45,7 @@ def invoke(request: Request) -> RawAnswer:
         event = json.loads(request.body) if request.body.strip() else {}
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise AwsError("InvalidRequestContentException", f"Could not parse request body into json: {error}") from None
-    problem = role_problem(function.role, "lambda.amazonaws.com")
+    problem = role_problem(function.role, "lambda.amazonaws.com", function.function_arn)
     if problem is not None:
         raise AwsError(
             "AccessDeniedException", f"The role defined for the function cannot be assumed by Lambda: {problem}.", 403
@@ -118,6 +118,7 @@ def _plan(request: Request, function: Any, event: Any, request_id: str) -> RunPl
         },
         role_arn=function.role,
         session_name=function.function_name,
+        source_arn=function.function_arn,
         endpoint_url=request.endpoint_url,
         region=request.region,
         timeout_seconds=float(function.timeout),

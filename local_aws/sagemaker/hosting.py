@@ -67,6 +67,8 @@ class VariantServer:
             timeout_seconds=None,
             stdout_log=(LOG_GROUP_PREFIX + endpoint["EndpointName"], self.log_stream),
             environment={key: value for key, value in variant["_environment"].items() if not key.startswith("AWS_")},
+            source_arn=endpoint["EndpointArn"],
+            image=variant["_image"],
         )
         self._run: Run = start_run(plan, lambda: None, self._on_end)
 

@@ -33,7 +33,7 @@ def create_model(request: Request) -> dict[str, Any]:
         if params["ModelName"] in table:
             raise invalid(f'Cannot create already existing model "{arn}".')
         if params.get("ExecutionRoleArn"):
-            check_role(params["ExecutionRoleArn"])
+            check_role(params["ExecutionRoleArn"], arn)
         keys = (
             "ModelName",
             "PrimaryContainer",

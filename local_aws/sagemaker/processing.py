@@ -47,7 +47,7 @@ def create_processing_job(request: Request) -> dict[str, Any]:
                 f"Job name must be unique within an AWS account and region, and a job with this name already"
                 f" exists ({arn})",
             )
-        check_role(params["RoleArn"])
+        check_role(params["RoleArn"], arn)
         moment = now()
         record: Record = {
             "ProcessingJobName": name,
@@ -143,6 +143,8 @@ def _launch(request: Request, record: Record) -> None:
         region=request.region,
         timeout_seconds=record["StoppingCondition"]["MaxRuntimeInSeconds"],
         stdout_log=(LOG_GROUP, f"{record['ProcessingJobName']}/algo-1-{int(time.time())}"),
+        source_arn=record["ProcessingJobArn"],
+        image=image,
     )
 
     def on_running() -> None:

@@ -36,9 +36,9 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
-def check_role(role_arn: str) -> None:
-    """Refuse a role that SageMaker cannot assume."""
-    problem = role_problem(role_arn, "sagemaker.amazonaws.com")
+def check_role(role_arn: str, source_arn: str) -> None:
+    """Refuse a role that SageMaker cannot assume for a job or model."""
+    problem = role_problem(role_arn, "sagemaker.amazonaws.com", source_arn)
     if problem is not None:
         raise invalid(
             f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal"

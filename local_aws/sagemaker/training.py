@@ -57,7 +57,7 @@ def create_training_job(request: Request) -> dict[str, Any]:
                 f"Training job names must be unique within an AWS account and region, and a training job with"
                 f" this name already exists ({arn})",
             )
-        check_role(params["RoleArn"])
+        check_role(params["RoleArn"], arn)
         _check(params)
         record = _new_record(params, arn)
         table[name] = record
@@ -202,6 +202,8 @@ def _launch(request: Request, record: Record) -> None:
         environment={
             key: str(value) for key, value in (record.get("Environment") or {}).items() if not key.startswith("AWS_")
         },
+        source_arn=record["TrainingJobArn"],
+        image=image,
     )
 
     def on_running() -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from local_aws.states import executions
+from local_aws.states import executions, role_checks
 from local_aws.states.asl import validation as definitions
 from local_aws.states.errors import ApiError, validation
 from local_aws.states.interpreter import MAX_PAYLOAD_BYTES, Frame
@@ -61,6 +61,7 @@ class StatesApi:
         self._check_definition(members["definition"])
         tags = self._tags({}, members.get("tags", []))
         arn = f"arn:aws:states:{region}:{account}:stateMachine:{name}"
+        role_checks.check(members["roleArn"], arn, members["definition"])
         now = time.time()
         machine = StateMachine(
             arn=arn,
@@ -114,6 +115,10 @@ class StatesApi:
             self._check_definition(members["definition"])
         with self._lock:
             machine = self._machine(members["stateMachineArn"], unqualified=True)
+            if "roleArn" in members or "definition" in members:
+                role_checks.check(
+                    members.get("roleArn", machine.role_arn), machine.arn, members.get("definition", machine.definition)
+                )
             before = (machine.definition, machine.role_arn, machine.logging, machine.tracing, machine.encryption)
             machine.definition = members.get("definition", machine.definition)
             machine.role_arn = members.get("roleArn", machine.role_arn)

@@ -14,6 +14,7 @@ import traceback
 from typing import Any
 
 from local_aws import changes, clients
+from local_aws.states import role_checks
 from local_aws.states.asl.errors import StateError
 from local_aws.states.cancellation import Cancelled, CancelScope, ExecutionTimeout
 from local_aws.states.history import HistoryWriter, Trail
@@ -49,6 +50,9 @@ def _program(execution: Execution, definition: dict[str, Any]) -> Program:
     machine_arn = execution.version_arn or execution.state_machine_arn
 
     def client(service: str) -> Any:
+        problem = role_checks.assumption_problem(execution.role_arn, execution.state_machine_arn)
+        if problem is not None:
+            raise StateError("States.Runtime", f"Step Functions cannot assume the state machine's role: {problem}.")
         credentials = clients.role_credentials(execution.role_arn, _ROLE_SESSION, region)
         return clients.client(service, credentials, region=region)
 

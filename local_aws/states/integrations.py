@@ -77,9 +77,8 @@ class RemoteJob(Protocol):
 class SyncJob:
     """How Step Functions runs a job: start it, describe it until it ends, stop it when the task is aborted.
 
-    ``describe`` and ``stop`` answer request members from the start request and response; ``description`` picks the
-    job from
-    the describe response.
+    ``describe`` and ``stop`` answer request members from the start request and response; ``description`` names the job
+    in the describe response, ``listed`` the list in it and the member that is equal in the start response.
     """
 
     describe_operation: str
@@ -90,6 +89,7 @@ class SyncJob:
     stop_operation: str
     stop: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
     description: str | None = None
+    listed: tuple[str, str] | None = None
 
 
 def _sagemaker(kind: str, member: str) -> SyncJob:
@@ -109,8 +109,10 @@ def _sagemaker(kind: str, member: str) -> SyncJob:
 
 SYNC_JOBS: dict[tuple[str, str], SyncJob] = {
     ("databrew", "startJobRun"): SyncJob(
-        describe_operation="DescribeJobRun",
-        describe=lambda request, response: {"Name": request["Name"], "RunId": response["RunId"]},
+        # What AWS's policy for this integration allows is listing, not describing.
+        describe_operation="ListJobRuns",
+        describe=lambda request, response: {"Name": request["Name"]},
+        listed=("JobRuns", "RunId"),
         status="State",
         succeeded=frozenset({"SUCCEEDED"}),
         failed=frozenset({"FAILED", "STOPPED", "TIMEOUT"}),
@@ -205,9 +207,18 @@ class _StartedJob:
         return getattr(client, xform_name(operation))(**members)
 
     def describe(self) -> dict[str, Any]:
+        """The describe response; a list in it is reduced to this job."""
         members = self._job.describe(self._request, self._response)
         response: dict[str, Any] = self._call(self._job.describe_operation, members)
-        return response
+        if self._job.listed is None:
+            return response
+        items, identity = self._job.listed
+        while True:
+            found = [item for item in response[items] if item[identity] == self._response[identity]]
+            token = response.get("NextToken")
+            if found or not token:
+                return {items: found}
+            response = self._call(self._job.describe_operation, {**members, "NextToken": token})
 
     def stop(self) -> None:
         # Best effort, as on AWS; but a throttled stop must not leave an orphan.
@@ -303,17 +314,27 @@ def _await_job(
             if is_transient(error):
                 continue
             raise service_calls.error_of(error, resource) from error
-        description = answer[job.description] if job.description else answer
-        status = description[job.status]
+        if job.listed and not answer[job.listed[0]]:
+            # As with any listing, a run that has just been started may not be in it yet.
+            continue
+        status = _description(answer, job)[job.status]
         if status in job.succeeded | job.failed:
-            output = service_calls.describe_output(answer, resource.boto_service, job.describe_operation)
-            if job.description:
-                output = output[job.description]
+            output = _description(
+                service_calls.describe_output(answer, resource.boto_service, job.describe_operation), job
+            )
             if resource.service == "states":
                 output = _execution_output(output, resource)
             if status in job.failed:
                 raise StateError("States.TaskFailed", json.dumps(output, separators=(",", ":"), ensure_ascii=False))
             return output
+
+
+def _description(answer: dict[str, Any], job: SyncJob) -> dict[str, Any]:
+    """The job in a describe response."""
+    if job.listed:
+        found: dict[str, Any] = answer[job.listed[0]][0]
+        return found
+    return answer[job.description] if job.description else answer
 
 
 def _execution_output(output: dict[str, Any], resource: TaskResource) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""Refusals as AWS words them, in each service's own form.
+
+Wording: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html; codes: the "Common Errors" of
+the services. Must not import moto.
+"""
+
+from __future__ import annotations
+
+from local_aws.authorisation import Denial
+from local_aws.call_identity import Call
+from local_aws.iam.evaluation import AccessRequest, Decision
+
+#: Services whose code is neither AccessDenied (query, XML) nor AccessDeniedException (JSON).
+_CODES = {"sns": "AuthorizationError", "sqs": "AccessDenied", "cloudwatch": "AccessDenied"}
+#: Actions that AWS writes otherwise in messages.
+_SPELLED = {"sns": "SNS"}
+#: JSON 1.x answers errors with 400, REST with 403.
+_JSON_STATUS = 400
+
+
+def message(request: AccessRequest, decision: Decision) -> str:
+    """Why a request is denied, in AWS's words."""
+    prefix, _, name = request.action.partition(":")
+    action = f"{_SPELLED.get(prefix, prefix)}:{name}"
+    who = f"User: {request.identity.arn} is not authorized to perform: {action}"
+    if decision.policy_type == "role trust policy":
+        return who + (
+            f" with an explicit deny in the {decision.policy_type}"
+            if decision.explicit
+            else f" because no role trust policy allows the {action} action"
+        )
+    # S3 is the one service that quotes the ARN.
+    resource = f'"{request.resource}"' if prefix == "s3" else request.resource
+    where = f" on resource: {resource}"
+    if decision.explicit:
+        article = "an" if decision.policy_type[0] in "aeiou" else "a"
+        return f"{who}{where} with an explicit deny in {article} {decision.policy_type}"
+    return f"{who}{where} because no {decision.policy_type} allows the {action} action"
+
+
+def access_denied(call: Call, text: str) -> Denial:
+    """The denial in the form of the call's service."""
+    prefix = call.action.partition(":")[0]
+    plain = call.protocol in ("query", "rest-xml", "ec2")
+    code = _CODES.get(prefix) or ("AccessDenied" if plain else "AccessDeniedException")
+    status = _JSON_STATUS if call.protocol in ("json", "cbor") and prefix not in _CODES else 403
+    return Denial(text, code, status)
+
+
+def credential_refused(call: Call, code: str, text: str) -> Denial:
+    """The refusal of an access key in the form of the call's service."""
+    if call.service == "s3" and code == "InvalidClientTokenId":
+        return Denial("The AWS Access Key Id you provided does not exist in our records.", "InvalidAccessKeyId", 403)
+    if call.protocol == "json":
+        named = {"InvalidClientTokenId": "UnrecognizedClientException", "ExpiredToken": "ExpiredTokenException"}
+        return Denial(text, named.get(code, code), 400)
+    return Denial(text, code, 403)
