@@ -25,9 +25,9 @@ help: ## Show this list
 setup: ## Make .venv hold exactly what requirements-dev.txt says (PYTHON=python3.11 chooses the interpreter)
 	@tools/setup.sh $(VENV) requirements-dev.txt
 
-run: ## Retrain once on this machine, end to end (DATA=file.csv for your own data)
+run: ## Retrain once on this machine, end to end (DATA=file.csv for your own data, IAM=enforce to check every permission)
 	@export BREWTRAIN_RUN_STARTED=$$(date +%s); tools/setup.sh $(VENV) requirements-dev.txt; \
-	exec $(PY) -m tools.run $(if $(DATA),--data '$(DATA)')
+	exec $(PY) -m tools.run $(if $(DATA),--data '$(DATA)') $(if $(IAM),--iam '$(IAM)')
 
 up: setup ## Start Airflow (UI on 127.0.0.1:8080, or PORT=…), PostgreSQL and local_aws, and wait until they are healthy
 	@exec $(PY) -m tools.up start $(if $(PORT),--port $(PORT)) $(if $(LOCAL_AWS_PORT),--local-aws-port $(LOCAL_AWS_PORT))

@@ -309,14 +309,17 @@ def identify(environ: dict[str, Any]) -> Call:
         if model is not None:
             protocol = model.metadata.get("protocol", "rest-json")
             if protocol.startswith("rest"):
+                # As it was sent: a "/" inside an ARN in the path is no separator.
+                path = environ.get("REQUEST_URI", "").partition("?")[0] or path
                 if service == "s3" and (bucket := _bucket_of_host(headers.get("host", ""))):
                     path = f"/{bucket}{path}"
                 method = environ.get("REQUEST_METHOD", "GET")
                 operation, params = _match_rest(service, method, path, query, frozenset(headers))
         if service == "lambda" and operation in _FUNCTION_OPERATIONS:
-            params = {**_json_object(_read_body(environ, _FUNCTION_LIMIT_BYTES)), **params}
-        elif protocol == "rest-json" and service not in ("lambda", "sagemaker-runtime"):
-            params = {**_json_object(_read_body(environ)), **params}
+            params = {**query, **_json_object(_read_body(environ, _FUNCTION_LIMIT_BYTES)), **params}
+        elif protocol == "rest-json":
+            body = b"" if service in ("lambda", "sagemaker-runtime") else _read_body(environ)
+            params = {**query, **_json_object(body), **params}
         elif protocol == "rest-xml":
             params = {**params, **{key: value for key, value in query.items() if not key.startswith("X-Amz-")}}
             if operation == "DeleteObjects":

@@ -74,10 +74,9 @@ def _aws_managed_policies_on_demand() -> None:
     # loads them one by one.
     from moto.iam.models import AWSManagedPolicy, IAMBackend
 
-    attach = _attribute(IAMBackend, "attach_role_policy")
     _attribute(AWSManagedPolicy, "from_data")
 
-    def attach_known_policy(self: Any, policy_arn: str, role_name: str) -> None:
+    def load(self: Any, policy_arn: str) -> None:
         if policy_arn.startswith("arn:aws:iam::aws:policy/") and policy_arn not in self.managed_policies:
             from moto.iam.aws_managed_policies import aws_managed_policies_data
 
@@ -86,9 +85,15 @@ def _aws_managed_policies_on_demand() -> None:
             if data is not None:
                 policy = AWSManagedPolicy.from_data(name, self.account_id, self.region_name, data)
                 self.managed_policies[policy.arn] = policy
-        attach(self, policy_arn, role_name)
 
-    IAMBackend.attach_role_policy = attach_known_policy
+    for name in ("attach_role_policy", "attach_user_policy", "attach_group_policy"):
+        attach = _attribute(IAMBackend, name)
+
+        def attach_known_policy(self: Any, policy_arn: str, owner: str, attach: Any = attach) -> None:
+            load(self, policy_arn)
+            attach(self, policy_arn, owner)
+
+        setattr(IAMBackend, name, attach_known_policy)
 
 
 def _managed_policies_of_stack_roles() -> None:
@@ -124,6 +129,38 @@ def _managed_policies_of_stack_roles() -> None:
     Role.delete_from_cloudformation_json = classmethod(delete_with_policies)
 
 
+def _bucket_policies_of_stacks() -> None:
+    # moto 5.2.5 skips AWS::S3::BucketPolicy with a warning. It knows a type by its model's class, once that exists.
+    # Goes when moto has one.
+    from moto.core.common_models import CloudFormationModel
+
+    from local_aws.stack_bucket_policy import StackBucketPolicy
+
+    _attribute(CloudFormationModel, "cloudformation_type")
+    assert StackBucketPolicy.cloudformation_type() == "AWS::S3::BucketPolicy"
+
+
+def _policy_simulation() -> None:
+    # moto 5.2.5 has no SimulatePrincipalPolicy. Goes when it has one that evaluates.
+    from moto.core.exceptions import ServiceException
+    from moto.core.responses import ActionResult
+    from moto.iam.responses import IamResponse
+
+    from local_aws.iam import simulation
+
+    read = _attribute(IamResponse, "_get_params")
+
+    def simulate_principal_policy(self: Any) -> Any:
+        try:
+            return ActionResult(simulation.simulate(read(self)))
+        except simulation.SimulationError as error:
+            refusal = ServiceException(str(error))
+            refusal.code = error.code
+            raise refusal from error
+
+    IamResponse.simulate_principal_policy = simulate_principal_policy
+
+
 def _list_modules_once() -> None:
     # moto 5.2.5 reads its own folder and asks for 170 files twice in every request, a third of what a request costs.
     # Goes when moto remembers what it found.
@@ -138,5 +175,7 @@ PATCHES = (
     _state_machines_of_stacks,
     _aws_managed_policies_on_demand,
     _managed_policies_of_stack_roles,
+    _bucket_policies_of_stacks,
+    _policy_simulation,
     _list_modules_once,
 )

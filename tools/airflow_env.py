@@ -79,14 +79,28 @@ def write_private(path: Path, text: str) -> None:
     scratch.replace(path)
 
 
-def connection(endpoint_url: str | None, region: str = REGION) -> str:
+@dataclasses.dataclass(frozen=True)
+class AwsLogin:
+    """Keys that the connection signs with, and the role that it assumes with them, if any."""
+
+    access_key_id: str = LOCAL_ACCESS_KEY_ID
+    secret_access_key: str = dataclasses.field(default=LOCAL_SECRET_ACCESS_KEY, repr=False)
+    role_arn: str | None = None
+
+
+def connection(endpoint_url: str | None, region: str = REGION, login: AwsLogin | None = None) -> str:
     """The Airflow connection `brewtrain_aws` as JSON. Without an endpoint URL it means real AWS and boto3's own
-    credentials.
+    credentials; without a login, the account's root in local_aws.
     """
     value: dict[str, object] = {"conn_type": "aws", "extra": {"region_name": region}}
     if endpoint_url:
-        value |= {"login": LOCAL_ACCESS_KEY_ID, "password": LOCAL_SECRET_ACCESS_KEY}
-        value["extra"] = {"region_name": region, "endpoint_url": endpoint_url}
+        login = login or AwsLogin()
+        value |= {"login": login.access_key_id, "password": login.secret_access_key}
+        extra: dict[str, object] = {"region_name": region, "endpoint_url": endpoint_url}
+        if login.role_arn:
+            # The provider asks STS for a role at the address of its service_config only, never at endpoint_url.
+            extra |= {"role_arn": login.role_arn, "service_config": {"sts": {"endpoint_url": endpoint_url}}}
+        value["extra"] = extra
     return json.dumps(value)
 
 
@@ -98,12 +112,14 @@ def airflow_environment(
     api_port: int = 8080,
     dag_folders: Mapping[str, Path] | None = None,
     overrides: Mapping[str, str] | None = None,
+    login: AwsLogin | None = None,
 ) -> dict[str, str]:
     """The whole environment of an Airflow component, this process's own variables included.
 
     Parameters: `airflow_home`, created if absent; `endpoint_url` of local_aws, or None for real AWS; `database_url`, an
     SQLAlchemy URL, SQLite in `airflow_home` if None; `api_port`, where the api-server listens on 127.0.0.1;
-    `dag_folders`, more DAG folders by bundle name; `overrides`, variables that win over everything else.
+    `dag_folders`, more DAG folders by bundle name; `overrides`, variables that win over everything else;
+    `login`, how the connection signs, as local_aws's root if None.
     Raises ValueError if the secrets in `airflow_home` are damaged.
     Settings: https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html
     """
@@ -124,7 +140,7 @@ def airflow_environment(
     ]
     settings = {
         "AIRFLOW_HOME": str(home),
-        f"AIRFLOW_CONN_{CONNECTION_ID.upper()}": connection(endpoint_url),
+        f"AIRFLOW_CONN_{CONNECTION_ID.upper()}": connection(endpoint_url, login=login),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -731,6 +731,18 @@ def _tagged(request: Request) -> Record:
     raise not_found("The resource", arn)
 
 
+def tags_of(arn: str) -> dict[str, str]:
+    """The tags of a resource, for policies that ask for them; empty when there is no such resource."""
+    _, _, _, region, account, _ = arn.split(":", 5)
+    partition = STORE.partition(account, region)
+    with STORE.lock:
+        for table in ("datasets", "recipes", "rulesets", "jobs"):
+            for record in partition.table(table).values():
+                if record["ResourceArn"] == arn:
+                    return dict(record["Tags"])
+    return {}
+
+
 def _caller(request: Request) -> str:
     return f"arn:{request.partition}:iam::{request.account_id}:root"
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 def register() -> None:
     """Put this service in front of moto's; called once, before the first request."""
+    from local_aws.iam import resource_tags
+
+    from .jobs import tags_of
     from .responses import register_urls
 
     register_urls()
+    resource_tags.register("glue", tags_of)
 
 
 def warm_up() -> None:

@@ -75,6 +75,14 @@ def create_job(request: Request) -> dict[str, Any]:
     return {"Name": name}
 
 
+def tags_of(arn: str) -> dict[str, str]:
+    """The tags of a resource, for policies that ask for them."""
+    from moto.glue.models import glue_backends
+
+    _, _, _, region, account, _ = arn.split(":", 5)
+    return dict(glue_backends[account][region].get_tags(arn))
+
+
 def update_job(request: Request) -> dict[str, Any]:
     """UpdateJob: the whole definition is replaced, as on AWS; what is left out falls back to its default."""
     name, update = request.params["JobName"], request.params["JobUpdate"]

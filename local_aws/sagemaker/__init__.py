@@ -10,11 +10,14 @@ from __future__ import annotations
 def register() -> None:
     """Put this service in front of moto's; called once, before the first request."""
     from local_aws import control
+    from local_aws.iam import resource_tags
     from local_aws.jobs import knobs
 
+    from .records import tags_of
     from .responses import register_urls
 
     register_urls()
+    resource_tags.register("sagemaker", tags_of)
     control.register("jobs", knobs.handle_jobs)
     control.register("sagemaker", knobs.handle_sagemaker)
 

@@ -51,6 +51,20 @@ def tags_from(params: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in params.get("Tags") or []}
 
 
+def tags_of(arn: str) -> dict[str, str]:
+    """The tags of a resource, for policies that ask for them; ARNs in policies are in lower case."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or not parts[3] or not parts[4]:
+        return {}
+    partition = STORE.partition(parts[4], parts[3])
+    with STORE.lock:
+        for table in _TAGGED_TABLES:
+            for record in partition.table(table).values():
+                if record["_arn"].lower() == arn.lower():
+                    return dict(record["_tags"])
+    return {}
+
+
 def find_by_arn(partition: Partition, arn: str) -> Record | None:
     """The record of this package with that ARN, or None when moto has it."""
     for table in _TAGGED_TABLES:

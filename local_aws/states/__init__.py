@@ -13,11 +13,13 @@ def register() -> None:
     from moto.stepfunctions import urls
 
     from local_aws import control
+    from local_aws.iam import resource_tags
     from local_aws.states import ageing
-    from local_aws.states.responses import serve
+    from local_aws.states.responses import API, serve
 
     urls.url_paths = {"{0}/$": serve}
     control.register("states", ageing.handle)
+    resource_tags.register("states", API.tags_of)
 
 
 def stop_jobs() -> None:

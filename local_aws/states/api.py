@@ -577,6 +577,11 @@ class StatesApi:
     def list_activities(self, members: Members, region: str, account: str) -> Members:
         return {"activities": []}
 
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of a state machine; empty when there is none. Executions have no tags."""
+        machine = self._machines.get(":".join(arn.split(":")[:7]))
+        return dict(machine.tags) if machine is not None else {}
+
     def _tagged(self, arn: str) -> StateMachine:
         match = self._parse_arn(arn)
         machine = self._machines.get(match["base"])

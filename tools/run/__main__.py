@@ -38,6 +38,7 @@ from brewtrain.domain import names, stages  # noqa: E402
 from brewtrain.domain.errors import BrewtrainError, PipelineFileError  # noqa: E402
 from brewtrain.domain.interval import DataInterval, days_newest_first, newest_complete, newest_day  # noqa: E402
 from brewtrain.domain.pipeline import Pipeline  # noqa: E402
+from tools.airflow_principal import make_airflow_login  # noqa: E402
 from tools.bootstrap import BootstrapError, bootstrap  # noqa: E402
 from tools.load_data import LoadError, load  # noqa: E402
 from tools.run import findings, report  # noqa: E402
@@ -71,6 +72,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample generator (default %(default)s)")
     parser.add_argument("--pipeline", default="bank_marketing", help="pipeline file to run (default %(default)s)")
+    parser.add_argument(
+        "--iam", choices=["allow", "enforce"], default="allow",
+        help="enforce: every call is checked against include/cloudformation/roles.yaml (default %(default)s)",
+    )  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -215,10 +220,14 @@ class Run:
         endpoint_url = f"http://127.0.0.1:{port}"
         self._progress.set("set up", "local AWS", "running")
         server = processes.start(
-            [sys.executable, "-m", "local_aws", "--port", str(port)],
+            [sys.executable, "-m", "local_aws", "--port", str(port), "--iam", self._options.iam],
             log_file=WORK / "log" / "local_aws.log", environment=dict(os.environ),
         )  # fmt: skip
-        environment = airflow_environment(airflow_home=WORK / "airflow", endpoint_url=endpoint_url)
+        login = None
+        if self._options.iam == "enforce":
+            _wait_until_healthy(server, endpoint_url)
+            login = make_airflow_login(lambda service: self._client(service, endpoint_url))
+        environment = airflow_environment(airflow_home=WORK / "airflow", endpoint_url=endpoint_url, login=login)
         self._progress.set("set up", "Airflow", "running")
         read_end, write_end = os.pipe()
         child = processes.start(
@@ -228,7 +237,8 @@ class Run:
         os.close(write_end)
         self._events = _events(os.fdopen(read_end, encoding="utf-8"))
         _wait_until_healthy(server, endpoint_url)
-        self._progress.set("set up", "local AWS", "success", endpoint_url)
+        enforced = ", policies enforced" if login is not None else ""
+        self._progress.set("set up", "local AWS", "success", endpoint_url + enforced)
         return child, endpoint_url
 
     def _set_up_account(self, endpoint_url: str) -> DataInterval:

@@ -92,5 +92,7 @@ def test_every_patch_has_a_test() -> None:
         "_state_machines_of_stacks",
         "_aws_managed_policies_on_demand",
         "_managed_policies_of_stack_roles",
+        "_bucket_policies_of_stacks",
+        "_policy_simulation",
         "_list_modules_once",
     }

@@ -118,7 +118,7 @@ CONDITIONS: list[tuple[str, str, Any, dict[str, Any], bool]] = [
     ("StringLike", "k", "brew*", {"k": "brewtrain"}, True),
     ("StringLike", "k", "${aws:who}/*", {"k": "ann/x", "aws:who": "ann"}, True),
     ("StringNotLike", "k", "brew*", {"k": "brewtrain"}, False),
-    ("ArnLike", "k", "arn:aws:states:*:*:stateMachine:brew*", {"k": "arn:aws:states:eu-west-1:1:stateMachine:brewx"}, True),
+    ("ArnLike", "k", "arn:aws:states:*:*:stateMachine:brew*", {"k": "arn:aws:states:r:1:stateMachine:brewx"}, True),
     ("ArnEquals", "k", "arn:aws:sns:*:*:t", {"k": "arn:aws:sns:r:1:u"}, False),
     ("ArnNotLike", "k", "arn:aws:sns:*:*:t", {"k": "arn:aws:sns:r:1:u"}, True),
     ("NumericLessThan", "k", 10, {"k": "9.5"}, True),

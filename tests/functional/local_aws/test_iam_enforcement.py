@@ -1,0 +1,378 @@
+"""Enforcement in front of real services: who is refused what, in which form, and what is remembered of it."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws.iam import enforcement
+
+ACCOUNT = "123456789012"
+BUCKET = "iam-enforced"
+NAMES = iter(range(10_000))
+Client = Callable[..., Any]
+
+
+def document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def trust(*, sid: str = "Trust", **more: Any) -> str:
+    return document({"Sid": sid, "Effect": "Allow", "Action": "sts:AssumeRole", **more})
+
+
+@pytest.fixture
+def enforced(aws_client: Client) -> Iterator[enforcement.Enforcer]:
+    """IAM enforced for one test; the fixtures' own client is the account's root."""
+    enforcer = enforcement.install()
+    yield enforcer
+    enforcement.uninstall()
+
+
+@pytest.fixture
+def bucket(aws_client: Client) -> Iterator[str]:
+    s3 = aws_client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="a/x", Body=b"x")
+    yield BUCKET
+    s3.delete_bucket_policy(Bucket=BUCKET)
+    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+    s3.delete_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture
+def user(aws_client: Client, enforced: enforcement.Enforcer) -> Callable[..., Client]:
+    """``user(statement, …)``: a client factory of a new IAM user with these permissions."""
+
+    def make(*statements: dict[str, Any]) -> Client:
+        iam, name = aws_client("iam"), f"ann-{next(NAMES)}"
+        iam.create_user(UserName=name)
+        if statements:
+            iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document(*statements))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+        return lambda service, **more: aws_client(service, **keys, **more)
+
+    return make
+
+
+def make_role(aws_client: Client, trust_policy: str, *statements: dict[str, Any], **more: Any) -> str:
+    iam, name = aws_client("iam"), f"worker-{next(NAMES)}"
+    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust_policy, **more)["Role"]["Arn"]
+    if statements:
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document(*statements))
+    return arn
+
+
+def assume(aws_client: Client, by: Client, role_arn: str, **more: Any) -> Client:
+    keys = by("sts").assume_role(RoleArn=role_arn, RoleSessionName="me", **more)["Credentials"]
+    given = {
+        "aws_access_key_id": keys["AccessKeyId"],
+        "aws_secret_access_key": keys["SecretAccessKey"],
+        "aws_session_token": keys["SessionToken"],
+    }
+    return lambda service: aws_client(service, **given)
+
+
+def refusal(call: Callable[[], Any]) -> tuple[str, int, str]:
+    with pytest.raises(ClientError) as caught:
+        call()
+    error = caught.value.response
+    return error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Message"]
+
+
+EXECUTION = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:m:e"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/none"
+TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:t"
+FORMS: list[tuple[str, Callable[[Any], Any], str, int, str]] = [
+    ("s3", lambda s3: s3.get_object(Bucket="b-b", Key="k"), "AccessDenied", 403,
+     's3:GetObject on resource: "arn:aws:s3:::b-b/k"'),
+    ("s3", lambda s3: s3.head_object(Bucket="b-b", Key="k"), "403", 403, "Forbidden"),
+    ("glue", lambda glue: glue.start_job_run(JobName="j"), "AccessDeniedException", 400,
+     f"glue:StartJobRun on resource: arn:aws:glue:us-east-1:{ACCOUNT}:job/j because no identity-based policy allows the"
+     " glue:StartJobRun action"),
+    ("databrew", lambda databrew: databrew.list_jobs(), "AccessDeniedException", 403,
+     "databrew:ListJobs on resource: *"),
+    ("stepfunctions", lambda states: states.describe_execution(executionArn=EXECUTION),
+     "AccessDeniedException", 400, "states:DescribeExecution"),
+    ("sagemaker", lambda sagemaker: sagemaker.describe_endpoint(EndpointName="e"), "AccessDeniedException", 400,
+     "endpoint/e"),
+    ("sagemaker-runtime", lambda runtime: runtime.invoke_endpoint(EndpointName="e", Body=b"1"),
+     "AccessDeniedException", 403, "sagemaker:InvokeEndpoint"),
+    ("iam", lambda iam: iam.get_role(RoleName="r"), "AccessDenied", 403, f"arn:aws:iam::{ACCOUNT}:role/r"),
+    ("sts", lambda sts: sts.assume_role(RoleArn=ROLE, RoleSessionName="me"), "AccessDenied", 403,
+     "sts:AssumeRole because no role trust policy allows the sts:AssumeRole action"),
+    ("sns", lambda sns: sns.publish(TopicArn=TOPIC, Message="m"), "AuthorizationError", 403,
+     "SNS:Publish"),
+    ("logs", lambda logs: logs.describe_log_streams(logGroupName="g"), "AccessDeniedException", 400,
+     "log-group:g:log-stream:"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("service", "call", "code", "status", "text"), FORMS)
+def test_a_refusal_has_the_form_of_its_service(
+    user: Callable[..., Client], service: str, call: Callable[[Any], Any], code: str, status: int, text: str
+) -> None:
+    found = refusal(lambda: call(user()(service)))
+    assert found[:2] == (code, status)
+    assert text in found[2]
+    assert found[2].startswith("User: arn:aws:iam::") or code == "403"
+
+
+def test_root_may_and_the_default_is_to_allow(aws_client: Client, user: Callable[..., Client]) -> None:
+    assert "Roles" in aws_client("iam").list_roles()
+    nobody = user()
+    assert refusal(lambda: nobody("iam").list_roles())[0] == "AccessDenied"
+    enforcement.uninstall()
+    assert "Roles" in nobody("iam").list_roles()
+
+
+def test_a_key_that_is_missing_inactive_or_nobodys_is_refused(
+    aws_client: Client, user: Callable[..., Client], local_aws: str, bucket: str
+) -> None:
+    gone = {"aws_access_key_id": "AKIA" + "A" * 16, "aws_secret_access_key": "x"}
+    assert refusal(lambda: aws_client("glue", **gone).get_job(JobName="j"))[0] == "UnrecognizedClientException"
+    assert refusal(lambda: aws_client("s3", **gone).get_object(Bucket=bucket, Key="a/x"))[0] == "InvalidAccessKeyId"
+    anyone = user(allow("*"))
+    name = anyone("sts").get_caller_identity()["Arn"].rsplit("/", 1)[-1]
+    key = aws_client("iam").list_access_keys(UserName=name)["AccessKeyMetadata"][0]["AccessKeyId"]
+    aws_client("iam").update_access_key(UserName=name, AccessKeyId=key, Status="Inactive")
+    assert refusal(lambda: anyone("iam").list_roles())[0] == "InvalidClientTokenId"
+    with pytest.raises(urllib.error.HTTPError) as unsigned:
+        urllib.request.urlopen(f"{local_aws}/{bucket}/a/x", timeout=5)
+    with unsigned.value as answer:
+        assert (answer.code, b"<Code>AccessDenied</Code>" in answer.read()) == (403, True)
+
+
+def test_objects_by_prefix_and_a_missing_key_by_the_right_to_list(user: Callable[..., Client], bucket: str) -> None:
+    s3 = user(allow("s3:GetObject", f"arn:aws:s3:::{bucket}/a/*"))("s3")
+    assert s3.get_object(Bucket=bucket, Key="a/x")["Body"].read() == b"x"
+    assert refusal(lambda: s3.get_object(Bucket=bucket, Key="b/x"))[0] == "AccessDenied"
+    assert "s3:ListBucket" in refusal(lambda: s3.get_object(Bucket=bucket, Key="a/none"))[2]
+    lister = user(allow("s3:GetObject", "*"), allow("s3:ListBucket", f"arn:aws:s3:::{bucket}"))("s3")
+    assert refusal(lambda: lister.get_object(Bucket=bucket, Key="a/none"))[0] == "NoSuchKey"
+
+
+def test_listing_can_be_bound_to_a_prefix(user: Callable[..., Client], bucket: str) -> None:
+    s3 = user(allow("s3:ListBucket", "*", Condition={"StringLike": {"s3:prefix": "a/*"}}))("s3")
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="a/")["KeyCount"] == 1
+    assert refusal(lambda: s3.list_objects_v2(Bucket=bucket))[0] == "AccessDenied"
+
+
+def test_a_bucket_policy_denies_plain_http_and_grants(
+    aws_client: Client, user: Callable[..., Client], bucket: str
+) -> None:
+    everything = {"Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"], "Principal": "*"}
+    tls = {"Effect": "Deny", "Action": "s3:*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}, **everything}
+    reader = user()
+    arn = reader("sts").get_caller_identity()["Arn"]
+    grant = {**allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*"), "Principal": {"AWS": arn}}
+    aws_client("s3").put_bucket_policy(Bucket=bucket, Policy=document(tls, grant))
+    s3 = reader("s3")
+    assert s3.get_object(Bucket=bucket, Key="a/x")["Body"].read() == b"x"
+    plain = reader("s3", region_name="us-west-2")
+    plain.meta.events.register(
+        "before-sign.s3.*", lambda request, **_: request.headers.add_header("X-Forwarded-Proto", "http")
+    )
+    assert "explicit deny in a resource-based policy" in refusal(lambda: plain.get_object(Bucket=bucket, Key="a/x"))[2]
+
+
+def test_a_role_is_assumed_by_those_it_trusts(aws_client: Client, user: Callable[..., Client]) -> None:
+    may = user(allow("sts:AssumeRole"))
+    may_not = user()
+    named = may_not("sts").get_caller_identity()["Arn"]
+    by_account = make_role(aws_client, trust(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}), allow("iam:ListRoles"))
+    by_name = make_role(aws_client, trust(Principal={"AWS": named}))
+    by_service = make_role(aws_client, trust(Principal={"Service": "glue.amazonaws.com"}))
+    with_id = make_role(
+        aws_client,
+        trust(Principal={"AWS": ACCOUNT}, Condition={"StringEquals": {"sts:ExternalId": "7"}}),
+    )
+    session = assume(aws_client, may, by_account)
+    assert "Roles" in session("iam").list_roles()
+    assert "/me is not authorized to perform: iam:ListUsers" in refusal(lambda: session("iam").list_users())[2]
+    assert refusal(lambda: assume(aws_client, may_not, by_account))[0] == "AccessDenied"
+    assume(aws_client, may_not, by_name)
+    assert "no role trust policy" in refusal(lambda: assume(aws_client, may, by_service))[2]
+    assert "no role trust policy" in refusal(lambda: assume(aws_client, may, with_id))[2]
+    assume(aws_client, may, with_id, ExternalId="7")
+
+
+def test_a_session_policy_and_a_boundary_take_away(
+    aws_client: Client, user: Callable[..., Client], bucket: str
+) -> None:
+    iam = aws_client("iam")
+    name = f"bound-{next(NAMES)}"
+    boundary = iam.create_policy(PolicyName=name, PolicyDocument=document(allow("iam:*")))["Policy"]["Arn"]
+    trusted = trust(Principal={"AWS": ACCOUNT})
+    everything = (allow("*"),)
+    bounded = make_role(aws_client, trusted, *everything, PermissionsBoundary=boundary)
+    free = make_role(aws_client, trusted, *everything)
+    caller = user(allow("sts:AssumeRole"))
+    session = assume(aws_client, caller, bounded)
+    assert "Roles" in session("iam").list_roles()
+    message = refusal(lambda: session("s3").get_object(Bucket=bucket, Key="a/x"))[2]
+    assert "because no permissions boundary allows the s3:GetObject action" in message
+    narrowed = assume(aws_client, caller, free, Policy=document(allow("s3:*")))
+    assert narrowed("s3").get_object(Bucket=bucket, Key="a/x")
+    assert "no session policy allows" in refusal(lambda: narrowed("iam").list_roles())[2]
+
+
+def test_a_role_can_only_be_passed_to_its_service(aws_client: Client, user: Callable[..., Client]) -> None:
+    role = make_role(aws_client, trust(Principal={"Service": "glue.amazonaws.com"}))
+    job = {"Role": role, "Command": {"Name": "glueetl", "ScriptLocation": "s3://b/s.py"}, "GlueVersion": "5.0"}
+    to_states = allow("iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": "states.amazonaws.com"}})
+    wrong = user(allow("glue:CreateJob"), to_states)("glue")
+    code, _, message = refusal(lambda: wrong.create_job(Name=f"j-{next(NAMES)}", **job))
+    assert code == "AccessDeniedException"
+    assert f"iam:PassRole on resource: {role}" in message
+    to_glue = allow("iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}})
+    right = user(allow("glue:CreateJob"), to_glue)("glue")
+    assert right.create_job(Name=f"j-{next(NAMES)}", **job)
+    with_tags = refusal(lambda: right.create_job(Name=f"j-{next(NAMES)}", Tags={"a": "b"}, **job))
+    assert "glue:TagResource" in with_tags[2]
+
+
+def test_tags_of_request_and_resource(aws_client: Client, user: Callable[..., Client]) -> None:
+    def group(team: str) -> dict[str, Any]:
+        name = f"g-{next(NAMES)}"
+        return {"ModelPackageGroupName": name, "Tags": [{"Key": "team", "Value": team}]}
+
+    of_blue = {"StringEquals": {"aws:RequestTag/team": "blue"}, "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}}
+    owner = user(
+        allow(["sagemaker:CreateModelPackageGroup", "sagemaker:AddTags"], Condition=of_blue),
+        allow("sagemaker:DescribeModelPackageGroup", Condition={"StringEquals": {"aws:ResourceTag/team": "blue"}}),
+    )("sagemaker")
+    blue, red = group("blue"), group("red")
+    owner.create_model_package_group(**blue)
+    assert refusal(lambda: owner.create_model_package_group(**red))[0] == "AccessDeniedException"
+    aws_client("sagemaker").create_model_package_group(**red)
+    assert owner.describe_model_package_group(ModelPackageGroupName=blue["ModelPackageGroupName"])
+    refused = refusal(lambda: owner.describe_model_package_group(ModelPackageGroupName=red["ModelPackageGroupName"]))
+    assert "sagemaker:DescribeModelPackageGroup" in refused[2]
+
+
+def test_a_state_machine_s_role_has_to_trust_step_functions_and_to_manage_its_rule(
+    aws_client: Client, enforced: enforcement.Enforcer
+) -> None:
+    states = aws_client("stepfunctions")
+    train = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "End": True}
+    definition = json.dumps({"StartAt": "Train", "States": {"Train": train}})
+
+    def create(role: str) -> Any:
+        return states.create_state_machine(name=f"m-{next(NAMES)}", definition=definition, roleArn=role)
+
+    rule = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule"
+    events = allow(["events:PutRule", "events:PutTargets", "events:DescribeRule"], rule)
+    of_states = {"Principal": {"Service": "states.amazonaws.com"}}
+    stranger = make_role(aws_client, trust(Principal={"Service": "glue.amazonaws.com"}), events)
+    elsewhere = {"ArnLike": {"aws:SourceArn": f"arn:aws:states:*:{ACCOUNT}:stateMachine:other-*"}}
+    bound = make_role(aws_client, trust(**of_states, Condition=elsewhere), events)
+    for role in (stranger, bound):
+        code, _, message = refusal(lambda role=role: create(role))  # type: ignore[misc]
+        assert (code, "authorized to assume the provided role" in message) == ("AccessDeniedException", True)
+    blind = make_role(aws_client, trust(**of_states))
+    assert "not authorized to create managed-rule" in refusal(lambda: create(blind))[2]
+    here = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert create(make_role(aws_client, trust(**of_states, Condition=here), events))
+
+
+def test_an_execution_calls_with_its_own_role(aws_client: Client, enforced: enforcement.Enforcer, bucket: str) -> None:
+    states = aws_client("stepfunctions")
+    read = {
+        "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject", "End": True,
+        "Parameters": {"Bucket": bucket, "Key": "a/x"},
+    }  # fmt: skip
+    role = make_role(aws_client, trust(Principal={"Service": "states.amazonaws.com"}))
+    machine = states.create_state_machine(
+        name=f"m-{next(NAMES)}", definition=json.dumps({"StartAt": "Read", "States": {"Read": read}}), roleArn=role
+    )["stateMachineArn"]
+
+    def run() -> dict[str, Any]:
+        arn = states.start_execution(stateMachineArn=machine)["executionArn"]
+        while (seen := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            pass
+        return dict(seen)
+
+    failed = run()
+    assert (failed["status"], failed["error"]) == ("FAILED", "S3.S3Exception")
+    assert "is not authorized to perform: s3:GetObject" in failed["cause"]
+    name = role.rsplit("/", 1)[-1]
+    aws_client("iam").put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document(allow("s3:GetObject")))
+    assert run()["status"] == "SUCCEEDED"
+
+
+def test_an_encrypted_bucket_needs_its_key(aws_client: Client, user: Callable[..., Client], bucket: str) -> None:
+    key = aws_client("kms").create_key()["KeyMetadata"]["Arn"]
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    aws_client("s3").put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [default]})
+    s3 = user(allow("s3:*"))("s3")
+    assert (
+        f"kms:GenerateDataKey on resource: {key}"
+        in refusal(lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"1"))[2]
+    )
+    via = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
+    writer = user(allow("s3:*"), allow("kms:GenerateDataKey", key, Condition=via))("s3")
+    writer.put_object(Bucket=bucket, Key="k", Body=b"1")
+    assert f"kms:Decrypt on resource: {key}" in refusal(lambda: writer.get_object(Bucket=bucket, Key="k"))[2]
+    # What was there before stays as it was.
+    assert writer.get_object(Bucket=bucket, Key="a/x")["Body"].read() == b"x"
+
+
+def test_a_policy_can_be_simulated(aws_client: Client, user: Callable[..., Client]) -> None:
+    condition = {"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}}
+    role = make_role(aws_client, trust(Principal={"AWS": ACCOUNT}), allow("iam:PassRole", Condition=condition))
+    iam = user(allow("iam:SimulatePrincipalPolicy", role))("iam")
+
+    def verdict(service: str) -> str:
+        entry = {"ContextKeyName": "iam:PassedToService", "ContextKeyValues": [service], "ContextKeyType": "string"}
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=role, ActionNames=["iam:PassRole"], ResourceArns=["arn:aws:iam::1:role/x"],
+            ContextEntries=[entry],
+        )  # fmt: skip
+        return str(answer["EvaluationResults"][0]["EvalDecision"])
+
+    assert verdict("glue.amazonaws.com") == "allowed"
+    assert verdict("lambda.amazonaws.com") == "implicitDeny"
+    nobody = f"arn:aws:iam::{ACCOUNT}:role/nobody"
+    root = aws_client("iam")
+    assert refusal(lambda: root.simulate_principal_policy(PolicySourceArn=nobody, ActionNames=["s3:GetObject"]))[0] == (
+        "NoSuchEntity"
+    )
+
+
+def test_what_was_used_is_remembered(user: Callable[..., Client], bucket: str, local_aws: str) -> None:
+    caller = user({**allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*"), "Sid": "Read"})
+    arn = caller("sts").get_caller_identity()["Arn"]
+    for _ in range(2):
+        caller("s3").get_object(Bucket=bucket, Key="a/x")
+    refusal(lambda: caller("s3").delete_object(Bucket=bucket, Key="a/x"))
+    with urllib.request.urlopen(f"{local_aws}/_local/permissions", timeout=5) as answer:
+        seen = json.load(answer)
+    assert seen["mode"] == "enforce"
+    (used,) = [entry for entry in seen["permissions"] if entry["principal"] == arn]
+    assert (used["action"], used["resource"]) == ("s3:GetObject", f"arn:aws:s3:::{bucket}/a/x")
+    assert (used["policy"], used["statement"], used["count"]) == ("own", "Read", 2)
+    (denied,) = [entry for entry in seen["denied"] if entry["principal"] == arn]
+    assert denied["action"] == "s3:DeleteObject"
+
+
+def test_attached_policies_and_groups_count(aws_client: Client, user: Callable[..., Client]) -> None:
+    iam, caller, name = aws_client("iam"), user(), f"readers-{next(NAMES)}"
+    who = caller("sts").get_caller_identity()["Arn"].rsplit("/", 1)[-1]
+    assert refusal(lambda: caller("iam").list_users())[0] == "AccessDenied"
+    iam.create_group(GroupName=name)
+    iam.attach_group_policy(GroupName=name, PolicyArn="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
+    iam.add_user_to_group(GroupName=name, UserName=who)
+    assert "Users" in caller("iam").list_users()

@@ -1,0 +1,344 @@
+"""What each call needs: action, resource, tagging and PassRole, read from requests as boto3 makes them."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import cfnlint
+import pytest
+from botocore.config import Config
+
+from local_aws.call_identity import Call, identify
+from local_aws.iam.permissions import Permission, permissions_of
+
+REGION, ACCOUNT = "us-east-1", "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"
+TAGS = {"brewtrain:pipeline": "p"}
+TAG_LIST = [{"Key": "brewtrain:pipeline", "Value": "p"}]
+
+
+class Bucket:
+    """One bucket: ``there`` and ``secret`` exist, the second encrypted with a key."""
+
+    def exists(self, bucket: str, key: str, version_id: str | None) -> bool:
+        return key in ("there", "secret")
+
+    def key_of_object(self, bucket: str, key: str, version_id: str | None) -> str | None:
+        return KEY if key == "secret" else None
+
+    def key_of_bucket(self, bucket: str) -> str | None:
+        return KEY if bucket == "encrypted" else None
+
+    def key_arn(self, key_id: str, bucket: str) -> str:
+        return key_id
+
+
+class NotSentError(Exception):
+    """Ends a call when its request is complete."""
+
+
+class Recorder:
+    """boto3 clients whose requests are caught, not sent."""
+
+    def __init__(self) -> None:
+        self._session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="secret", region_name=REGION)
+        self._clients: dict[str, Any] = {}
+        self._request: Any = None
+
+    def _catch(self, request: Any, **_: Any) -> None:
+        self._request = request
+        raise NotSentError
+
+    def request(self, service: str, method: str, members: dict[str, Any]) -> Any:
+        if service not in self._clients:
+            config = Config(s3={"addressing_style": "path"}, proxies={}, parameter_validation=False)
+            client = self._session.client(service, endpoint_url="http://127.0.0.1:1", config=config)
+            client.meta.events.register("before-send", self._catch)
+            self._clients[service] = client
+        with pytest.raises(NotSentError):
+            getattr(self._clients[service], method)(**members)
+        return self._request
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Recorder:
+    return Recorder()
+
+
+def call_of(recorder: Recorder, service: str, method: str, members: dict[str, Any]) -> Call:
+    """The request that boto3 would send, as the front identifies it."""
+    request = recorder.request(service, method, members)
+    url = urllib.parse.urlsplit(request.url)
+    body = request.body or b""
+    body = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "PATH_INFO": urllib.parse.unquote(url.path),
+        "QUERY_STRING": url.query,
+        "REQUEST_URI": f"{url.path}?{url.query}",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    for name, value in request.headers.items():
+        text = value.decode() if isinstance(value, bytes) else str(value)
+        environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
+        if name.lower() == "content-type":
+            environ["CONTENT_TYPE"] = text
+    return identify(environ)
+
+
+def needed(recorder: Recorder, service: str, method: str, members: dict[str, Any]) -> list[Permission]:
+    return permissions_of(call_of(recorder, service, method, members), Bucket())
+
+
+def aws(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+MACHINE = aws("states", "stateMachine:m")
+EXECUTION = aws("states", "execution:m:e")
+PASS = ("iam:PassRole", ROLE)
+TRAINING = {
+    "TrainingJobName": "Brew-1", "RoleArn": ROLE, "OutputDataConfig": {"S3OutputPath": "s3://b/m"},
+    "AlgorithmSpecification": {"TrainingInputMode": "File"}, "ResourceConfig": {"VolumeSizeInGB": 1},
+    "StoppingCondition": {},
+}  # fmt: skip
+VARIANT = {"VariantName": "v", "ModelName": "M", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+PROCESSING = {
+    "ProcessingJobName": "p-1", "RoleArn": ROLE, "AppSpecification": {"ImageUri": "i"},
+    "ProcessingResources": {
+        "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+    },
+}  # fmt: skip
+JOB = {"Name": "j", "Role": "worker", "Command": {"Name": "glueetl", "ScriptLocation": "s3://b/s.py"}}
+RECIPE_JOB = {"Name": "j", "DatasetName": "d", "RecipeReference": {"Name": "r"}, "RoleArn": ROLE, "Outputs": []}
+DATASET = {"Name": "d", "Input": {"S3InputDefinition": {"Bucket": "b"}}}
+ROUTE = [{"stateMachineVersionArn": f"{MACHINE}:3", "weight": 100}]
+OBJECT = "arn:aws:s3:::b/there"
+
+#: service, method, request → (action, resource) in order. Resources: Service Authorization Reference of each service.
+CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
+    # Step Functions: versions and aliases by their state machine.
+    ("stepfunctions", "create_state_machine",
+     {"name": "m", "definition": "{}", "roleArn": ROLE, "tags": [{"key": "a", "value": "b"}], "publish": True},
+     [("states:CreateStateMachine", MACHINE), ("states:TagResource", MACHINE),
+      ("states:PublishStateMachineVersion", MACHINE), PASS]),
+    ("stepfunctions", "update_state_machine", {"stateMachineArn": MACHINE, "definition": "{}", "roleArn": ROLE},
+     [("states:UpdateStateMachine", MACHINE), PASS]),
+    ("stepfunctions", "update_state_machine", {"stateMachineArn": MACHINE, "definition": "{}"},
+     [("states:UpdateStateMachine", MACHINE)]),
+    ("stepfunctions", "publish_state_machine_version", {"stateMachineArn": MACHINE},
+     [("states:PublishStateMachineVersion", MACHINE)]),
+    ("stepfunctions", "create_state_machine_alias", {"name": "live", "routingConfiguration": ROUTE},
+     [("states:CreateStateMachineAlias", MACHINE)]),
+    ("stepfunctions", "update_state_machine_alias", {"stateMachineAliasArn": f"{MACHINE}:live"},
+     [("states:UpdateStateMachineAlias", MACHINE)]),
+    ("stepfunctions", "delete_state_machine_version", {"stateMachineVersionArn": f"{MACHINE}:3"},
+     [("states:DeleteStateMachineVersion", MACHINE)]),
+    ("stepfunctions", "start_execution", {"stateMachineArn": f"{MACHINE}:live", "name": "e"},
+     [("states:StartExecution", MACHINE)]),
+    ("stepfunctions", "list_executions", {"stateMachineArn": MACHINE}, [("states:ListExecutions", MACHINE)]),
+    ("stepfunctions", "describe_execution", {"executionArn": EXECUTION}, [("states:DescribeExecution", EXECUTION)]),
+    ("stepfunctions", "redrive_execution", {"executionArn": EXECUTION}, [("states:RedriveExecution", EXECUTION)]),
+    ("stepfunctions", "validate_state_machine_definition", {"definition": "{}"},
+     [("states:ValidateStateMachineDefinition", "*")]),
+    # DataBrew: creating has no resource type, the tags have.
+    ("databrew", "create_recipe_job", {**RECIPE_JOB, "Tags": TAGS},
+     [("databrew:CreateRecipeJob", "*"), ("databrew:TagResource", aws("databrew", "job/j")), PASS]),
+    ("databrew", "update_recipe_job", {"Name": "j", "RoleArn": ROLE},
+     [("databrew:UpdateRecipeJob", aws("databrew", "job/j")), PASS]),
+    ("databrew", "create_dataset", {**DATASET, "Tags": TAGS},
+     [("databrew:CreateDataset", "*"), ("databrew:TagResource", aws("databrew", "dataset/d"))]),
+    ("databrew", "create_recipe", {"Name": "r", "Steps": []}, [("databrew:CreateRecipe", "*")]),
+    ("databrew", "describe_recipe", {"Name": "r", "RecipeVersion": "1.0"},
+     [("databrew:DescribeRecipe", aws("databrew", "recipe/r"))]),
+    ("databrew", "list_recipe_versions", {"Name": "r"}, [("databrew:ListRecipeVersions", aws("databrew", "recipe/r"))]),
+    ("databrew", "delete_recipe_version", {"Name": "r", "RecipeVersion": "1.0"},
+     [("databrew:DeleteRecipeVersion", aws("databrew", "recipe/r"))]),
+    ("databrew", "publish_recipe", {"Name": "r"}, [("databrew:PublishRecipe", aws("databrew", "recipe/r"))]),
+    ("databrew", "describe_dataset", {"Name": "d"}, [("databrew:DescribeDataset", aws("databrew", "dataset/d"))]),
+    ("databrew", "start_job_run", {"Name": "j"}, [("databrew:StartJobRun", aws("databrew", "job/j"))]),
+    ("databrew", "describe_job_run", {"Name": "j", "RunId": "1"},
+     [("databrew:DescribeJobRun", aws("databrew", "job/j"))]),
+    ("databrew", "list_job_runs", {"Name": "j"}, [("databrew:ListJobRuns", aws("databrew", "job/j"))]),
+    ("databrew", "delete_job", {"Name": "j"}, [("databrew:DeleteJob", aws("databrew", "job/j"))]),
+    ("databrew", "list_jobs", {}, [("databrew:ListJobs", "*")]),
+    ("databrew", "list_datasets", {}, [("databrew:ListDatasets", "*")]),
+    ("databrew", "tag_resource", {"ResourceArn": aws("databrew", "recipe/r"), "Tags": TAGS},
+     [("databrew:TagResource", aws("databrew", "recipe/r"))]),
+    # Glue
+    ("glue", "create_job", {**JOB, "Tags": TAGS},
+     [("glue:CreateJob", aws("glue", "job/j")), ("glue:TagResource", aws("glue", "job/j")), PASS]),
+    ("glue", "update_job", {"JobName": "j", "JobUpdate": {"Role": ROLE}},
+     [("glue:UpdateJob", aws("glue", "job/j")), PASS]),
+    ("glue", "start_job_run", {"JobName": "j"}, [("glue:StartJobRun", aws("glue", "job/j"))]),
+    ("glue", "get_job_run", {"JobName": "j", "RunId": "1"}, [("glue:GetJobRun", aws("glue", "job/j"))]),
+    ("glue", "batch_stop_job_run", {"JobName": "j", "JobRunIds": ["1"]},
+     [("glue:BatchStopJobRun", aws("glue", "job/j"))]),
+    ("glue", "get_tags", {"ResourceArn": aws("glue", "job/j")}, [("glue:GetTags", aws("glue", "job/j"))]),
+    # SageMaker: ARNs in lower case.
+    ("sagemaker", "create_training_job", {**TRAINING, "Tags": TAG_LIST},
+     [("sagemaker:CreateTrainingJob", aws("sagemaker", "training-job/brew-1")),
+      ("sagemaker:AddTags", aws("sagemaker", "training-job/brew-1")), PASS]),
+    ("sagemaker", "create_processing_job", PROCESSING,
+     [("sagemaker:CreateProcessingJob", aws("sagemaker", "processing-job/p-1")), PASS]),
+    ("sagemaker", "create_model", {"ModelName": "m", "ExecutionRoleArn": ROLE},
+     [("sagemaker:CreateModel", aws("sagemaker", "model/m")), PASS]),
+    ("sagemaker", "create_endpoint_config", {"EndpointConfigName": "c", "ProductionVariants": [VARIANT]},
+     [("sagemaker:CreateEndpointConfig", aws("sagemaker", "endpoint-config/c"))]),
+    ("sagemaker", "create_endpoint", {"EndpointName": "e", "EndpointConfigName": "c"},
+     [("sagemaker:CreateEndpoint", aws("sagemaker", "endpoint/e")),
+      ("sagemaker:CreateEndpoint", aws("sagemaker", "endpoint-config/c"))]),
+    ("sagemaker", "update_endpoint", {"EndpointName": "e", "EndpointConfigName": "c"},
+     [("sagemaker:UpdateEndpoint", aws("sagemaker", "endpoint/e")),
+      ("sagemaker:UpdateEndpoint", aws("sagemaker", "endpoint-config/c"))]),
+    ("sagemaker", "describe_endpoint", {"EndpointName": "E"},
+     [("sagemaker:DescribeEndpoint", aws("sagemaker", "endpoint/e"))]),
+    ("sagemaker", "add_tags", {"ResourceArn": aws("sagemaker", "endpoint/e"), "Tags": TAG_LIST},
+     [("sagemaker:AddTags", aws("sagemaker", "endpoint/e"))]),
+    ("sagemaker", "list_endpoint_configs", {}, [("sagemaker:ListEndpointConfigs", "*")]),
+    ("sagemaker", "create_model_package_group", {"ModelPackageGroupName": "g"},
+     [("sagemaker:CreateModelPackageGroup", aws("sagemaker", "model-package-group/g"))]),
+    ("sagemaker", "create_model_package", {"ModelPackageGroupName": "g"},
+     [("sagemaker:CreateModelPackage", aws("sagemaker", "model-package/g/*"))]),
+    ("sagemaker", "describe_model_package", {"ModelPackageName": aws("sagemaker", "model-package/g/1")},
+     [("sagemaker:DescribeModelPackage", aws("sagemaker", "model-package/g/1"))]),
+    ("sagemaker", "update_model_package", {"ModelPackageArn": aws("sagemaker", "model-package/g/1")},
+     [("sagemaker:UpdateModelPackage", aws("sagemaker", "model-package/g/1"))]),
+    ("sagemaker", "list_model_packages", {"ModelPackageGroupName": "g"},
+     [("sagemaker:ListModelPackages", aws("sagemaker", "model-package/g/*"))]),
+    ("sagemaker-runtime", "invoke_endpoint", {"EndpointName": "e", "Body": b"1"},
+     [("sagemaker:InvokeEndpoint", aws("sagemaker", "endpoint/e"))]),
+    # S3
+    ("s3", "get_object", {"Bucket": "b", "Key": "there"}, [("s3:GetObject", OBJECT)]),
+    ("s3", "head_object", {"Bucket": "b", "Key": "there"}, [("s3:GetObject", OBJECT)]),
+    ("s3", "get_object", {"Bucket": "b", "Key": "none"},
+     [("s3:GetObject", "arn:aws:s3:::b/none"), ("s3:ListBucket", "arn:aws:s3:::b")]),
+    ("s3", "get_object", {"Bucket": "b", "Key": "there", "VersionId": "1"}, [("s3:GetObjectVersion", OBJECT)]),
+    ("s3", "get_object", {"Bucket": "b", "Key": "secret"},
+     [("s3:GetObject", "arn:aws:s3:::b/secret"), ("kms:Decrypt", KEY)]),
+    ("s3", "put_object", {"Bucket": "b", "Key": "there", "Body": b"1"}, [("s3:PutObject", OBJECT)]),
+    ("s3", "put_object", {"Bucket": "b", "Key": "there", "Body": b"1", "Tagging": "a=b"},
+     [("s3:PutObject", OBJECT), ("s3:PutObjectTagging", OBJECT)]),
+    ("s3", "put_object", {"Bucket": "encrypted", "Key": "k", "Body": b"1"},
+     [("s3:PutObject", "arn:aws:s3:::encrypted/k"), ("kms:GenerateDataKey", KEY)]),
+    ("s3", "put_object",
+     {"Bucket": "b", "Key": "there", "Body": b"1", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": KEY},
+     [("s3:PutObject", OBJECT), ("kms:GenerateDataKey", KEY)]),
+    ("s3", "copy_object", {"Bucket": "b", "Key": "there", "CopySource": {"Bucket": "o", "Key": "there"}},
+     [("s3:PutObject", OBJECT), ("s3:GetObject", "arn:aws:s3:::o/there")]),
+    ("s3", "create_multipart_upload", {"Bucket": "b", "Key": "there"}, [("s3:PutObject", OBJECT)]),
+    ("s3", "abort_multipart_upload", {"Bucket": "b", "Key": "there", "UploadId": "u"},
+     [("s3:AbortMultipartUpload", OBJECT)]),
+    ("s3", "delete_object", {"Bucket": "b", "Key": "there"}, [("s3:DeleteObject", OBJECT)]),
+    ("s3", "delete_object", {"Bucket": "b", "Key": "there", "VersionId": "1"}, [("s3:DeleteObjectVersion", OBJECT)]),
+    ("s3", "delete_objects", {"Bucket": "b", "Delete": {"Objects": [{"Key": "x"}, {"Key": "y", "VersionId": "1"}]}},
+     [("s3:DeleteObject", "arn:aws:s3:::b/x"), ("s3:DeleteObjectVersion", "arn:aws:s3:::b/y")]),
+    ("s3", "list_objects_v2", {"Bucket": "b", "Prefix": "p/"}, [("s3:ListBucket", "arn:aws:s3:::b")]),
+    ("s3", "list_object_versions", {"Bucket": "b"}, [("s3:ListBucketVersions", "arn:aws:s3:::b")]),
+    ("s3", "head_bucket", {"Bucket": "b"}, [("s3:ListBucket", "arn:aws:s3:::b")]),
+    ("s3", "get_bucket_location", {"Bucket": "b"}, [("s3:GetBucketLocation", "arn:aws:s3:::b")]),
+    ("s3", "get_bucket_versioning", {"Bucket": "b"}, [("s3:GetBucketVersioning", "arn:aws:s3:::b")]),
+    ("s3", "get_bucket_encryption", {"Bucket": "b"}, [("s3:GetEncryptionConfiguration", "arn:aws:s3:::b")]),
+    # The rest of what a run touches
+    ("logs", "put_log_events", {"logGroupName": "/aws/x", "logStreamName": "s", "logEvents": []},
+     [("logs:PutLogEvents", aws("logs", "log-group:/aws/x:log-stream:s"))]),
+    ("logs", "get_log_events", {"logGroupName": "/aws/x", "logStreamName": "s"},
+     [("logs:GetLogEvents", aws("logs", "log-group:/aws/x:log-stream:s"))]),
+    ("logs", "describe_log_streams", {"logGroupName": "/aws/x"},
+     [("logs:DescribeLogStreams", aws("logs", "log-group:/aws/x:log-stream:"))]),
+    ("logs", "create_log_group", {"logGroupName": "/aws/x"},
+     [("logs:CreateLogGroup", aws("logs", "log-group:/aws/x:log-stream:"))]),
+    ("sns", "publish", {"TopicArn": aws("sns", "t"), "Message": "arn:aws:x"}, [("sns:Publish", aws("sns", "t"))]),
+    ("iam", "get_role", {"RoleName": "r"}, [("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/r")]),
+    ("iam", "simulate_principal_policy", {"PolicySourceArn": ROLE, "ActionNames": ["s3:GetObject"]},
+     [("iam:SimulatePrincipalPolicy", ROLE)]),
+    ("sts", "assume_role", {"RoleArn": ROLE, "RoleSessionName": "me"}, [("sts:AssumeRole", ROLE)]),
+    ("sts", "get_caller_identity", {}, []),
+    ("service-quotas", "list_service_quotas", {"ServiceCode": "sagemaker"}, [("servicequotas:ListServiceQuotas", "*")]),
+    ("cloudwatch", "put_metric_data", {"Namespace": "n", "MetricData": [{"MetricName": "m"}]},
+     [("cloudwatch:PutMetricData", "*")]),
+    ("cloudwatch", "describe_alarms", {"AlarmNames": ["a"]},
+     [("cloudwatch:DescribeAlarms", aws("cloudwatch", "alarm:a"))]),
+    ("events", "put_rule", {"Name": "r"}, [("events:PutRule", aws("events", "rule/r"))]),
+    ("lambda", "invoke", {"FunctionName": "f"}, [("lambda:InvokeFunction", aws("lambda", "function:f"))]),
+    ("lambda", "create_function",
+     {"FunctionName": "f", "Role": ROLE, "Code": {"ZipFile": b"x"}, "Runtime": "python3.12", "Handler": "a.b"},
+     [("lambda:CreateFunction", aws("lambda", "function:f")), PASS]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("service", "method", "members", "expected"), CALLS)
+def test_a_call_needs(
+    recorder: Recorder, service: str, method: str, members: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    found = [(permission.action, permission.resource) for permission in needed(recorder, service, method, members)]
+    assert found == expected
+
+
+def _reference() -> Iterator[tuple[str, str]]:
+    for _, _, _, expected in CALLS:
+        yield from expected
+
+
+def test_actions_and_resource_types_are_those_of_the_service_authorization_reference() -> None:
+    """In the copy that cfn-lint ships."""
+    services = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text("utf-8"))
+    wrong = []
+    for action, resource in sorted(set(_reference())):
+        service, _, name = action.partition(":")
+        known = services[service]["Actions"].get(name.lower())
+        if known is None:
+            wrong.append(f"AWS knows no action {action}")
+            continue
+        types = known.get("Resources") or []
+        forms = {kind.lower(): entry["ARNFormats"] for kind, entry in services[service]["Resources"].items()}
+        if action == "cloudwatch:PutMetricData":
+            continue  # its resource type is a data set, which the classic call does not name
+        patterns = [form for kind in types for form in forms[kind.lower()]]
+        fits = any(
+            re.fullmatch(re.sub(r"\$\{[^}]+\}", "[^:]*", pattern), resource) for pattern in patterns
+        ) if types else resource == "*"  # fmt: skip
+        if not fits:
+            wrong.append(f"{action} is not checked on {resource}")
+    assert wrong == []
+
+
+def test_a_role_is_passed_to_the_service_that_takes_it(recorder: Recorder) -> None:
+    services = set()
+    for service, method, members, expected in CALLS:
+        if PASS not in expected:
+            continue
+        (passed,) = [one for one in needed(recorder, service, method, members) if one.action == "iam:PassRole"]
+        assert passed.context == {"iam:passedtoservice": ({"stepfunctions": "states"}.get(service, service)
+                                                          + ".amazonaws.com",)}  # fmt: skip
+        services.add(service)
+    assert services == {"stepfunctions", "databrew", "glue", "sagemaker", "lambda"}
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "members", "key", "values"),
+    [
+        ("databrew", "create_dataset", {**DATASET, "Tags": TAGS}, "aws:requesttag/brewtrain:pipeline", ("p",)),
+        ("sagemaker", "create_training_job", {**TRAINING, "Tags": TAG_LIST}, "aws:tagkeys", ("brewtrain:pipeline",)),
+        ("stepfunctions", "start_execution", {"stateMachineArn": f"{MACHINE}:live"}, "states:statemachinequalifier",
+         ("live",)),
+        ("s3", "list_objects_v2", {"Bucket": "b", "Prefix": "p/", "Delimiter": "/"}, "s3:prefix", ("p/",)),
+        ("cloudwatch", "put_metric_data", {"Namespace": "n", "MetricData": [{"MetricName": "m"}]},
+         "cloudwatch:namespace", ("n",)),
+        ("s3", "get_object", {"Bucket": "b", "Key": "there", "VersionId": "1"}, "s3:versionid", ("1",)),
+        ("sns", "create_topic", {"Name": "t", "Tags": TAG_LIST}, "aws:requesttag/brewtrain:pipeline", ("p",)),
+    ],
+)  # fmt: skip
+def test_condition_keys_of_a_call(
+    recorder: Recorder, service: str, method: str, members: dict[str, Any], key: str, values: tuple[str, ...]
+) -> None:
+    assert needed(recorder, service, method, members)[0].context[key] == values
