@@ -140,10 +140,20 @@ def _bucket_policies_of_stacks() -> None:
     assert StackBucketPolicy.cloudformation_type() == "AWS::S3::BucketPolicy"
 
 
+def _bucket_policies_are_not_decided_twice() -> None:
+    # moto 5.2.5 looks at a bucket's policy on its own account, without conditions and principals, so that a policy
+    # against plain HTTP denies every call. local_aws.iam decides, when asked to. Goes when moto can be told not to.
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
+
+    _attribute(FakeBucket, "get_permission")
+    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL
+
+
 def _policy_simulation() -> None:
     # moto 5.2.5 has no SimulatePrincipalPolicy. Goes when it has one that evaluates.
-    from moto.core.exceptions import ServiceException
     from moto.core.responses import ActionResult
+    from moto.iam.exceptions import IAMException
     from moto.iam.responses import IamResponse
 
     from local_aws.iam import simulation
@@ -154,9 +164,7 @@ def _policy_simulation() -> None:
         try:
             return ActionResult(simulation.simulate(read(self)))
         except simulation.SimulationError as error:
-            refusal = ServiceException(str(error))
-            refusal.code = error.code
-            raise refusal from error
+            raise IAMException(error.code, str(error)) from error
 
     IamResponse.simulate_principal_policy = simulate_principal_policy
 
@@ -176,6 +184,7 @@ PATCHES = (
     _aws_managed_policies_on_demand,
     _managed_policies_of_stack_roles,
     _bucket_policies_of_stacks,
+    _bucket_policies_are_not_decided_twice,
     _policy_simulation,
     _list_modules_once,
 )

@@ -112,8 +112,12 @@ def identity_policies(identity: Identity) -> tuple[Policy, ...]:
 
 def _policies(owner: Any) -> list[Policy]:
     inline = [parse(document, name) for name, document in list(owner.policies.items())]
-    attached = [parse(policy.document, arn) for arn, policy in list(owner.managed_policies.items())]
+    attached = [parse(_document(policy), arn) for arn, policy in list(owner.managed_policies.items())]
     return [*inline, *attached]
+
+
+def _document(managed_policy: Any) -> str:
+    return str(next(version.document for version in managed_policy.versions if version.is_default))
 
 
 def permissions_boundary(identity: Identity) -> Policy | None:
@@ -128,7 +132,7 @@ def permissions_boundary(identity: Identity) -> Policy | None:
     if not arn:
         return None
     found = _backend(identity.role_arn).managed_policies.get(arn)
-    document = found.document if found is not None else _aws_managed_document(arn)
+    document = _document(found) if found is not None else _aws_managed_document(arn)
     if document is None:
         raise PolicyDocumentError(f"The permissions boundary {arn} of {identity.role_arn} does not exist.")
     return parse(document, arn)

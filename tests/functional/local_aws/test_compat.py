@@ -93,6 +93,7 @@ def test_every_patch_has_a_test() -> None:
         "_aws_managed_policies_on_demand",
         "_managed_policies_of_stack_roles",
         "_bucket_policies_of_stacks",
+        "_bucket_policies_are_not_decided_twice",
         "_policy_simulation",
         "_list_modules_once",
     }

@@ -197,7 +197,7 @@ def test_a_role_is_assumed_by_those_it_trusts(aws_client: Client, user: Callable
     by_service = make_role(aws_client, trust(Principal={"Service": "glue.amazonaws.com"}))
     with_id = make_role(
         aws_client,
-        trust(Principal={"AWS": ACCOUNT}, Condition={"StringEquals": {"sts:ExternalId": "7"}}),
+        trust(Principal={"AWS": ACCOUNT}, Condition={"StringEquals": {"sts:ExternalId": "77"}}),
     )
     session = assume(aws_client, may, by_account)
     assert "Roles" in session("iam").list_roles()
@@ -206,7 +206,7 @@ def test_a_role_is_assumed_by_those_it_trusts(aws_client: Client, user: Callable
     assume(aws_client, may_not, by_name)
     assert "no role trust policy" in refusal(lambda: assume(aws_client, may, by_service))[2]
     assert "no role trust policy" in refusal(lambda: assume(aws_client, may, with_id))[2]
-    assume(aws_client, may, with_id, ExternalId="7")
+    assume(aws_client, may, with_id, ExternalId="77")
 
 
 def test_a_session_policy_and_a_boundary_take_away(
@@ -267,7 +267,8 @@ def test_a_state_machine_s_role_has_to_trust_step_functions_and_to_manage_its_ru
     aws_client: Client, enforced: enforcement.Enforcer
 ) -> None:
     states = aws_client("stepfunctions")
-    train = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "End": True}
+    train = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "End": True,
+             "Parameters": {}}  # fmt: skip
     definition = json.dumps({"StartAt": "Train", "States": {"Train": train}})
 
     def create(role: str) -> Any:
@@ -306,7 +307,7 @@ def test_an_execution_calls_with_its_own_role(aws_client: Client, enforced: enfo
         return dict(seen)
 
     failed = run()
-    assert (failed["status"], failed["error"]) == ("FAILED", "S3.S3Exception")
+    assert (failed["status"], failed["error"]) == ("FAILED", "S3.AccessDeniedException")
     assert "is not authorized to perform: s3:GetObject" in failed["cause"]
     name = role.rsplit("/", 1)[-1]
     aws_client("iam").put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document(allow("s3:GetObject")))
