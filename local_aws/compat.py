@@ -129,6 +129,54 @@ def _managed_policies_of_stack_roles() -> None:
     Role.delete_from_cloudformation_json = classmethod(delete_with_policies)
 
 
+def _nothing_in_lists_of_stacks() -> None:
+    # moto 5.2.5 leaves None where AWS::NoValue stands in a list, such as a policy's statements, although AWS removes
+    # the element. Goes when moto does.
+    from moto.cloudformation import parsing
+
+    clean = _attribute(parsing, "clean_json")
+
+    def clean_without_nothing(resource_json: Any, resources_map: Any) -> Any:
+        cleaned = clean(resource_json, resources_map)
+        return [item for item in cleaned if item is not None] if isinstance(cleaned, list) else cleaned
+
+    parsing.clean_json = clean_without_nothing
+
+
+def _inline_policies_of_stack_roles() -> None:
+    # moto 5.2.5 stores them as Python objects, which GetRolePolicy cannot answer as JSON, and a stack's update changes
+    # neither them nor trust policy or boundary. Goes when moto does both.
+    from moto.iam.models import Role
+
+    create = _attribute(Role, "create_from_cloudformation_json")
+    update = _attribute(Role, "update_from_cloudformation_json")
+
+    def put(role: Any, properties: Any) -> Any:
+        role.policies = {
+            policy["PolicyName"]: json.dumps(policy["PolicyDocument"], default=str)
+            for policy in properties.get("Policies", [])
+        }
+        return role
+
+    def create_with_documents(
+        cls: type, /, resource_name: str, cloudformation_json: Any, *place: str, **kwargs: Any
+    ) -> Any:
+        return put(create(resource_name, cloudformation_json, *place, **kwargs), cloudformation_json["Properties"])
+
+    def update_with_documents(
+        cls: type, /, original_resource: Any, new_resource_name: str, cloudformation_json: Any, **place: str
+    ) -> Any:
+        role = update(original_resource, new_resource_name, cloudformation_json, **place)
+        properties = cloudformation_json["Properties"]
+        document = properties["AssumeRolePolicyDocument"]
+        role.assume_role_policy_document = document if isinstance(document, str) else json.dumps(document, default=str)
+        role.permissions_boundary_arn = properties.get("PermissionsBoundary", "")
+        return put(role, properties)
+
+    Role.create_from_cloudformation_json = classmethod(create_with_documents)
+    Role.update_from_cloudformation_json = classmethod(update_with_documents)
+
+
 def _bucket_policies_of_stacks() -> None:
     # moto 5.2.5 skips AWS::S3::BucketPolicy with a warning. It knows a type by its model's class, once that exists.
     # Goes when moto has one.
@@ -183,6 +231,8 @@ PATCHES = (
     _state_machines_of_stacks,
     _aws_managed_policies_on_demand,
     _managed_policies_of_stack_roles,
+    _nothing_in_lists_of_stacks,
+    _inline_policies_of_stack_roles,
     _bucket_policies_of_stacks,
     _bucket_policies_are_not_decided_twice,
     _policy_simulation,

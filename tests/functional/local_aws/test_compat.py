@@ -59,6 +59,41 @@ def test_a_stacks_state_machines_are_executable_and_its_roles_have_their_policie
     assert "stacked" not in listed
 
 
+@pytest.mark.slow
+def test_policies_of_a_stack_are_stored_and_changed_and_decided_elsewhere(aws_client: Any) -> None:
+    deny = {"Sid": "Tls", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}}}  # fmt: skip
+
+    def body(action: str) -> str:
+        optional = {"Fn::If": ["Never", {"Effect": "Deny"}, {"Ref": "AWS::NoValue"}]}
+        statements = [{"Effect": "Allow", "Action": action, "Resource": "*"}, optional]
+        policies = [{"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}]
+        role = {"RoleName": "policy-role", "AssumeRolePolicyDocument": {"Statement": []}, "Policies": policies}
+        policy = {"Bucket": {"Ref": "Bucket"}, "PolicyDocument": {"Statement": [deny]}}
+        return json.dumps(
+            {
+                "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+                "Resources": {
+                    "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+                    "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "policy-bucket"}},
+                    "Policy": {"Type": "AWS::S3::BucketPolicy", "Properties": policy},
+                },
+            }
+        )
+
+    stacks, iam, s3 = aws_client("cloudformation"), aws_client("iam"), aws_client("s3")
+    for action, change in (("glue:GetJob", stacks.create_stack), ("glue:GetJobs", stacks.update_stack)):
+        change(StackName="policies", TemplateBody=body(action), Capabilities=["CAPABILITY_NAMED_IAM"])
+        document = iam.get_role_policy(RoleName="policy-role", PolicyName="own")["PolicyDocument"]
+        assert [statement["Action"] for statement in document["Statement"]] == [action]
+    assert json.loads(s3.get_bucket_policy(Bucket="policy-bucket")["Policy"])["Statement"] == [deny]
+    # moto would deny this, blind to the condition.
+    s3.put_object(Bucket="policy-bucket", Key="k", Body=b"1")
+    s3.delete_object(Bucket="policy-bucket", Key="k")
+    stacks.delete_stack(StackName="policies")
+    assert "policy-bucket" not in [one["Name"] for one in s3.list_buckets()["Buckets"]]
+
+
 def test_a_request_does_not_look_for_modules(aws_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from moto import backends
 
@@ -92,6 +127,8 @@ def test_every_patch_has_a_test() -> None:
         "_state_machines_of_stacks",
         "_aws_managed_policies_on_demand",
         "_managed_policies_of_stack_roles",
+        "_nothing_in_lists_of_stacks",
+        "_inline_policies_of_stack_roles",
         "_bucket_policies_of_stacks",
         "_bucket_policies_are_not_decided_twice",
         "_policy_simulation",

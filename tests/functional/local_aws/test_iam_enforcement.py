@@ -267,14 +267,18 @@ def test_a_state_machine_s_role_has_to_trust_step_functions_and_to_manage_its_ru
     aws_client: Client, enforced: enforcement.Enforcer
 ) -> None:
     states = aws_client("stepfunctions")
-    train = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "End": True,
-             "Parameters": {}}  # fmt: skip
-    definition = json.dumps({"StartAt": "Train", "States": {"Train": train}})
+    child = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:child"},
+        "End": True,
+    }
+    definition = json.dumps({"StartAt": "Child", "States": {"Child": child}})
 
     def create(role: str) -> Any:
         return states.create_state_machine(name=f"m-{next(NAMES)}", definition=definition, roleArn=role)
 
-    rule = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule"
+    rule = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
     events = allow(["events:PutRule", "events:PutTargets", "events:DescribeRule"], rule)
     of_states = {"Principal": {"Service": "states.amazonaws.com"}}
     stranger = make_role(aws_client, trust(Principal={"Service": "glue.amazonaws.com"}), events)
