@@ -7,6 +7,7 @@ not import moto.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from local_aws.call_identity import Call
@@ -23,6 +24,9 @@ class Denial:
     code: str = ""
     status: int = 403
 
+
+#: Resources of the call being served that it must leave alone: DeleteObjects is answered key by key.
+refused_resources: ContextVar[frozenset[str]] = ContextVar("refused_resources", default=frozenset())
 
 Authoriser = Callable[[Call], Denial | None]
 #: ``(role ARN, session name, action, resource, condition keys) -> Denial | None``
@@ -49,6 +53,7 @@ def set_authoriser(authoriser: Authoriser, role_check: RoleCheck | None = None) 
 
 def authorise(call: Call) -> Denial | None:
     """``None`` if ``call.principal`` may do ``call.action`` on ``call.resource``, otherwise the reason."""
+    refused_resources.set(frozenset())
     return _authoriser(call)
 
 

@@ -194,8 +194,16 @@ def _bucket_policies_are_not_decided_twice() -> None:
     from moto.iam.access_control import PermissionResult
     from moto.s3.models import FakeBucket
 
+    from local_aws import authorisation
+
     _attribute(FakeBucket, "get_permission")
-    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL
+
+    def permission(self: Any, action: str, resource: str) -> Any:
+        # DeleteObjects asks for every key, and answers for each.
+        refused = resource in authorisation.refused_resources.get()
+        return PermissionResult.DENIED if refused else PermissionResult.NEUTRAL
+
+    FakeBucket.get_permission = permission
 
 
 def _policy_simulation() -> None:

@@ -55,12 +55,18 @@ class Enforcer:
         policies = _policies(identity)
         session = principals.session_policy(call.principal)
         keys = global_keys(call, identity, datetime.datetime.now(datetime.UTC))
+        refused = set()
         for permission in needed:
             request, decision = self._decide(identity, policies, session, permission, keys)
             if identity.kind != "root":
                 self.usage.record(request, decision)
-            if not decision.allowed:
+            if decision.allowed:
+                continue
+            if call.operation != "DeleteObjects":
                 return denials.access_denied(call, denials.message(request, decision))
+            refused.add(permission.resource)
+        # Read by the bucket, which answers each of these keys with an error and deletes the others.
+        authorisation.refused_resources.set(frozenset(refused))
         return None
 
     def role_may(

@@ -6,10 +6,10 @@ principal.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from local_aws import authorisation
+from local_aws.iam.permissions.images import repository_arn
 from local_aws.iam.trust import role_problem
 
 __all__ = ["SERVICE_PRINCIPALS", "Credentials", "assume_role", "image_problem", "role_problem"]
@@ -23,9 +23,6 @@ SERVICE_PRINCIPALS = {
     "serving": "sagemaker.amazonaws.com",
     "lambda": "lambda.amazonaws.com",
 }
-_ECR_IMAGE = re.compile(
-    r"(?P<registry>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
-)
 _PULL_ACTIONS = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
@@ -90,16 +87,16 @@ def image_problem(role_arn: str, session_name: str, image: str) -> str | None:
     image:
         For example ``683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1``.
     """
-    match = _ECR_IMAGE.match(image)
-    if match is None:
+    repository = repository_arn(image)
+    if repository is None:
         return None
-    repository = f"arn:aws:ecr:{match['region']}:{match['registry']}:repository/{match['repository']}"
     needed = [("ecr:GetAuthorizationToken", "*"), *((action, repository) for action in _PULL_ACTIONS)]
     for action, resource in needed:
         denial = authorisation.role_may(role_arn, session_name, action, resource)
         if denial is not None:
+            registry, name = repository.split(":")[4], repository.split(":repository/")[1]
             return (
-                f"Access denied for registry: {match['registry']}, repository: {match['repository']}. Please check if"
-                f" your ECR image exists and has proper pull permissions for SageMaker. ({denial.message})"
+                f"Access denied for registry: {registry}, repository: {name}. Please check if your ECR image exists and"
+                f" has proper pull permissions for SageMaker. ({denial.message})"
             )
     return None

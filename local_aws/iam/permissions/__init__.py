@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from local_aws.call_identity import Call
-from local_aws.iam.permissions import passed_roles, resources, s3, tags
+from local_aws.iam.permissions import images, passed_roles, resources, s3, tags
 from local_aws.iam.permissions.model import Permission
 
 __all__ = ["Permission", "permissions_of"]
@@ -46,6 +46,7 @@ def _permissions(call: Call) -> Iterator[Permission]:
     if call.service == "stepfunctions" and call.params.get("publish") is True:
         yield Permission("states:PublishStateMachineVersion", touched[0])
     yield from passed_roles.passed_roles(call)
+    yield from images.looked_at(call)
 
 
 def _service_context(call: Call) -> dict[str, tuple[str, ...]]:

@@ -164,6 +164,15 @@ def test_objects_by_prefix_and_a_missing_key_by_the_right_to_list(user: Callable
     assert refusal(lambda: lister.get_object(Bucket=bucket, Key="a/none"))[0] == "NoSuchKey"
 
 
+def test_deleting_many_is_decided_key_by_key(aws_client: Client, user: Callable[..., Client], bucket: str) -> None:
+    aws_client("s3").put_object(Bucket=bucket, Key="b/x", Body=b"x")
+    s3 = user(allow("s3:DeleteObject", f"arn:aws:s3:::{bucket}/a/*"))("s3")
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "a/x"}, {"Key": "b/x"}]})
+    assert [one["Key"] for one in answer["Deleted"]] == ["a/x"]
+    assert [(one["Key"], one["Code"]) for one in answer["Errors"]] == [("b/x", "AccessDenied")]
+    assert [one["Key"] for one in aws_client("s3").list_objects_v2(Bucket=bucket)["Contents"]] == ["b/x"]
+
+
 def test_listing_can_be_bound_to_a_prefix(user: Callable[..., Client], bucket: str) -> None:
     s3 = user(allow("s3:ListBucket", "*", Condition={"StringLike": {"s3:prefix": "a/*"}}))("s3")
     assert s3.list_objects_v2(Bucket=bucket, Prefix="a/")["KeyCount"] == 1

@@ -123,6 +123,8 @@ RECIPE_JOB = {"Name": "j", "DatasetName": "d", "RecipeReference": {"Name": "r"},
 DATASET = {"Name": "d", "Input": {"S3InputDefinition": {"Bucket": "b"}}}
 ROUTE = [{"stateMachineVersionArn": f"{MACHINE}:3", "weight": 100}]
 OBJECT = "arn:aws:s3:::b/there"
+ECR = f"683313688378.dkr.ecr.{REGION}.amazonaws.com"
+REPOSITORY = f"arn:aws:ecr:{REGION}:683313688378:repository/sagemaker-xgboost"
 
 #: service, method, request → (action, resource) in order. Resources: Service Authorization Reference of each service.
 CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
@@ -209,6 +211,11 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
      [("sagemaker:CreateModelPackageGroup", aws("sagemaker", "model-package-group/g"))]),
     ("sagemaker", "create_model_package", {"ModelPackageGroupName": "g"},
      [("sagemaker:CreateModelPackage", aws("sagemaker", "model-package/g/*"))]),
+    ("sagemaker", "create_model_package",
+     {"ModelPackageGroupName": "g",
+      "InferenceSpecification": {"Containers": [{"Image": f"{ECR}/sagemaker-xgboost:1"}]}},
+     [("sagemaker:CreateModelPackage", aws("sagemaker", "model-package/g/*")), ("ecr:BatchGetImage", REPOSITORY),
+      ("ecr:DescribeImages", REPOSITORY)]),
     ("sagemaker", "describe_model_package", {"ModelPackageName": aws("sagemaker", "model-package/g/1")},
      [("sagemaker:DescribeModelPackage", aws("sagemaker", "model-package/g/1"))]),
     ("sagemaker", "update_model_package", {"ModelPackageArn": aws("sagemaker", "model-package/g/1")},

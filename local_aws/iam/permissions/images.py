@@ -1,0 +1,39 @@
+"""Container images in Amazon ECR, which SageMaker looks at and pulls with the caller's or a role's permissions.
+
+Must not import moto.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from local_aws.call_identity import Call
+from local_aws.iam.permissions.model import Permission, arn
+
+_IMAGE = re.compile(
+    r"(?P<registry>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
+)
+
+
+def repository_arn(image: str) -> str | None:
+    """ARN of the ECR repository of an image, None for an image that lies elsewhere.
+
+    :param image: for example ``683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1``.
+    """
+    match = _IMAGE.match(image)
+    return arn("ecr", match["region"], match["registry"], f"repository/{match['repository']}") if match else None
+
+
+def looked_at(call: Call) -> Iterator[Permission]:
+    """What CreateModelPackage asks ECR for its caller (managed policy AmazonSageMakerModelRegistryFullAccess)."""
+    if call.service != "sagemaker" or call.operation != "CreateModelPackage":
+        return
+    specification: Any = call.params.get("InferenceSpecification")
+    containers = specification.get("Containers") if isinstance(specification, dict) else None
+    for container in containers or ():
+        repository = repository_arn(str(container.get("Image") or ""))
+        if repository is not None:
+            yield Permission("ecr:BatchGetImage", repository)
+            yield Permission("ecr:DescribeImages", repository)
