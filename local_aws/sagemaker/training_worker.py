@@ -29,6 +29,7 @@ _CUSTOMER_ERRORS = (
     "label must be nonnegative",
     "Parameter reg_lambda should be greater equal to 0",
 )
+METRICS_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _CELLS_FOR_THREADS = 2_000_000
 _CHANNELS = ("train", "validation", "code")
 
@@ -73,7 +74,25 @@ def train(payload: dict[str, Any]) -> dict[str, Any]:
     files = {name: _download(s3, name, channel, payload) for name, channel in channels.items() if name != "code"}
     model, metrics = _train(files, channels, values)
     _upload_model(s3, model, payload["model_uri"])
+    _publish(metrics, payload["job_name"])
     return {"metrics": metrics}
+
+
+def _publish(metrics: dict[str, float], job_name: str) -> None:
+    """Put the algorithm's metrics into CloudWatch, with the job's role; a role that may not costs them, not the job.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html
+    """
+    from botocore.exceptions import ClientError
+
+    dimensions = [{"Name": "TrainingJobName", "Value": job_name}]
+    data = [{"MetricName": name, "Value": value, "Dimensions": dimensions} for name, value in metrics.items()]
+    if not data:
+        return
+    try:
+        entry.client("cloudwatch").put_metric_data(Namespace=METRICS_NAMESPACE, MetricData=data)
+    except ClientError as error:
+        print(f"[WARNING] metrics were not published: {error}", flush=True)
 
 
 def _check_channels(channels: list[dict[str, Any]], input_mode: str) -> dict[str, dict[str, Any]]:

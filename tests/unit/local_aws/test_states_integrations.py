@@ -161,6 +161,8 @@ def test_every_terminal_state_of_the_models_is_known() -> None:
         shape = resources.service_model(resource.boto_service).operation_model(job.describe_operation).output_shape
         if job.description:
             shape = shape.members[job.description]
+        if job.listed:
+            shape = shape.members[job.listed[0]].member
         running = {
             "STARTING",
             "RUNNING",
