@@ -100,7 +100,7 @@ def test_deploying_twice_changes_nothing_and_a_permanent_error_is_not_tried_agai
     first, second, plan_only, without_role = json.loads(lines[0].removeprefix("RESULT "))
 
     assert first["state"] == "success"
-    assert [change["action"] for change in first["applied"]] == ["unchanged", *["create"] * 6]
+    assert [change["action"] for change in first["applied"]] == ["unchanged", *["create"] * 7]
     assert second["state"] == "success"
     assert {change["action"] for change in second["planned"] + second["applied"]} == {"unchanged"}
     assert plan_only["tasks"]["apply_deployment"] == "skipped"

@@ -335,7 +335,7 @@ class _Record:
     @property
     def evaluation(self) -> Mapping[str, Any]:
         """The outcome's section on the evaluation; empty where there was none."""
-        return getattr(self.outcome, "evaluation", None) or {}
+        return self.outcome.evaluation
 
     @property
     def evaluation_prefix(self) -> str | None:
@@ -357,7 +357,7 @@ class _Record:
     def candidate(self, pipeline: Pipeline) -> Candidate | None:
         """Return the candidate as the registry takes it; ``None`` if the execution tells of none."""
         given = self.execution.input or {}
-        image = getattr(self.outcome, "image_uri", None) or (given.get("training") or {}).get("image_uri")
+        image = self.outcome.image_uri or (given.get("training") or {}).get("image_uri")
         if not (self.outcome.training_job_name and self.outcome.model_artifacts and image):
             return None
         window_start = pipeline.window_start(self.identity.interval_end)
