@@ -8,6 +8,7 @@ boto3.
 from __future__ import annotations
 
 from brewtrain.domain import names
+from brewtrain.domain.errors import InputError
 from brewtrain.domain.interval import DataInterval
 from brewtrain.domain.ladder import RerunMode
 
@@ -23,17 +24,30 @@ def identity_for_start(
     :param rerun_mode: ``fresh`` gives the DAG run an execution of its own even where another run of the interval has
         one.
     :param dag_run_id: The DAG run's id.
+    :raises InputError: If the DAG run was cleared so often that the generation does not fit the names any more.
     """
     generation = names.generation(clear_number, fresh_key=dag_run_id if rerun_mode == "fresh" else None)
-    return names.RunIdentity(pipeline, interval.start, interval.end, generation)
+    return _identity(pipeline, interval, generation)
 
 
 def identity_of_run(pipeline: str, interval: DataInterval, run_id: str) -> names.RunIdentity:
     """Return the identity that an existing execution's name tells.
 
-    :raises ValueError: If the text is not a run id.
+    :raises InputError: If the text is not a run id.
     """
-    return names.RunIdentity(pipeline, interval.start, interval.end, names.generation_of(run_id))
+    try:
+        generation = names.generation_of(run_id)
+    except ValueError as error:
+        raise InputError(f"{error}; clear prepare_run with everything downstream") from error
+    return _identity(pipeline, interval, generation)
+
+
+def _identity(pipeline: str, interval: DataInterval, generation: str) -> names.RunIdentity:
+    try:
+        return names.RunIdentity(pipeline, interval.start, interval.end, generation)
+    except ValueError as error:
+        # No retry mends a name: the retry policy must see one of the package's own errors.
+        raise InputError(str(error)) from error
 
 
 def earlier_generations(identity: names.RunIdentity, *, clear_number: int) -> list[names.RunIdentity]:

@@ -23,7 +23,7 @@ RerunMode = Literal["auto", "redrive", "fresh"]
 RERUN_MODES: tuple[RerunMode, ...] = ("auto", "redrive", "fresh")
 REDRIVE_PERIOD = timedelta(days=14)
 STOPPED_ERROR = "Brewtrain.Stopped"
-_STOP_CAUSE = re.compile(r"^(?P<task_id>\S+) attempt (?P<attempt>\d+) ")
+_STOP_CAUSE = re.compile(r"^(?P<task_id>\S+) attempt (?P<attempt>\d+) (?:after setup (?P<setup>\d+) )?")
 
 
 @dataclass(frozen=True)
@@ -128,28 +128,38 @@ def redrive_token(execution: Execution) -> str:
     return f"{digest}-{execution.redrive_count}"
 
 
-def stop_cause(task_id: str, attempt: int) -> str:
+def stop_cause(task_id: str, attempt: int, setup: int | None = None) -> str:
     """Return the cause that StopExecution gets, from which :func:`stopped_before` reads who stopped it.
 
     :param task_id: Task that was killed.
     :param attempt: Its try number.
+    :param setup: Try number of the run's setup when the task began to wait, if it knows.
     """
-    return f"{task_id} attempt {attempt} was killed, marked failed or cleared in Airflow"
+    after = "" if setup is None else f"after setup {setup} "
+    return f"{task_id} attempt {attempt} {after}was killed, marked failed or cleared in Airflow"
 
 
-def stopped_before(execution: Execution, task_id: str, attempt: int, begun_at: datetime) -> bool:
+def stopped_before(
+    execution: Execution, task_id: str, attempt: int, begun_at: datetime, setup: int | None = None
+) -> bool:
     """Whether Airflow stopped the execution before this try, which so need not report it.
 
-    Clearing a waiting task begins the new try and stops the old one's execution at about the same time: what an earlier
-    try of the same task stopped counts whenever that was.
+    Clearing a waiting task begins the new try and stops the old one's execution at about the same time, and the task
+    that is cleared need not be the one that waited. So what an earlier try of the same task stopped counts whenever
+    that was, and so does what any task stopped that began before the clear: a clear runs the setup again.
 
     :param task_id: Task that asks.
     :param attempt: Its try number.
     :param begun_at: When the try began.
+    :param setup: Try number of the run's setup when the try began, if it knows.
     """
     if execution.status != "ABORTED" or execution.error != STOPPED_ERROR:
         return False
     if execution.stopped_at is not None and execution.stopped_at < begun_at:
         return True
     found = _STOP_CAUSE.match(execution.cause or "")
-    return found is not None and found["task_id"] == task_id and int(found["attempt"]) < attempt
+    if found is None:
+        return False
+    if found["task_id"] == task_id and int(found["attempt"]) < attempt:
+        return True
+    return setup is not None and found["setup"] is not None and int(found["setup"]) < setup

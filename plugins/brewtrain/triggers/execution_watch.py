@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from brewtrain.domain.errors import BrewtrainError, TransientError
 from brewtrain.domain.history import end_status, last_state_entered
-from brewtrain.domain.stages import FAILED_STATUSES, Observation
+from brewtrain.domain.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observation
 from brewtrain.triggers.pace import Pace
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class ExecutionWatch:
             if wanted:
                 await self._poll_once(wanted)
                 yield
-            delay = self._pace.delay_seconds(self._cost(len(wanted)))
+            delay = self._pace.delay_seconds(self._cost(wanted))
             try:
                 await asyncio.wait_for(self._joined.wait(), timeout=delay)
             except TimeoutError:
@@ -135,8 +135,9 @@ class ExecutionWatch:
         return wanted
 
     @staticmethod
-    def _cost(waits: int) -> int:
-        return waits if waits <= ONE_BY_ONE_UP_TO else 1
+    def _cost(wanted: dict[str, bool]) -> int:
+        """Calls that a poll must be able to afford: with a list there must be room for one history at least."""
+        return len(wanted) if len(wanted) <= ONE_BY_ONE_UP_TO else 1 + any(wanted.values())
 
     async def _poll_once(self, wanted: dict[str, bool]) -> None:
         try:
@@ -184,8 +185,10 @@ class ExecutionWatch:
                 state = known.state if known is not None else None
                 seen[arn] = Observation("RUNNING", running[arn], state)
             else:
+                # An end is told once; only one that is looked at again, because nobody took it, is part of the poll.
+                again = arn in self.views and self.views[arn].status not in ACTIVE_STATUSES
                 seen[arn], made = self._describe(hook, arn)
-                calls += made
+                calls += made if again else 0
         # Who has ended is known by now; who has moved on within its execution may wait for the next poll.
         undecided = [arn for arn, needs_state in wanted.items() if needs_state and arn in running]
         for arn in self._next_in_turn(undecided, min(HISTORIES_PER_POLL, spare_calls)):

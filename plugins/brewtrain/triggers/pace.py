@@ -13,9 +13,11 @@ FASTEST_SECONDS = 0.5
 SLOWEST_SECONDS = 5.0
 # A change 10 s ago makes a poll every second, one a minute ago every 5 s: the delay stays near a tenth of the wait.
 SHARE_OF_WAIT = 0.1
-# Calls that may be made at once, and calls a second in the long run: at most 50 in any minute, however many wait.
+# Calls that may be made at once, and calls a second in the long run: at most 80 in any minute, however many wait.
 BURST_CALLS = 20.0
-CALLS_PER_SECOND = 0.5
+CALLS_PER_SECOND = 1.0
+# What may be owed at most: a crowd of ends must not keep the rest from being looked at.
+LARGEST_DEBT = 10.0
 LONGEST_BACK_OFF_SECONDS = 60.0
 
 
@@ -41,7 +43,7 @@ class Pace:
     def spend(self, calls: int) -> None:
         """Note that calls were made."""
         self._fill()
-        self._tokens -= calls
+        self._tokens = max(-LARGEST_DEBT, self._tokens - calls)
 
     def affordable(self) -> int:
         """Return how many calls may be made now."""

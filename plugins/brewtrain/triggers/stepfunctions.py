@@ -184,7 +184,9 @@ class ExecutionStageTrigger(BaseEventTrigger):
         execution = await asyncio.to_thread(hook.describe, self.execution_arn)
         known = False
         if execution is not None and execution.status in FAILED_STATUSES:
-            stopped = stopped_before(execution, self._task_id(), self._attempt_number(), self._begun_at)
+            stopped = stopped_before(
+                execution, self._task_id(), self._attempt_number(), self._begun_at, self._setup_number()
+            )
             known = stopped or await self._reported(execution)
         action = decide(execution, Attempt(failure_known=known, rerun_mode=_rerun_mode(self.rerun_mode)))
         if action in (Action.ATTACH, Action.FINISH):
@@ -254,6 +256,10 @@ class ExecutionStageTrigger(BaseEventTrigger):
             return self.attempt
         return int(getattr(self.task_instance, "try_number", 1) or 1)
 
+    def _setup_number(self) -> int | None:
+        text = str(self.prepared_try)
+        return int(text) if text.isdecimal() else None
+
     async def _reported(self, execution: Execution) -> bool:
         """Whether an earlier try of the task has reported this very failure."""
         instance = self.task_instance
@@ -293,7 +299,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
             # Airflow cancels a wait in the same way when it gives it to another triggerer.
             self.log.info("task goes on waiting elsewhere: the execution is left alone")
             return
-        cause = stop_cause(self._task_id(), self._attempt_number())
+        cause = stop_cause(self._task_id(), self._attempt_number(), self._setup_number())
         for pause in range(_STOP_TRIES):
             try:
                 await asyncio.to_thread(self._stop, cause)

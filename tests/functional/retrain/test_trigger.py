@@ -226,6 +226,28 @@ def test_many_waits_cost_about_as_many_calls_as_one(account: SwitchedExecution, 
         account.client("stepfunctions").stop_execution(executionArn=arn)
 
 
+def test_stages_are_seen_while_ends_are_frequent(account: SwitchedExecution) -> None:
+    """With many waits the list of who runs must not use up every call that a history needs."""
+    arns = [start(account, f"seen-{number}") for number in range(6)]
+    clock = Clock()
+    watch = ExecutionWatch("brewtrain_aws", state_machine_of(arns[0]), clock=clock, jitter=lambda: 0.5)
+    watch._pace.spend(1000)
+    wanted = dict.fromkeys(arns, True)
+
+    async def polls() -> set[str]:
+        looked_at: set[str] = set()
+        for _ in range(12):
+            watch._pace.changed()
+            clock.now += watch._pace.delay_seconds(watch._cost(wanted))
+            await watch._poll_once(wanted)
+            looked_at |= {arn for arn, view in watch.views.items() if view.state is not None}
+        return looked_at
+
+    assert asyncio.run(polls()) == set(arns)
+    for arn in arns:
+        account.client("stepfunctions").stop_execution(executionArn=arn)
+
+
 def test_histories_are_read_in_turn(account: SwitchedExecution) -> None:
     arns = [start(account, f"turn-{number}") for number in range(10)]
     watch = ExecutionWatch("brewtrain_aws", state_machine_of(arns[0]))
@@ -275,6 +297,13 @@ def test_the_budget_bounds_the_busiest_minute() -> None:
         calls += made
         clock.now += pace.delay_seconds(1)
     assert calls <= BURST_CALLS + 60 * CALLS_PER_SECOND + 1
+
+
+def test_a_crowd_of_ends_does_not_stop_the_polls() -> None:
+    clock = Clock()
+    pace = Pace(clock, lambda: 0.5)
+    pace.spend(1000)
+    assert pace.delay_seconds(2) <= 12
 
 
 def test_errors_back_off_and_success_ends_it() -> None:

@@ -24,6 +24,7 @@ BACKFILLED = ("past_a", "past_b", "past_c")
 CLOCKED_SECONDS = 12
 STAGES = ("transform", "split", "train", "evaluate", "gate", "deploy")
 STATE_OF_STAGE = dict(zip(STAGES, STATES, strict=False)) | {"deploy": "Save Model"}
+STAGE_OF_STATE = dict.fromkeys(STATES, "deploy") | {state: stage for stage, state in STATE_OF_STAGE.items()}
 FAILED_STATUSES = ("FAILED", "TIMED_OUT", "ABORTED")
 FIRST_DAY = date(2010, 1, 2)
 
@@ -60,17 +61,25 @@ class Run:
         self.dag_run_id = self.night.api.trigger(self.dag_id, f"{self.day}T00:00:00Z", conf=conf)
         return self
 
+    def spoil(self, state: str, generation: int | str = 0) -> None:
+        """Make a state fail."""
+        self.account.switch(self.run_id(generation), state, FAIL)
+
+    def repair(self, state: str, generation: int | str = 0) -> None:
+        """Let a state pass."""
+        self.account.switch(self.run_id(generation), state, PASS)
+
     def hold(self, stage: str, generation: int | str = 0) -> None:
         """Let every state pass but one stage's, which waits."""
         self.account.let_pass(self.run_id(generation), but=STATE_OF_STAGE[stage])
 
     def fail(self, stage: str, generation: int | str = 0) -> None:
         """Make a stage's state fail."""
-        self.account.switch(self.run_id(generation), STATE_OF_STAGE[stage], FAIL)
+        self.spoil(STATE_OF_STAGE[stage], generation)
 
     def mend(self, stage: str, generation: int | str = 0) -> None:
         """Let a stage's state pass."""
-        self.account.switch(self.run_id(generation), STATE_OF_STAGE[stage], PASS)
+        self.repair(STATE_OF_STAGE[stage], generation)
 
     def wait(self, state: str, timeout_seconds: float = 240.0) -> None:
         """Wait until the run has ended, and check how."""
@@ -117,6 +126,13 @@ class Run:
         """A task's log."""
         return self.night.api.task_log(self.dag_id, self.dag_run_id, task_id, try_number)
 
+    def kept_failure(self, task_id: str) -> dict[str, Any]:
+        """What the retry policy left on the task instance."""
+        run_id = urllib.parse.quote(self.dag_run_id, safe="")
+        path = f"/dags/{self.dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store/failure"
+        found: dict[str, Any] = self.night.api.call("GET", path)["value"]
+        return found
+
     def execution(self, generation: int | str = 0) -> dict[str, Any]:
         """The execution as AWS describes it."""
         found: dict[str, Any] = self.night.client("stepfunctions").describe_execution(executionArn=self.arn(generation))
@@ -127,6 +143,14 @@ class Run:
         deadline = time.monotonic() + 60
         while (found := self.execution(generation))["status"] != status:
             assert time.monotonic() < deadline, found
+            time.sleep(0.3)
+        return found
+
+    def wait_for_redrives(self, count: int, generation: int | str = 0) -> int:
+        """Wait until the execution has been redriven so often at least; returns how often."""
+        deadline = time.monotonic() + 90
+        while (found := int(self.execution(generation)["redriveCount"])) < count:
+            assert time.monotonic() < deadline, (self.execution(generation), self.states())
             time.sleep(0.3)
         return found
 

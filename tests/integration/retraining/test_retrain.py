@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import re
 import time
 import urllib.parse
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.fixtures.switched_execution import REJECTED, STATES
-from tests.integration.retraining.night import CLOCKED, STAGES, STATE_OF_STAGE, Night, Run
+from tests.integration.retraining.night import CLOCKED, STAGE_OF_STATE, STAGES, STATE_OF_STAGE, Night, Run
 
 Story = Callable[[Night], None]
 STORIES: dict[str, Story] = {}
@@ -87,58 +89,96 @@ def rejected(night: Night) -> None:
     run.check_invariants()
 
 
-def _failing_once(stage: str) -> Story:
+def _failing(state: str) -> Story:
+    stage = STAGE_OF_STATE[state]
+
     def tell(night: Night) -> None:
         run = night.new_run()
         run.account.let_pass(run.run_id())
-        run.fail(stage)
+        run.spoil(state)
         run.trigger().wait("failed")
         states = run.states()
         assert states[stage] == "failed"
         assert all(states[earlier] == "success" for earlier in STAGES[: STAGES.index(stage)])
-        log = run.log(stage)
-        assert "ON CALL" in log
-        assert f"failed in state '{STATE_OF_STAGE[stage]}'" in log
-        assert "by clearing this task" in log
-        assert "docs/runbooks/" in log
+        check_card(run, stage, state, try_number=1)
         assert run.tries()[stage] == 1, "a permanent failure is not retried"
-        run.mend(stage)
+        kept = run.kept_failure(stage)
+        assert (kept["try_number"], kept["kind"]) == (1, "permanent")
+        assert f"failed in state '{state}'" in kept["reason"]
         cleared = run.clear(stage)
         assert {"prepare_run", "release_run"} <= cleared, "Airflow clears setup and teardown with the stage"
         assert "start_execution" not in cleared
+        run.wait("failed")
+        check_card(run, stage, state, try_number=2)
+        assert run.kept_failure(stage)["try_number"] == 2
+        run.repair(state)
+        run.clear(stage)
         run.wait("success")
-        entered = [
+        pages = night.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=run.arn())
+        entered = Counter(
             event["stateEnteredEventDetails"]["name"]
-            for event in night.client("stepfunctions").get_execution_history(executionArn=run.arn(), maxResults=1000)[
-                "events"
-            ]
+            for page in pages
+            for event in page["events"]
             if event["type"].endswith("Entered")
-        ]
-        for state in STATES[: STATES.index(STATE_OF_STAGE[stage])]:
-            assert entered.count(state) == 1, "finished stages are not run again"
-        run.check_invariants(redrives=1)
+        )
+        for earlier in STATES[: STATES.index(state)]:
+            assert entered[earlier] == 1, "finished states are not run again"
+        run.check_invariants(redrives=2)
 
-    tell.__name__ = f"{stage}_fails_once"
-    tell.__doc__ = f"`{stage}` fails once: red with a card; cleared: redriven, green, nothing finished runs again."
+    tell.__name__ = f"fails_in_{re.sub(r'[^a-z0-9]+', '_', state.lower()).strip('_')}"
+    tell.__doc__ = (
+        f"State *{state}* fails, and fails again when `{stage}` is cleared: red with a card each time, not retried; "
+        "mended and cleared: redriven, green, nothing finished runs again."
+    )
     return story(tell)
 
 
-FAILING_ONCE = [_failing_once(stage) for stage in STAGES]
+def check_card(run: Run, stage: str, state: str, *, try_number: int) -> None:
+    """The failed stage's log ends with the card."""
+    log = run.log(stage, try_number)
+    assert "ON CALL" in log
+    assert f"failed in state '{state}'" in log
+    assert "by clearing this task" in log
+    assert "docs/runbooks/" in log
+
+
+FAILING = [_failing(state) for state in STATES]
 
 
 @story
-def fails_always(night: Night) -> None:
-    """A stage fails, is cleared twice in a row, and fails again each time: red each time, one redrive a clear."""
+def cleared_twice_in_a_row(night: Night) -> None:
+    """
+    A failed stage is cleared twice at once, and again while its new try waits: one redrive for each clear that met an
+    ended execution, green.
+    """
     run = night.new_run()
     run.account.let_pass(run.run_id())
     run.fail("train")
     run.trigger().wait("failed")
-    for number in (2, 3):
-        run.clear("train")
-        run.wait("failed")
-        assert run.states()["train"] == "failed"
-        assert "ON CALL" in run.log("train", number)
+    run.account.switch_off(run.run_id(), STATE_OF_STAGE["train"])
+    run.clear("train")
+    run.clear("train")
+    run.wait_for_stage("train")
+    redrives = run.wait_for_redrives(1)
+    run.clear("train")
+    run.wait_for_redrives(redrives + 1)
+    run.mend("train")
+    run.wait("success")
     run.check_invariants(redrives=2)
+
+
+@story
+def marked_success_then_cleared(night: Night) -> None:
+    """A waiting stage is marked success and cleared while the next one waits: stopped, redriven, green."""
+    run = begun(night, "split")
+    night.api.set_task_state(run.dag_id, run.dag_run_id, "split", "success")
+    run.wait_for("train", {"deferred"})
+    time.sleep(4)
+    run.clear("split")
+    run.wait_for_redrives(1)
+    run.mend("split")
+    run.wait("success")
+    run.check_invariants(redrives=1)
 
 
 @story
@@ -212,10 +252,7 @@ def cleared_while_waiting(night: Night) -> None:
     run = begun(night, "train")
     run.clear("train")
     run.wait_for("prepare_run", {"success"})
-    deadline = time.monotonic() + 60
-    while run.execution()["redriveCount"] == 0:
-        assert time.monotonic() < deadline, run.execution()
-        time.sleep(0.3)
+    run.wait_for_redrives(1)
     run.mend("train")
     run.wait("success")
     run.check_invariants(redrives=1)
@@ -307,7 +344,8 @@ def same_interval_twice(night: Night) -> None:
 
 
 def test_every_story_is_told() -> None:
-    assert len(STORIES) == 15 + len(STAGES)
+    assert len(STORIES) == 16 + len(STATES)
+    assert len(STATES) == 8
 
 
 @pytest.mark.slow

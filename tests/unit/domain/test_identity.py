@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
+from brewtrain.domain.errors import InputError
 from brewtrain.domain.identity import earlier_generations, identity_for_start, identity_of_run
 from brewtrain.domain.interval import DataInterval
 
@@ -46,3 +49,11 @@ def test_earlier_generations_newest_first() -> None:
     fresh = identity_for_start("bank_x", INTERVAL, clear_number=1, rerun_mode="fresh", dag_run_id="a")
     assert [one.generation[0] for one in earlier_generations(fresh, clear_number=1)] == ["0"]
     assert earlier_generations(fresh, clear_number=1)[0].generation[1:] == fresh.generation[1:]
+
+
+def test_a_run_cleared_too_often_is_told_so_by_an_error_that_no_retry_repeats() -> None:
+    name = "a" * 24
+    with pytest.raises(InputError, match="trigger a new DAG run instead of clearing this one again"):
+        identity_for_start(name, INTERVAL, clear_number=10**12, rerun_mode="auto", dag_run_id="a")
+    with pytest.raises(InputError, match="clear prepare_run"):
+        identity_of_run(name, INTERVAL, "somebody-elses")

@@ -99,11 +99,18 @@ def test_redrivable_until_two_weeks_after_the_end() -> None:
         (stop_cause("train", 1), "Somebody", NOW - timedelta(seconds=9), False),
         ("", STOPPED_ERROR, NOW + timedelta(seconds=9), False),
         (stop_cause("train", 10), STOPPED_ERROR, NOW + timedelta(seconds=9), False),
+        # Another task waited when this one was cleared, and its stop comes late.
+        (stop_cause("evaluate", 5, setup=2), STOPPED_ERROR, NOW + timedelta(seconds=9), True),
+        (stop_cause("evaluate", 1, setup=3), STOPPED_ERROR, NOW + timedelta(seconds=9), False),
+        (stop_cause("train", 1, setup=3), STOPPED_ERROR, NOW + timedelta(seconds=9), True),
+        (stop_cause("train", 2, setup=3), STOPPED_ERROR, NOW + timedelta(seconds=9), False),
     ],
 )
 def test_who_stopped_it(cause: str, error: str, stopped: datetime, known: bool) -> None:
     seen = execution("ABORTED", error=error, cause=cause, stopped_at=stopped)
-    assert stopped_before(seen, "train", 2, NOW) is known
+    assert stopped_before(seen, "train", 2, NOW, setup=3) is known
+    if known and "setup" in cause and "train" not in cause:
+        assert not stopped_before(seen, "train", 2, NOW), "without a setup to compare with, it is to be reported"
 
 
 def test_a_failure_is_not_a_stop() -> None:
