@@ -29,7 +29,6 @@ _FORMATS_BY_SUFFIX = {
     ".orc": "ORC",
 }
 DOWNLOADS_AT_ONCE = 8
-_COMPRESSION_SUFFIXES = (".gz", ".bz2", ".snappy", ".zst", ".deflate")
 
 
 def warm_up() -> None:
@@ -212,10 +211,12 @@ def _select(
 
 
 def _format_of(keys: Iterable[str]) -> str:
+    from local_aws.recipes.compression import is_compressed
+
     for key in keys:
         path = Path(key)
         suffix = path.suffix.lower()
-        if suffix in _COMPRESSION_SUFFIXES:
+        if is_compressed(path):
             suffix = Path(path.stem).suffix.lower()
         if suffix in _FORMATS_BY_SUFFIX:
             return _FORMATS_BY_SUFFIX[suffix]

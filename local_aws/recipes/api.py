@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from local_aws.recipes.checking import check_document, typed_steps
+from local_aws.recipes.compression import scratch
 from local_aws.recipes.declaration import Step
 from local_aws.recipes.errors import RecipeError, RecipeErrors, StepError
 from local_aws.recipes.inputs import TypesContradicted, contradicts_types, scan_dataset
@@ -56,13 +57,14 @@ class RunReport:
     columns: list[str] = field(default_factory=list)
 
 
-def validate_steps(steps: Any) -> list[StepError]:
+def validate_steps(steps: Any, *, to_run: bool = True) -> list[StepError]:
     """Every fault of a recipe that shows without data, in order of its steps.
 
     Parameters:
         steps: list of steps (API shape or another dialect).
+        to_run: whether operations that only the service can do are faults. CreateRecipe takes them; a run does not.
     """
-    return check_document(steps)[1]
+    return check_document(steps, to_run=to_run)[1]
 
 
 def run_recipe(
@@ -243,16 +245,17 @@ def with_types(attempt: Callable[[bool], T]) -> T:
     Raises:
         RecipeError: what went wrong, also where polars raised it.
     """
-    try:
-        return attempt(False)
-    except (pl.exceptions.PolarsError, RecipeError) as problem:
-        if not contradicts_types(problem):
-            if isinstance(problem, RecipeError):
-                raise
+    with scratch():
+        try:
+            return attempt(False)
+        except (pl.exceptions.PolarsError, RecipeError) as problem:
+            if not contradicts_types(problem):
+                if isinstance(problem, RecipeError):
+                    raise
+                raise from_polars(problem) from problem
+        except TypesContradicted:
+            pass
+        try:
+            return attempt(True)
+        except pl.exceptions.PolarsError as problem:
             raise from_polars(problem) from problem
-    except TypesContradicted:
-        pass
-    try:
-        return attempt(True)
-    except pl.exceptions.PolarsError as problem:
-        raise from_polars(problem) from problem

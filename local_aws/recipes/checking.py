@@ -17,8 +17,12 @@ from local_aws.recipes.parameters import IGNORED_PARAMETERS, Kind
 from local_aws.recipes.reader import RawStep, read_steps
 
 
-def check_document(document: Any) -> tuple[list[Step], list[StepError]]:
+def check_document(document: Any, *, to_run: bool = True) -> tuple[list[Step], list[StepError]]:
     """Validate a parsed recipe document.
+
+    Parameters:
+        document: the recipe.
+        to_run: whether it is to run here: then operations that cannot be done locally are errors too.
 
     Returns:
         The steps that are valid, and all errors, in order of the steps.
@@ -26,7 +30,7 @@ def check_document(document: Any) -> tuple[list[Step], list[StepError]]:
     raw_steps, errors = read_steps(document)
     steps: list[Step] = []
     for raw in raw_steps:
-        step, step_errors = check_step(raw)
+        step, step_errors = check_step(raw, to_run=to_run)
         errors.extend(step_errors)
         if step is not None:
             steps.append(step)
@@ -46,18 +50,18 @@ def typed_steps(document: Any) -> list[Step]:
     return steps
 
 
-def check_step(raw: RawStep) -> tuple[Step | None, list[StepError]]:
-    """Validate one step; None where it has errors."""
+def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[StepError]]:
+    """Validate one step; None where it has errors. `to_run` as in `check_document`."""
     found = ACTIONS.get(raw.operation)
     if found is None:
         near = get_close_matches(raw.operation.upper(), ACTIONS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else "see docs/recipe-coverage.md for the operations there are."
         return None, [StepError(raw.number, raw.operation, "", f"there is no operation {raw.operation!r}; {hint}")]
-    if found.refusal:
-        return None, [
-            StepError(raw.number, raw.operation, "", f"the operation cannot be done locally: {found.refusal}")
-        ]
     errors: list[StepError] = []
+    if found.refusal and to_run:
+        errors.append(
+            StepError(raw.number, raw.operation, "", f"the operation cannot be done locally: {found.refusal}")
+        )
     arguments = _arguments(raw, found, errors)
     conditions = _conditions(raw, found, errors)
     if not errors and found.check is not None:

@@ -110,6 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecipeError as problem:
         _print_errors([problem.detail])
         return 1
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python must not try to flush the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as problem:
         print(f"error: {problem.strerror or problem}: {problem.filename or ''}", file=sys.stderr)
         return 1
@@ -229,10 +233,15 @@ def _run(options: argparse.Namespace) -> int:
         delimiter = "\t"
     if not options.output.parent.is_dir():
         raise UsageError(f"the folder {options.output.parent} is not there")
+    # A link stays a link, and what is no file (a folder, a device) is not replaced by one.
+    target = options.output.resolve()
+    if target.exists() and not target.is_file():
+        raise UsageError(f"the output {options.output} is there and is no file; name a file")
     steps = typed_steps(_document(options))
     _files(options, options.input)
     output = {"Format": kind, "FormatOptions": {"Csv": {"Delimiter": delimiter}}}
-    handle, name = tempfile.mkstemp(prefix=f".{options.output.name}.", dir=options.output.parent)
+    with _writing(options.output):
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
     staging = Path(name)
 
@@ -244,18 +253,30 @@ def _run(options: argparse.Namespace) -> int:
         return int(table.frame.select(pl.len()).collect(engine="streaming").item()), len(result.names)
 
     try:
-        with _progress(options, staging):
+        with _writing(options.output), _progress(options, staging):
             rows, columns = with_types(attempt)
-        umask = os.umask(0)
-        os.umask(umask)
-        staging.chmod(0o666 & ~umask)
-        staging.replace(options.output)
+            umask = os.umask(0)
+            os.umask(umask)
+            staging.chmod(0o666 & ~umask)
+            staging.replace(target)
     finally:
         with suppress(FileNotFoundError):
             staging.unlink()
     if not options.quiet:
         print(f"{len(steps)} steps over {rows:,} rows: {columns} columns in {options.output}", file=sys.stderr)
     return 0
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Say of a full disk or a folder that may not be written which output it was, and that there is none now."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise RecipeError(f"the output {output} is not written: {reason}") from problem
 
 
 @contextmanager

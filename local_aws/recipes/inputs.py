@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from local_aws.recipes.compression import is_compressed, unpacked
 from local_aws.recipes.datatypes import json_text
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.table import DatasetFiles, first_line
@@ -29,9 +30,7 @@ SAMPLE_ROWS = 10_000
 SAMPLE_EVERY = 4 * 1024 * 1024
 MOST_SAMPLES = 32
 SAMPLE_BYTES = 32 * 1024
-# Below this, starting polars' scan costs more than reading row by row.
-SMALL_FILE_BYTES = 64 * 1024
-COMPRESSED = (".gz", ".bz2", ".zst")
+LONG_FILE_BYTES = 16 * 1024 * 1024
 FORMATS = {
     ".csv": "CSV",
     ".tsv": "CSV",
@@ -74,7 +73,7 @@ def format_of(path: Path, declared: str = "") -> str:
             raise RecipeError(f"the input format {declared!r} is not one of CSV, JSON, PARQUET, EXCEL, ORC")
         return name
     suffix = path.suffix.lower()
-    if suffix in COMPRESSED:
+    if is_compressed(path):
         suffix = Path(path.stem).suffix.lower()
     if suffix not in FORMATS:
         raise RecipeError(f"the format of {path.name} is not known from its extension; name it with --input-format")
@@ -98,6 +97,8 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
         if not path.is_file():
             raise RecipeError(f"the input {path} is not there")
     kind = format_of(files.paths[0], files.input_format)
+    if kind in ("CSV", "JSON"):
+        files = _plain_files(files)
     if kind == "CSV":
         frames = _scan_csv(files, all_rows, checked)
     else:
@@ -110,13 +111,19 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
     return pl.concat(frames, how="diagonal_relaxed")
 
 
+def _plain_files(files: DatasetFiles) -> DatasetFiles:
+    """The same dataset with every compressed file replaced by its content."""
+    plain = {path: unpacked(path) if is_compressed(path) else path for path in files.paths}
+    extra = {plain.get(path, path): columns for path, columns in files.extra_columns.items()}
+    return replace(files, paths=[plain[path] for path in files.paths], extra_columns=extra)
+
+
 def _with_extra(frame: pl.LazyFrame, extra: Mapping[str, Any] | None) -> pl.LazyFrame:
     return frame.with_columns([pl.lit(value).alias(name) for name, value in extra.items()]) if extra else frame
 
 
 def _first_record(path: Path, delimiter: str) -> list[str]:
-    raw: Any = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 - closed below
-    with raw as stream:
+    with path.open("rb") as stream:
         start = stream.read(4)
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise RecipeError(f"{path.name} is UTF-16; DataBrew reads UTF-8, so convert it")
@@ -156,8 +163,7 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
             f"{path.name} has the column {twice[0]!r} more than once; a dataset's column names must differ",
             column=twice[0],
         )
-    plain = path.suffix not in COMPRESSED
-    line_is_row, blank = _checked_rows(path, delimiter, len(names)) if checked and plain else (False, False)
+    line_is_row, blank = _checked_rows(path, delimiter, len(names)) if checked else (False, False)
     return CsvShape(names, header, line_is_row, blank and len(names) > 1)
 
 
@@ -167,20 +173,56 @@ def _plainly_right(path: Path, delimiter: str, width: int) -> bool:
     Then no row is short (its last field would be null) and none is long (there would be more delimiters), so that most
     files need no look at their lines at all. What is not plainly right may still be right.
     """
-    delimiters = lines = 0
+    # Counting is Python's and parsing is polars' own, so that each has a core meanwhile.
+    with ThreadPoolExecutor(1) as pool:
+        counted = pool.submit(_count_lines, path, delimiter)
+        seen = _rows_and_nulls(path, delimiter, width)
+        lines, delimiters = counted.result()
+    if seen is None:
+        return False
+    rows, nulls = seen
+    return not nulls and rows == lines and delimiters == (width - 1) * lines
+
+
+def _count_lines(path: Path, delimiter: str) -> tuple[int, int]:
+    """Number of lines and of delimiters in a file.
+
+    Raises:
+        RecipeError: the file is not UTF-8.
+    """
+    # bytes.count is slow for what comes often; numpy is worth its import for long files only.
+    count = _count_in_block if path.stat().st_size < LONG_FILE_BYTES else _vector_count()
+    lines = delimiters = 0
     decoder = codecs.getincrementaldecoder("utf-8")()
     last = b""
     with path.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 22), b""):
-            delimiters += block.count(delimiter.encode())
-            lines += block.count(b"\n")
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            delimiters += count(block, delimiter.encode())
+            lines += count(block, b"\n")
             if not block.isascii() or decoder.getstate()[0]:
                 try:
                     decoder.decode(block)
                 except UnicodeDecodeError:
                     raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from None
             last = block
-    lines += not last.endswith(b"\n")
+    return lines + (not last.endswith(b"\n")), delimiters
+
+
+def _count_in_block(block: bytes, byte: bytes) -> int:
+    return block.count(byte)
+
+
+def _vector_count() -> Callable[[bytes, bytes], int]:
+    import numpy
+
+    def count(block: bytes, byte: bytes) -> int:
+        return int(numpy.count_nonzero(numpy.frombuffer(block, dtype=numpy.uint8) == byte[0]))
+
+    return count
+
+
+def _rows_and_nulls(path: Path, delimiter: str, width: int) -> tuple[int, int] | None:
+    """Rows that polars sees, and nulls in the last column; ``None`` where it does not get through."""
     names = [f"c{number}" for number in range(width)]
     rows = pl.scan_csv(path, separator=delimiter, has_header=False, schema=dict.fromkeys(names, pl.String))
     try:
@@ -190,8 +232,8 @@ def _plainly_right(path: Path, delimiter: str, width: int) -> bool:
             .row(0, named=True)
         )
     except pl.exceptions.PolarsError:
-        return False
-    return bool(not seen["nulls"] and seen["rows"] == lines and delimiters == (width - 1) * lines)
+        return None
+    return seen["rows"], seen["nulls"]
 
 
 def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
@@ -361,14 +403,15 @@ def _guessed_types(path: Path, shape: CsvShape, delimiter: str, all_rows: bool) 
         return _guessed_types(path, shape, delimiter, True)
     types = {name: pl.Null() if name in empty else dtype for name, dtype in sample.schema.items()}
     if shape.line_is_row and not all_rows and sample.height == SAMPLE_ROWS:
-        for place in _samples_further_down(path, shape, delimiter):
-            types = {name: _wider(dtype, place.get(name, pl.Null())) for name, dtype in types.items()}
+        further_down = _types_further_down(path, shape, delimiter)
+        types = {name: _wider(dtype, further_down.get(name, pl.Null())) for name, dtype in types.items()}
     return types
 
 
-def _samples_further_down(path: Path, shape: CsvShape, delimiter: str) -> Iterator[dict[str, pl.DataType]]:
+def _types_further_down(path: Path, shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
     """Types of rows spread over the file: ordered data often begins with whole numbers that do not stay whole."""
     size = path.stat().st_size
+    blocks: list[bytes] = []
     with path.open("rb") as stream:
         places = min(MOST_SAMPLES, size // SAMPLE_EVERY + 1)
         for place in range(1, places + 1):
@@ -376,16 +419,12 @@ def _samples_further_down(path: Path, shape: CsvShape, delimiter: str) -> Iterat
             stream.seek(max(0, size * place // places - SAMPLE_BYTES))
             stream.readline()
             block = stream.read(SAMPLE_BYTES)
-            block = block[: block.rfind(b"\n") + 1]
-            if not block:
-                continue
-            rows = pl.read_csv(
-                block, separator=delimiter, has_header=False, new_columns=shape.names, infer_schema_length=None
-            )
-            yield {
-                name: pl.Null() if rows[name].null_count() == rows.height else dtype
-                for name, dtype in rows.schema.items()
-            }
+            blocks.append(block[: block.rfind(b"\n") + 1])
+    text = b"".join(blocks)
+    if not text:
+        return {}
+    rows = pl.read_csv(text, separator=delimiter, has_header=False, new_columns=shape.names, infer_schema_length=None)
+    return {name: pl.Null() if rows[name].null_count() == rows.height else dtype for name, dtype in rows.schema.items()}
 
 
 def _wider(left: pl.DataType, right: pl.DataType) -> pl.DataType:
@@ -414,8 +453,7 @@ def _scan_other(kind: str, path: Path, options: Mapping[str, Any]) -> pl.LazyFra
 def _scan_json(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
     import json
 
-    opened: Any = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 - closed below
-    with opened as stream:
+    with path.open("rb") as stream:
         head = stream.read(4096).lstrip(codecs.BOM_UTF8).lstrip()
     if not head:
         raise RecipeError(f"{path.name} is empty")
@@ -427,9 +465,8 @@ def _scan_json(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
             return frame
         except pl.exceptions.PolarsError:
             pass  # one pretty-printed object, or lines that need the tolerant reader below
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise RecipeError(f"{path.name} is not UTF-8 at byte {problem.start + 1}; convert it") from None
     try:

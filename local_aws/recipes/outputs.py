@@ -7,11 +7,8 @@ beside their place and renamed when all are whole. Knows no action.
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import shutil
 import tempfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +18,7 @@ from urllib.parse import quote
 
 import polars as pl
 
+from local_aws.recipes.compression import SUFFIX_OF, pack
 from local_aws.recipes.datatypes import as_text, timestamp_text
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.table import NewColumn, Table
@@ -33,16 +31,6 @@ EXTENSIONS = {
     "AVRO": "avro",
     "ORC": "orc",
     "XML": "xml",
-}
-TEXT_COMPRESSIONS = {
-    "GZIP": ".gz",
-    "BZIP2": ".bz2",
-    "DEFLATE": ".deflate",
-    "ZLIB": ".zlib",
-    "ZSTD": ".zst",
-    "BROTLI": ".br",
-    "SNAPPY": ".snappy",
-    "LZ4": ".lz4",
 }
 PARQUET_COMPRESSIONS = {"SNAPPY": "snappy", "GZIP": "gzip", "LZ4": "lz4", "BROTLI": "brotli", "ZSTD": "zstd"}
 
@@ -76,14 +64,13 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
     if kind not in EXTENSIONS:
         raise RecipeError(f"the output format {kind!r} is not one of {', '.join(EXTENSIONS)}")
     compression = str(output.get("CompressionFormat") or "").upper()
-    if compression and compression not in (*TEXT_COMPRESSIONS, "LZO"):
-        raise RecipeError(f"the compression {compression!r} is not one of {', '.join(TEXT_COMPRESSIONS)}, LZO")
+    if compression and compression not in (*SUFFIX_OF, "LZO"):
+        raise RecipeError(f"the compression {compression!r} is not one of {', '.join(SUFFIX_OF)}, LZO")
     if compression and kind in ("PARQUET", "GLUEPARQUET") and compression not in PARQUET_COMPRESSIONS:
         raise RecipeError(f"{kind} output takes the compressions {', '.join(PARQUET_COMPRESSIONS)}, not {compression}")
-    if compression in ("BROTLI", "SNAPPY", "LZ4", "LZO") and kind not in ("PARQUET", "GLUEPARQUET"):
+    if compression == "LZO":
         raise RecipeError(
-            f"{kind} output with the compression {compression} cannot be written locally; use GZIP, BZIP2, DEFLATE, "
-            f"ZLIB or ZSTD"
+            f"{kind} output with the compression LZO cannot be written locally: no library for it is kept; use another"
         )
     files = output.get("MaxOutputFiles")
     if files is not None and not 1 <= int(files) <= 999:
@@ -267,7 +254,7 @@ def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind:
     else:
         _write_xml(frame, path)
     if compression:
-        _compress(path, compression)
+        pack(path, compression)
 
 
 def _write_xml(frame: pl.LazyFrame, path: Path) -> None:
@@ -285,34 +272,13 @@ def _write_xml(frame: pl.LazyFrame, path: Path) -> None:
         stream.write("</root>\n")
 
 
-def _compress(path: Path, compression: str) -> None:
-    target = path.with_name(path.name + ".packed")
-    with path.open("rb") as source, target.open("wb") as sink:
-        if compression == "GZIP":
-            # No name and no time inside, so that equal data give equal bytes.
-            with gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0) as packed:
-                shutil.copyfileobj(source, packed)
-        elif compression == "BZIP2":
-            sink.write(bz2.compress(source.read()))
-        elif compression in ("DEFLATE", "ZLIB"):
-            packer = zlib.compressobj(wbits=-15 if compression == "DEFLATE" else 15)
-            while block := source.read(1 << 20):
-                sink.write(packer.compress(block))
-            sink.write(packer.flush())
-        else:
-            import zstandard
-
-            zstandard.ZstdCompressor().copy_stream(source, sink)
-    target.replace(path)
-
-
 def _put_in_place(
     parts: Sequence[tuple[str, Path]], output: Mapping[str, Any], folder: Path, job_name: str, started_at: datetime
 ) -> list[Path]:
     kind = str(output.get("Format") or "CSV").upper()
     compression = str(output.get("CompressionFormat") or "").upper()
     extension = EXTENSIONS[kind] + (
-        "" if kind in ("PARQUET", "GLUEPARQUET") or not compression else TEXT_COMPRESSIONS[compression]
+        "" if kind in ("PARQUET", "GLUEPARQUET") or not compression else SUFFIX_OF[compression]
     )
     overwrite = bool(output.get("Overwrite"))
     stem = job_name if overwrite else output_stem(job_name, started_at)

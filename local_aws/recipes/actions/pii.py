@@ -59,8 +59,6 @@ def _check_entities(arguments: Mapping[str, Any]) -> Sequence[str]:
         for kind in arguments.get("entityTypeFilter") or []
         if kind not in ENTITY_TYPES
     ]
-    if not problems and "PERSON_NAME" in (arguments.get("entityTypeFilter") or []):
-        problems.append("the entity type PERSON_NAME cannot be detected locally: it needs the service's language model")
     problems.extend(
         f"alphabet must be of SYMBOLS, WHITESPACE; it has {kind!r}"
         for kind in arguments.get("alphabet") or []
@@ -230,19 +228,21 @@ def deterministic_decrypt(step: Step, table: Table) -> Change:
     return _in_place(step, table, decrypt)
 
 
-def _refused(name: str) -> None:
-    @action(
-        name,
-        FAMILY,
-        refusal="its data keys are wrapped by AWS KMS in the AWS Encryption SDK's message format, which needs a "
-        "real KMS key; use DETERMINISTIC_ENCRYPT to try a recipe",
-    )
-    def refuse(step: Step, table: Table) -> Change:
-        raise RecipeError("the operation needs AWS KMS")
+KMS = (
+    "its data keys are wrapped by AWS KMS in the AWS Encryption SDK's message format, which needs a real KMS key; use "
+    "DETERMINISTIC_ENCRYPT to try a recipe"
+)
+KMS_KEY = text("kmsKeyArn")
 
 
-_refused("ENCRYPT")
-_refused("DECRYPT")
+@action("ENCRYPT", FAMILY, SOURCES, KMS_KEY, ENTITIES, boolean("preserveDataType", default=True), refusal=KMS)
+def encrypt(step: Step, table: Table) -> Change:
+    raise RecipeError("the operation needs AWS KMS")
+
+
+@action("DECRYPT", FAMILY, SOURCES, KMS_KEY, refusal=KMS)
+def decrypt(step: Step, table: Table) -> Change:
+    raise RecipeError("the operation needs AWS KMS")
 
 
 def _masker(step: Step) -> Callable[[str], str]:

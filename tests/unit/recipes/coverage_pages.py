@@ -28,6 +28,12 @@ GENERAL = [
         "an error with the line's number",
         "a shifted row would train a model on wrong columns",
     ),
+    (
+        "What is inside a compressed CSV or JSON file",
+        "Hadoop's forms: DEFLATE is zlib's format, SNAPPY and LZ4 are its blocks; read too: raw deflate, snappy and "
+        "LZ4 frames, raw snappy. LZO is refused by name",
+        "Spark writes and reads them so, below the service",
+    ),
     ("Two columns of the same name", "an error", "a recipe could not say which one it means"),
     ("A new column whose name is taken", "an error, unless it is the step's own source", "the console refuses it too"),
     (

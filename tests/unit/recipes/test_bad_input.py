@@ -17,6 +17,8 @@ Run = Callable[..., tuple[int, Path]]
 CSV = "a,b\n1,x\n2,y\n"
 RENAME = step("RENAME", sourceColumn="a", targetColumn="c")
 
+KMS = {"sourceColumns": '["b"]', "kmsKeyArn": "arn:aws:kms:us-east-1:012345678901:key/k"}
+
 WRONG_RECIPES: list[tuple[str, Any, str]] = [
     (
         "unknown operation",
@@ -81,7 +83,8 @@ WRONG_RECIPES: list[tuple[str, Any, str]] = [
         [step("CASE_OPERATION", valueExpression="case when `a` <", targetColumn="t")],
         "malformed at character",
     ),
-    ("a refused operation", [step("ENCRYPT")], "cannot be done locally"),
+    ("a refused operation", [step("ENCRYPT", **KMS)], "cannot be done locally"),
+    ("a refused operation without its parameters", [step("DECRYPT")], "the parameter 'kmsKeyArn'"),
     ("too many steps", [RENAME] * 101, "at most 100 steps; this one has 101"),
     ("a step that is none", ["RENAME"], "step 1: A step is an object"),
     ("a document that is none", 5, "A recipe is a list of steps"),
@@ -107,6 +110,13 @@ def test_a_wrong_recipe_is_refused_before_anything_runs(
     assert code == 1
     assert not target.exists()
     assert message in capsys.readouterr().err
+
+
+def test_what_only_the_service_can_do_is_a_recipe_all_the_same() -> None:
+    recipe = [step("ENCRYPT", **KMS, preserveDataType="true"), step("DECRYPT", **KMS)]
+    assert validate_steps(recipe, to_run=False) == []
+    assert len(validate_steps(recipe)) == 2
+    assert "kmsKeyArn" in str(validate_steps([step("ENCRYPT", sourceColumns='["b"]')], to_run=False)[0])
 
 
 WRONG_DATA: list[tuple[str, Any, str | bytes, str]] = [

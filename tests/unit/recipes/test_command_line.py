@@ -243,7 +243,110 @@ def test_preview_shows_what_each_step_does(tmp_path: Path, capsys: pytest.Captur
     )
     assert main(["preview", str(recipe), str(data), "--rows", "1"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "input: 2 rows, 2 columns" in shown
-    assert "step 1: LN 2 of 2 rows kept; added t; 1 nulls made" in shown
-    assert "step 2: REMOVE_MISSING 1 of 2 rows kept; 0 nulls made" in shown
-    assert "step 3: DELETE 1 of 1 rows kept; removed b; 0 nulls made" in shown
+    assert "input 2 rows, 2 columns, 1 null" in shown
+    assert "step 1 LN rows 2 of 2, all kept added t (double) nulls made: 1 in t" in shown
+    assert "step 2 REMOVE_MISSING rows 1 of 2, 1 removed nulls made: none" in shown
+    assert "step 3 DELETE rows 1 of 1, all kept removed b nulls made: none" in shown
+    assert "│ + t" in shown
+
+
+def test_preview_tells_moves_changes_and_fills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, data = tmp_path / "recipe.json", tmp_path / "data.csv"
+    data.write_text("a,b,c\n1,x,p\n,y,q\n")
+    steps = [
+        step("MOVE_TO_START", sourceColumn="c"),
+        step("UPPER_CASE", sourceColumn="b"),
+        step("FILL_WITH_CUSTOM", sourceColumn="a", columnDataType="integer", value="7"),
+        step("CHANGE_DATA_TYPE", sourceColumn="a", columnDataType="string"),
+    ]
+    recipe.write_text(json.dumps(steps))
+    assert main(["preview", str(recipe), str(data)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "moved c (first)" in shown
+    assert "step 2 UPPER_CASE rows 2 of 2, all kept changed b (string)" in shown
+    assert "nulls made: none; filled: 1" in shown
+    assert "→ string)" in shown
+
+
+@pytest.mark.parametrize("width", [20, 60, 250])
+def test_preview_keeps_to_the_width(
+    width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    data = tmp_path / "data.csv"
+    data.write_text(",".join(f"column_{n}" for n in range(30)) + "\n" + ",".join("7" * 12 for _ in range(30)) + "\n")
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps([step("LN", sourceColumn="column_17", targetColumn="t")]))
+    assert main(["preview", str(recipe), str(data)]) == 0
+    shown = capsys.readouterr().out
+    assert max(len(line) for line in shown.splitlines()) <= width
+    assert "columns not shown" in " ".join(shown.split())
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    data = tmp_path / "data.csv"
+    data.write_text("a\n" + "1\n" * 20_000)
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps([step("LN", sourceColumn="a", targetColumn=f"t{n}") for n in range(4)]))
+    command = [sys.executable, "-m", "local_aws.recipes", "preview", str(recipe), str(data), "--rows", "10000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_full_disk_leaves_nothing_half_written(suffix: str, tmp_path: Path) -> None:
+    import gzip
+    import resource
+    import subprocess
+    import sys
+
+    text = ("a,b\n" + "".join(f"{number},x{number}\n" for number in range(200_000))).encode()
+    data = tmp_path / f"in.csv{suffix}"
+    data.write_bytes(gzip.compress(text) if suffix else text)
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps([step("UPPER_CASE", sourceColumn="b")]))
+    out = tmp_path / "out.csv"
+    out.write_text("what was there before\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "local_aws.recipes", "run", str(recipe), str(data), str(out)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"the output {out} is not written: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert out.read_text() == "what was there before\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([data.name, "out.csv", "recipe.json"])
+
+
+@pytest.mark.parametrize("target", ["folder", "/dev/null"])
+def test_what_is_no_file_is_not_replaced_by_one(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "in.csv").write_text("a\n1\n")
+    (tmp_path / "recipe.json").write_text("[]")
+    output = target if target.startswith("/") else str(tmp_path / target)
+    arguments = ["run", str(tmp_path / "recipe.json"), str(tmp_path / "in.csv"), output, "--output-format", "csv"]
+    assert main(arguments) == 2
+    assert "is there and is no file; name a file" in capsys.readouterr().err
+    assert not Path(output).is_file()
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("a\n1\n")
+    (tmp_path / "recipe.json").write_text("[]")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out.csv").symlink_to(tmp_path / "real" / "out.csv")
+    assert main(["run", str(tmp_path / "recipe.json"), str(tmp_path / "in.csv"), str(tmp_path / "out.csv")]) == 0
+    assert (tmp_path / "out.csv").is_symlink()
+    assert (tmp_path / "real" / "out.csv").read_text() == "a\n1\n"
