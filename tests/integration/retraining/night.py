@@ -18,7 +18,7 @@ from tests.fixtures.switched_execution import FAIL, PASS, STATES, SwitchedExecut
 from tools.airflow_api import AirflowApi
 from tools.local_stack import AIRFLOW_COMPONENTS, LocalStack
 
-PIPELINES = ("calm_a", "calm_b", "calm_c", "calm_d", "clocked")
+PIPELINES = ("calm_a", "calm_b", "calm_c", "calm_d", "calm_e", "clocked")
 CLOCKED = "clocked"
 BACKFILLED = ("past_a", "past_b", "past_c")
 CLOCKED_SECONDS = 12
@@ -55,9 +55,9 @@ class Run:
         """ARN of its execution."""
         return self.account.account.execution_arn(self.account.pipeline.name, self.run_id(generation))
 
-    def trigger(self, **conf: Any) -> Run:
-        """Deliver its data and start it."""
-        self.account.deliver(self.day - timedelta(days=1))
+    def trigger(self, *, body: bytes | None = None, **conf: Any) -> Run:
+        """Deliver its data, one row if `body` is not given, and start it."""
+        self.account.deliver(self.day - timedelta(days=1), body=body)
         self.dag_run_id = self.night.api.trigger(self.dag_id, f"{self.day}T00:00:00Z", conf=conf)
         return self
 
@@ -122,6 +122,11 @@ class Run:
         found = self.night.api.task_instances(self.dag_id, self.dag_run_id)
         return {task_id: item["try_number"] for task_id, item in found.items()}
 
+    @staticmethod
+    def order() -> tuple[str, ...]:
+        """The tasks that a retraining is made of, in their order; a pipeline's DAG may have more."""
+        return ("check_input", "prepare_run", "start_execution", *STAGES, "record_result", "release_run")
+
     def log(self, task_id: str, try_number: int = 1) -> str:
         """A task's log."""
         return self.night.api.task_log(self.dag_id, self.dag_run_id, task_id, try_number)
@@ -169,6 +174,14 @@ class Run:
             if item["name"].startswith(prefix)
         }
 
+    def jobs_started(self, operation: str) -> Counter[str]:
+        """How often each job of the run was started: the call log's resource → calls that AWS accepted."""
+        return Counter(
+            call["resource"]
+            for call in self.night.calls(operation=operation)
+            if call["status"] == 200 and self.run_id("") in call["resource"]
+        )
+
     def check_invariants(self, *, generations: int = 1, redrives: int = 0) -> None:
         """What holds after every run, whatever happened in it; read from local AWS's own call log.
 
@@ -184,13 +197,15 @@ class Run:
         assert found == redrives, "one redrive a reported failure"
         redrove = [
             call
-            for call in self.night.calls("stepfunctions")
-            if call["operation"] == "RedriveExecution" and call["status"] == 200 and self.run_id("") in call["resource"]
+            for call in self.night.calls(operation="RedriveExecution")
+            if call["status"] == 200 and self.run_id("") in call["resource"]
         ]
         assert len(redrove) == redrives, "no redrive is asked for twice"
         last = max(executions, key=lambda name: (len(name), name))
         if executions[last] in FAILED_STATUSES:
             assert state == "failed", "every terminal state other than success is red"
+        for operation in ("CreateTrainingJob", "CreateProcessingJob", "CreateModel", "CreateEndpointConfig"):
+            assert set(self.jobs_started(operation).values()) <= {1}, f"{operation}: no job is started twice"
         jobs = [job["Name"] for job in self.night.jobs()]
         assert not [name for name in jobs if self.run_id("") in name], "no DataBrew job is left behind"
 
@@ -224,17 +239,17 @@ class Night:
         pages = self.client("databrew").get_paginator("list_jobs").paginate()
         return [job for page in pages for job in page["Jobs"]]
 
-    def calls(self, service: str) -> list[dict[str, Any]]:
-        """What local AWS has answered."""
-        found: list[dict[str, Any]] = self._control("GET", f"calls?service={service}")["calls"]
+    def calls(self, **wanted: str) -> list[dict[str, Any]]:
+        """What local AWS has answered, by ``service`` or ``operation``."""
+        found: list[dict[str, Any]] = self._control("GET", f"calls?{urllib.parse.urlencode(wanted)}")["calls"]
         return found
 
     def check_starts(self) -> None:
         """Every execution there is was started once: StartExecution names the alias only, so they are counted."""
         started = Counter(
             call["resource"].removesuffix(":live")
-            for call in self.calls("stepfunctions")
-            if call["operation"] == "StartExecution" and call["status"] == 200
+            for call in self.calls(operation="StartExecution")
+            if call["status"] == 200
         )
         for account in self.accounts.values():
             machine = account.account.state_machine_arn(account.pipeline.name)
@@ -250,6 +265,14 @@ class Night:
         """The rules in force, with how often each matched and applied."""
         found: list[dict[str, Any]] = self._control("GET", "faults")["faults"]
         return found
+
+    def behave(self, endpoint: str, behaviour: str) -> None:
+        """Make an endpoint's operations ``stuck``, ``rollback`` or ``fail``, or ``normal`` again."""
+        self._control("POST", f"sagemaker/endpoints/{endpoint}", {"behaviour": behaviour})
+
+    def remove_fault(self, rule_id: str) -> None:
+        """End one rule."""
+        self._control("DELETE", f"faults/{rule_id}")
 
     def remove_faults(self) -> None:
         """Make local AWS behave again."""

@@ -100,8 +100,8 @@ def test_task_process_killed(night: Night, moment: str) -> None:
 
 
 def test_triggerer_killed(night: Night) -> None:
-    """kill -9 of the triggerer while runs wait, and a new one: every wait goes on, nothing starts twice."""
-    runs = waiting(night, 8)
+    """kill -9 of the triggerer while 20 runs wait, and a new one: every wait goes on, nothing starts twice."""
+    runs = waiting(night, 20)
     night.kill("triggerer")
     night.start("triggerer")
     finish(runs)

@@ -18,11 +18,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.fixtures.switched_execution import REJECTED, STATES
+from tests.integration.retraining import one_night
 from tests.integration.retraining.night import CLOCKED, STAGE_OF_STATE, STAGES, STATE_OF_STAGE, Night, Run
+from tests.integration.retraining.whole_run import WholePipeline
 
 Story = Callable[[Night], None]
 STORIES: dict[str, Story] = {}
 AT_ONCE = 5
+SEED = 20261123
 
 
 def story(function: Story) -> Story:
@@ -315,6 +318,61 @@ def redrive_refused(night: Night) -> None:
 
 
 @story
+def endpoint_stuck(night: Night) -> None:
+    """The endpoint is stuck in Updating: red with a card; freed and cleared: green, without training again."""
+    pipeline = WholePipeline(night, "whole_a")
+    pipeline.deploy()
+    pipeline.begin().wait("success")
+    endpoint = pipeline.account.pipeline.endpoint_name
+    night.behave(endpoint, "stuck")
+    run = pipeline.begin()
+    run.wait("failed", timeout_seconds=300)
+    assert run.states()["deploy"] == "failed"
+    describe = night.client("sagemaker").describe_endpoint
+    assert describe(EndpointName=endpoint)["EndpointStatus"] == "Updating"
+    log = run.log("deploy")
+    assert "Brewtrain.EndpointStuck" in log
+    assert "docs/runbooks/endpoint-failed.md" in log
+    night.behave(endpoint, "normal")
+    run.clear("deploy")
+    run.wait("success")
+    assert describe(EndpointName=endpoint)["EndpointStatus"] == "InService"
+    assert run.run_id() in describe(EndpointName=endpoint)["EndpointConfigName"]
+    assert len(run.jobs_started("CreateTrainingJob")) == 1
+    run.check_invariants(redrives=1)
+
+
+@story
+def state_machine_throttled(night: Night) -> None:
+    """AWS throttles 30 % of the state machine's own calls and fails 5 %: green, each job started once."""
+    pipeline = WholePipeline(night, "whole_b")
+    pipeline.deploy()
+    machine = {"principal": "*assumed-role/brewtrain-states/*", "resource": "*whole-b*", "seed": SEED}
+    print(f"seed {SEED}")
+    rules = [
+        night.add_fault(effect="throttle", probability=0.3, **machine),
+        night.add_fault(effect="http500", probability=0.05, **machine),
+    ]
+    run = pipeline.begin()
+    run.wait("success", timeout_seconds=400)
+    assert sum(rule["applied"] for rule in night.faults() if rule["id"] in rules) > 0
+    for rule in rules:
+        night.remove_fault(rule)
+    assert run.tries() == dict.fromkeys(run.tries(), 1), "the state machine tries again by itself"
+    assert len(run.jobs_started("CreateTrainingJob")) == 1
+    run.check_invariants()
+
+
+@story
+def training_job_fails(night: Night) -> None:
+    """The training job itself fails: red with its reason on the card; mended and cleared: trained again, green."""
+    pipeline = WholePipeline(night, one_night.PIPELINE)
+    pipeline.deploy()
+    told = one_night.play(night, pipeline)
+    assert "# One night" in one_night.page(told)
+
+
+@story
 def missing_partition(night: Night) -> None:
     """The interval's data is not there: red at once, in one sentence, nothing started."""
     run = night.new_run()
@@ -344,7 +402,7 @@ def same_interval_twice(night: Night) -> None:
 
 
 def test_every_story_is_told() -> None:
-    assert len(STORIES) == 16 + len(STATES)
+    assert len(STORIES) == 19 + len(STATES)
     assert len(STATES) == 8
 
 

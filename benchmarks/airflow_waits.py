@@ -1,0 +1,181 @@
+"""What Airflow itself costs: an execution's end to its task's success at many waits, a whole run, a cleared deploy.
+
+A whole Airflow (scheduler, triggerer, dag-processor, api-server, PostgreSQL) against local AWS on this machine. Three
+measurements, each by itself with ``--only``:
+
+    waits     300 DAG runs wait in one stage, then their executions end within a minute at even distances: seconds from
+              each end (as the execution says) to the success of the task (as Airflow says). Aim: median ≤ 4 s; the
+              provider's operator takes 41 s.
+    overhead  A whole run of the shipped pipeline, warm: its duration less its execution's own. Aim: ≤ 8 s.
+    clear     `deploy` fails once, is cleared and redriven: seconds of jobs that AWS ran for the second try, as a share
+              of those of a full run. Aim: ≤ 15 %.
+
+Run with ``make bench BENCH=airflow_waits``; the page is docs/benchmarks/airflow_waits.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.machine import describe_machine
+
+if TYPE_CHECKING:
+    from tests.integration.retraining.night import Night, Run
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "benchmarks" / "airflow_waits.md"
+STAGE = "deploy"
+STATE = "Update Model Endpoint"
+LONG = {"AIRFLOW__CORE__MAX_ACTIVE_RUNS_PER_DAG": "1000", "AIRFLOW__SCHEDULER__MAX_DAGRUNS_TO_CREATE_PER_LOOP": "50"}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def waits(night: Night, count: int) -> list[str]:
+    """See the module's description."""
+    runs = [night.new_run() for _ in range(count)]
+    for run in runs:
+        run.account.let_pass(run.run_id(), but=STATE)
+    for run in runs:
+        run.trigger()
+    _wait_until(lambda: sum(run.states().get(STAGE) == "deferred" for run in runs[-5:]) == 5, 60 * 60)
+    for run in runs:
+        run.wait_for(STAGE, {"deferred"}, 600)
+    time.sleep(10)
+    pause = 60 / count
+    for run in runs:
+        run.repair(STATE)
+        time.sleep(pause)
+    seconds = []
+    for run in runs:
+        task = run.wait_for(STAGE, {"success"}, 600)
+        seconds.append((_moment(task["end_date"]) - run.execution()["stopDate"]).total_seconds())
+    seconds.sort()
+    return [
+        f"| {count} waits: execution's end → task's success, median | {statistics.median(seconds):.1f} s | 4 s |",
+        f"| the same, 95th percentile | {seconds[int(0.95 * (len(seconds) - 1))]:.1f} s | |",
+        f"| the same, longest | {seconds[-1]:.1f} s | |",
+    ]
+
+
+def overhead(night: Night, repeats: int) -> list[str]:
+    """See the module's description."""
+    from tests.integration.retraining.whole_run import WholePipeline
+
+    pipeline = WholePipeline(night, "whole_a")
+    pipeline.deploy()
+    pipeline.begin().wait("success", timeout_seconds=600)
+    shares = []
+    for _ in range(repeats):
+        run = pipeline.begin()
+        run.wait("success", timeout_seconds=600)
+        found = night.api.run(run.dag_id, run.dag_run_id)
+        whole = (_moment(found["end_date"]) - _moment(found["start_date"])).total_seconds()
+        execution = run.execution()
+        own = (execution["stopDate"] - execution["startDate"]).total_seconds()
+        shares.append((whole - own, whole, own))
+    extra, whole, own = (statistics.median(one[index] for one in shares) for index in range(3))
+    return [
+        f"| whole run ({whole:.1f} s) less its execution ({own:.1f} s), median of {repeats} | {extra:.1f} s | 8 s |",
+    ]
+
+
+def clear(night: Night) -> list[str]:
+    """See the module's description."""
+    from tests.integration.retraining.whole_run import WholePipeline
+
+    pipeline = WholePipeline(night, "whole_b")
+    pipeline.deploy()
+    first = pipeline.begin()
+    first.wait("success", timeout_seconds=600)
+    refused = {"service": "sagemaker", "operation": "UpdateEndpoint", "resource": "*whole-b*"}
+    rule = night.add_fault(effect="error", code="AccessDeniedException", message="Not today.", **refused)
+    run = pipeline.begin()
+    run.wait("failed", timeout_seconds=600)
+    assert run.states()[STAGE] == "failed", run.states()
+    full = _job_seconds(run, None)
+    night.remove_fault(rule)
+    cleared_at = datetime.now(UTC)
+    run.clear(STAGE)
+    run.wait("success", timeout_seconds=600)
+    again = _job_seconds(run, cleared_at)
+    what = f"AWS job time of a cleared `deploy` ({again:.1f} s) ÷ a full run's ({full:.1f} s)"
+    return [f"| {what} | {again / full:.1%} | 15 % |"]
+
+
+def _job_seconds(run: Run, since: datetime | None) -> float:
+    """Seconds that states which run a job took, from their history: what AWS charges for."""
+    client = run.night.client("stepfunctions")
+    pages = client.get_paginator("get_execution_history").paginate(executionArn=run.arn())
+    began: dict[int, datetime] = {}
+    total = timedelta()
+    for page in pages:
+        for event in page["events"]:
+            if since is not None and event["timestamp"] < since:
+                continue
+            if event["type"] == "TaskSubmitted":
+                began[event["id"]] = event["timestamp"]
+            elif event["type"] in ("TaskSucceeded", "TaskFailed", "TaskTimedOut") and event["previousEventId"] in began:
+                total += event["timestamp"] - began[event["previousEventId"]]
+    return total.total_seconds()
+
+
+def _wait_until(done: Callable[[], bool], timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise SystemExit("the runs did not get as far as their stage in time")
+        time.sleep(2)
+
+
+def main() -> None:
+    """Measure, print the table and write the page."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.airflow_waits", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--count", type=int, default=300, help="waits at once; default 300")
+    parser.add_argument("--repeats", type=int, default=5, help="whole runs measured; default 5")
+    parser.add_argument("--only", choices=["waits", "overhead", "clear"], action="append")
+    parser.add_argument("--no-page", action="store_true", help="print only")
+    options = parser.parse_args()
+    sys.path.insert(0, str(ROOT / "plugins"))
+    from tests.integration.retraining.running import running_night
+
+    chosen = options.only or ["overhead", "clear", "waits"]
+    load = os.getloadavg()[0]
+    measurements: dict[str, Callable[[Any], list[str]]] = {
+        "overhead": lambda night: overhead(night, options.repeats),
+        "clear": clear,
+        "waits": lambda night: waits(night, options.count),
+    }
+    rows: list[str] = []
+    for name in chosen:
+        with running_night(**(LONG if name == "waits" else {})) as night:
+            rows += measurements[name](night)
+            print("\n".join(rows), flush=True)
+    lines = [
+        "# What Airflow itself costs",
+        "",
+        f"`make bench BENCH=airflow_waits`. {describe_machine()}. Load average when it began: {load:.1f}.",
+        "",
+        "| what | measured | aim |",
+        "|---|---:|---:|",
+        *rows,
+        "",
+    ]
+    if not options.no_page:
+        DOCUMENT.write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""One night: training fails, the card, the clear, the redrive, green.
+
+``python -m tests.integration.retraining.one_night`` plays it against the shipped state machine and records it as
+docs/one-night.md; a test plays it too.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.integration.retraining.night import Night, Run
+from tests.integration.retraining.whole_run import WholePipeline
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "one-night.md"
+PIPELINE = "whole_c"
+WIDTH = 160
+# What somebody has done in the evening: SageMaker's role may not read the bucket any more.
+REFUSED_READ = {
+    "service": "s3", "operation": "GetObject", "principal": "*brewtrain-sagemaker*",
+    "resource": f"*/{PIPELINE}/*", "effect": "error", "code": "AccessDenied", "status": 403, "message": "Access Denied",
+}  # fmt: skip
+
+
+@dataclass
+class Told:
+    """What was seen, as far as the page shows it.
+
+    :param times: Moment → when it was.
+    :param texts: Name → lines.
+    """
+
+    run: Run
+    times: dict[str, datetime] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def now(self, moment: str) -> None:
+        """Note when a moment was."""
+        self.times[moment] = datetime.now(UTC)
+
+
+def play(night: Night, pipeline: WholePipeline) -> Told:
+    """Play it, checking what the on-call person relies on.
+
+    :param pipeline: A deployed pipeline.
+    """
+    rule = night.add_fault(**REFUSED_READ)
+    run = pipeline.begin()
+    told = Told(run)
+    told.now("begun")
+    run.wait("failed")
+    told.now("red")
+    states = run.states()
+    assert (states["split"], states["train"]) == ("success", "failed"), states
+    told.texts["grid"] = ", ".join(f"`{task}` {states[task]}" for task in run.order())
+    told.texts["card"] = _card(run.log("train"))
+    assert "job says" in told.texts["card"]
+    assert "AccessDenied" in told.texts["card"]
+    assert "docs/runbooks/access-denied.md" in told.texts["card"]
+    told.texts["reason"] = str(run.kept_failure("train")["reason"])
+    night.remove_fault(rule)
+    told.now("cleared")
+    told.texts["cleared"] = ", ".join(task for task in run.order() if task in run.clear("train"))
+    run.wait("success", timeout_seconds=300)
+    told.now("green")
+    told.texts["prepare_run"] = _messages(run.log("prepare_run", 2))
+    told.texts["train"] = _messages(run.log("train", 2))
+    execution = run.execution()
+    assert execution["redriveCount"] == 1
+    started = {name: run.jobs_started(name) for name in ("StartJobRun", "CreateTrainingJob")}
+    assert len(started["CreateTrainingJob"]) == 2, "the redrive trains under a name of its own"
+    told.texts["jobs"] = ", ".join(sorted(arn.rsplit("/", 1)[-1] for arn in started["CreateTrainingJob"]))
+    run.check_invariants(redrives=1)
+    return told
+
+
+def _card(log: str) -> str:
+    lines = log.splitlines()
+    first = next(number for number, line in enumerate(lines) if "ON CALL" in line) - 1
+    last = next(number for number in range(first + 2, len(lines)) if lines[number].startswith("────"))
+    # The first rule shares its line with the log's own time and level.
+    return "\n".join([lines[last], *lines[first + 1 : last + 1]])
+
+
+def _messages(log: str) -> str:
+    """What the task itself said, without Airflow's own lines."""
+    known = re.compile(r"(run \S+ (has|is)|[+=~-] (dataset|job) |redrove|stage \S+ is over)")
+    return "\n".join(line for line in log.splitlines() if known.search(line))
+
+
+def page(told: Told) -> str:
+    """Render docs/one-night.md."""
+
+    def block(name: str) -> str:
+        text = re.sub(r"\b\d{12}\b", "123456789012", told.texts[name])
+        return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in text.splitlines())
+
+    clock = {moment: f"{at:%H:%M:%S}" for moment, at in told.times.items()}
+    seconds = (told.times["green"] - told.times["cleared"]).total_seconds()
+    return f"""\
+# One night
+
+Training fails, the card, the clear, the redrive, green. Recorded by `python -m tests.integration.retraining.one_night`
+with a real scheduler, triggerer and PostgreSQL, the shipped state machine and jobs that really ran on local AWS; lines
+are cut to width. In the evening somebody had taken the right to read the bucket from SageMaker's role.
+
+**{clock["begun"]}** The run of {told.run.day} begins. **{clock["red"]}** It turns red. The grid:
+{block("grid")}.
+
+The end of `train`'s log, which is also what the SNS topic `brewtrain-on-call` sends:
+
+```text
+{block("card")}
+```
+
+It was not retried by itself, since no retry gives a right back. The task's state store keeps why, under `failure`:
+
+```text
+{block("reason")}
+```
+
+**{clock["cleared"]}** The right is given back, and `train` is cleared. Airflow clears what depends on it, and the run's
+setup and teardown:
+
+```text
+{block("cleared")}
+```
+
+`prepare_run` finds that the run has an execution, keeps its recipe version, and brings back what `release_run` had
+removed:
+
+```text
+{block("prepare_run")}
+```
+
+`train`, second try, in the triggerer:
+
+```text
+{block("train")}
+```
+
+**{clock["green"]}** Green, {seconds:.0f} seconds after the clear. One execution, redriven once; `transform` and `split`
+ran once, and training twice, as `{block("jobs")}`.
+"""
+
+
+def main() -> int:
+    """Play it on a stack of its own and write the page."""
+    from tests.integration.retraining.running import running_night
+
+    with running_night() as night:
+        pipeline = WholePipeline(night, PIPELINE)
+        pipeline.deploy()
+        text = page(play(night, pipeline))
+    PAGE.write_text(text, encoding="utf-8")
+    print(f"wrote {PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(PAGE.parents[1] / "plugins"))
+    raise SystemExit(main())

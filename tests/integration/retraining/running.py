@@ -1,0 +1,92 @@
+"""Starts the Airflow of these tests: they kill its components, and switch every state themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.fixtures.switched_execution import SwitchedExecution
+from tests.integration.conftest import FASTER, make_client_for
+from tests.integration.retraining.night import BACKFILLED, CLOCKED, CLOCKED_SECONDS, PIPELINES, Night
+from tests.integration.retraining.whole_run import WHOLE_PIPELINES, pipeline_document
+from tools.airflow_api import AirflowApi
+from tools.airflow_env import ROOT
+from tools.local_stack import LocalStack, Ports
+from tools.stack_guard import start_guard
+
+# Airflow looks for tasks that died with their scheduler every five minutes; the tests cannot wait that long.
+IMPATIENT = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "3",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "20",
+}
+# The pipeline that is backfilled on real executions: any model is good enough.
+DATED = "dated"
+QUICK = {
+    "window_days": 2,
+    "training": {"hyperparameters": {"num_round": 5}},
+    "gate": {"metrics": {"validation:auc": {"min": 0.0}}, "better_than_majority": False},
+}
+
+
+def _write_include(folder: Path) -> Path:
+    """Copy include/ and add a pipeline for each of the tests' state machines."""
+    include = folder / "include"
+    shutil.copytree(ROOT / "include", include)
+    shipped = yaml.safe_load((include / "pipelines" / "bank_marketing.yaml").read_text())
+    documents = {name: _switched_document(shipped, name) for name in (*PIPELINES, *BACKFILLED)}
+    documents[DATED] = _switched_document(shipped, DATED) | QUICK
+    documents |= {name: pipeline_document(shipped, name) for name in WHOLE_PIPELINES}
+    for name, document in documents.items():
+        (include / "pipelines" / f"{name}.yaml").write_text(yaml.safe_dump(document))
+    return include
+
+
+def _switched_document(shipped: dict[str, Any], name: str) -> dict[str, Any]:
+    return shipped | {
+        "name": name,
+        "endpoint": {**shipped["endpoint"], "name": name.replace("_", "-")},
+        "source": {**shipped["source"], "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/"},
+    }
+
+
+@contextlib.contextmanager
+def running_night(**overrides: str) -> Iterator[Night]:
+    """A running Airflow with PostgreSQL and local AWS, and the state machines that the tests switch.
+
+    :param overrides: Environment variables of the Airflow components.
+    """
+    from brewtrain.resources import load_pipeline
+
+    folder = Path(tempfile.mkdtemp(prefix="brewtrain-", dir="/tmp" if os.name == "posix" else None))
+    folder.chmod(0o755)  # started as root, PostgreSQL runs as a user of its own
+    include = _write_include(folder)
+    overrides = {**FASTER, **IMPATIENT, "BREWTRAIN_INCLUDE": str(include), **overrides}
+    stack = LocalStack(folder, Ports.free(), overrides=overrides)
+    accounts: dict[str, SwitchedExecution] = {}
+
+    def deploy(endpoint_url: str) -> None:
+        client_for = make_client_for(endpoint_url)
+        for name in (*PIPELINES, *BACKFILLED, *WHOLE_PIPELINES):
+            accounts[name] = SwitchedExecution(client_for, load_pipeline(include / "pipelines" / f"{name}.yaml"))
+        for name in (*PIPELINES, *BACKFILLED):
+            accounts[name].deploy(timeout_seconds=CLOCKED_SECONDS if name == CLOCKED else None)
+
+    guard = start_guard(folder, delete=not os.environ.get("BREWTRAIN_KEEP"))
+    try:
+        stack.start(prepare=deploy)
+        yield Night(stack, AirflowApi(stack.api_url, stack.admin_password), accounts)
+    finally:
+        stack.stop()
+        guard.communicate()  # lets it go, and waits until it has looked after the folder

@@ -1,0 +1,77 @@
+"""A pipeline whose runs are real: its own recipe, split, training, evaluation and endpoint, deployed by its DAG.
+
+For what the stand-in of the other tests cannot show: jobs that fail, calls of the state machine that AWS refuses, an
+endpoint that sticks. The state machine is the shipped one; only its wait for the endpoint takes a second.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brewtrain.domain.names import ALIAS
+from tools.sample_data import write_csv
+
+if TYPE_CHECKING:
+    from tests.integration.retraining.night import Night, Run
+
+WHOLE_PIPELINES = ("whole_a", "whole_b", "whole_c")
+ROWS = 3000
+WAIT_SECONDS = 1
+
+
+def pipeline_document(shipped: dict[str, Any], name: str) -> dict[str, Any]:
+    """The pipeline file of a whole run: the shipped one with little data, a lenient gate and short limits."""
+    return shipped | {
+        "name": name,
+        "source": {**shipped["source"], "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/"},
+        "window_days": 1,
+        "training": {
+            **shipped["training"],
+            "hyperparameters": {**shipped["training"]["hyperparameters"], "num_round": 10},
+        },
+        "gate": {"metrics": {"validation:auc": {"min": 0.5}}, "better_than_majority": False},
+        "endpoint": {**shipped["endpoint"], "name": name.replace("_", "-"), "ready_minutes": 5},
+    }
+
+
+class WholePipeline:
+    """A deployed pipeline, and its runs' data.
+
+    :param night: The stack.
+    :param name: Name of the pipeline; its account must be among the night's.
+    """
+
+    def __init__(self, night: Night, name: str) -> None:
+        self.night, self.name = night, name
+        self.account = night.accounts[name]
+
+    def deploy(self) -> None:
+        """Run its deploy DAG, and shorten the wait for the endpoint."""
+        api = self.night.api
+        dag_run_id = api.trigger(f"{self.name}__deploy", None)
+        found = api.wait_for_run(f"{self.name}__deploy", dag_run_id, timeout_seconds=240)
+        assert found["state"] == "success", api.task_states(f"{self.name}__deploy", dag_run_id)
+        states = self.night.client("stepfunctions")
+        arn = self.account.account.state_machine_arn(self.name)
+        definition = json.loads(states.describe_state_machine(stateMachineArn=arn)["definition"])
+        wait = definition["States"]["Wait For Endpoint"]
+        wait.pop("SecondsPath")
+        wait["Seconds"] = WAIT_SECONDS
+        version = states.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition), publish=True)[
+            "stateMachineVersionArn"
+        ]
+        states.update_state_machine_alias(
+            stateMachineAliasArn=f"{arn}:{ALIAS}",
+            routingConfiguration=[{"stateMachineVersionArn": version, "weight": 100}],
+        )
+
+    def begin(self) -> Run:
+        """Deliver a day of data and trigger its run."""
+        run = self.night.new_run(self.name)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "rows.csv"
+            write_csv(path, ROWS, run.day.toordinal())
+            return run.trigger(body=path.read_bytes())
