@@ -218,6 +218,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
             "execution_arn": self.execution_arn,
             "status": seen.status,
             "state": seen.state,
+            "setup": self._setup_number(),
         }
         if stage in (Stage.GATE, Stage.DEPLOY):
             # A gate that has been left while the execution goes on has let the model through.
@@ -299,6 +300,11 @@ class ExecutionStageTrigger(BaseEventTrigger):
             # Airflow cancels a wait in the same way when it gives it to another triggerer.
             self.log.info("task goes on waiting elsewhere: the execution is left alone")
             return
+        if await asyncio.to_thread(self._passed_again):
+            # Airflow cancels a cleared wait only when its task has a state again. By then the stage before this one,
+            # cleared with it, has seen the execution through: it must not be stopped under the new tries.
+            self.log.info("the stage before has been passed again since: the execution is left alone")
+            return
         cause = stop_cause(self._task_id(), self._attempt_number(), self._setup_number())
         for pause in range(_STOP_TRIES):
             try:
@@ -326,6 +332,25 @@ class ExecutionStageTrigger(BaseEventTrigger):
         )
         now = prepared.get("try_number") if isinstance(prepared, Mapping) else None
         return now is not None and str(now) != str(self.prepared_try)
+
+    def _passed_again(self) -> bool:
+        """Whether the stage before this one has ended in a try that a later clear began."""
+        from airflow.sdk.bases.xcom import BaseXCom
+
+        instance = self.task_instance
+        assert instance is not None
+        mine, position = self._setup_number(), Stage(self.stage).position
+        if mine is None or position == 0:
+            return False
+        result = BaseXCom.get_one(
+            key="return_value",
+            dag_id=instance.dag_id,
+            task_id=list(Stage)[position - 1].value,
+            run_id=instance.run_id,
+            map_index=-1,
+        )
+        setup = result.get("setup") if isinstance(result, Mapping) else None
+        return isinstance(setup, int) and setup > mine
 
     def _task_state(self) -> str | None:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance

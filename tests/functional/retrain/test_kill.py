@@ -21,7 +21,9 @@ TASK = SimpleNamespace(
 )  # fmt: skip
 
 
-def killed(arn: str, state: str | None, *, cleared: bool = False, ended: bool = False) -> ExecutionStageTrigger:
+def killed(
+    arn: str, state: str | None, *, cleared: bool = False, ended: bool = False, passed: bool = False
+) -> ExecutionStageTrigger:
     """A trigger whose task Airflow says is in a state, killed."""
 
     class Known(ExecutionStageTrigger):
@@ -30,6 +32,9 @@ def killed(arn: str, state: str | None, *, cleared: bool = False, ended: bool = 
 
         def _cleared(self) -> bool:
             return cleared
+
+        def _passed_again(self) -> bool:
+            return passed
 
     trigger = Known(arn, Stage.TRAIN.value, "brewtrain_aws")
     trigger.task_instance = TASK  # type: ignore[assignment]
@@ -62,3 +67,35 @@ def test_kill(account: SwitchedExecution, state: str | None, cleared: bool, ende
         assert found["cause"].startswith("train attempt 1 ")
     else:
         states.stop_execution(executionArn=arn)
+
+
+def test_a_wait_that_was_cleared_with_the_stage_before_it_leaves_the_new_tries_their_execution(
+    account: SwitchedExecution,
+) -> None:
+    arn = start(account, "kill-passed-again")
+    killed(arn, "scheduled", cleared=True, passed=True)
+    states: Any = account.client("stepfunctions")
+    assert states.describe_execution(executionArn=arn)["status"] == "RUNNING"
+    states.stop_execution(executionArn=arn)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "passed"), [(2, "1", True), (1, "1", False), (None, "1", False), (2, None, False)]
+)
+def test_the_stage_before_tells_by_its_setup(
+    theirs: int | None, mine: str | None, passed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.bases.xcom import BaseXCom
+
+    asked: list[str] = []
+
+    def get_one(*, task_id: str, **_: Any) -> dict[str, Any]:
+        asked.append(task_id)
+        return {"stage": task_id, "setup": theirs}
+
+    monkeypatch.setattr(BaseXCom, "get_one", get_one)
+    arn = "arn:aws:states:us-east-1:123456789012:execution:m:e"
+    trigger = ExecutionStageTrigger(arn, Stage.TRAIN.value, "brewtrain_aws", prepared_try=mine)
+    trigger.task_instance = TASK  # type: ignore[assignment]
+    assert trigger._passed_again() is passed
+    assert asked in ([], ["split"])
