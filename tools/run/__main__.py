@@ -363,7 +363,7 @@ class Run:
     def _where_next(self, result: report.RunReport) -> list[str]:
         lines = [f"{_shown(LAST_RUN)} has these numbers, {_shown(WORK / 'log')}/ the logs"]
         if result.evaluation is not None:
-            lines.append(f"{result.evaluation} shows the evaluation: curves, calibration, lift, the gate's reasons")
+            lines.append(f"{result.evaluation} shows the evaluation and why the gate decided so")
         if result.outcome == "broken":
             return [*lines, "mend what is said above and run it again"]
         return [
