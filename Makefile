@@ -17,7 +17,7 @@ export PYTHON
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup run up load backfill-report down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check data pr clean
+.PHONY: help setup run up load backfill-report down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check audit licences data policy permissions pr clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,8 +83,21 @@ lock: setup ## Resolve requirements*.in into the locks (UPGRADE=1 takes new rele
 lock-check: setup ## Fail when a lock is not what its *.in file resolves to
 	@tools/lock.sh check
 
+audit: setup ## Look at every lock for vulnerabilities and yanked versions; says what could not be asked (ARGS=--strict)
+	@$(PY) -m tools.audit $(ARGS)
+
+licences: setup ## Write docs/licences.md: what the locks install, under which licences
+	@$(PY) -m tools.licences
+
 data: setup ## Fetch the full bank marketing file from UCI into var/data
 	@$(PY) -m tools.fetch_data
+
+policy: setup ## Print the IAM policies that one pipeline needs (PIPELINE=include/pipelines/x.yaml ROLE=… ACCOUNT=… REGION=…)
+	@$(PY) -m tools.policy '$(or $(PIPELINE),$(error policy: say which pipeline file, e.g. PIPELINE=include/pipelines/bank_marketing.yaml))' \
+	  $(if $(ROLE),--role $(ROLE)) $(if $(ACCOUNT),--account $(ACCOUNT)) $(if $(REGION),--region $(REGION))
+
+permissions: setup ## Write docs/permissions.md: which principal may do what to what, and who uses it
+	@$(PY) -m tools.permissions --write
 
 pr: lint lock-check statemachine-check test-floor test ## Everything CI checks, before you open a pull request
 	@echo "pr: all green"

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     Check = tuple[str, Callable[[], str]]
 
-NEVER = "preflight-never-started"
+# Of the form of a run id, so that a policy narrowed to the pipeline's own names allows to ask; no interval ends then.
+NEVER = "00000000T0000-never"
 SERVICES = ("states", "databrew", "glue", "sagemaker")
 # Airflow passes these; SageMaker's is passed by the state machine.
 PASSED_ROLES = ("states", "databrew", "glue")
@@ -95,7 +96,7 @@ class CheckAccountOperator(BaseOperator):
         for operation, request in self._execution_calls(account).items():
             yield f"states {operation}", lambda op=operation, req=request: self._probe("stepfunctions", op, req)  # type: ignore[misc]
         for operation in ("describe_job", "delete_job", "describe_dataset", "delete_dataset", "list_job_runs"):
-            name = {"Name": f"{names.PREFIX}-{NEVER}"}
+            name = {"Name": f"{names.PREFIX}-{self._never()}"}
             yield f"databrew {operation}", lambda op=operation, req=name: self._probe("databrew", op, req)  # type: ignore[misc]
         yield "model package group", self._registry
         for operation, request in self._registry_calls(account).items():
@@ -106,7 +107,7 @@ class CheckAccountOperator(BaseOperator):
         yield "endpoint quota", lambda: self._quota(f"{self.pipeline.endpoint.instance_type} for endpoint usage")
 
     def _execution_calls(self, account: Account) -> dict[str, dict[str, Any]]:
-        arn = {"executionArn": account.execution_arn(self.pipeline.name, NEVER)}
+        arn = {"executionArn": account.execution_arn(self.pipeline.name, self._never())}
         return {
             "describe_execution": arn,
             "get_execution_history": arn,
@@ -134,6 +135,9 @@ class CheckAccountOperator(BaseOperator):
         if ModelRegistryHook(self.aws_conn_id).describe_group(group) is None:
             raise DeploymentError(f"{group} does not exist; run the pipeline's deploy DAG")
         return group
+
+    def _never(self) -> str:
+        return f"{names.slug(self.pipeline.name)}-{NEVER}"
 
     def _probe(self, service: str, operation: str, request: dict[str, Any]) -> str:
         from brewtrain.hooks.permission_probe import PermissionProbeHook

@@ -1,4 +1,8 @@
-"""Reads the project's CloudFormation templates as far as they use the language, for the contract tests only."""
+"""Reads the project's CloudFormation templates as far as they use the language.
+
+For what looks at policies without deploying them: ``python -m tools.policy``, docs/permissions.md, the contract tests.
+Must not import Airflow, boto3 or local_aws.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,8 @@ from typing import Any
 
 import yaml
 
-PSEUDO = {
-    "AWS::AccountId": "123456789012",
-    "AWS::Region": "us-east-1",
-    "AWS::Partition": "aws",
-    "AWS::StackName": "stack",
-}
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
 ABSENT = object()
 
 
@@ -46,13 +46,29 @@ def load(path: Path) -> dict[str, Any]:
     return document
 
 
-def resolve(template: dict[str, Any], **parameters: str) -> dict[str, Any]:
+def resolve(
+    template: dict[str, Any],
+    *,
+    account_id: str = ACCOUNT_ID,
+    region: str = REGION,
+    partition: str = "aws",
+    **parameters: str,
+) -> dict[str, Any]:
     """The template's resources with every function resolved.
 
+    :param account_id: Value of ``AWS::AccountId``.
+    :param region: Value of ``AWS::Region``.
+    :param partition: Value of ``AWS::Partition``.
     :param parameters: Values; the defaults stand for the rest.
     """
+    pseudo = {
+        "AWS::AccountId": account_id,
+        "AWS::Region": region,
+        "AWS::Partition": partition,
+        "AWS::StackName": "stack",
+    }
     values = {name: str(declared.get("Default", "")) for name, declared in template.get("Parameters", {}).items()}
-    values |= parameters | PSEUDO
+    values |= parameters | pseudo
 
     def walk(node: Any) -> Any:
         if isinstance(node, Tagged):
@@ -79,7 +95,7 @@ def resolve(template: dict[str, Any], **parameters: str) -> dict[str, Any]:
             return left == right
         if name == "Not":
             return not walk(value[0])
-        raise AssertionError(f"the tests do not know !{name}")
+        raise ValueError(f"tools/cloudformation.py does not know !{name}; teach it")
 
     resources: dict[str, Any] = walk(template["Resources"])
     return resources

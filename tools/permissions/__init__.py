@@ -1,0 +1,1 @@
+"""docs/permissions.md: which principal may do what to what, and who uses it."""

@@ -1,0 +1,282 @@
+"""Who uses an action: tasks and callbacks of the DAGs, states of the state machine, jobs and the endpoint.
+
+Of the DAGs it is read from the source: a DAG file names operators, an operator names hooks, a hook calls boto3. A call
+of a method counts for every class that the module knows and that has such a method, so that a task may be named that
+gets there only by another way; never is one missing. Must not import Airflow, boto3 or local_aws.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.permissions.actions import POLLED, calls, iam_action, operations, state_actions
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "plugins"
+# By action: users, each with the part of a resource's ARN that the use is about; "" where it may be any.
+Use = dict[str, set[tuple[str, str]]]
+
+# What else a request needs by what stands in it, and on what.
+IMPLIED: dict[str, dict[str, str]] = {
+    "databrew:CreateDataset": {"databrew:TagResource": ":dataset/"},
+    "databrew:CreateRecipe": {"databrew:TagResource": ":recipe/"},
+    "databrew:CreateRecipeJob": {"databrew:TagResource": ":job/", "iam:PassRole": "brewtrain-databrew"},
+    "databrew:UpdateRecipeJob": {"iam:PassRole": "brewtrain-databrew"},
+    "glue:CreateJob": {"glue:TagResource": ":job/", "iam:PassRole": "brewtrain-glue"},
+    "glue:UpdateJob": {"iam:PassRole": "brewtrain-glue"},
+    "states:CreateStateMachine": {"states:TagResource": "", "iam:PassRole": "brewtrain-states"},
+    "states:UpdateStateMachine": {"iam:PassRole": "brewtrain-states"},
+    "s3:GetObject": {"kms:Decrypt": ""},
+    "s3:PutObject": {"kms:GenerateDataKey": "", "kms:Decrypt": ""},
+}
+# What a request tags when it makes something.
+_MADE = {
+    "createTrainingJob": ":training-job/",
+    "createProcessingJob": ":processing-job/",
+    "createModel": ":model/",
+    "createEndpointConfig": ":endpoint-config/",
+    "createEndpoint": ":endpoint/",
+    # The state "Tag Endpoint": the ARN comes from DescribeEndpoint.
+    "addTags": ":endpoint/",
+    "listTags": ":endpoint",
+}
+JOBS = {
+    "databrew": "the run's DataBrew job",
+    "glue": "the split job, `include/glue/split.py`",
+    "sagemaker": "SageMaker's jobs and the endpoint",
+}
+
+
+@dataclass
+class _Class:
+    module: _Module
+    node: ast.ClassDef
+    methods: dict[str, ast.AST] = field(default_factory=dict)
+
+    @property
+    def is_hook(self) -> bool:
+        return ".hooks." in self.module.name
+
+    @property
+    def is_called_by_airflow(self) -> bool:
+        return self.module.name.split(".")[1] in ("operators", "triggers", "notifiers", "deadlines", "retry_policy")
+
+
+@dataclass
+class _Module:
+    name: str
+    text: str
+    tree: ast.Module
+    classes: dict[str, _Class] = field(default_factory=dict)
+    functions: dict[str, ast.AST] = field(default_factory=dict)
+    # Name in this module → (module, name there).
+    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def _load() -> dict[str, _Module]:
+    modules = {}
+    for path in sorted((PLUGINS / "brewtrain").rglob("*.py")):
+        name = ".".join(path.relative_to(PLUGINS).with_suffix("").parts).removesuffix(".__init__")
+        text = path.read_text("utf-8")
+        modules[name] = _read(name, text)
+    return modules
+
+
+def _read(name: str, text: str) -> _Module:
+    module = _Module(name, text, ast.parse(text))
+    for node in module.tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            module.functions[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            found = module.classes[node.name] = _Class(module, node)
+            for member in node.body:
+                if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
+                    found.methods[member.name] = member
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                module.imports[alias.asname or alias.name] = (node.module, alias.name)
+    return module
+
+
+class CallGraph:
+    """Which boto3 calls are reached from a class or function of the package."""
+
+    def __init__(self) -> None:
+        self._modules = _load()
+
+    def classes(self, module: str) -> list[str]:
+        """Return the classes of a module.
+
+        :param module: For example ``brewtrain.hooks.s3_run``.
+        """
+        return [*self._modules[module].classes]
+
+    def actions(self, module: str, name: str) -> set[str]:
+        """Return the IAM actions reached from a class (all of its methods) or function.
+
+        :param module: For example ``brewtrain.operators.s3``.
+        :param name: Its name there.
+        :raises KeyError: If there is none.
+        """
+        start = self._modules[module]
+        nodes: list[tuple[_Module, _Class | None, ast.AST]] = []
+        if name in start.classes:
+            nodes += self._whole(start.classes[name])
+        else:
+            nodes.append((start, None, start.functions[name]))
+        seen: set[int] = set()
+        found: set[str] = set()
+        while nodes:
+            owner, inside, node = nodes.pop()
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            for candidates in calls(node, owner.text):
+                found |= {iam_action(service, operation) for service, operation in candidates.items()}
+            if "ProbeHook" in owner.text and not owner.name.startswith("brewtrain.hooks"):
+                found |= _probed(node)
+            nodes += self._next(owner, inside, node)
+        return found
+
+    def _whole(self, one: _Class) -> list[tuple[_Module, _Class | None, ast.AST]]:
+        return [(owner.module, owner, node) for owner in self._lineage(one) for node in owner.methods.values()]
+
+    def _lineage(self, one: _Class) -> Iterator[_Class]:
+        yield one
+        for base in one.node.bases:
+            parent = self._class(one.module, base.id) if isinstance(base, ast.Name) else None
+            if parent is not None:
+                yield from self._lineage(parent)
+
+    def _class(self, module: _Module, name: str) -> _Class | None:
+        if name in module.classes:
+            return module.classes[name]
+        where, there = module.imports.get(name, ("", ""))
+        return self._modules[where].classes.get(there) if where in self._modules else None
+
+    def _known(self, module: _Module) -> Iterator[_Class]:
+        """The classes that a module can have objects of: its own, those it imports, and theirs as far as hooks go."""
+        direct = [self._class(module, name) for name in [*module.classes, *module.imports]]
+        for one in direct:
+            if one is None:
+                continue
+            yield from self._lineage(one)
+            if not one.is_hook:
+                for name in [*one.module.classes, *one.module.imports]:
+                    other = self._class(one.module, name)
+                    if other is not None and other.is_hook:
+                        yield from self._lineage(other)
+
+    def _next(
+        self, module: _Module, inside: _Class | None, node: ast.AST
+    ) -> Iterator[tuple[_Module, _Class | None, ast.AST]]:
+        attributes: set[str] = set()
+        own: set[str] = set()
+        for one in ast.walk(node):
+            if isinstance(one, ast.Name):
+                target = self._class(module, one.id)
+                if target is not None and target.is_called_by_airflow:
+                    yield from self._whole(target)
+                elif target is not None and "__init__" in target.methods:
+                    yield target.module, target, target.methods["__init__"]
+                where, there = module.imports.get(one.id, (module.name, one.id))
+                if where in self._modules and there in self._modules[where].functions:
+                    yield self._modules[where], None, self._modules[where].functions[there]
+            elif isinstance(one, ast.Attribute):
+                if isinstance(one.value, ast.Name) and one.value.id in ("self", "cls"):
+                    own.add(one.attr)
+                elif isinstance(one.value, ast.Name) and self._submodule(module, one.value.id) is not None:
+                    other = self._submodule(module, one.value.id)
+                    assert other is not None
+                    if one.attr in other.functions:
+                        yield other, None, other.functions[one.attr]
+                else:
+                    attributes.add(one.attr)
+        if inside is not None:
+            yield from (
+                (owner.module, owner, owner.methods[name])
+                for owner in self._lineage(inside)
+                for name in own & owner.methods.keys()
+            )
+        for known in self._known(module):
+            yield from ((known.module, known, known.methods[name]) for name in attributes & known.methods.keys())
+
+    def _submodule(self, module: _Module, name: str) -> _Module | None:
+        where, there = module.imports.get(name, ("", ""))
+        return self._modules.get(f"{where}.{there}")
+
+
+def _probed(node: ast.AST) -> set[str]:
+    """Calls that the preflight makes by their name."""
+    texts = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    found = set()
+    for text in texts & operations().keys():
+        candidates = operations()[text]
+        found |= {
+            iam_action(service, operation)
+            for service, operation in candidates.items()
+            if service in ("stepfunctions", "databrew")
+        }
+    return found
+
+
+def airflow_use() -> Use:
+    """Return, for each action, the tasks and callbacks that may use it, as ``<DAG>: <task>``."""
+    graph = CallGraph()
+    used: Use = defaultdict(set)
+    for path in sorted((ROOT / "dags").glob("*_dag.py")):
+        module = _read(path.stem, path.read_text("utf-8"))
+        dag = path.stem.removesuffix("_dag").removesuffix("_pipeline")
+        for where, name, user in _tasks(module):
+            for action in graph.actions(where, name):
+                used[action].add((f"{dag}: {user}", ""))
+                for more, what in IMPLIED.get(action, {}).items():
+                    used[more].add((f"{dag}: {user}", what))
+    return used
+
+
+def _tasks(module: _Module) -> Iterator[tuple[str, str, str]]:
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
+            continue
+        where, name = module.imports.get(node.id, ("", ""))
+        if where.startswith("brewtrain.notifiers"):
+            yield where, name, "on-call"
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        where, name = module.imports.get(node.func.id, ("", ""))
+        task_id = next((keyword.value for keyword in node.keywords if keyword.arg == "task_id"), None)
+        if where.startswith("brewtrain.") and task_id is not None:
+            yield where, name, task_id.value if isinstance(task_id, ast.Constant) else "every stage"
+
+
+def states_use() -> Use:
+    """Return, for each action, the states of the state machine that use it."""
+    document = json.loads((ROOT / "include" / "statemachine" / "retraining.asl.json").read_text("utf-8"))
+    used: Use = defaultdict(set)
+    for name, state in _states(document):
+        wanted = state_actions(state)
+        for call, more in POLLED.items():
+            if call in state.get("Resource", ""):
+                wanted |= more
+        call = state.get("Resource", "").rpartition(":")[2].partition(".")[0]
+        for action in wanted:
+            used[action].add((name, _MADE.get(call, "") if action.endswith("Tags") else ""))
+            if action == "s3:GetObject":
+                used["kms:Decrypt"].add((name, ""))
+    return used
+
+
+def _states(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in document["States"].items():
+        yield name, state
+        for branch in state.get("Branches", ()):
+            yield from _states(branch)

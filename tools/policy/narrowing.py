@@ -1,0 +1,163 @@
+"""From what include/cloudformation/roles.yaml allows for every pipeline to what one pipeline needs.
+
+The template's roles serve all pipelines of an account, so it says ``brewtrain-*``. Here each such pattern becomes the
+names that :mod:`brewtrain.domain.names` makes for one pipeline. Must not import boto3, Airflow or local_aws.
+
+Sources: "Actions, resources, and condition keys for AWS services" in the Service Authorization Reference; quotas from
+"IAM and AWS STS quotas" in the IAM User Guide.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from brewtrain.domain import names
+from brewtrain.domain.names import Account
+from brewtrain.domain.pipeline import Pipeline
+from tools import cloudformation
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "include" / "cloudformation" / "roles.yaml"
+# Characters without white space: of all inline policies of a role together, of one managed policy, of a trust policy.
+INLINE_LIMIT = 10_240
+MANAGED_LIMIT = 6_144
+
+# YYYYMMDDTHHMM of a run id, and the same after the p or r of a deployment's. Counted, because `bank-*` would also match
+# what belongs to a pipeline `bank_marketing`; not spelled with its T, because SageMaker's ARNs are in lower case.
+_RUN = "?" * len("YYYYMMDDTHHMM")
+_DEPLOYMENT = "?" * len("pYYYYMMDDTHHMM")
+_ON_CALL_TOPIC = "brewtrain-on-call"
+
+
+class UnknownResourceError(Exception):
+    """The template names a resource for which there is no rule here."""
+
+
+def policies(
+    pipeline: Pipeline, account: Account, *, template: Path = TEMPLATE, kms_key_arn: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Return the policy document of each role, narrowed to one pipeline.
+
+    :param pipeline: The pipeline file.
+    :param account: Where the pipeline is deployed.
+    :param kms_key_arn: Key that encrypts the bucket; empty for the pipeline's own, if it names one.
+    :return: By ``airflow``, ``states``, ``databrew``, ``glue``, ``sagemaker``.
+    :raises UnknownResourceError: If the template names a resource that there is no rule for.
+    """
+    own = pipeline.bucket_name(account)
+    source = pipeline.source.bucket(own)
+    resources = cloudformation.resolve(
+        _load(template),
+        account_id=account.account_id,
+        region=account.region,
+        partition=names.partition(account.region),
+        BucketName=own,
+        SourceBucketName=source,
+        SourcePrefix=source_prefix(pipeline),
+        # SageMaker's ARNs are in lower case, whatever the endpoint was called when it was made.
+        EndpointNamePattern=pipeline.endpoint_name.lower(),
+        KmsKeyArn=kms_key_arn or pipeline.kms_key or "",
+    )
+    found = {}
+    for item in resources.values():
+        if item["Type"] != "AWS::IAM::Role":
+            continue
+        found[item["Properties"]["RoleName"].removeprefix(f"{names.PREFIX}-")] = {
+            "Version": "2012-10-17",
+            "Statement": [_statement(one, pipeline) for one in cloudformation.statements(item)],
+        }
+    return found
+
+
+@cache
+def _load(template: Path) -> dict[str, Any]:
+    return cloudformation.load(template)
+
+
+def source_prefix(pipeline: Pipeline) -> str:
+    """Pattern of the key prefixes of a pipeline's partitions.
+
+    Without the last slash: Spark asks for the prefix itself before it lists what is below it.
+
+    :param pipeline: The pipeline file.
+    """
+    return pipeline.source.key("????-??-??").rstrip("/")
+
+
+def size(document: dict[str, Any]) -> int:
+    """Characters of a policy as IAM counts them: without white space.
+
+    :param document: The policy.
+    """
+    return len(re.sub(r"\s", "", json.dumps(document, separators=(",", ":"))))
+
+
+def _statement(statement: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:
+    resources = sorted({narrow for one in statement["Resource"] for narrow in narrowed(one, pipeline)})
+    result = {**statement, "Action": sorted(statement["Action"]), "Resource": resources}
+    if "Condition" in statement:
+        result["Condition"] = _condition(statement["Condition"], pipeline)
+    return result
+
+
+def _condition(condition: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:
+    """Ask for the pipeline's own tag where the template asks for any."""
+    result: dict[str, dict[str, Any]] = {}
+    for operator, keys in condition.items():
+        for key, value in keys.items():
+            own_tag = operator == "Null" and value == "false" and key.endswith(f"Tag/{names.PREFIX}:pipeline")
+            target = result.setdefault("StringEquals" if own_tag else operator, {})
+            target[key] = pipeline.name if own_tag else value
+    return result
+
+
+def narrowed(resource: str, pipeline: Pipeline) -> list[str]:
+    """Return what stands for a resource pattern of the template when only one pipeline counts.
+
+    :param resource: ARN or pattern of the template, its parameters filled in.
+    :param pipeline: The pipeline file.
+    :raises UnknownResourceError: If it covers every pipeline and there is no rule for it.
+    """
+    if not re.search(rf"{names.PREFIX}[-/]\*", resource):
+        return [resource]
+    arn, partition, service, region, account_id, rest = resource.split(":", 5)
+    assert arn == "arn"
+    own = f"{names.PREFIX}-{names.slug(pipeline.name)}"
+
+    def named(*patterns: str) -> list[str]:
+        return [":".join((arn, partition, service, region, account_id, pattern)) for pattern in patterns]
+
+    if service == "s3":
+        bucket, _, below = rest.partition(f"/{names.PREFIX}/*")
+        # `brewtrain/*` covers everything below it; in `brewtrain/*/runs/…` the sign stands for the pipeline's folder.
+        return named(f"{bucket}/{names.PREFIX}/{pipeline.name}{below or '/*'}")
+    if service == "sns" and rest == f"{names.PREFIX}-*":
+        return named(_ON_CALL_TOPIC)
+    kind, separator, name = (*re.split(r"([/:])", rest, maxsplit=1), "", "")[:3]
+    what = f"{service}:{kind}"
+    if name == f"{names.PREFIX}-*":
+        if what in ("databrew:dataset", "databrew:job", "sagemaker:training-job", "sagemaker:processing-job"):
+            return named(f"{kind}{separator}{own}-{_RUN}-*")
+        if what in ("sagemaker:model", "sagemaker:endpoint-config"):
+            return named(f"{kind}{separator}{own}-{_RUN}-*", f"{kind}{separator}{own}-{_DEPLOYMENT}-*")
+        if what in ("databrew:recipe", "sagemaker:model-package-group"):
+            return named(f"{kind}{separator}{own}")
+        if what == "glue:job":
+            return named(f"{kind}{separator}{names.split_job(pipeline.name)}")
+        if what == "states:stateMachine":
+            # Versions and aliases are the machine's ARN with a suffix.
+            return named(f"{kind}{separator}{own}", f"{kind}{separator}{own}:*")
+        if what == "iam:role":
+            # The five roles are the account's: every pipeline looks at the same ones.
+            return [resource]
+    if what == "states:execution" and name == f"{names.PREFIX}-*:*":
+        return named(f"{kind}{separator}{own}:*")
+    if what == "sagemaker:model-package" and name == f"{names.PREFIX}-*/*":
+        return named(f"{kind}{separator}{own}/*")
+    raise UnknownResourceError(
+        f"{TEMPLATE.name} allows {resource}, and tools/policy/narrowing.py has no rule that narrows it to one "
+        "pipeline; add one"
+    )
