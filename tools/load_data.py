@@ -193,9 +193,10 @@ def load(
     Parameters: `path_or_frame`, a file, or a polars frame with the file's columns; `bucket` exists already; `prefix`
     with or without a slash at its end; `s3_client`, a boto3 S3 client; `on_progress(done, total)` is called with counts
     of partitions; `undated`, the day under which a file without dates is put. Raises LoadError if the path cannot be
-    read, or if S3 refuses an upload (then nothing of this load is
-    left behind). S3: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+    read, bucket or prefix is not plainly one, or if S3 refuses an upload (then nothing of this load is left behind).
+    S3: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
     """
+    folder = _folder(bucket, prefix)
     if isinstance(path_or_frame, pl.DataFrame):
         buffer = io.BytesIO()
         path_or_frame.write_csv(buffer, separator=DELIMITER, quote_style="non_numeric")
@@ -204,9 +205,6 @@ def load(
         data = read_file(path_or_frame)
     partitions = partition(data, undated)
     digest = hashlib.sha256(data).hexdigest()[:12]
-    folder = f"{prefix.strip('/')}/".removeprefix("/")
-    if _DATE not in folder:
-        folder += f"dt={_DATE}/"
     keys = {f"{folder.replace(_DATE, str(date))}{digest}.csv": content for date, content in partitions.content.items()}
     try:
         before = _own_keys(s3_client, bucket, folder)
@@ -221,6 +219,22 @@ def load(
         ) from error
     dates = list(partitions.content)
     return LoadReport(len(dates), partitions.rows, dates[0], dates[-1], partitions.dated, partitions.warnings)
+
+
+def _folder(bucket: str, prefix: str) -> str:
+    """The prefix with its date and a slash at its end. Raises LoadError if it would not be where it seems to be."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
+        raise LoadError(f"{bucket!r} is not the name of a bucket; write one such as brewtrain-123456789012-us-east-1.")
+    folder = f"{prefix.strip('/')}/".removeprefix("/")
+    if _DATE not in folder:
+        folder += f"dt={_DATE}/"
+    plain = folder.replace(_DATE, "2024-01-31", 1)
+    if not re.fullmatch(r"[A-Za-z0-9!\-_.'()=+,@/]{1,700}", plain) or {"", ".", ".."} & set(plain[:-1].split("/")):
+        raise LoadError(
+            f"the prefix {prefix!r} is not plainly one; write folders of letters, digits and ! - _ . ' ( ) = + , @, "
+            f"with {_DATE} at most once."
+        )
+    return folder
 
 
 def read_file(path: str | Path) -> bytes:

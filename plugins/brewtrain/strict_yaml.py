@@ -11,6 +11,9 @@ from typing import Any
 
 import yaml
 
+# libyaml's composer recurses on the C stack, so that a deeply nested text would end the process: the length bounds it.
+_MAX_CHARACTERS = 20_000
+
 
 class YamlError(ValueError):
     """The text is not YAML that can be read without guessing; says the line and what to do."""
@@ -65,15 +68,26 @@ def load(text: str) -> Any:
     :raises YamlError: If it is not YAML, holds several documents, or gives a key twice. The message is a predicate,
         such as ``is not YAML at line 3, column 1: …``, for the caller to put the file's name before.
     """
+    if len(text) > _MAX_CHARACTERS:
+        raise YamlError(f"has {len(text)} characters; a pipeline file has at most {_MAX_CHARACTERS}")
     try:
         return yaml.load(text, Loader=_FastUniqueKeyLoader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError:
         # Read again, by the loader that says what is wrong.
         pass
+    except RecursionError:
+        raise YamlError("is nested too deeply; a pipeline file has a few levels") from None
+    except (ValueError, OverflowError, LookupError, AttributeError, TypeError) as error:
+        if isinstance(error, YamlError):
+            raise
+        # PyYAML lets pass what Python says of a value that a tag does not fit, or of a number of thousands of digits.
+        raise YamlError(f"holds a value that is not what it looks like ({error}); put it in quotes") from None
     try:
         return yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as error:
         raise YamlError(_sentence(error)) from None
+    except RecursionError:
+        raise YamlError("is nested too deeply; a pipeline file has a few levels") from None
 
 
 def _sentence(error: yaml.YAMLError) -> str:

@@ -92,6 +92,9 @@ def cases() -> dict[str, list[list[str]]]:
         "one_class": [header, *([*row[:2], "0", row[3]] for row in rows)],
         "empty": [header],
     }
+    # Names never reach a query: columns go by their position, and a value is compared, not parsed.
+    made["hostile_names"] = [["a`; DROP TABLE t; --", "\"') OR 1=1", "y", "$(id) {{ x }} ../.."], *rows]
+    made["hostile_values"] = [header, *([row[0], "'; DROP TABLE t; --", row[2], "`id`"] for row in rows)]
     for name, (column, value, _) in UNUSABLE.items():
         changed = [list(row) for row in rows]
         changed[17][column] = value
@@ -149,6 +152,13 @@ def test_unusable_values_are_named(results: Results, name: str) -> None:
 def test_a_label_written_as_a_double_is_a_label(results: Results) -> None:
     assert results["double_label"]["problem"] is None
     assert [row[-1] for row in results["double_label"]["sides"]] == [row[-1] for row in results["plain"]["sides"]]
+
+
+def test_names_and_values_are_data(results: Results) -> None:
+    assert results["hostile_names"]["problem"] is None
+    assert results["hostile_names"]["sides"] == results["plain"]["sides"]
+    assert "has 60 of 60 rows that are no number, such as" in results["hostile_values"]["problem"]
+    assert len(results["hostile_values"]["sides"]) == 60
 
 
 def test_one_class_only_is_said(results: Results) -> None:

@@ -30,6 +30,7 @@ from brewtrain.domain import gate as quality_gate
 from brewtrain.domain import names
 from brewtrain.domain.errors import PipelineFileError
 from brewtrain.domain.pipeline_messages import sentences
+from brewtrain.domain.plain_text import hidden_character, is_bucket_name, key_problem
 
 Metric = Literal[
     "validation:auc",
@@ -46,12 +47,16 @@ METRIC_PREFIX = "validation:"
 PRESET_SCHEDULES = ("@hourly", "@daily", "@weekly", "@monthly")
 _PRESET_CRON = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *"}
 _SOURCE_FIELDS = {"bucket", "date"}
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9!\-_.'()=+,@/{}]+")
+_HYPERPARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
+# Words, numbers, and the lists and tuples of constraints: '[[0, 1], [2]]', '(1,-1)', 'grow_colmaker,prune'.
+_HYPERPARAMETER = re.compile(r"""[A-Za-z0-9_.,:+\-()\[\]{}"' ]*""")
+# CreateTrainingJob's limit.
+_MAX_HYPERPARAMETER = 2500
 ENDPOINT_NAME_PATTERN = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
-INSTANCE_TYPE_PATTERN = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
-IMAGE_VERSION_PATTERN = r"^\d+\.\d+-\d+$"
+INSTANCE_TYPE_PATTERN = r"^ml\.[a-z0-9-]{1,30}\.[a-z0-9]{1,30}$"
+KMS_KEY_PATTERN = r"^arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,30}:[0-9]{12}:key/[A-Za-z0-9-]{1,80}$"
+IMAGE_VERSION_PATTERN = r"^[0-9]{1,4}\.[0-9]{1,4}-[0-9]{1,4}$"
 ALARM_PATTERN = r"\S"
-BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 # Amazon SageMaker AI Developer Guide, "XGBoost hyperparameters". Used to name a typo, not to forbid what is newer.
 _KNOWN_HYPERPARAMETERS = (
     "alpha",
@@ -135,9 +140,51 @@ def _check_hyperparameters(value: object) -> object:
             raise ValueError(f"sets {name} to {setting!r}; write a number or a text in quotes")
         if isinstance(setting, float) and not math.isfinite(setting):
             raise ValueError(f"sets {name} to {setting}; write a finite number")
+        _check_hyperparameter(name, str(setting))
         near = difflib.get_close_matches(name, _KNOWN_HYPERPARAMETERS, n=1, cutoff=0.85)
         if near and near[0] != name:
             raise ValueError(f"knows no {name!r}; did you mean {near[0]!r}?")
+    return value
+
+
+def _check_hyperparameter(name: str, setting: str) -> None:
+    if not _HYPERPARAMETER_NAME.fullmatch(name):
+        raise ValueError(f"has the name {name!r}; write letters, digits and '_', as XGBoost's hyperparameters have it")
+    if name.startswith("sagemaker_"):
+        # With them the container runs a script from any bucket instead of training (SageMaker XGBoost, script mode).
+        raise ValueError(f"sets {name}, which would run another script than the built-in algorithm; remove it")
+    if not _HYPERPARAMETER.fullmatch(setting) or setting.startswith("arn:"):
+        raise ValueError(
+            f"sets {name} to {setting[:80]!r}, which no hyperparameter of XGBoost is; write a number or words"
+        )
+    if len(setting) > _MAX_HYPERPARAMETER:
+        raise ValueError(f"sets {name} to {len(setting)} characters; SageMaker takes {_MAX_HYPERPARAMETER}")
+
+
+def _check_visible(value: str) -> str:
+    if (hidden := hidden_character(value)) is not None:
+        raise ValueError(f"has the character {hidden}, which cannot be seen; remove it")
+    return value
+
+
+def _check_lines(value: str) -> str:
+    if (hidden := hidden_character(value, allowed="\n\t")) is not None:
+        raise ValueError(f"has the character {hidden}, which cannot be seen; remove it")
+    return value
+
+
+def _check_column(value: str) -> str:
+    if value.startswith("-"):
+        raise ValueError("begins with '-', so that Glue would take it for an option; rename the column in the recipe")
+    return _check_visible(value)
+
+
+def _check_bucket(value: str) -> str:
+    if not is_bucket_name(value):
+        raise ValueError(
+            "names no valid bucket; write the name of an S3 bucket: lower case letters, digits, '.' and '-', 3 to 63 "
+            "characters"
+        )
     return value
 
 
@@ -162,14 +209,13 @@ def _check_source_path(value: str) -> str:
         raise ValueError("must contain {date} once, where the day of a partition stands, e.g. 'dt={date}/'")
     if not key.endswith("/"):
         raise ValueError("must end with '/': a partition is a prefix, not a file")
-    if ".." in key.split("/") or "//" in key or "%" in key or "\\" in key:
-        raise ValueError("must not contain '..', '//', '%' or '\\': name the prefix plainly")
-    if not _PLAIN_KEY.fullmatch(key):
-        # Among them < and >, which DataBrew takes for a regular expression.
-        raise ValueError(
-            "has a character that is not safe in an S3 key; write letters, digits and ! - _ . ' ( ) = + , @"
-        )
-    if bucket != "{bucket}" and not re.fullmatch(BUCKET_PATTERN, bucket):
+    if any(brace in key.replace("{date}", "") for brace in "{}"):
+        raise ValueError("has braces in its key besides {date}; {bucket} stands only for the bucket's name")
+    if (problem := key_problem(key.replace("{date}", "2024-01-31"))) is not None:
+        raise ValueError(problem)
+    if key.startswith(f"{names.PREFIX}/"):
+        raise ValueError(f"lies in {names.PREFIX}/, where the pipelines keep their own files; keep data elsewhere")
+    if bucket != "{bucket}" and not is_bucket_name(bucket):
         raise ValueError("names no valid bucket; write {bucket}, or the name of an S3 bucket")
     return value
 
@@ -179,6 +225,8 @@ def _check_plain_file_name(value: str) -> str:
         raise ValueError("is not a plain file name; write only the file's name, recipes live in include/recipes/")
     if not value.endswith(".json"):
         raise ValueError("must end with .json")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}", value):
+        raise ValueError("has a character that a recipe's file name may not have; write letters, digits, '_', '-', '.'")
     return value
 
 
@@ -200,7 +248,7 @@ class Source(_Section):
 
     path: Annotated[str, AfterValidator(_check_source_path)]
     delimiter: Literal[",", ";", "|", "\t", " "] = ","
-    columns: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    columns: Annotated[tuple[Annotated[str, AfterValidator(_check_visible)], ...], Field(strict=False)] = ()
 
     @field_validator("columns")
     @classmethod
@@ -228,7 +276,7 @@ class Label(_Section):
     :param column: Column of the recipe's **output** that holds 0 and 1.
     """
 
-    column: str = Field(min_length=1, max_length=255)
+    column: Annotated[str, AfterValidator(_check_column)] = Field(min_length=1, max_length=255)
 
 
 class Split(_Section):
@@ -269,7 +317,7 @@ class Training(_Section):
         if "num_round" not in value:
             raise ValueError("lack num_round, the number of boosting rounds; add e.g. 'num_round: 100'")
         rounds = value["num_round"]
-        if not str(rounds).isdecimal() or int(rounds) < 1:
+        if not re.fullmatch("[0-9]{1,9}", str(rounds)) or int(rounds) < 1:
             raise ValueError(f"set num_round to {rounds!r}; write a whole number of at least 1")
         objective = value.get("objective", "binary:logistic")
         if objective != "binary:logistic":
@@ -501,14 +549,19 @@ class Pipeline(_Section):
     :param recipe: File name in include/recipes/.
     :param approval: ``required``: a person approves a model that passed the gate before it is deployed.
     :param pool: Airflow pool whose slots the stage tasks take; bounds how many runs work at once.
+    :param kms_key: ARN of the key that encrypts the bucket, where storage.yaml was given one. DataBrew has to be told:
+        what it is not told it encrypts with S3's own key, whatever the bucket's default is.
     """
 
     name: str = Field(min_length=1, max_length=names.PIPELINE_NAME_MAX_LENGTH, pattern=names.PIPELINE_NAME_PATTERN)
-    description: str = Field(default="", max_length=500)
-    owner: str = Field(default="data-engineering", min_length=1, max_length=100)
+    description: Annotated[str, AfterValidator(_check_lines)] = Field(default="", max_length=500)
+    owner: Annotated[str, AfterValidator(_check_visible)] = Field(
+        default="data-engineering", min_length=1, max_length=100
+    )
     schedule: Schedule = "@daily"
     start_date: Annotated[date, BeforeValidator(_check_day)]
-    bucket: str | None = Field(default=None, pattern=BUCKET_PATTERN)
+    bucket: Annotated[str, AfterValidator(_check_bucket)] | None = None
+    kms_key: str | None = Field(default=None, pattern=KMS_KEY_PATTERN)
     source: Source
     window_days: int = Field(default=365, ge=1, le=36500)
     recipe: Annotated[str, AfterValidator(_check_plain_file_name)]

@@ -22,8 +22,8 @@ _PATTERN_ADVICE = {
     "name": f"write lower case words joined by single '_', at most {names.PIPELINE_NAME_MAX_LENGTH} characters",
     "endpoint.name": "write letters, digits and '-', starting and ending with a letter or digit, at most 63 characters",
     "instance_type": "write a SageMaker instance type such as 'ml.m5.xlarge'",
+    "kms_key": "write the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID",
     "image_version": "write a version of the built-in XGBoost image such as '1.7-1'",
-    "bucket": "write the name of an S3 bucket: lower case letters, digits, '.' and '-', 3 to 63 characters",
 }
 _Location = tuple[int | str, ...]
 

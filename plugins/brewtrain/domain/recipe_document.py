@@ -57,11 +57,16 @@ def parse_recipe(text: str, *, source: str) -> list[Step]:
     :raises RecipeFileError: If it is not a recipe, or names an operation or condition that DataBrew does not have.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_number, object_pairs_hook=_each_key_once)
     except json.JSONDecodeError as error:
         raise RecipeFileError(
             f"{source}: is not JSON at line {error.lineno}, column {error.colno}: {error.msg}; correct it there"
         ) from None
+    except RecursionError:
+        raise RecipeFileError(f"{source}: is nested too deeply to be a recipe; write a list of steps") from None
+    except ValueError as error:
+        # A number of thousands of digits, or one of the two below.
+        raise RecipeFileError(f"{source}: {error}; correct it there") from None
     if isinstance(document, dict):
         document = _member(document, "Steps", "RecipeSteps", default=document)
     if not isinstance(document, list) or not document:
@@ -71,6 +76,19 @@ def parse_recipe(text: str, *, source: str) -> list[Step]:
             f"{source}: has {len(document)} steps, DataBrew takes {MAX_STEPS}; put the rest into another recipe"
         )
     return [_step(step, where=f"{source}: step {number}") for number, step in enumerate(document, start=1)]
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"holds {text}, which JSON does not know")
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        seen = [key for key, _ in pairs]
+        twice = next(key for key in seen if seen.count(key) > 1)
+        raise ValueError(f"says {twice!r} twice in one object, of which one would be lost")
+    return result
 
 
 def content_hash(steps: Iterable[Mapping[str, Any]]) -> str:
@@ -153,10 +171,14 @@ def _condition(condition: object, *, where: str) -> dict[str, str]:
         raise RecipeFileError(f"{where}: DataBrew has no condition {name!r}{_suggestion(str(name), CONDITIONS)}")
     if not isinstance(column, str) or not column:
         raise RecipeFileError(f"{where}: condition {name} has no 'TargetColumn'; name the column it looks at")
+    _check_characters(column, where=f"{where}: condition {name}")
+    if len(column) > _MAX_CONDITION_VALUE:
+        raise RecipeFileError(f"{where}: 'TargetColumn' has {len(column)} characters; write the name of a column")
     result = {"Condition": str(name), "TargetColumn": column}
     value = _member(condition, "Value", default=None)
     if value is not None:
         text = _parameter(value, where=f"{where}: condition {name}")
+        _check_characters(text, where=f"{where}: condition {name}")
         if len(text) > _MAX_CONDITION_VALUE:
             raise RecipeFileError(
                 f"{where}: condition {name} has {len(text)} characters; DataBrew takes at most {_MAX_CONDITION_VALUE}"
@@ -183,6 +205,7 @@ def _named_parameter(name: str, value: object, *, where: str) -> tuple[str, str]
     if not _PARAMETER_NAME.fullmatch(name):
         raise RecipeFileError(f"{where} is not 1 to 128 letters and digits; write it as the step's reference page does")
     text = _parameter(value, where=where)
+    _check_characters(text, where=where)
     if not text:
         raise RecipeFileError(
             f"{where} is empty; DataBrew takes 1 to {_MAX_PARAMETER} characters: leave it out, or write a value"
@@ -192,6 +215,12 @@ def _named_parameter(name: str, value: object, *, where: str) -> tuple[str, str]
             f"{where} has {len(text)} characters; DataBrew takes 1 to {_MAX_PARAMETER}: write a shorter one"
         )
     return _camel(name), text
+
+
+def _check_characters(text: str, *, where: str) -> None:
+    # Line breaks, tabs and signs without width are data that a recipe may replace; these two no text can hold.
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise RecipeFileError(f"{where} holds a NUL or half of a surrogate pair; write plain Unicode text")
 
 
 def _parameter(value: object, *, where: str) -> str:

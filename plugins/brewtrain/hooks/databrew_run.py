@@ -81,13 +81,20 @@ def _job(
                 "MaxOutputFiles": 1,
             }
         ],
-        "EncryptionMode": "SSE-S3",
+        **_encryption(pipeline),
         "LogSubscription": "ENABLE",
         "MaxCapacity": pipeline.transform.max_capacity,
         # The ladder retries; a retry of DataBrew's own would run under the same job run unseen.
         "MaxRetries": 0,
         "Timeout": pipeline.limits.transform_minutes,
     }
+
+
+def _encryption(pipeline: Pipeline) -> dict[str, str]:
+    # A job states its encryption, which beats the bucket's default: there is no mode that follows it.
+    if pipeline.kms_key is None:
+        return {"EncryptionMode": "SSE-S3"}
+    return {"EncryptionMode": "SSE-KMS", "EncryptionKeyArn": pipeline.kms_key}
 
 
 def _contains(found: Any, wanted: Any) -> bool:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from brewtrain.domain.errors import InputError
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -21,6 +23,18 @@ if TYPE_CHECKING:
 
 CONNECTION_ID = "brewtrain_aws"
 PLAN_ONLY = "plan_only"
+
+
+def _plan_only(context: Context) -> bool:
+    """Whether the run is to change nothing.
+
+    :raises InputError: If the param is neither true nor false: a text such as "false" would count as true, and an empty
+        one as false.
+    """
+    value = context["params"].get(PLAN_ONLY, False)
+    if not isinstance(value, bool):
+        raise InputError(f"param {PLAN_ONLY} is {value!r}; write true or false")
+    return value
 
 
 class _DeploymentOperator(BaseOperator):
@@ -40,10 +54,13 @@ class _DeploymentOperator(BaseOperator):
     def _read(self) -> tuple[Pipeline, Content]:
         from brewtrain import resources
         from brewtrain.deployment.stack import Content
+        from brewtrain.domain.recipe_inputs import check_second_inputs
 
         pipeline = resources.find_pipeline(self.pipeline)
+        steps = resources.recipe_steps(pipeline.recipe)
+        check_second_inputs(steps, pipeline, source=f"include/recipes/{pipeline.recipe}")
         content = Content(
-            recipe_steps=resources.recipe_steps(pipeline.recipe),
+            recipe_steps=steps,
             split_script=resources.split_script(),
             evaluation_code=resources.evaluation_code(),
             definition=resources.state_machine_definition(),
@@ -94,6 +111,7 @@ class PlanDeploymentOperator(_DeploymentOperator):
         """
         from brewtrain.domain.deployment_plan import summary
 
+        _plan_only(context)
         changes = self._stack().plan()
         for change in changes:
             self._log_change(change)
@@ -145,7 +163,7 @@ class ApplyDeploymentOperator(_DeploymentOperator):
         """
         from brewtrain.domain.deployment_plan import summary
 
-        if context["params"].get(PLAN_ONLY):
+        if _plan_only(context):
             raise AirflowSkipException("plan_only: nothing was changed")
         changes = self._stack().apply(self._log_change)
         self.log.info("%s", summary(changes, done=True))

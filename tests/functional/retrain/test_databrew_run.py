@@ -55,6 +55,20 @@ def test_the_job_is_what_the_pipeline_file_says(account: SwitchedExecution) -> N
     assert job["Tags"]["brewtrain:run-id"] == identity(account).run_id
 
 
+def test_the_job_encrypts_with_the_pipelines_key(account: SwitchedExecution) -> None:
+    """Without this the job would say SSE-S3, which beats the bucket's default key."""
+    key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    prepare(account)
+    encrypted = make_pipeline(account.pipeline.name, kms_key=key)
+    name = identity(account).job_name_prefix
+    lines = DataBrewRunHook("brewtrain_aws").prepare(
+        encrypted, identity(account), bucket=account.bucket, recipe_version="1.0"
+    )
+    assert lines == [f"= dataset {name}", f"~ job {name}"]
+    job = account.client("databrew").describe_job(Name=name)
+    assert (job["EncryptionMode"], job["EncryptionKeyArn"]) == ("SSE-KMS", key)
+
+
 def test_the_window_is_bounded_by_days(account: SwitchedExecution) -> None:
     """Three days up to 1 February: 30, 31 January and 1 February, whether or not the bounds are inclusive."""
     prepare(account)

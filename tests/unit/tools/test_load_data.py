@@ -192,3 +192,32 @@ def test_an_unreadable_path_is_one_sentence(tmp_path: Path, capsys: pytest.Captu
     arguments = [str(tmp_path / "missing.csv"), "--bucket", "b-c", "--endpoint-url", "http://127.0.0.1:9"]
     assert main(arguments) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("bucket", "prefix"),
+    [
+        ("b-1", "../data"),
+        ("b-1", "data/../other"),
+        ("b-1", "data/./x"),
+        ("b-1", "data//x"),
+        ("b-1", "data/%2e%2e"),
+        ("b-1", "data\\x"),
+        ("b-1", "data/{date}/{date}"),
+        ("b-1", "s3://other/data"),
+        ("b-1", "data/\x00"),
+        ("b-1", "d" * 800),
+        ("arn:aws:s3:us-east-1:111122223333:accesspoint/x", "data"),
+        ("../x", "data"),
+        ("", "data"),
+    ],
+)
+def test_a_place_that_is_not_plain_is_refused_before_any_call(bucket: str, prefix: str, tmp_path: Path) -> None:
+    class Untouched:
+        def __getattr__(self, name: str) -> Any:
+            raise AssertionError(f"S3 was called: {name}")
+
+    file = tmp_path / "x.csv"
+    file.write_text("a;b\n1;2\n")
+    with pytest.raises(LoadError):
+        load(file, bucket, prefix, Untouched())
