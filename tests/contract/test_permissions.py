@@ -10,40 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import cfnlint
 import pytest
-from botocore import xform_name
 
 from tests.contract import asl
-from tests.contract.cloudformation import load, resolve, statements
+from tools.cloudformation import load, resolve, statements
+from tools.permissions.actions import FREE, calls, iam_action, state_actions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = REPOSITORY / "include" / "cloudformation" / "roles.yaml"
 ROLES = {"AirflowRole", "StatesRole", "DataBrewRole", "GlueRole", "SageMakerRole"}
 
-# What an integration needs beyond the call that its resource names; the "IAM policies" sections of
-# https://docs.aws.amazon.com/step-functions/latest/dg/connect-databrew.html, connect-glue.html, connect-sagemaker.html.
-SYNC_ACTIONS = {
-    "databrew:startJobRun": {"databrew:ListJobRuns", "databrew:StopJobRun"},
-    "glue:startJobRun": {"glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"},
-    "sagemaker:createTrainingJob": {
-        "sagemaker:DescribeTrainingJob",
-        "sagemaker:StopTrainingJob",
-        "sagemaker:AddTags",
-        "events:PutTargets",
-        "events:PutRule",
-        "events:DescribeRule",
-    },
-    "sagemaker:createProcessingJob": {
-        "sagemaker:DescribeProcessingJob",
-        "sagemaker:StopProcessingJob",
-        "sagemaker:AddTags",
-        "events:PutTargets",
-        "events:PutRule",
-        "events:DescribeRule",
-    },
-}
 # Resources that have no narrower form, with the actions that may name them so.
 UNSCOPED = {
     "databrew:CreateDataset",
@@ -63,13 +40,6 @@ UNSCOPED = {
 SCOPED = re.compile(
     r"brewtrain|data/|endpoint/|endpoint-config/|:model/|:alarm:|log-group:/aws|repository/|rule/"
 )  # fmt: skip
-PREFIXES = {"stepfunctions": "states"}
-S3_ACTIONS = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "HeadObject": "GetObject",
-              "CopyObject": "PutObject", "DeleteObjects": "DeleteObject"}  # fmt: skip
-CLIENTS = ("databrew", "glue", "stepfunctions", "sagemaker", "sagemaker-runtime", "s3", "logs", "iam", "sts", "sns",
-           "cloudwatch", "cloudformation")  # fmt: skip
-# Allowed to everybody.
-FREE = {"sts:GetCallerIdentity"}
 
 
 @pytest.fixture(scope="module")
@@ -81,28 +51,8 @@ def allowed(role: dict[str, Any]) -> set[str]:
     return {action for statement in statements(role) for action in statement["Action"]}
 
 
-def iam_action(service: str, operation: str) -> str:
-    operation = S3_ACTIONS.get(operation, operation) if service == "s3" else operation
-    return f"{PREFIXES.get(service, service).removesuffix('-runtime')}:{operation}"
-
-
 def definition_actions(definition: dict[str, Any]) -> set[str]:
-    wanted = set()
-    for state in asl.all_states(definition).values():
-        if state["Type"] != "Task":
-            continue
-        integration = state["Resource"].removeprefix("arn:aws:states:::").removeprefix("aws-sdk:")
-        call, _, pattern = integration.partition(".")
-        service, action = call.split(":")
-        wanted.add(iam_action(service, action[0].upper() + action[1:]))
-        if pattern == "sync":
-            wanted |= SYNC_ACTIONS[call]
-        parameters = state.get("Parameters", {})
-        if "Tags.$" in parameters:
-            wanted.add(f"{service}:AddTags")
-        if any(key in parameters for key in ("RoleArn.$", "ExecutionRoleArn.$")):
-            wanted.add("iam:PassRole")
-    return wanted
+    return set().union(*(state_actions(state) for state in asl.all_states(definition).values()))
 
 
 def test_the_five_roles(roles: dict[str, Any]) -> None:
@@ -159,44 +109,17 @@ def test_the_evaluation_may_do_what_it_does(roles: dict[str, Any]) -> None:
     assert not may("s3:GetObject", f"{run}/result.json")
 
 
-def operations() -> dict[str, dict[str, str]]:
-    session = botocore.session.get_session()
-    found: dict[str, dict[str, str]] = {}
-    for service in CLIENTS:
-        for operation in session.get_service_model(service).operation_names:
-            found.setdefault(xform_name(operation), {})[service] = operation
-    return found
-
-
-def calls(path: Path, known: dict[str, dict[str, str]]) -> Iterator[dict[str, str]]:
-    """Operations that a file calls, each as client name → operation for every client it may be meant for."""
+def calls_of(path: Path) -> Iterator[dict[str, str]]:
     text = path.read_text("utf-8")
-    declared = set(re.findall(r"""(?:service\b[^=\n]*=\s*|client\(\s*|client_type\s*=\s*)["']([a-z-]+)["']""", text))
-    for node in ast.walk(ast.parse(text)):
-        name = None
-        if isinstance(node, ast.Attribute) and node.attr in known:
-            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
-            name = node.attr if owner in ("conn", "client", "s3") else None
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in ("get_paginator", "get_waiter")
-            and isinstance(node.args[0], ast.Constant)
-        ):
-            name = str(node.args[0].value)
-        if name in known:
-            candidates = known[str(name)]
-            narrowed = {service: operation for service, operation in candidates.items() if service in declared}
-            yield narrowed or candidates
+    return calls(ast.parse(text), text)
 
 
 def test_hooks_may_do_what_they_do(roles: dict[str, Any]) -> None:
     granted = allowed(roles["AirflowRole"]) | FREE
-    known = operations()
     seen = 0
     missing = []
     for path in sorted((REPOSITORY / "plugins" / "brewtrain" / "hooks").glob("*.py")):
-        for candidates in calls(path, known):
+        for candidates in calls_of(path):
             seen += 1
             if not any(iam_action(service, operation) in granted for service, operation in candidates.items()):
                 missing.append((path.name, candidates))
@@ -205,9 +128,8 @@ def test_hooks_may_do_what_they_do(roles: dict[str, Any]) -> None:
 
 
 def test_the_split_script_may_do_what_it_does(roles: dict[str, Any]) -> None:
-    known = operations()
     script = REPOSITORY / "include" / "glue" / "split.py"
-    wanted = {iam_action("s3", candidates["s3"]) for candidates in calls(script, known)}
+    wanted = {iam_action("s3", candidates["s3"]) for candidates in calls_of(script)}
     assert wanted == {"s3:ListBucket", "s3:GetObject", "s3:PutObject"}
     assert wanted <= allowed(roles["GlueRole"])
 
@@ -295,11 +217,28 @@ def test_the_bucket_is_private_encrypted_versioned_and_tls_only() -> None:
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["VersioningConfiguration"]["Status"] == "Enabled"
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    (statement,) = resources["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert statement["Effect"] == "Deny"
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    denials = resources["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert [statement["Condition"] for statement in denials] == [
+        {"Bool": {"aws:SecureTransport": "false"}},
+        {"NumericLessThan": {"s3:TlsVersion": 1.2}},
+    ]
+    for statement in denials:
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        assert statement["Resource"] == ["<Bucket.Arn>", "<Bucket.Arn>/*"]
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    kept = {rule.get("Prefix"): rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+            for rule in rules if "NoncurrentVersionExpiration" in rule}  # fmt: skip
+    assert kept == {"brewtrain/": "30", "data/": "90"}
     expiring = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
     assert expiring == [], "an object that an endpoint needs must not go by age"
+
+
+@pytest.mark.parametrize("key", ["", "arn:key"])
+def test_the_bucket_is_encrypted_with_the_key_that_is_asked_for(key: str) -> None:
+    bucket = resolve(load(TEMPLATE.with_name("storage.yaml")), KmsKeyArn=key)["Bucket"]["Properties"]
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    wanted = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key} if key else {"SSEAlgorithm": "AES256"}
+    assert rule["ServerSideEncryptionByDefault"] == wanted
 
 
 @pytest.mark.slow

@@ -12,13 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.contract.cloudformation import load, resolve, statements
 from tests.e2e.conftest import INCLUDE, Installation
+from tools.cloudformation import load, resolve, statements
 
 pytestmark = [
     pytest.mark.slow,
-    # moto's CloudFormation skips bucket policies and says so in this process.
-    pytest.mark.filterwarnings("ignore:Tried to parse AWS.*BucketPolicy:UserWarning"),
 ]
 
 # Roles of the services; brewtrain-airflow is the DAGs' and is not used here.

@@ -26,8 +26,6 @@ from tests.e2e.conftest import ACCOUNT, BUCKET, INCLUDE, Installation
 
 pytestmark = [
     pytest.mark.slow,
-    # moto's CloudFormation skips bucket policies and says so in this process.
-    pytest.mark.filterwarnings("ignore:Tried to parse AWS.*BucketPolicy:UserWarning"),
 ]
 
 DOCUMENT = {

@@ -61,7 +61,6 @@ def test_a_parameter_is_a_change(aws_client: Callable[..., Any], templates: Path
 
 
 # local_aws makes no bucket policies from stacks: moto would enforce them without their conditions, and deny everything.
-@pytest.mark.filterwarnings("ignore:Tried to parse AWS..S3..BucketPolicy:UserWarning")
 def test_the_stacks_of_the_project_deploy(local_aws: str) -> None:
     """In an account of its own: other tests of this process have a bucket and roles of these names."""
 
