@@ -32,7 +32,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="keep objects, resources and executions in DIR across restarts",
     )
     parser.add_argument(
-        "--allow-non-loopback",
+        "--unsafe-allow-non-loopback",
         action="store_true",
         help="UNSAFE outside a private container network: local_aws checks no signatures and runs the code it is "
         "sent (Lambda functions, Glue scripts), so whoever reaches the port can run programs as you",
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.port,
             options.state_dir,
             options.host,
-            allow_non_loopback=options.allow_non_loopback,
+            unsafe_allow_non_loopback=options.unsafe_allow_non_loopback,
             warm_up=not options.no_warm_up,
             enforce_iam=options.iam == "enforce",
         )

@@ -86,7 +86,7 @@ def require_loopback(host: str) -> None:
     if not loopback:
         raise ServerStartError(
             f"Refusing to bind {host}: local_aws runs whatever code it is sent and checks no passwords, so only "
-            "loopback is served; use --host 127.0.0.1, or --allow-non-loopback inside a container network."
+            "loopback is served; use --host 127.0.0.1, or --unsafe-allow-non-loopback inside a container network."
         )
 
 
@@ -95,7 +95,7 @@ def start(
     state_dir: str | os.PathLike[str] | None = None,
     host: str = "127.0.0.1",
     *,
-    allow_non_loopback: bool = False,
+    unsafe_allow_non_loopback: bool = False,
     warm_up: bool = False,
     enforce_iam: bool = False,
 ) -> ServerHandle:
@@ -104,12 +104,12 @@ def start(
     :param port: TCP port; 0 picks a free one.
     :param state_dir: folder in which state is kept across restarts; nothing is kept without it.
     :param host: address to bind.
-    :param allow_non_loopback: permit an address that other machines can reach.
+    :param unsafe_allow_non_loopback: permit an address that other machines can reach.
     :param warm_up: let services preload their workers in the background.
     :param enforce_iam: check every call against the policies of its principal (for all servers of this process).
     :raises ServerStartError: the port is taken, the address is refused or the state cannot be read.
     """
-    if not allow_non_loopback:
+    if not unsafe_allow_non_loopback:
         require_loopback(host)
     _set_environment()
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -162,7 +162,7 @@ def start(
         Dispatcher(create_backend_app),
         health,
         changes.notify,
-        loopback_only=not allow_non_loopback,
+        loopback_only=not unsafe_allow_non_loopback,
     )
     _check_port_free(host, port)
     try:

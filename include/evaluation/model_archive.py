@@ -104,18 +104,14 @@ def _model_bytes(archive: Path, role: str) -> bytes:
     if not archive.is_file():
         raise ModelArchiveError(f"{where} is not there; check the training job's output")
     files = {}
-    left = _MOST_BYTES
     try:
-        with gzip.open(str(archive)) as stream, tarfile.open(fileobj=stream, mode="r|") as opened:
+        with gzip.open(str(archive)) as unpacked, tarfile.open(fileobj=_Bounded(unpacked, where), mode="r|") as opened:
             for count, member in enumerate(opened, start=1):
                 if count > _MOST_MEMBERS:
                     raise ModelArchiveError(f"{where} holds more than {_MOST_MEMBERS} members; train the model again")
                 _check_member(member, where)
                 if member.isdir():
                     continue
-                left -= member.size
-                if left < 0:
-                    raise ModelArchiveError(f"{where} unpacks to more than {_MOST_BYTES // 1024**2} MiB; it is refused")
                 name = posixpath.normpath(member.name)
                 if posixpath.basename(name).startswith("."):
                     continue
@@ -124,10 +120,9 @@ def _model_bytes(archive: Path, role: str) -> bytes:
                 if len(files[name]) != member.size:
                     raise ModelArchiveError(f"{where} ends too early; train the model again")
             # gzip compares its checksum only at the end of the stream, before which tar stops.
-            while stream.read(1 << 20):
-                left -= 1 << 20
-                if left < 0:
-                    raise ModelArchiveError(f"{where} unpacks to more than {_MOST_BYTES // 1024**2} MiB; it is refused")
+            rest = _Bounded(unpacked, where)
+            while rest.read(1 << 20):
+                pass
     except (tarfile.TarError, OSError, EOFError, zlib.error):
         raise ModelArchiveError(f"{where} is not a whole tar.gz; train the model again") from None
     if MODEL_NAME in files:
@@ -140,6 +135,33 @@ def _model_bytes(archive: Path, role: str) -> bytes:
         return next(iter(files.values()))  # the container serves a lone file whatever its name is
     held = ", ".join(sorted(files)[:5]) or "nothing"
     raise ModelArchiveError(f"{where} holds no {MODEL_NAME} (it holds {held}); train with the built-in XGBoost")
+
+
+class _Bounded:
+    """A stream that ends in an error when it has given more than a model may have.
+
+    It counts what is read, not what members say: headers are read whole, and a small archive can hold very long ones.
+
+    :param stream: The decompressed archive.
+    :param where: The archive, for the message.
+    """
+
+    def __init__(self, stream: gzip.GzipFile, where: str) -> None:
+        self._stream = stream
+        self._where = where
+        self._left = _MOST_BYTES
+
+    def read(self, size: int) -> bytes:
+        """Read as the stream does.
+
+        :param size: Bytes wanted.
+        :raises ModelArchiveError: If that is more than a model may have.
+        """
+        data = self._stream.read(min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise ModelArchiveError(f"{self._where} unpacks to more than {_MOST_BYTES // 1024**2} MiB; it is refused")
+        return data
 
 
 def _check_member(member: tarfile.TarInfo, where: str) -> None:

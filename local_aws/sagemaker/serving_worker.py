@@ -12,17 +12,21 @@ body; back a JSON line
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import shutil
 import socket
 import tarfile
+import zlib
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from local_aws.jobs import entry
 from local_aws.jobs.entry import JobError, reports_result
 
 MAX_MODEL_BYTES = 2 * 1024**3
+MAX_MEMBERS = 1000
 _ACCEPTED = ["application/json", "application/jsonlines", "application/x-recordio-protobuf", "text/csv"]
 
 
@@ -53,6 +57,28 @@ def serve(payload: dict[str, Any]) -> dict[str, Any]:
                     print(f"connection lost: {error}")
 
 
+class _Bounded:
+    """A stream that refuses to give more than a model may have: headers count too, of which a small file can hold many.
+
+    Parameters
+    ----------
+    stream:
+        The decompressed archive.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left = MAX_MODEL_BYTES
+
+    def read(self, size: int) -> bytes:
+        """Read as the stream does."""
+        data = self._stream.read(min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise JobError(f"the model archive unpacks to more than {MAX_MODEL_BYTES} bytes")
+        return data
+
+
 def unpack_model(archive: Path, folder: Path) -> Path:
     """Take the model file out of an archive.
 
@@ -74,20 +100,19 @@ def unpack_model(archive: Path, folder: Path) -> Path:
         model.
     """
     files: list[Path] = []
-    total = 0
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            for member in tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=_Bounded(stream), mode="r|") as tar:  # type: ignore[arg-type]
+            for count, member in enumerate(tar, start=1):
+                if count > MAX_MEMBERS:
+                    raise JobError(f"the model archive has more than {MAX_MEMBERS} members")
                 name = PurePosixPath(member.name)
                 if name.is_absolute() or ".." in name.parts:
                     raise JobError(f"the model archive has a member with an unsafe name: {member.name}")
                 if member.isdir():
                     continue
-                if not member.isreg():
+                # A sparse member says a size that the archive does not hold.
+                if not member.isreg() or member.issparse():
                     raise JobError(f"the model archive has a member that is no regular file: {member.name}")
-                total += member.size
-                if total > MAX_MODEL_BYTES:
-                    raise JobError(f"the model archive unpacks to more than {MAX_MODEL_BYTES} bytes")
                 if name.name.startswith("."):
                     continue
                 source = tar.extractfile(member)
@@ -95,9 +120,10 @@ def unpack_model(archive: Path, folder: Path) -> Path:
                     raise JobError(f"the model archive's member {member.name} cannot be read")
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(source.read())
+                with target.open("wb") as file:
+                    shutil.copyfileobj(source, file, 1 << 20)
                 files.append(target)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise JobError(f"the model archive cannot be unpacked: {error}") from None
     if not files:
         raise JobError("the model archive has no model file")
@@ -115,7 +141,7 @@ def load_booster(path: Path) -> Any:
     import xgboost
 
     content = path.read_bytes()
-    if content[:1] == b"\x80":
+    if content[:1] == b"\x80" or content[:2] in (b"(c", b"cc"):
         raise JobError(
             f"the model file {path.name} is a pickle, which local AWS does not load; save it with Booster.save_model"
         )

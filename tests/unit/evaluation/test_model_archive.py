@@ -217,3 +217,18 @@ def test_nothing_is_left_behind(tmp_path: Path, run: Run, monkeypatch: pytest.Mo
     monkeypatch.setattr(model_archive.tempfile, "tempdir", str(tmp_path))
     load_model(run.folder / "challenger" / "model.tar.gz", role="challenger")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sizes_are_bounded_while_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the bytes that are read, not of what members say of themselves: headers are read whole."""
+    monkeypatch.setattr(model_archive, "_MOST_BYTES", 1_000_000)
+    bomb = write_archive(tmp_path / "bomb.tar.gz", {"xgboost-model": bytes(3_000_000)})
+    headers = tmp_path / "headers.tar.gz"
+    with tarfile.open(headers, "w:gz", format=tarfile.PAX_FORMAT) as made:
+        member = tarfile.TarInfo("xgboost-model")
+        member.pax_headers = {"comment": "x" * 3_000_000}
+        made.addfile(member)
+    for path in (bomb, headers):
+        assert path.stat().st_size < 20_000
+        with pytest.raises(ModelArchiveError, match="unpacks to more than"):
+            load_model(path, role="champion")
