@@ -1,0 +1,100 @@
+"""Nothing that is committed is a secret: keys of AWS, Airflow and others, and private keys, by their form."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# AWS's documentation uses these, and they open nothing.
+EXAMPLES = {
+    "AKIAIOSFODNN7EXAMPLE",
+    "ASIAIOSFODNN7EXAMPLE",
+    "AKIAI44QH8DHBEXAMPLE",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+}
+FORMS = {
+    "AWS access key id": re.compile(r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16,17}\b"),
+    "AWS secret access key": re.compile(
+        r"""(?i)(?:secret[_-]?access[_-]?key|aws[_-]?secret)["']?\s*[:=]\s*["']?([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"""
+    ),
+    "private key": re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),
+    "Fernet key": re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}=(?![A-Za-z0-9_=-])"),
+    "token of GitHub": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})"),
+    "token of PyPI": re.compile(r"\bpypi-AgEIcHlwaS[A-Za-z0-9_-]{20,}"),
+    "token of Slack": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/services/T\w+/B\w+/\w+"),
+    "JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    "address with a password": re.compile(r"\b[a-z][a-z0-9+]*://[^\s/:@\"'{}<>$]+:([^\s/:@\"'{}<>$]{6,})@[A-Za-z0-9.-]+"),
+}  # fmt: skip
+
+
+def entropy(text: str) -> float:
+    """Bits a character: a key has more than 4, a word repeated has less."""
+    counts = Counter(text)
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
+
+
+def secrets(text: str) -> list[str]:
+    found = []
+    for name, form in FORMS.items():
+        for match in form.finditer(text):
+            value = match[match.lastindex or 0]
+            if value in EXAMPLES or (name == "Fernet key" and entropy(value) < 4):
+                continue
+            found.append(f"{name}: {value[:6]}…")
+    return found
+
+
+def committed() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_nothing_committed_is_a_secret() -> None:
+    paths = committed()
+    assert len(paths) > 200
+    found = {
+        path.relative_to(ROOT).as_posix(): secrets(path.read_bytes().decode("utf-8", "replace"))
+        for path in paths
+        if path != Path(__file__).resolve()
+    }
+    assert {name: what for name, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize(
+    "name", [".env", "airflow.cfg", "simple_auth_manager_passwords.json.generated", "webserver_config.py"]
+)
+def test_no_file_that_usually_holds_secrets_is_committed(name: str) -> None:
+    assert name not in {path.name for path in committed()}
+
+
+# Made up here; the scanner must know their form.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "key = AKIA" + "Q3EGTX7ZPM4LW2RD",
+        "aws_secret_access_key = " + "kJ8sP2mXv9Q" + "wL4tZ7bN1cR6yH3gF5dA0eU+iO/pT",
+        "-----BEGIN RSA " + "PRIVATE KEY-----",
+        "fernet_key: " + "cT9wX3pLm7Rk2Vb" + "Q8sYz4HnJ6fDgA1eUoI5tKxWqZrM=",
+        "postgresql://airflow:" + "hunter22@db:5432/airflow",
+        "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
+        "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0" + ".dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+    ],
+)  # fmt: skip
+def test_the_scanner_knows_a_secret(text: str) -> None:
+    assert secrets(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["AKIAIOSFODNN7EXAMPLE", "--hash=sha256:" + "a1" * 32, "postgresql://airflow:{password}@db", "password: local"],
+)
+def test_the_scanner_takes_nothing_else_for_one(text: str) -> None:
+    assert secrets(text) == []
