@@ -44,6 +44,26 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
+# "Valid characters are alphanumeric (A-Z, a-z, 0-9), hyphen (-), period (.), and space", says every Create call's page;
+# whether AWS refuses an underscore is not known, so that it passes here. Names become files of a job's output.
+_NAME = re.compile(r"[A-Za-z0-9_. -]+")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name with other characters than AWS's pages list.
+
+    Raises
+    ------
+    AwsError
+        ValidationException.
+    """
+    if not _NAME.fullmatch(name) or not name.strip(". "):
+        raise invalid(
+            f"The name {name!r} is not valid: write alphanumeric characters (A-Z, a-z, 0-9), hyphen (-), period (.) "
+            "and space."
+        )
+
+
 # --- datasets
 # ------------------------------------------------------------------------------------------------------------
 
@@ -51,6 +71,7 @@ def invalid(message: str) -> AwsError:
 def create_dataset(request: Request) -> dict[str, Any]:
     """CreateDataset."""
     params = request.params
+    check_name(params["Name"])
     with STORE.lock:
         table = partition_of(request).table("datasets")
         if params["Name"] in table:
@@ -178,6 +199,7 @@ def _check_path(key: str, options: dict[str, Any]) -> None:
 def create_recipe(request: Request) -> dict[str, Any]:
     """CreateRecipe: version 0.1, which is LATEST_WORKING."""
     params = request.params
+    check_name(params["Name"])
     _check_steps(params["Steps"])
     with STORE.lock:
         table = partition_of(request).table("recipes")
@@ -393,6 +415,7 @@ def _check_steps(steps: list[dict[str, Any]]) -> None:
 def create_ruleset(request: Request) -> dict[str, Any]:
     """CreateRuleset."""
     params = request.params
+    check_name(params["Name"])
     with STORE.lock:
         partition = partition_of(request)
         table = partition.table("rulesets")
@@ -633,6 +656,7 @@ def runs_of(partition: Partition, job_name: str) -> Iterator[Record]:
 
 
 def _check_new_job(request: Request, partition: Partition, params: dict[str, Any]) -> None:
+    check_name(params["Name"])
     if params["Name"] in partition.table("jobs"):
         raise conflict(f"The job {params['Name']} already exists.")
     _check_role(params["RoleArn"], request.arn("databrew", f"job/{params['Name']}"))

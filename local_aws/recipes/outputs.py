@@ -7,6 +7,7 @@ beside their place and renamed when all are whole. Knows no action.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -126,6 +127,10 @@ def write_outputs(
         RecipeError: an output cannot be written, or the data did not fit a step; nothing is left behind.
     """
     folders = [output_dir] * len(outputs) if isinstance(output_dir, Path) else list(output_dir)
+    if not re.fullmatch(r"[A-Za-z0-9_. -]+", job_name) or not job_name.strip(". "):
+        raise RecipeError(
+            f"the job name {job_name!r} cannot be part of a file's name; write letters, digits, '-', '.' and spaces"
+        )
     for output in outputs:
         check_output(output, table)
     names = [f"{Path(f)}" for f in folders]

@@ -145,6 +145,9 @@ def narrowed(resource: str, pipeline: Pipeline) -> list[str]:
             return named(f"{kind}{separator}{own}-{_RUN}-*", f"{kind}{separator}{own}-{_DEPLOYMENT}-*")
         if what in ("databrew:recipe", "sagemaker:model-package-group"):
             return named(f"{kind}{separator}{own}")
+        if what == "sagemaker:model-package":
+            # A version's name is its group's, a slash and a number.
+            return named(f"{kind}{separator}{own}", f"{kind}{separator}{own}/*")
         if what == "glue:job":
             return named(f"{kind}{separator}{names.split_job(pipeline.name)}")
         if what == "states:stateMachine":

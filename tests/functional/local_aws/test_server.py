@@ -103,6 +103,18 @@ def test_refuses_what_is_not_loopback(host: str) -> None:
         server.start(host=host)
 
 
+def test_the_flag_says_that_it_is_unsafe(capsys: pytest.CaptureFixture[str]) -> None:
+    from local_aws import __main__ as command
+
+    assert command.parse_arguments([]).unsafe_allow_non_loopback is False
+    assert command.parse_arguments(["--unsafe-allow-non-loopback"]).unsafe_allow_non_loopback is True
+    with pytest.raises(SystemExit):
+        command.parse_arguments(["--allow-non-loopback"])
+    with pytest.raises(SystemExit):
+        command.parse_arguments(["--help"])
+    assert "run programs as you" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.slow
 def test_state_survives_a_stop_and_a_kill(processes: list[Process], tmp_path: Path) -> None:
     first = Process("--port", "0", "--state-dir", str(tmp_path / "state"))

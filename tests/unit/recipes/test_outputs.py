@@ -190,3 +190,31 @@ def test_equal_runs_give_equal_bytes(tmp_path: Path) -> None:
         run(tmp_path, {"Format": "CSV", "CompressionFormat": "GZIP", "Overwrite": True}, steps=steps)
         made.append((tmp_path / "out" / "job_part00000.csv.gz").read_bytes())
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "a\\b", "..", "", "x\x00", "[ab]*", "/tmp/x"])
+def test_a_job_name_that_is_no_file_name_is_refused(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("a,b\n1,2\n")
+    with pytest.raises(RecipeError, match="job name"):
+        run_recipe(
+            [],
+            [source],
+            input_format="CSV",
+            output_dir=tmp_path / "deep" / "out",
+            outputs=[{"Format": "CSV", "Overwrite": True}],
+            job_name=name,
+            started_at=STARTED,
+        )
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["in.csv"]
+
+
+@pytest.mark.parametrize("value", ["../../x", "..", "/etc/passwd", "a/b", "a\\b", "%2e%2e%2f", "\u2044", "a\nb"])
+def test_partition_values_stay_one_folder(value: str, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    text = f'a,b\n1,"{value}"\n'
+    run(tmp_path, {"Format": "CSV", "Overwrite": True, "PartitionColumns": ["b"]}, text=text)
+    (found,) = files(tmp_path)
+    assert found.count("/") == 1
+    assert found.startswith("b=")
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out"}

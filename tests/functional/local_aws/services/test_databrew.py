@@ -491,3 +491,17 @@ def test_profile_job_writes_the_profile_and_the_validation_report(
         assert error_of(call)[0] == "ConflictException", kind
     client.delete_job(Name=name)
     client.delete_ruleset(Name=name)
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "..", "x*", "x\ny", "é"])
+def test_a_name_with_other_characters_is_refused(name: str, aws_client: Callable[..., Any]) -> None:
+    client = aws_client("databrew")
+    s3_input = {"S3InputDefinition": {"Bucket": BUCKET, "Key": "x.csv"}}
+    for call in (
+        lambda: client.create_dataset(Name=name, Input=s3_input),
+        lambda: client.create_recipe(Name=name, Steps=STEPS[:1]),
+        lambda: client.create_recipe_job(Name=name, DatasetName="d", RecipeReference={"Name": "r"}, RoleArn="r" * 20),
+    ):
+        code, message = error_of(call)
+        assert code == "ValidationException"
+        assert "alphanumeric" in message
