@@ -50,13 +50,24 @@ def retrain(checkout: Path) -> Retrain:
     return run
 
 
+# Stands for what a person has in a shell: nothing of it may be written down.
+CANARY = "c4n4ry0f5ecret5Shell"
+
+
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "PYTEST"))}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "PYTEST"))
+    }
+    return {**inherited, "AWS_SECRET_ACCESS_KEY": CANARY, "AWS_ACCESS_KEY_ID": "real", "SOME_API_TOKEN": CANARY}
 
 
 def test_the_sample_is_retrained_and_answers(retrain: Retrain, checkout: Path) -> None:
     code, report, printed = retrain("--rows", str(ROWS))
     assert code == 0, printed
+    assert CANARY not in printed
+    written = [path for path in (checkout / "var").rglob("*") if path.is_file() and not path.is_symlink()]
+    assert checkout / "var" / "last_run.json" in written
+    assert [path for path in written if CANARY.encode() in path.read_bytes()] == []
     assert report["outcome"] in ("promoted", "rejected")
     assert [stage["name"] for stage in report["stages"]][:5] == ["transform", "split", "train", "evaluate", "gate"]
     assert 0.5 < report["metrics"]["validation:auc"] < 0.95
