@@ -234,29 +234,8 @@ def _list_modules_once() -> None:
     backends.list_of_moto_modules = lambda: modules
 
 
-def _bucket_policies_of_stacks() -> None:
-    # moto 5.2.5 has no AWS::S3::BucketPolicy and leaves it out of a stack. Goes when moto has one.
-    from moto.core.common_models import CloudFormationModel
-
-    from local_aws import bucket_policies
-
-    assert bucket_policies.StackBucketPolicy in _attribute(CloudFormationModel, "__subclasses__")()
-
-
-def _bucket_policies_are_judged_by_authorisation() -> None:
-    # moto 5.2.5 applies a bucket's policy to object calls but reads no conditions, so that one that denies requests
-    # without TLS denies all. local_aws.authorisation decides who may call what. Goes when moto reads conditions.
-    from moto.iam.access_control import PermissionResult
-    from moto.s3.models import FakeBucket
-
-    _attribute(FakeBucket, "get_permission")
-    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL
-
-
 #: Applied in this order.
 PATCHES = (
-    _bucket_policies_of_stacks,
-    _bucket_policies_are_judged_by_authorisation,
     _state_machines_of_stacks,
     _aws_managed_policies_on_demand,
     _managed_policies_of_stack_roles,

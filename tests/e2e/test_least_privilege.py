@@ -17,8 +17,8 @@ import pytest
 
 from local_aws.iam.evaluation import AccessRequest, Identity, PolicySet, evaluate
 from local_aws.iam.policy_documents import Policy, parse
-from tests.contract.cloudformation import load, resolve
 from tests.fixtures.enforced_airflow import EnforcedAirflow
+from tools.cloudformation import load, resolve
 from tools.run.processes import Processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]

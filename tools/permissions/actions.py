@@ -29,9 +29,22 @@ SYNC_ACTIONS = {
         "events:PutRule",
         "events:DescribeRule",
     },
+    "sagemaker:createProcessingJob": {
+        "sagemaker:DescribeProcessingJob",
+        "sagemaker:StopProcessingJob",
+        "sagemaker:AddTags",
+        "events:PutTargets",
+        "events:PutRule",
+        "events:DescribeRule",
+    },
 }
-# Not in AWS's lists for the integrations, but what their pollers call.
-POLLED = {"databrew:startJobRun": {"databrew:DescribeJobRun"}, "sagemaker:createTrainingJob": {"sagemaker:ListTags"}}
+# Not in AWS's lists for the integrations, but what their pollers call, or what SageMaker asks for its caller.
+POLLED = {
+    "databrew:startJobRun": {"databrew:DescribeJobRun"},
+    "sagemaker:createTrainingJob": {"sagemaker:ListTags"},
+    "sagemaker:createProcessingJob": {"sagemaker:ListTags"},
+    "sagemaker:updateEndpoint": {"cloudwatch:DescribeAlarms"},
+}
 PREFIXES = {"stepfunctions": "states", "service-quotas": "servicequotas"}
 S3_ACTIONS = {
     "HeadBucket": "ListBucket",

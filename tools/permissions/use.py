@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.permissions.actions import POLLED, calls, iam_action, operations, state_actions
+from tools.permissions.actions import POLLED, calls, declared_clients, iam_action, operations, state_actions
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -32,6 +32,12 @@ IMPLIED: dict[str, dict[str, str]] = {
     "glue:UpdateJob": {"iam:PassRole": "brewtrain-glue"},
     "states:CreateStateMachine": {"states:TagResource": "", "iam:PassRole": "brewtrain-states"},
     "states:UpdateStateMachine": {"iam:PassRole": "brewtrain-states"},
+    "sagemaker:CreateModelPackage": {
+        "sagemaker:AddTags": ":model-package",
+        "ecr:BatchGetImage": "",
+        "ecr:DescribeImages": "",
+    },
+    "sagemaker:CreateModelPackageGroup": {"sagemaker:AddTags": ":model-package"},
     "s3:GetObject": {"kms:Decrypt": ""},
     "s3:PutObject": {"kms:GenerateDataKey": "", "kms:Decrypt": ""},
 }
@@ -141,7 +147,9 @@ class CallGraph:
             for candidates in calls(node, owner.text):
                 found |= {iam_action(service, operation) for service, operation in candidates.items()}
             if "ProbeHook" in owner.text and not owner.name.startswith("brewtrain.hooks"):
-                found |= _probed(node)
+                found |= _named(node, {"stepfunctions", "databrew", "sagemaker"})
+            if _names_its_call(node):
+                found |= _named(owner.tree, declared_clients(owner.text))
             nodes += self._next(owner, inside, node)
         return found
 
@@ -213,18 +221,26 @@ class CallGraph:
         return self._modules.get(f"{where}.{there}")
 
 
-def _probed(node: ast.AST) -> set[str]:
-    """Calls that the preflight makes by their name."""
+def _names_its_call(node: ast.AST) -> bool:
+    """Whether code calls boto3 by a name that it was given."""
+    return any(
+        isinstance(one, ast.Call)
+        and isinstance(one.func, ast.Attribute)
+        and one.func.attr == "get_paginator"
+        and not isinstance(one.args[0], ast.Constant)
+        for one in ast.walk(node)
+    )
+
+
+def _named(node: ast.AST, clients: set[str]) -> set[str]:
+    """Calls whose names stand in code as texts, as far as one of the clients has them."""
     texts = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
-    found = set()
-    for text in texts & operations().keys():
-        candidates = operations()[text]
-        found |= {
-            iam_action(service, operation)
-            for service, operation in candidates.items()
-            if service in ("stepfunctions", "databrew")
-        }
-    return found
+    return {
+        iam_action(service, operation)
+        for text in texts & operations().keys()
+        for service, operation in operations()[text].items()
+        if service in clients
+    }
 
 
 def airflow_use() -> Use:

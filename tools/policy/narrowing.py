@@ -67,7 +67,12 @@ def policies(
             continue
         found[item["Properties"]["RoleName"].removeprefix(f"{names.PREFIX}-")] = {
             "Version": "2012-10-17",
-            "Statement": [_statement(one, pipeline) for one in cloudformation.statements(item)],
+            # What a pipeline has none of, such as alarms, leaves a statement without resource, which IAM refuses.
+            "Statement": [
+                statement
+                for one in cloudformation.statements(item)
+                if (statement := _statement(one, pipeline))["Resource"]
+            ],
         }
     return found
 
@@ -119,8 +124,12 @@ def narrowed(resource: str, pipeline: Pipeline) -> list[str]:
 
     :param resource: ARN or pattern of the template, its parameters filled in.
     :param pipeline: The pipeline file.
+    :return: Patterns; none if the pipeline has nothing of the kind.
     :raises UnknownResourceError: If it covers every pipeline and there is no rule for it.
     """
+    if (alarms := resource.partition(":alarm:"))[1] and alarms[2] == "*":
+        update = pipeline.endpoint.update
+        return [f"{alarms[0]}:alarm:{name}" for name in (update.alarms if update is not None else ())]
     if not re.search(rf"{names.PREFIX}[-/]\*", resource):
         return [resource]
     arn, partition, service, region, account_id, rest = resource.split(":", 5)

@@ -56,7 +56,8 @@ ENDPOINT_NAME_PATTERN = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
 INSTANCE_TYPE_PATTERN = r"^ml\.[a-z0-9-]{1,30}\.[a-z0-9]{1,30}$"
 KMS_KEY_PATTERN = r"^arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,30}:[0-9]{12}:key/[A-Za-z0-9-]{1,80}$"
 IMAGE_VERSION_PATTERN = r"^[0-9]{1,4}\.[0-9]{1,4}-[0-9]{1,4}$"
-ALARM_PATTERN = r"\S"
+# Not * ? $, which would be a pattern in a policy that names the alarm.
+ALARM_PATTERN = r"^[^*?$]*[^*?$\s][^*?$]*$"
 # Amazon SageMaker AI Developer Guide, "XGBoost hyperparameters". Used to name a typo, not to forbid what is newer.
 _KNOWN_HYPERPARAMETERS = (
     "alpha",
@@ -446,7 +447,10 @@ class EndpointUpdate(_Section):
     termination_wait_seconds: int = Field(default=0, ge=0, le=3600)
     max_execution_seconds: int = Field(default=1800, ge=600, le=28800)
     alarms: Annotated[
-        tuple[Annotated[str, Field(min_length=1, max_length=255, pattern=ALARM_PATTERN)], ...],
+        tuple[
+            Annotated[str, Field(min_length=1, max_length=255, pattern=ALARM_PATTERN), AfterValidator(_check_visible)],
+            ...,
+        ],
         Field(strict=False, max_length=10),
         AfterValidator(_check_once_each),
     ] = ()
@@ -573,7 +577,7 @@ class Pipeline(_Section):
     gate: Gate
     approval: Literal["none", "required"] = "none"
     endpoint: Endpoint = Endpoint()
-    pool: str = Field(default="default_pool", min_length=1, max_length=256)
+    pool: Annotated[str, AfterValidator(_check_visible)] = Field(default="default_pool", min_length=1, max_length=256)
     retention: Retention = Retention()
     limits: Limits = Limits()
 

@@ -32,7 +32,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 ACCOUNT = names.Account("123456789012", "eu-central-1")
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
 # Read by people and by nobody else: never in what is sent to AWS.
-PROSE = {("description",), ("owner",)}
+PROSE = {("description",), ("owner",), ("pool",)}
 FULL: dict[str, Any] = {
     **yaml.safe_load((REPOSITORY / "include/pipelines/bank_marketing.yaml").read_text("utf-8")),
     "bucket": "mine-1",
@@ -40,6 +40,8 @@ FULL: dict[str, Any] = {
 }
 FULL["start_date"] = "2024-01-01"
 FULL.setdefault("endpoint", {})["name"] = "bank"
+FULL["endpoint"]["update"] = {"traffic": "canary", "alarms": ["bank errors"]}
+FULL |= {"approval": "none", "pool": "retraining", "schedule": "@daily", "window_days": 30}
 FULL["source"]["columns"] = ["age", "y"]
 
 
@@ -97,10 +99,11 @@ def check_contained(pipeline: Pipeline) -> None:
     identity = names.RunIdentity(pipeline.name, START, END, "0")
     document = execution_input(pipeline, identity, ACCOUNT, images=images(), recipe_version="1.0")
     prefix = f"s3://{bucket}/brewtrain/{pipeline.name}/runs/{identity.run_id}/"
-    # The label is the name of a column: data, which nothing takes for an address.
+    # The label is the name of a column, an alarm that of an alarm: data, which nothing takes for an address.
     label = document["split"]["arguments"]["--label"]
+    alarms = pipeline.endpoint.update.alarms if pipeline.endpoint.update is not None else ()
     for text in texts(document):
-        if text == label:
+        if text in (label, *alarms):
             continue
         assert not text.startswith("s3://") or (text.startswith(prefix) and not unsafe_key(text.removeprefix("s3://")))
         assert not any(unicodedata.category(one) in ("Cc", "Cs", "Cf") for one in text)
@@ -119,6 +122,10 @@ def check_contained(pipeline: Pipeline) -> None:
     for policy in policies(pipeline, ACCOUNT).values():
         for statement in policy["Statement"]:
             for resource in statement["Resource"]:
+                if ":alarm:" in resource:
+                    assert resource.split(":alarm:", 1)[1] in alarms
+                    assert not set("*?$") & set(resource)
+                    continue
                 assert re.fullmatch(r"[A-Za-z0-9*?$_./:=+,@!'()-]+", resource), resource
 
 
@@ -195,8 +202,8 @@ def test_known_attacks(path: tuple[Any, ...]) -> None:
         if pipeline is not None:
             accepted.append(text)
             check_contained(pipeline)
-    # A source may be another bucket, and a column may be called anything that can be seen.
-    if path in PROSE or path[0] in ("source", "label"):
+    # A source may be another bucket, and a column or an alarm may be called anything that can be seen.
+    if path in PROSE or path[0] in ("source", "label") or "alarms" in path:
         return
     evil = [text for text in accepted if "evil" in text]
     assert evil == []

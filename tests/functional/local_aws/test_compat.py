@@ -124,8 +124,6 @@ def test_every_patch_has_a_test() -> None:
     from local_aws import compat
 
     assert {patch.__name__ for patch in compat.PATCHES} == {
-        "_bucket_policies_of_stacks",
-        "_bucket_policies_are_judged_by_authorisation",
         "_state_machines_of_stacks",
         "_aws_managed_policies_on_demand",
         "_managed_policies_of_stack_roles",
@@ -136,44 +134,3 @@ def test_every_patch_has_a_test() -> None:
         "_policy_simulation",
         "_list_modules_once",
     }
-
-
-def bucket_template(*, statement: dict[str, Any]) -> str:
-    return json.dumps(
-        {
-            "Resources": {
-                "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "policed-bucket"}},
-                "Policy": {
-                    "Type": "AWS::S3::BucketPolicy",
-                    "Properties": {
-                        "Bucket": {"Ref": "Bucket"},
-                        "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-                    },
-                },
-            }
-        }
-    )
-
-
-TLS_ONLY = {
-    "Sid": "TlsOnly",
-    "Effect": "Deny",
-    "Principal": "*",
-    "Action": "s3:*",
-    "Resource": ["arn:aws:s3:::policed-bucket", "arn:aws:s3:::policed-bucket/*"],
-    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-}
-
-
-def test_a_stacks_bucket_policy_is_put_changed_and_removed_and_locks_nobody_out(aws_client: Any) -> None:
-    stacks, s3 = aws_client("cloudformation"), aws_client("s3")
-    stacks.create_stack(StackName="policed", TemplateBody=bucket_template(statement=TLS_ONLY))
-    assert json.loads(s3.get_bucket_policy(Bucket="policed-bucket")["Policy"])["Statement"] == [TLS_ONLY]
-    # A condition that does not hold here: this machine's loopback stands for TLS.
-    s3.put_object(Bucket="policed-bucket", Key="a", Body=b"1")
-    assert s3.get_object(Bucket="policed-bucket", Key="a")["Body"].read() == b"1"
-    s3.delete_object(Bucket="policed-bucket", Key="a")
-    stacks.update_stack(StackName="policed", TemplateBody=bucket_template(statement={**TLS_ONLY, "Sid": "Changed"}))
-    assert json.loads(s3.get_bucket_policy(Bucket="policed-bucket")["Policy"])["Statement"][0]["Sid"] == "Changed"
-    stacks.delete_stack(StackName="policed")
-    assert "policed-bucket" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]

@@ -122,6 +122,18 @@ def test_an_endpoint_is_named_as_its_arn_names_it() -> None:
     assert not allows(found, "sagemaker:UpdateEndpoint", f"arn:aws:sagemaker:{WHERE}:endpoint/bank")
 
 
+def test_alarms_are_those_of_the_pipeline_file() -> None:
+    def alarms(**endpoint: Any) -> set[str]:
+        found = policies(pipeline(endpoint=endpoint), ACCOUNT)
+        return {one for policy in found.values() for item in policy["Statement"] for one in item["Resource"]
+                if ":alarm:" in one}  # fmt: skip
+
+    assert alarms() == set(), "a statement about no alarm would be one that IAM refuses"
+    assert alarms(update={"alarms": ["bank errors"]}) == {f"arn:aws:cloudwatch:{WHERE}:alarm:bank errors"}
+    for policy in policies(pipeline(), ACCOUNT).values():
+        assert all(statement["Resource"] for statement in policy["Statement"])
+
+
 def test_what_is_made_without_a_resource_must_carry_the_pipelines_tag() -> None:
     (statement,) = (
         one for one in policies(pipeline(), ACCOUNT)["airflow"]["Statement"] if one["Sid"] == "MakeDataBrewResources"
