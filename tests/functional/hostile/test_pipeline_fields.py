@@ -24,11 +24,12 @@ from brewtrain.domain import glue_job, names
 from brewtrain.domain.errors import PipelineFileError
 from brewtrain.domain.execution_input import execution_input
 from brewtrain.domain.pipeline import Pipeline, parse_pipeline
-from brewtrain.resources import images, load_pipeline
+from brewtrain.resources import evaluation_code, images, load_pipeline
 from tests.functional.hostile.texts import KNOWN, hostile
 from tools.policy.narrowing import policies
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+CODE = evaluation_code()
 ACCOUNT = names.Account("123456789012", "eu-central-1")
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
 # Read by people and by nobody else: never in what is sent to AWS.
@@ -97,15 +98,15 @@ def check_contained(pipeline: Pipeline) -> None:
     assert re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket)
     assert re.fullmatch(r"[a-z][a-z0-9-]{0,23}", slug)
     identity = names.RunIdentity(pipeline.name, START, END, "0")
-    document = execution_input(pipeline, identity, ACCOUNT, images=images(), recipe_version="1.0")
-    prefix = f"s3://{bucket}/brewtrain/{pipeline.name}/runs/{identity.run_id}/"
+    document = execution_input(pipeline, identity, ACCOUNT, images=images(), recipe_version="1.0", code=CODE)
+    own = tuple(f"s3://{bucket}/{prefix}" for prefix in (names.run_prefix(identity), names.code_prefix(pipeline.name)))
     # The label is the name of a column, an alarm that of an alarm: data, which nothing takes for an address.
     label = document["split"]["arguments"]["--label"]
     alarms = pipeline.endpoint.update.alarms if pipeline.endpoint.update is not None else ()
     for text in texts(document):
         if text in (label, *alarms):
             continue
-        assert not text.startswith("s3://") or (text.startswith(prefix) and not unsafe_key(text.removeprefix("s3://")))
+        assert not text.startswith("s3://") or (text.startswith(own) and not unsafe_key(text.removeprefix("s3://")))
         assert not any(unicodedata.category(one) in ("Cc", "Cs", "Cf") for one in text)
         assert not text.startswith("arn:") or re.fullmatch(r"arn:aws:iam::123456789012:role/brewtrain-[a-z]+", text)
     json.dumps(document, ensure_ascii=False).encode()
