@@ -101,7 +101,7 @@ def unpack_model(archive: Path, folder: Path) -> Path:
     """
     files: list[Path] = []
     try:
-        with gzip.open(archive) as stream, tarfile.open(fileobj=_Bounded(stream), mode="r|") as tar:  # type: ignore[arg-type]
+        with gzip.open(archive) as stream, tarfile.open(fileobj=_Bounded(stream), mode="r|") as tar:  # type: ignore[call-overload]
             for count, member in enumerate(tar, start=1):
                 if count > MAX_MEMBERS:
                     raise JobError(f"the model archive has more than {MAX_MEMBERS} members")
