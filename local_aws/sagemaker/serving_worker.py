@@ -20,7 +20,7 @@ import socket
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from local_aws.jobs import entry
 from local_aws.jobs.entry import JobError, reports_result
@@ -66,7 +66,7 @@ class _Bounded:
         The decompressed archive.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
         self._left = MAX_MODEL_BYTES
 
