@@ -100,11 +100,13 @@ for pipeline in valid_pipelines():
 
         check_input = S3CheckPartitionOperator(task_id="check_input", pipeline=pipeline, **on_worker)
         prepare_run = DataBrewPrepareRunOperator(task_id="prepare_run", pipeline=pipeline, **on_worker).as_setup()
+        # Stages begin in the triggerer without asking for a slot, but hold one while they wait: start_execution asks.
         start_execution = StepFunctionsStartRetrainingOperator(
-            task_id="start_execution", pipeline=pipeline, **on_worker
+            task_id="start_execution", pipeline=pipeline, pool=pipeline.pool, **on_worker
         )
         transform, split, train, evaluate, gate, deploy = (
-            StepFunctionsStageOperator(task_id=stage.value, pipeline=pipeline, stage=stage) for stage in Stage
+            StepFunctionsStageOperator(task_id=stage.value, pipeline=pipeline, stage=stage, pool=pipeline.pool)
+            for stage in Stage
         )
         # Decides the run's state.
         record_result = S3RecordResultOperator(

@@ -69,6 +69,14 @@ def test_survives_serialisation(dag: Any) -> None:
         assert links == {"execution page", "job page", "job log"}
 
 
+def test_what_runs_an_execution_takes_the_pipelines_pool_and_nothing_else_does(dag: Any) -> None:
+    """What ends a run must not wait for a slot that other runs hold."""
+    pools = {task.task_id: task.pool for task in dag.tasks}
+    mine = {"start_execution", *STAGES}
+    assert {pools[task_id] for task_id in mine} == {"retraining"}
+    assert {pool for task_id, pool in pools.items() if task_id not in mine} == {"default_pool"}
+
+
 def test_parsing_again_makes_no_new_version(dag: Any) -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 

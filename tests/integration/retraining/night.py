@@ -20,7 +20,8 @@ from tools.local_stack import AIRFLOW_COMPONENTS, LocalStack
 
 PIPELINES = ("calm_a", "calm_b", "calm_c", "calm_d", "calm_e", "clocked")
 CLOCKED = "clocked"
-BACKFILLED = ("past_a", "past_b", "past_c")
+BOUNDED = "bounded"  # its pool is named like it
+BACKFILLED = ("past_a", "past_b", BOUNDED)
 CLOCKED_SECONDS = 12
 STAGES = ("transform", "split", "train", "evaluate", "gate", "deploy")
 STATE_OF_STAGE = dict(zip(STAGES, STATES, strict=False)) | {"deploy": "Save Model"}

@@ -14,7 +14,7 @@ import yaml
 
 from tests.fixtures.switched_execution import SwitchedExecution
 from tests.integration.conftest import FASTER, make_client_for
-from tests.integration.retraining.night import BACKFILLED, CLOCKED, CLOCKED_SECONDS, PIPELINES, Night
+from tests.integration.retraining.night import BACKFILLED, BOUNDED, CLOCKED, CLOCKED_SECONDS, PIPELINES, Night
 from tests.integration.retraining.whole_run import WHOLE_PIPELINES, pipeline_document
 from tools.airflow_api import AirflowApi
 from tools.airflow_env import ROOT
@@ -36,7 +36,13 @@ DATED = "dated"
 QUICK = {
     "window_days": 2,
     "training": {"hyperparameters": {"num_round": 5}},
-    "gate": {"metrics": {"validation:auc": {"min": 0.0}}, "better_than_majority": False},
+    "gate": {
+        "metrics": {"validation:auc": {"min": 0.0}},
+        "better_than_majority": False,
+        "minimum_rows": 1,
+        "minimum_positives": 1,
+        "champion_not_comparable": "ignore",
+    },
 }
 
 
@@ -56,6 +62,8 @@ def _write_include(folder: Path) -> Path:
 def _switched_document(shipped: dict[str, Any], name: str) -> dict[str, Any]:
     return shipped | {
         "name": name,
+        # As many at once as a test likes, but where the bound is what is tested.
+        "pool": BOUNDED if name == BOUNDED else "default_pool",
         "endpoint": {**shipped["endpoint"], "name": name.replace("_", "-")},
         "source": {**shipped["source"], "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/"},
     }

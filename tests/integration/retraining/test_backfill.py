@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from brewtrain.domain.names import default_bucket
-from tests.integration.retraining.night import Night, Run
+from tests.integration.retraining.night import BOUNDED, Night, Run
 from tools.sample_data import generate
 
 pytestmark = pytest.mark.slow
@@ -125,6 +125,38 @@ def test_what_is_run_again_gets_an_execution_of_its_own(night: Night) -> None:
         assert run.executions() == dict.fromkeys([run.run_id(0), run.run_id(1)], "SUCCEEDED")
         run.check_invariants(generations=2)
     night.check_starts()
+
+
+def test_the_pool_bounds_executions_and_a_backfill_keeps_nobody_waiting(night: Night) -> None:
+    """One slot for four backfilled intervals: the others wait, and behind the run that a person triggers later."""
+    assert night.api.pool(BOUNDED)["include_deferred"], "made with what was started, since a pipeline names it"
+    night.api.call("PATCH", f"/pools/{BOUNDED}", {"slots": 1}, update_mask="slots")
+    past = [run_of(night, BOUNDED, date(2010, 3, day)) for day in (2, 3, 4, 5)]
+    newest = run_of(night, BOUNDED, date(2010, 6, 2))
+    for run in (*past, newest):
+        run.account.deliver(run.day - timedelta(days=1))
+        run.hold(STAGE)
+    backfill(night, past, max_active_runs=4)
+    find(past)
+    past[0].wait_for_stage(STAGE)
+    newest.trigger()
+    for run in (past[3], newest):
+        run.wait_for("start_execution", {"scheduled"})
+    time.sleep(3)
+    begun = [run for run in past if run.executions()]
+    assert len(begun) <= 2, "a slot is free for a moment between two stages, so one more may have slipped in"
+    assert night.api.pool(BOUNDED)["deferred_slots"] == len(begun), "waiting stages count"
+    for run in (*past, newest):
+        run.mend(STAGE)
+    for run in (*past, newest):
+        run.wait("success")
+        run.check_invariants()
+    night.check_starts()
+
+    def started(run: Run) -> str:
+        return str(night.api.task_instances(run.dag_id, run.dag_run_id)["start_execution"]["start_date"])
+
+    assert started(newest) < started(past[3]), "the triggered run goes before what is left of the backfill"
 
 
 def test_older_never_replaces_newer_also_at_once(night: Night) -> None:

@@ -81,7 +81,7 @@ def test_the_default_recipe_and_columns_leave_out_the_duration() -> None:
     document = yaml.safe_load((include / "pipelines" / "bank_marketing.yaml").read_text())
     assert "duration" not in document["source"]["columns"]
     recipe = (include / "recipes" / document["recipe"]).read_text()
-    assert r'\"duration\"' in recipe, "the file has the column, so the recipe has to delete it"
+    assert r"\"duration\"" in recipe, "the file has the column, so the recipe has to delete it"
 
 
 def test_the_report_says_which_data_it_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
