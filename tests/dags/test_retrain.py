@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,8 +70,20 @@ def test_survives_serialisation(dag: Any) -> None:
         assert links == {"execution page", "job page", "job log"}
 
 
-def test_what_runs_an_execution_takes_the_pipelines_pool_and_nothing_else_does(dag: Any) -> None:
+def test_what_runs_an_execution_takes_the_pipelines_pool_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What ends a run must not wait for a slot that other runs hold."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    include = tmp_path / "include"
+    shutil.copytree(REPOSITORY / "include", include)
+    for file in (include / "pipelines").iterdir():
+        file.write_text(f"{file.read_text()}\npool: retraining\n")
+    monkeypatch.setenv("BREWTRAIN_INCLUDE", str(include))
+    bag = DagBag(str(REPOSITORY / "dags" / "retrain_dag.py"))
+    assert bag.import_errors == {}
+    [dag] = bag.dags.values()
     pools = {task.task_id: task.pool for task in dag.tasks}
     mine = {"start_execution", *STAGES}
     assert {pools[task_id] for task_id in mine} == {"retraining"}
