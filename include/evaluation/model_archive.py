@@ -112,6 +112,8 @@ def _model_bytes(archive: Path, role: str) -> bytes:
                 _check_member(member, where)
                 if member.isdir():
                     continue
+                if member.size > _MOST_BYTES:
+                    raise ModelArchiveError(f"{where} unpacks to more than {_MOST_BYTES // 1024**2} MiB; it is refused")
                 name = posixpath.normpath(member.name)
                 if posixpath.basename(name).startswith("."):
                     continue

@@ -113,6 +113,8 @@ def unpack_model(archive: Path, folder: Path) -> Path:
                 # A sparse member says a size that the archive does not hold.
                 if not member.isreg() or member.issparse():
                     raise JobError(f"the model archive has a member that is no regular file: {member.name}")
+                if member.size > MAX_MODEL_BYTES:
+                    raise JobError(f"the model archive unpacks to more than {MAX_MODEL_BYTES} bytes")
                 if name.name.startswith("."):
                     continue
                 source = tar.extractfile(member)
