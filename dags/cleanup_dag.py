@@ -62,7 +62,7 @@ for pipeline in valid_pipelines():
             "execution_timeout": timedelta(hours=2),
         },
     ):
-        plan_cleanup = PlanCleanupOperator(task_id=PLAN_CLEANUP, pipeline=pipeline)
+        plan_cleanup = PlanCleanupOperator(task_id="plan_cleanup", pipeline=pipeline)
         apply_cleanup = ApplyCleanupOperator(task_id="apply_cleanup", pipeline=pipeline)
 
         plan_cleanup >> apply_cleanup

@@ -13,9 +13,11 @@ from airflow.sdk import (
 )
 
 from brewtrain.deadlines import RunAfterDeadline
+from brewtrain.domain.promotion import BACKFILL_PATTERN
 from brewtrain.domain.stages import Stage
 from brewtrain.notifiers.on_call import OnCallNotifier, tell_model_is_late
 from brewtrain.operators.databrew import DataBrewPrepareRunOperator, DataBrewReleaseRunOperator
+from brewtrain.operators.promotion import RequestApprovalOperator
 from brewtrain.operators.s3 import S3CheckPartitionOperator, S3RecordResultOperator
 from brewtrain.operators.stepfunctions import (
     StepFunctionsStageOperator,
@@ -75,6 +77,12 @@ for pipeline in valid_pipelines():
         params={
             "rerun_mode": Param("auto", enum=["auto", "redrive", "fresh"], description="What a rerun goes on with."),
             "deploy_policy": Param("newest", enum=["newest", "always", "never"], description="When to deploy."),
+            "backfill": Param(
+                None,
+                type=["null", "string"],
+                pattern=BACKFILL_PATTERN,
+                description="Label of the backfill that the run is of, by which its best is found and promoted.",
+            ),
         },
         deadline=DeadlineAlert(
             reference=RunAfterDeadline(),
@@ -118,3 +126,6 @@ for pipeline in valid_pipelines():
 
         check_input >> prepare_run >> start_execution
         start_execution >> transform >> split >> train >> evaluate >> gate >> deploy >> record_result >> release_run
+        if pipeline.approval == "required":
+            request_approval = RequestApprovalOperator(task_id="request_approval", pipeline=pipeline, **on_worker)
+            record_result >> request_approval

@@ -20,8 +20,11 @@ HEADINGS = ["Purpose", "Schedule and inputs", "Idempotency", "On failure"]
 KINDS = {
     "cleanup": "cleanup_dag.py",
     "deploy": "deploy_pipeline_dag.py",
+    "example_consumer": "example_consumer_dag.py",
     "preflight": "preflight_dag.py",
+    "promote": "promote_dag.py",
     "retrain": "retrain_dag.py",
+    "rollback": "rollback_dag.py",
 }
 WITHOUT_DAGS = {"pipeline_file_errors.py"}
 # Heavy, or not there at all where DAG files are parsed. botocore alone would double the time of a parse.

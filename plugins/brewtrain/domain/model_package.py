@@ -55,7 +55,7 @@ class Decision:
         """Approval status of the package: only what serves is approved, only what was found bad is rejected."""
         if self.outcome == "promoted":
             return "Approved"
-        if self.reason in ("quality_gate", "serving_skew"):
+        if self.reason in ("quality_gate", "serving_skew", "approval_refused"):
             return "Rejected"
         return "PendingManualApproval"
 

@@ -20,6 +20,7 @@ PIPELINE_NAME_MAX_LENGTH = 24
 SAGEMAKER_NAME_MAX_LENGTH = 63
 PREFIX = "brewtrain"
 ALIAS = "live"
+RESULT_FILE = "result.json"
 
 _ATTEMPT_SUFFIX_LENGTH = len("-99-99")
 _RUN_ID = re.compile(r"^(?P<slug>[a-z0-9-]+)-(?P<key>\d{8}T\d{4})-g(?P<generation>\d+(f[0-9a-f]{4})?)$")
@@ -211,6 +212,10 @@ class Account:
     def alias_arn(self, pipeline: str) -> str:
         """ARN of the alias that executions are started on."""
         return f"{self.state_machine_arn(pipeline)}:{ALIAS}"
+
+    def model_package_arn(self, pipeline: str, version: int) -> str:
+        """ARN of a version in the pipeline's group."""
+        return self._arn("sagemaker", f"model-package/{model_package_group(pipeline)}/{version}")
 
     def model_package_group_arn(self, pipeline: str) -> str:
         """ARN of the pipeline's group in the model registry."""

@@ -17,7 +17,6 @@ from brewtrain.domain import names
 from brewtrain.domain.cleanup import SETTLED_ENDPOINT, Decision, ExecutionFact, Inventory, Kind, plan, summary, table
 from brewtrain.domain.errors import InputError
 from brewtrain.domain.ladder import REDRIVE_PERIOD
-from brewtrain.domain.serving_history import Serving, read_history
 from brewtrain.operators import run_context
 
 if TYPE_CHECKING:
@@ -78,6 +77,8 @@ class _CleanupOperator(BaseOperator):
         return plan(self._inventory(), run_days=retention.run_days, keep_targets=retention.rollback_targets)
 
     def _inventory(self) -> Inventory:
+        from brewtrain.operators.serving import history_of
+
         name = self.pipeline.name
         # What may begin to use something is looked at before what it may use: what is made after is not in the
         # inventory at all.
@@ -85,20 +86,21 @@ class _CleanupOperator(BaseOperator):
         endpoints, problems = self._sagemaker.endpoints(self.pipeline.endpoint_name)
         for problem in problems:
             self.log.warning("%s", problem)
+        configs = self._sagemaker.configs(name)
         return Inventory(
             pipeline=name,
             endpoint=self.pipeline.endpoint_name,
             bucket=self._bucket,
             now=self._now(),
             endpoints=endpoints,
-            configs=self._sagemaker.configs(name),
+            configs=configs,
             models=self._sagemaker.models(name),
             runs=self._s3.files(self._bucket, names.runs_prefix(name)),
             code=self._s3.files(self._bucket, names.code_prefix(name)),
             databrew=self._databrew.resources(name),
             recipe_versions=self._databrew.recipe_versions(name),
             executions=executions,
-            history=self._history(),
+            history=history_of(self.pipeline, self._s3, bucket=self._bucket, configs=configs),
             code_in_use=self._code_in_use(),
             newest_recipe_version=self._databrew.newest_recipe_version(name),
         )
@@ -115,18 +117,16 @@ class _CleanupOperator(BaseOperator):
                 found.append(ExecutionFact(execution.name, stopped_at, json.dumps(execution.input, sort_keys=True)))
         return found
 
-    def _history(self) -> list[Serving]:
-        keys = self._s3.keys(self._bucket, names.deployments_prefix(self.pipeline.name))
-        documents = [document for _, document in self._s3.read_documents(self._bucket, keys)]
-        return read_history(documents, endpoint=self.pipeline.endpoint_name)
-
     def _code_in_use(self) -> frozenset[str]:
+        from brewtrain import resources
         from brewtrain.hooks.glue_job import GlueJobHook
 
         job = GlueJobHook(self.aws_conn_id, beside=self._s3).get_job(names.split_job(self.pipeline.name))
         location = str((job or {}).get("Command", {}).get("ScriptLocation", ""))
         _, _, key = location.removeprefix("s3://").partition("/")
-        return frozenset({key} if key else ())
+        # The evaluation's files are named by the next run's input and by nothing on AWS.
+        evaluation = names.evaluation_code_prefix(self.pipeline.name, resources.evaluation_code().sha256)
+        return frozenset({evaluation, key} if key else {evaluation})
 
 
 class PlanCleanupOperator(_CleanupOperator):

@@ -5,6 +5,7 @@ Must not import boto3 or a hook at module level: DAG files import the operators 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,7 @@ from brewtrain.domain import interval as intervals
 from brewtrain.domain.errors import InputError
 from brewtrain.domain.execution_input import DeployPolicy
 from brewtrain.domain.ladder import RERUN_MODES, RerunMode
+from brewtrain.domain.promotion import BACKFILL_PATTERN
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,6 +33,7 @@ class RunContext:
 
     :param dag_run_id: Airflow's id of the DAG run.
     :param clear_number: How often the DAG run has been cleared by now.
+    :param backfill: Label of the backfill that the run is of, if it was given one.
     """
 
     dag_id: str
@@ -40,6 +43,7 @@ class RunContext:
     interval: DataInterval
     rerun_mode: RerunMode
     deploy_policy: DeployPolicy
+    backfill: str | None = None
 
 
 def read(context: Context, pipeline: Pipeline) -> RunContext:
@@ -61,6 +65,16 @@ def read(context: Context, pipeline: Pipeline) -> RunContext:
         ),
         rerun_mode=cast("RerunMode", _choice(params, "rerun_mode", RERUN_MODES)),
         deploy_policy=cast("DeployPolicy", _choice(params, "deploy_policy", DEPLOY_POLICIES)),
+        backfill=_label(params),
+    )
+
+
+def _label(params: Any) -> str | None:
+    value = params.get("backfill")
+    if value is None or (isinstance(value, str) and re.fullmatch(BACKFILL_PATTERN, value)):
+        return value
+    raise InputError(
+        f"param backfill is {value!r}; write a word of letters, digits, '.', '_' and '-', or leave it empty"
     )
 
 

@@ -22,6 +22,7 @@ from brewtrain.domain.model_package import Candidate, Decision, Registration
 from brewtrain.domain.outcome import Outcome
 from brewtrain.domain.refusal import ERROR as REFUSED
 from brewtrain.domain.refusal import refused_outcome
+from brewtrain.domain.serving_history import deployment_record
 from brewtrain.domain.stages import Stage
 from brewtrain.links.retraining import REPORT, EvaluationReportLink
 from brewtrain.operators import run_context
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 def model_asset(pipeline: str) -> Asset:
     """Return the asset that stands for a pipeline's model in service."""
-    return Asset(name=f"{pipeline}_model", uri=f"brewtrain://{pipeline}/model")
+    # With x- Airflow asks no provider how to read the address, and imports none while a DAG file is parsed.
+    return Asset(name=f"{pipeline}_model", uri=f"x-brewtrain://{pipeline}/model")
 
 
 def model_alias(pipeline: str) -> AssetAlias:
@@ -263,6 +265,7 @@ class S3RecordResultOperator(BaseOperator):
         registered = self._register(record, decision, known_arn=before.get("model_package_arn"))
         document = record.document(self.pipeline, registered, tested)
         path = record.s3.put_document(record.bucket, record.key, document)
+        self._record_deployment(record, registered)
         self._tell(record, path)
         if outcome.promoted:
             self._emit(context, record, registered, path)
@@ -276,6 +279,26 @@ class S3RecordResultOperator(BaseOperator):
             "evaluation": record.evaluation_uri,
             "model_package_arn": registered.arn if registered else None,
         }
+
+    def _record_deployment(self, record: _Record, registered: Registration | None) -> None:
+        """Leave what rollback and cleanup read: that this endpoint config served, and since when."""
+        execution, outcome = record.execution, record.outcome
+        if not outcome.promoted:
+            return
+        ended_at = execution.stopped_at or datetime.now(UTC)
+        document = deployment_record(
+            outcome,
+            kind="retrain",
+            pipeline=self.pipeline.name,
+            run_id=record.identity.run_id,
+            data_date=record.identity.data_date,
+            execution_arn=execution.arn,
+            ended_at=ended_at,
+            dag_run_id=record.run.dag_run_id,
+            model_package_arn=registered.arn if registered else None,
+        )
+        key = names.deployment_key(self.pipeline.name, ended_at, execution.name)
+        record.s3.put_document(record.bucket, key, document)
 
     def _tell(self, record: _Record, path: str) -> None:
         outcome = record.outcome
@@ -406,6 +429,7 @@ class _Record:
             "data_date": identity.data_date,
             "dag_run_id": self.run.dag_run_id,
             "run_type": self.run.run_type,
+            "backfill": self.run.backfill,
             "execution_arn": execution.arn,
             "redrives": execution.redrive_count,
             "started_at": execution.started_at.isoformat(),

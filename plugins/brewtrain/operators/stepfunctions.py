@@ -37,19 +37,21 @@ from brewtrain.operators import run_context
 from brewtrain.triggers.stepfunctions import DEADLINE_MARGIN_SECONDS, REPORTED_XCOM_KEY, ExecutionStageTrigger
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.sdk import Context
 
+    from brewtrain.domain.ladder import RerunMode
     from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
 _START_LOOKS = 3
 
 
-class StepFunctionsStartRetrainingOperator(BaseOperator):
-    """Makes sure that the run's execution exists: starts it, attaches to it, or redrives it.
+class StartExecutionOperator(BaseOperator):
+    """What every task has in common that makes sure an execution exists: starts it, attaches to it, or redrives it.
 
     The execution's name is derived from the run, so a killed worker's retry finds what it started.
-
-    Returns ``{"run_id", "execution_arn", "data_date", "recipe_version", "action"}``.
 
     :param pipeline: The pipeline file.
     :param aws_conn_id: Airflow connection of type ``aws``.
@@ -66,52 +68,34 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
         self._execution_arn: str | None = None
         self._attempt = 1
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Start, attach or redrive.
+    def settle(
+        self,
+        context: Context,
+        hook: StepFunctionsHook,
+        name: str,
+        document: Mapping[str, Any],
+        *,
+        rerun_mode: RerunMode,
+    ) -> tuple[str, Action]:
+        """Climb the ladder until the execution runs or has ended.
 
-        :raises RetrainingFailedError: If an earlier run's execution of this interval failed and cannot be redriven.
-        :raises DeploymentError: If the state machine or the evaluation's code is not deployed.
+        :param name: Name of the execution.
+        :param document: Its input.
+        :return: Its ARN, and what was done.
+        :raises RetrainingFailedError: If one of this name failed earlier and cannot be redriven.
+        :raises DeploymentError: If the state machine is not deployed.
         """
-        from brewtrain.hooks.s3_run import S3RunHook
-        from brewtrain.hooks.stepfunctions import StepFunctionsHook
-
-        run = run_context.read(context, self.pipeline)
-        prepared = run_context.pull(context, run_context.PREPARE_RUN)
-        if prepared is None:
-            raise DeploymentError("prepare_run has prepared nothing; clear it with everything downstream")
-        identity = identity_of_run(self.pipeline.name, run.interval, prepared["run_id"])
-        hook = StepFunctionsHook(self.aws_conn_id)
-        account = hook.account
-        arn = account.execution_arn(self.pipeline.name, identity.run_id)
+        arn = hook.account.execution_arn(self.pipeline.name, name)
         self._execution_arn = arn
         self.links = {EXECUTION: execution_link(arn)}
         self._attempt = context["ti"].try_number
-        code = resources.evaluation_code()
-        document = execution_input(
-            self.pipeline,
-            identity,
-            account,
-            images=resources.images(),
-            recipe_version=prepared["recipe_version"],
-            code=code,
-            deploy_policy=run.deploy_policy,
-        )
         action = Action.UNKNOWN
         for _ in range(_START_LOOKS):
             execution = hook.describe(arn)
-            action = decide(
-                execution,
-                Attempt(
-                    self._known(context, execution),
-                    may_start=True,
-                    rerun_mode="auto" if run.rerun_mode == "fresh" else run.rerun_mode,
-                ),
-            )
+            action = decide(execution, Attempt(self._known(context, execution), may_start=True, rerun_mode=rerun_mode))
             if action is Action.START:
-                S3RunHook(self.aws_conn_id).check_evaluation_code(
-                    self.pipeline, code, bucket=self.pipeline.bucket_name(account)
-                )
-                if hook.start(account.alias_arn(self.pipeline.name), identity.run_id, document):
+                self.check_before_start()
+                if hook.start(hook.account.alias_arn(self.pipeline.name), name, document):
                     break
             elif action is Action.REDRIVE and execution is not None:
                 if hook.redrive(arn, redrive_token(execution)):
@@ -120,15 +104,12 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
                 break
             else:
                 self._refuse(action, execution)
-        self.log.info("%s execution %s", _PAST[action], identity.run_id)
+        self.log.info("%s execution %s", _PAST[action], name)
         self.log.info("%s", execution_link(arn))
-        return {
-            "run_id": identity.run_id,
-            "execution_arn": arn,
-            "data_date": identity.data_date,
-            "recipe_version": prepared["recipe_version"],
-            "action": action.value,
-        }
+        return arn, action
+
+    def check_before_start(self) -> None:
+        """Check what an execution needs that is about to be started; nothing, unless a subclass knows better."""
 
     def _known(self, context: Context, execution: Execution | None) -> bool:
         """Whether the execution failed before this DAG run began its present life, so that its failure is known."""
@@ -160,6 +141,59 @@ class StepFunctionsStartRetrainingOperator(BaseOperator):
         StepFunctionsHook(self.aws_conn_id).stop(self._execution_arn, error=STOPPED_ERROR, cause=cause)
 
 
+class StepFunctionsStartRetrainingOperator(StartExecutionOperator):
+    """Makes sure that the run's execution exists; see :class:`StartExecutionOperator`.
+
+    Returns ``{"run_id", "execution_arn", "data_date", "recipe_version", "action"}``.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Start, attach or redrive.
+
+        :raises RetrainingFailedError: If an earlier run's execution of this interval failed and cannot be redriven.
+        :raises DeploymentError: If the state machine or the evaluation's code is not deployed.
+        """
+        from brewtrain.hooks.stepfunctions import StepFunctionsHook
+
+        run = run_context.read(context, self.pipeline)
+        prepared = run_context.pull(context, run_context.PREPARE_RUN)
+        if prepared is None:
+            raise DeploymentError("prepare_run has prepared nothing; clear it with everything downstream")
+        identity = identity_of_run(self.pipeline.name, run.interval, prepared["run_id"])
+        hook = StepFunctionsHook(self.aws_conn_id)
+        document = execution_input(
+            self.pipeline,
+            identity,
+            hook.account,
+            images=resources.images(),
+            recipe_version=prepared["recipe_version"],
+            code=resources.evaluation_code(),
+            deploy_policy=run.deploy_policy,
+        )
+        arn, action = self.settle(
+            context,
+            hook,
+            identity.run_id,
+            document,
+            rerun_mode="auto" if run.rerun_mode == "fresh" else run.rerun_mode,
+        )
+        return {
+            "run_id": identity.run_id,
+            "execution_arn": arn,
+            "data_date": identity.data_date,
+            "recipe_version": prepared["recipe_version"],
+            "action": action.value,
+        }
+
+    def check_before_start(self) -> None:
+        """Check that the code is there which the execution's input names."""
+        from brewtrain.hooks.s3_run import S3RunHook
+
+        hook = S3RunHook(self.aws_conn_id)
+        bucket = self.pipeline.bucket_name(hook.account)
+        hook.check_evaluation_code(self.pipeline, resources.evaluation_code(), bucket=bucket)
+
+
 _PAST = {
     Action.START: "started",
     Action.REDRIVE: "redrove",
@@ -177,6 +211,9 @@ class StepFunctionsStageOperator(BaseOperator):
 
     :param pipeline: The pipeline file.
     :param stage: The stage; also the task's id.
+    :param start_task: Task that returned the execution's ARN.
+    :param setup_task: The run's setup, which returns its try number.
+    :param rerun_mode: What a rerun goes on with; templated.
     :param aws_conn_id: Airflow connection of type ``aws``.
     """
 
@@ -185,21 +222,31 @@ class StepFunctionsStageOperator(BaseOperator):
     start_from_trigger = True
 
     def __init__(
-        self, *, pipeline: Pipeline, stage: Stage, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any
+        self,
+        *,
+        pipeline: Pipeline,
+        stage: Stage,
+        start_task: str = run_context.START_EXECUTION,
+        setup_task: str = run_context.PREPARE_RUN,
+        rerun_mode: str = "{{ params.rerun_mode }}",
+        aws_conn_id: str = run_context.CONNECTION_ID,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.pipeline = pipeline
         self.stage = stage
+        self.start_task = start_task
+        self.setup_task = setup_task
         self.aws_conn_id = aws_conn_id
         self.links: dict[str, str] = {}
         # With map_indexes, since the triggerer cannot ask for a sequence of XComs: without it the pull never returns.
-        start = run_context.START_EXECUTION
         self.execution_arn = (
-            f"{{{{ (ti.xcom_pull(task_ids='{start}', map_indexes=-1) or {{}}).get('execution_arn') }}}}"
+            f"{{{{ (ti.xcom_pull(task_ids='{start_task}', map_indexes=-1) or {{}}).get('execution_arn') }}}}"
         )
-        self.rerun_mode = "{{ params.rerun_mode }}"
-        prepare = run_context.PREPARE_RUN
-        self.prepared_try = f"{{{{ (ti.xcom_pull(task_ids='{prepare}', map_indexes=-1) or {{}}).get('try_number') }}}}"
+        self.rerun_mode = rerun_mode
+        self.prepared_try = (
+            f"{{{{ (ti.xcom_pull(task_ids='{setup_task}', map_indexes=-1) or {{}}).get('try_number') }}}}"
+        )
         self.limit = stage_limit(pipeline, stage)
         self.start_trigger_args = StartTriggerArgs(
             trigger_cls=f"{ExecutionStageTrigger.__module__}.{ExecutionStageTrigger.__qualname__}",
@@ -216,6 +263,8 @@ class StepFunctionsStageOperator(BaseOperator):
             "rerun_mode": self.rerun_mode,
             "prepared_try": self.prepared_try,
             "limit_seconds": self.limit.total_seconds(),
+            "start_task": self.start_task,
+            "setup_task": self.setup_task,
         }
 
     def execute(self, context: Context) -> NoReturn:
@@ -254,7 +303,7 @@ class StepFunctionsStageOperator(BaseOperator):
         """Print the card, note that this failure is reported, and return what to raise."""
         from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
-        started = run_context.pull(context, run_context.START_EXECUTION) or {}
+        started = run_context.pull(context, self.start_task) or {}
         arn = str(started.get("execution_arn"))
         hook = StepFunctionsHook(self.aws_conn_id)
         if kind == "late":
@@ -289,7 +338,7 @@ class StepFunctionsStageOperator(BaseOperator):
                     stage=self.task_id,
                     run_id=arn.rsplit(":", 1)[-1],
                     status=execution.status if execution is not None else "does not exist",
-                    advice=advise(action, execution, None),
+                    advice=self._named(advise(action, execution, None)),
                     runbook="docs/runbooks/execution-failed.md",
                     links=links,
                 ),
@@ -326,13 +375,17 @@ class StepFunctionsStageOperator(BaseOperator):
                 error=error,
                 cause=cause,
                 job=report,
-                advice=advise(action, execution, diagnosis),
+                advice=self._named(advise(action, execution, diagnosis)),
                 runbook=diagnosis.runbook,
                 redrivable_until=execution.redrivable_until,
                 links=links,
             ),
             diagnosis,
         )
+
+    def _named(self, advice: str) -> str:
+        """Name the task of this DAG where the advice names that of the retrain DAG."""
+        return advice.replace(run_context.START_EXECUTION, self.start_task)
 
 
 def stage_limit(pipeline: Pipeline, stage: Stage) -> timedelta:

@@ -58,6 +58,8 @@ class ExecutionStageTrigger(BaseEventTrigger):
         ``dag.test()``.
     :param prepared_try: Try number of the run's setup when the wait began; templated like ``execution_arn``. A clear
         runs the setup again, which is how a wait that was cleared is told from one that moved to another triggerer.
+    :param start_task: Task that starts the execution.
+    :param setup_task: The run's setup.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class ExecutionStageTrigger(BaseEventTrigger):
         attempt: int | None = None,
         ends_task: bool = True,
         prepared_try: str | None = None,
+        start_task: str = "start_execution",
+        setup_task: str = "prepare_run",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.execution_arn = execution_arn
@@ -80,6 +84,8 @@ class ExecutionStageTrigger(BaseEventTrigger):
         self.attempt = attempt
         self.ends_task = ends_task
         self.prepared_try = prepared_try
+        self.start_task = start_task
+        self.setup_task = setup_task
         self.timeout_after: datetime | None = None
         self._started_at = time.monotonic()
         self._begun_at = datetime.now(UTC)
@@ -99,6 +105,8 @@ class ExecutionStageTrigger(BaseEventTrigger):
                 "attempt": self.attempt,
                 "ends_task": self.ends_task,
                 "prepared_try": self.prepared_try,
+                "start_task": self.start_task,
+                "setup_task": self.setup_task,
             },
         )
 
@@ -128,8 +136,8 @@ class ExecutionStageTrigger(BaseEventTrigger):
         except ValueError:
             yield self._event(
                 "problem",
-                problem=f"task {self.stage!r} has no execution to wait for (start_execution returned "
-                f"{self.execution_arn!r}); clear start_execution with everything downstream",
+                problem=f"task {self.stage!r} has no execution to wait for ({self.start_task} returned "
+                f"{self.execution_arn!r}); clear {self.start_task} with everything downstream",
             )
             return
         watch = ExecutionWatch(self.aws_conn_id, state_machine_arn)
@@ -328,7 +336,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
         instance = self.task_instance
         assert instance is not None
         prepared = BaseXCom.get_one(
-            key="return_value", dag_id=instance.dag_id, task_id="prepare_run", run_id=instance.run_id, map_index=-1
+            key="return_value", dag_id=instance.dag_id, task_id=self.setup_task, run_id=instance.run_id, map_index=-1
         )
         now = prepared.get("try_number") if isinstance(prepared, Mapping) else None
         return now is not None and str(now) != str(self.prepared_try)

@@ -128,14 +128,14 @@ def test_any_text(dags: dict[str, Any], data: st.DataObject) -> None:
 
 
 def contained(value: Any) -> bool:
-    """A boolean, or a text that can be nothing but a name."""
+    """A boolean, a number that counts something, or a text that can be nothing but a name."""
     if isinstance(value, str):
         return (
             len(value) <= 256
             and all(one.isascii() and (one.isalnum() or one in "_-:.+/") for one in value)
             and (".." not in value and "//" not in value)
         )
-    return value is None or isinstance(value, bool)
+    return value is None or isinstance(value, bool) or (isinstance(value, int) and value > 0)
 
 
 def test_what_is_rendered_is_the_dags_own_text(dags: dict[str, Any]) -> None:

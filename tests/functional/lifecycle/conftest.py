@@ -6,7 +6,10 @@ import itertools
 import json
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +22,7 @@ from tests.fixtures.switched_execution import SwitchedExecution
 # Importing Airflow makes a configuration file in its home: not in the developer's own.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 _numbers = itertools.count(1)
 
 
@@ -68,6 +72,20 @@ def hosted(aws_client: Callable[..., Any], connection: str, pipeline: Pipeline) 
         made.sagemaker.delete_endpoint(EndpointName=made.endpoint)
 
 
+@pytest.fixture
+def deployed(hosted: HostedModels) -> HostedModels:
+    """The same account with the committed state machine, whose waits are a test's."""
+    definition = json.loads((REPOSITORY / "include" / "statemachine" / "retraining.asl.json").read_text("utf-8"))
+    states = hosted.client("stepfunctions")
+    machine = hosted.account.state_machine_arn(hosted.pipeline.name)
+    version = states.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition), publish=True)
+    states.update_state_machine_alias(
+        stateMachineAliasArn=hosted.account.alias_arn(hosted.pipeline.name),
+        routingConfiguration=[{"stateMachineVersionArn": version["stateMachineVersionArn"], "weight": 100}],
+    )
+    return hosted
+
+
 class Context(dict[str, Any]):
     """What Airflow hands to a task, as much of it as the tasks read.
 
@@ -75,18 +93,35 @@ class Context(dict[str, Any]):
     """
 
     def __init__(
-        self, *, xcoms: dict[str, Any] | None = None, states: dict[str, str] | None = None, **params: Any
+        self,
+        *,
+        xcoms: dict[str, Any] | None = None,
+        states: dict[str, str] | None = None,
+        clear_number: int = 0,
+        **params: Any,
     ) -> None:
         self.xcoms = xcoms or {}
         self.pushed: dict[str, Any] = {}
         self.states = states or {}
+        self.events: list[dict[str, Any]] = []
+        number = next(_numbers)
+        dag_run = SimpleNamespace(
+            dag_id="life__x",
+            run_id=f"manual__{number}",
+            run_after=datetime(2024, 2, 1, tzinfo=UTC) + timedelta(minutes=number),
+            start_date=datetime.now(UTC),
+            clear_number=clear_number,
+            run_type="manual",
+            conf={},
+        )
         instance = SimpleNamespace(
             dag_id="life__x",
-            run_id="manual__2024-02-01T00:00:00+00:00",
+            run_id=dag_run.run_id,
             task_id="task",
             try_number=1,
             xcom_pull=lambda task_ids, key="return_value", map_indexes=None: self.xcoms.get(task_ids),
             xcom_push=lambda key, value: self.pushed.update({key: value}),
             get_task_states=lambda dag_id, task_ids, run_ids: {run_ids[0]: self.states},
         )
-        super().__init__(params=params, ti=instance)
+        outlets = defaultdict(lambda: SimpleNamespace(add=lambda asset, extra: self.events.append(extra)))
+        super().__init__(params=params, ti=instance, dag_run=dag_run, outlet_events=outlets)

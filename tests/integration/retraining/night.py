@@ -23,6 +23,8 @@ CLOCKED = "clocked"
 BOUNDED = "bounded"  # its pool is named like it
 BACKFILLED = ("past_a", "past_b", BOUNDED)
 CLOCKED_SECONDS = 12
+# Its models wait for a person; and one whose endpoint is rolled back and promoted to.
+APPROVED, STEERED = "approved", "steered"
 STAGES = ("transform", "split", "train", "evaluate", "gate", "deploy")
 STATE_OF_STAGE = dict(zip(STAGES, STATES, strict=False)) | {"deploy": "Save Model"}
 STAGE_OF_STATE = dict.fromkeys(STATES, "deploy") | {state: stage for stage, state in STATE_OF_STAGE.items()}

@@ -14,7 +14,16 @@ import yaml
 
 from tests.fixtures.switched_execution import SwitchedExecution
 from tests.integration.conftest import FASTER, make_client_for
-from tests.integration.retraining.night import BACKFILLED, BOUNDED, CLOCKED, CLOCKED_SECONDS, PIPELINES, Night
+from tests.integration.retraining.night import (
+    APPROVED,
+    BACKFILLED,
+    BOUNDED,
+    CLOCKED,
+    CLOCKED_SECONDS,
+    PIPELINES,
+    STEERED,
+    Night,
+)
 from tests.integration.retraining.whole_run import WHOLE_PIPELINES, pipeline_document
 from tools.airflow_api import AirflowApi
 from tools.airflow_env import ROOT
@@ -31,6 +40,7 @@ IMPATIENT = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "20",
 }
+SWITCHED = (*PIPELINES, *BACKFILLED, APPROVED, STEERED)
 # The pipeline that is backfilled on real executions: any model is good enough.
 DATED = "dated"
 QUICK = {
@@ -51,7 +61,8 @@ def _write_include(folder: Path) -> Path:
     include = folder / "include"
     shutil.copytree(ROOT / "include", include)
     shipped = yaml.safe_load((include / "pipelines" / "bank_marketing.yaml").read_text())
-    documents = {name: _switched_document(shipped, name) for name in (*PIPELINES, *BACKFILLED)}
+    documents = {name: _switched_document(shipped, name) for name in SWITCHED}
+    documents[APPROVED]["approval"] = "required"
     documents[DATED] = _switched_document(shipped, DATED) | QUICK
     documents |= {name: pipeline_document(shipped, name) for name in WHOLE_PIPELINES}
     for name, document in documents.items():
@@ -86,9 +97,9 @@ def running_night(**overrides: str) -> Iterator[Night]:
 
     def deploy(endpoint_url: str) -> None:
         client_for = make_client_for(endpoint_url)
-        for name in (*PIPELINES, *BACKFILLED, *WHOLE_PIPELINES):
+        for name in (*SWITCHED, *WHOLE_PIPELINES):
             accounts[name] = SwitchedExecution(client_for, load_pipeline(include / "pipelines" / f"{name}.yaml"))
-        for name in (*PIPELINES, *BACKFILLED):
+        for name in SWITCHED:
             accounts[name].deploy(timeout_seconds=CLOCKED_SECONDS if name == CLOCKED else None)
 
     guard = start_guard(folder, delete=not os.environ.get("BREWTRAIN_KEEP"))

@@ -1,0 +1,188 @@
+"""The tasks of the rollback DAG.
+
+Imported while DAG files are parsed: hooks are imported when a task runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+
+from brewtrain.domain.errors import DeploymentError, TransientError
+from brewtrain.domain.execution_input import rollback_input
+from brewtrain.domain.rollback import Target, body, choose, read_target, subject
+from brewtrain.operators import run_context
+from brewtrain.operators.endpoint_deployment import (
+    CheckEndpointOperator,
+    Entry,
+    RecordDeploymentOperator,
+    StartDeploymentOperator,
+    evaluation_uri,
+    read_result,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.hooks.s3_pipeline import S3PipelineHook
+    from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook
+
+CHOOSE_VERSION = "choose_version"
+CONFIRM_ROLLBACK = "confirm_rollback"
+START_ROLLBACK = "start_rollback"
+# A rollback asked for while the endpoint is on its way would go back from nobody knows what.
+_MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+
+
+class CheckRollbackOperator(CheckEndpointOperator):
+    """Checks what a rollback needs; see :class:`CheckEndpointOperator`."""
+
+    def check_params(self, params: Mapping[str, Any]) -> None:
+        """Check the params of a rollback."""
+        read_target(params)
+
+
+class ChooseVersionOperator(BaseOperator):
+    """Finds the endpoint config to go back to, and checks that it can serve.
+
+    Returns ``{"endpoint_config", "model", "run_id", "data_date", "metrics", "model_package_arn", "evaluation_uri",
+    "serving", "subject", "body"}``.
+
+    :param pipeline: The pipeline file.
+    :param aws_conn_id: Airflow connection of type ``aws``.
+    """
+
+    template_fields = ()
+
+    def __init__(self, *, pipeline: Pipeline, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Choose.
+
+        :raises InputError: If the param ``target`` cannot be the name of an endpoint config.
+        :raises DeploymentError: If there is nothing to go back to, or it cannot serve; the endpoint is untouched.
+        :raises TransientError: If the endpoint is being updated, or AWS was not available.
+        """
+        wanted = read_target(context["params"])
+        from brewtrain import resources
+        from brewtrain.hooks.s3_pipeline import S3PipelineHook
+        from brewtrain.hooks.sagemaker_hosting import DATE_TAG, SageMakerHostingHook
+        from brewtrain.operators.serving import history_of
+
+        resources.check_endpoint_claim(self.pipeline)
+        s3 = S3PipelineHook(self.aws_conn_id)
+        sagemaker = SageMakerHostingHook(self.aws_conn_id, beside=s3)
+        bucket = self.pipeline.bucket_name(s3.account)
+        serving = self._serving(sagemaker)
+        history = history_of(self.pipeline, s3, bucket=bucket, configs=sagemaker.configs(self.pipeline.name))
+        target, notes = choose(
+            wanted,
+            pipeline=self.pipeline.name,
+            endpoint=self.pipeline.endpoint_name,
+            serving=serving,
+            history=history,
+            look=lambda name: self._look(name, sagemaker, s3),
+        )
+        found = sagemaker.describe_config(serving)
+        serving_date = None if found is None else sagemaker.tags(found["EndpointConfigArn"]).get(DATE_TAG)
+        result = (read_result(s3, self.pipeline, bucket, target.run_id) if target.run_id else None) or {}
+        metrics = result.get("metrics") or {}
+        chosen = {
+            "endpoint_config": target.name,
+            "model": target.models[0] if target.models else None,
+            "run_id": target.run_id,
+            "data_date": target.data_date,
+            "metrics": metrics,
+            "model_package_arn": result.get("model_package_arn"),
+            "evaluation_uri": evaluation_uri(result),
+            "serving": serving,
+            "subject": subject(
+                target,
+                pipeline=self.pipeline.name,
+                endpoint=self.pipeline.endpoint_name,
+                serving=serving,
+                serving_date=serving_date,
+            ),
+            "body": body(target, serving=serving, serving_date=serving_date, metrics=metrics, notes=notes),
+        }
+        self.log.info("%s\n%s", chosen["subject"], chosen["body"])
+        return chosen
+
+    def _serving(self, sagemaker: SageMakerHostingHook) -> str:
+        name = self.pipeline.endpoint_name
+        endpoint = sagemaker.describe_endpoint(name)
+        if endpoint is None or not endpoint.get("EndpointConfigName"):
+            raise DeploymentError(
+                f"endpoint {name!r} does not exist, so there is nothing to roll back; {self.pipeline.name}__promote "
+                "creates it with the model of an earlier run"
+            )
+        if endpoint["EndpointStatus"] in _MOVING:
+            raise TransientError(
+                f"endpoint {name!r} is {endpoint['EndpointStatus']}: what it will serve is not known yet; try again "
+                "when it is InService"
+            )
+        return str(endpoint["EndpointConfigName"])
+
+    def _look(self, name: str, sagemaker: SageMakerHostingHook, s3: S3PipelineHook) -> Target | None:
+        from brewtrain.hooks.sagemaker_hosting import DATE_TAG, PIPELINE_TAG, RUN_TAG, artifacts_of, models_of
+
+        config = sagemaker.describe_config(name)
+        if config is None:
+            return None
+        tags = sagemaker.tags(config["EndpointConfigArn"])
+        missing: list[str] = []
+        models = models_of(config)
+        # Another pipeline's model may lie where this role must not look.
+        for model in models if tags.get(PIPELINE_TAG) == self.pipeline.name else ():
+            found = sagemaker.describe_model(model)
+            if found is None:
+                missing.append(f"its model {model} was deleted")
+                continue
+            missing += [f"its archive {address} is gone" for address in artifacts_of(found) if not s3.exists(address)]
+        return Target(
+            name=name,
+            pipeline=tags.get(PIPELINE_TAG),
+            run_id=tags.get(RUN_TAG),
+            data_date=tags.get(DATE_TAG),
+            models=models,
+            missing=tuple(missing),
+        )
+
+
+class StartRollbackOperator(StartDeploymentOperator):
+    """Starts the execution that points the endpoint at the config; see :class:`StartDeploymentOperator`."""
+
+    entry: ClassVar[Entry] = "rollback"
+
+    def _document(self, hook: Any, chosen: Mapping[str, Any], name: str, *, started: bool) -> dict[str, Any]:
+        from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook
+
+        if not started:
+            endpoint = SageMakerHostingHook(self.aws_conn_id, beside=hook).describe_endpoint(
+                self.pipeline.endpoint_name
+            )
+            now = None if endpoint is None else endpoint.get("EndpointConfigName")
+            if now != chosen["serving"]:
+                raise DeploymentError(
+                    f"endpoint {self.pipeline.endpoint_name!r} serves {now or 'nothing'} by now, and not "
+                    f"{chosen['serving']} as when the rollback was confirmed: trigger a new one"
+                )
+        return rollback_input(
+            self.pipeline,
+            endpoint_config_name=chosen["endpoint_config"],
+            model_name=chosen["model"],
+            run_id=chosen["run_id"],
+            data_date=chosen["data_date"],
+        )
+
+
+class RecordRollbackOperator(RecordDeploymentOperator):
+    """Records a rollback; see :class:`RecordDeploymentOperator`."""
+
+    entry: ClassVar[Entry] = "rollback"

@@ -1,0 +1,36 @@
+"""What serves and what served, as tasks read it from AWS.
+
+Called by tasks when they run: must not be imported while DAG files are parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from brewtrain.domain import names
+from brewtrain.domain.cleanup import EndpointConfig
+from brewtrain.domain.pipeline import Pipeline
+from brewtrain.domain.serving_history import Serving, read_history
+from brewtrain.hooks.s3_pipeline import S3PipelineHook
+
+
+def history_of(
+    pipeline: Pipeline, s3: S3PipelineHook, *, bucket: str, configs: Iterable[EndpointConfig] = ()
+) -> list[Serving]:
+    """Return what served the pipeline's endpoint, oldest first.
+
+    :param configs: Configs that there are. Those that no deployment record names may be from before there were records:
+        the result document of their run tells.
+    """
+    keys = s3.keys(bucket, names.deployments_prefix(pipeline.name))
+    records = [document for _, document in s3.read_documents(bucket, keys)]
+    recorded = {record.get("endpoint_config_name") for record in records}
+    runs = {config.run_id for config in configs if config.name not in recorded and config.run_id}
+    results = [
+        f"{names.run_folder(pipeline.name, run_id)}{names.RESULT_FILE}"
+        for run_id in sorted(runs)
+        if names.is_run_id(pipeline.name, run_id)
+    ]
+    return read_history(
+        [*records, *(document for _, document in s3.read_documents(bucket, results))], endpoint=pipeline.endpoint_name
+    )
