@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
 from brewtrain.notifiers.on_call import OnCallNotifier
-from brewtrain.operators.cleanup import DRY_RUN, PLAN_CLEANUP, ApplyCleanupOperator, PlanCleanupOperator
+from brewtrain.operators.cleanup import DRY_RUN, ApplyCleanupOperator, PlanCleanupOperator
 from brewtrain.resources import valid_pipelines
 from brewtrain.retry_policy import RetryTransientErrors
 

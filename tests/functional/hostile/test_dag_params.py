@@ -6,6 +6,7 @@ from another DAG, a param that lost its schema).
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import tempfile
@@ -65,7 +66,8 @@ def allowed(dag: Any, name: str, value: Any) -> bool:
     from airflow.sdk.exceptions import ParamValidationError
 
     try:
-        dag.params.get_param(name).resolve(value)
+        # A copy, because what is resolved becomes the param's value.
+        copy.deepcopy(dag.params.get_param(name)).resolve(value)
     except (ParamValidationError, TypeError, ValueError):
         return False
     return True
