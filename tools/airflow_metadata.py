@@ -36,8 +36,8 @@ def create_pools() -> list[str]:
 
     from brewtrain.resources import valid_pipelines
 
-    # Pipelines that name none run in Airflow's own.
-    named = {getattr(pipeline, "pool", Pool.DEFAULT_POOL_NAME) for pipeline in valid_pipelines()}
+    # A pipeline that names none runs in Airflow's own, which is always there.
+    named = {pipeline.pool for pipeline in valid_pipelines()}
     created = []
     for name in sorted(named | {RETRAINING_POOL}):
         if Pool.get_pool(name) is None:

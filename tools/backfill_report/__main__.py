@@ -105,9 +105,8 @@ def monthly_include(include: Path, pipeline: str, folder: Path) -> str:
         "description": f"A monthly copy of {pipeline}, for the backfill report",
         "schedule": "@monthly",
         "endpoint": {**document.get("endpoint", {}), "name": name.replace("_", "-")},
+        "pool": RETRAINING_POOL,
     }
-    if "pool" in document:
-        document["pool"] = RETRAINING_POOL
     (folder / "pipelines" / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return name
 
@@ -273,7 +272,7 @@ def make(options: argparse.Namespace) -> Path:
     settings = [
         f"recipe `{pipeline.recipe}`",
         f"window {pipeline.window_days} days",
-        f"pool `{getattr(pipeline, 'pool', 'default_pool')}`",
+        f"pool `{pipeline.pool}`",
         f"{options.at_once} interval{'s' if options.at_once > 1 else ''} at once, oldest first",
     ]
     page = render(

@@ -254,8 +254,12 @@ class Night:
             for call in self.calls(operation="StartExecution")
             if call["status"] == 200
         )
+        pages = self.client("stepfunctions").get_paginator("list_state_machines").paginate()
+        deployed = {machine["stateMachineArn"] for page in pages for machine in page["stateMachines"]}
         for account in self.accounts.values():
             machine = account.account.state_machine_arn(account.pipeline.name)
+            if machine not in deployed:  # some pipelines are deployed by the first test that needs them
+                continue
             pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine)
             assert started[machine] == sum(len(page["executions"]) for page in pages), machine
 

@@ -70,7 +70,7 @@ def test_the_copy_is_monthly_and_the_only_pipeline(tmp_path: Path) -> None:
     document = yaml.safe_load(file.read_text())
     original = yaml.safe_load((backfill_report.ROOT / "include" / "pipelines" / "bank_marketing.yaml").read_text())
     assert (name, file.stem, document["name"]) == ("bank_marketing_monthly",) * 3
-    assert document["schedule"] == "@monthly"
+    assert (document["schedule"], document["pool"]) == ("@monthly", "retraining")
     assert document["endpoint"]["name"] != original["endpoint"]["name"]
     assert document["recipe"] == original["recipe"]
     assert (tmp_path / "include" / "recipes" / document["recipe"]).is_file()
