@@ -8,7 +8,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param
 
 from brewtrain.domain.pipeline import METRICS
-from brewtrain.domain.promotion import BACKFILL_PATTERN, BEST_OF_BACKFILL, CANDIDATE_PATTERN, DATE_PATTERN, POLICIES
+from brewtrain.domain.promotion import BACKFILL_PATTERN, BEST_OF_BACKFILL, DATE_PATTERN, POLICIES, candidate_pattern
 from brewtrain.domain.stages import Stage
 from brewtrain.notifiers.approval import ApprovalNotifier
 from brewtrain.notifiers.on_call import OnCallNotifier
@@ -74,7 +74,7 @@ for pipeline in valid_pipelines():
             "candidate": Param(
                 BEST_OF_BACKFILL,
                 type=["string", "integer"],
-                pattern=CANDIDATE_PATTERN,
+                pattern=candidate_pattern(pipeline.name),
                 minimum=1,
                 description="A run's id, the number of a model package version, or best_of_backfill.",
             ),

@@ -17,8 +17,7 @@ from brewtrain.domain.errors import InputError
 from brewtrain.domain.pipeline import METRIC_PREFIX, METRICS, Metric
 
 BEST_OF_BACKFILL = "best_of_backfill"
-# What Airflow checks a param with. A plain $ would let a line break at the end pass.
-CANDIDATE_PATTERN = r"^[A-Za-z0-9_-]{1,80}(?!\n)$"
+# What Airflow checks params with. A plain $ would let a line break at the end pass.
 BACKFILL_PATTERN = r"^[A-Za-z0-9]([._-]?[A-Za-z0-9]){0,63}(?!\n)$"
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\n)$"
 PromotionPolicy = Literal["newest", "always"]
@@ -54,6 +53,15 @@ class Request:
         return self.run_id is None and self.version is None
 
 
+def candidate_pattern(pipeline: str) -> str:
+    """Return the pattern of the param ``candidate``: what :func:`read_request` takes for one, and nothing else.
+
+    :param pipeline: Name of the pipeline.
+    """
+    run_id = rf"{names.slug(pipeline)}-[0-9]{{8}}T[0-9]{{4}}-g[0-9]{{1,6}}(f[0-9a-f]{{4}})?"
+    return rf"^({BEST_OF_BACKFILL}|[1-9][0-9]{{0,8}}|{run_id})(?!\n)$"
+
+
 def read_request(params: Mapping[str, Any], *, pipeline: str) -> Request:
     """Check the params of a promotion.
 
@@ -67,11 +75,11 @@ def read_request(params: Mapping[str, Any], *, pipeline: str) -> Request:
         candidate = str(candidate)
     if not isinstance(candidate, str):
         raise InputError(f"param candidate is {candidate!r}; {_candidates(pipeline)}")
-    if re.fullmatch(r"[0-9]{1,9}", candidate) and int(candidate) > 0:
+    if not re.fullmatch(candidate_pattern(pipeline), candidate):
+        raise InputError(f"param candidate is {candidate!r}; {_candidates(pipeline)}")
+    if candidate.isdecimal():
         version = int(candidate)
     elif candidate != BEST_OF_BACKFILL:
-        if not names.is_run_id(pipeline, candidate):
-            raise InputError(f"param candidate is {candidate!r}; {_candidates(pipeline)}")
         run_id = candidate
     request = Request(
         run_id=run_id,
