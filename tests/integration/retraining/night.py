@@ -107,10 +107,19 @@ class Run:
 
     def last_state(self, generation: int | str = 0) -> str | None:
         """State that the execution entered last."""
-        events = self.night.client("stepfunctions").get_execution_history(
-            executionArn=self.arn(generation), reverseOrder=True, maxResults=100
-        )["events"]
-        return next((e["stateEnteredEventDetails"]["name"] for e in events if e["type"].endswith("Entered")), None)
+        # A state that waits tries again every second: its beginning is soon pages away from the end.
+        pages = (
+            self.night.client("stepfunctions")
+            .get_paginator("get_execution_history")
+            .paginate(executionArn=self.arn(generation), reverseOrder=True)
+        )
+        entered = (
+            event["stateEnteredEventDetails"]["name"]
+            for page in pages
+            for event in page["events"]
+            if event["type"].endswith("Entered")
+        )
+        return next(entered, None)
 
     def clear(self, *task_ids: str) -> set[str]:
         """Clear tasks with everything downstream."""
