@@ -29,8 +29,8 @@ run: ## Retrain once on this machine, end to end (DATA=file.csv for your own dat
 	@export BREWTRAIN_RUN_STARTED=$$(date +%s); tools/setup.sh $(VENV) requirements-dev.txt; \
 	exec $(PY) -m tools.run $(if $(DATA),--data '$(DATA)') $(if $(IAM),--iam '$(IAM)')
 
-up: setup ## Start Airflow (UI on 127.0.0.1:8080, or PORT=…), PostgreSQL and local_aws, and wait until they are healthy
-	@exec $(PY) -m tools.up start $(if $(PORT),--port $(PORT)) $(if $(LOCAL_AWS_PORT),--local-aws-port $(LOCAL_AWS_PORT))
+up: setup ## Start Airflow (UI on 127.0.0.1:8080, or PORT=…), PostgreSQL and local_aws, and wait until they are healthy (IAM=enforce as for run)
+	@exec $(PY) -m tools.up start $(if $(PORT),--port $(PORT)) $(if $(LOCAL_AWS_PORT),--local-aws-port $(LOCAL_AWS_PORT)) $(if $(IAM),--iam '$(IAM)')
 
 load: setup ## Load data into what `make up` started (DATA=file.csv, or else the sample generator's)
 	@$(PY) -m tools.up load $(if $(DATA),--data '$(DATA)') $(if $(LOCAL_AWS_PORT),--local-aws-port $(LOCAL_AWS_PORT))

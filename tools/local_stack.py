@@ -24,7 +24,17 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tools.airflow_env import ROOT, Secrets, airflow_environment, write_private
+from tools.airflow_env import (
+    LOCAL_ACCESS_KEY_ID,
+    LOCAL_SECRET_ACCESS_KEY,
+    REGION,
+    ROOT,
+    AwsLogin,
+    Secrets,
+    airflow_environment,
+    write_private,
+)
+from tools.airflow_principal import make_airflow_login
 from tools.component_health import LOCAL_AWS, complaint, get_json
 from tools.metadata_database import start_postgres, stop_postgres
 
@@ -101,7 +111,8 @@ class LocalStack:
 
     Parameters: `folder` keeps everything: ``airflow/``, ``postgres/``, ``local_aws/``, ``log/<component>.log``,
     ``processes/``;
-    `ports`; `use_postgres`, or else SQLite; `dag_folders`, more DAG folders by bundle name; `overrides`,
+    `ports`; `use_postgres`, or else SQLite; `enforce_iam`, and Airflow signs as a user that may only assume
+    `brewtrain-airflow`; `dag_folders`, more DAG folders by bundle name; `overrides`,
     environment variables of the
     Airflow components that win over `tools.airflow_env`; `report` gets one line a step.
     """
@@ -112,6 +123,7 @@ class LocalStack:
         ports: Ports | None = None,
         *,
         use_postgres: bool = True,
+        enforce_iam: bool = False,
         dag_folders: Mapping[str, Path] | None = None,
         overrides: Mapping[str, str] | None = None,
         report: Callable[[str], None] = lambda line: None,
@@ -119,6 +131,8 @@ class LocalStack:
         self.folder = folder.resolve()
         self.ports = ports or Ports()
         self._use_postgres = use_postgres
+        self._enforce_iam = enforce_iam
+        self._login: AwsLogin | None = None
         self._dag_folders = dict(dag_folders or {})
         self._overrides = dict(overrides or {})
         self._report = report
@@ -181,9 +195,14 @@ class LocalStack:
                 str(self.ports.local_aws),
                 "--state-dir",
                 str(self.folder / "local_aws"),
+                "--iam",
+                "enforce" if self._enforce_iam else "allow",
             ],
             {name: value for name, value in local_environment.items() if not name.startswith("AIRFLOW")},
         )
+        if self._enforce_iam:
+            self._wait(LOCAL_AWS, self._local_aws_is_healthy, deadline)
+            self._login = make_airflow_login(self._root_client)
         environment = self.environment(self._start_database())
         self._report("database: migrating, and making the pools")
         self._prepare_database(environment)
@@ -200,7 +219,15 @@ class LocalStack:
         """Environment of the Airflow components, and of an ``airflow`` command that is to work on the same database."""
         return airflow_environment(
             airflow_home=self.airflow_home, endpoint_url=self.aws_endpoint_url, database_url=database_url,
-            api_port=self.ports.api, dag_folders=self._dag_folders, overrides=self._overrides,
+            api_port=self.ports.api, dag_folders=self._dag_folders, overrides=self._overrides, login=self._login,
+        )  # fmt: skip
+
+    def _root_client(self, service: str) -> Any:
+        import boto3
+
+        return boto3.client(
+            service, region_name=REGION, endpoint_url=self.aws_endpoint_url,
+            aws_access_key_id=LOCAL_ACCESS_KEY_ID, aws_secret_access_key=LOCAL_SECRET_ACCESS_KEY,
         )  # fmt: skip
 
     def _start_database(self) -> str | None:

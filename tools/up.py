@@ -134,11 +134,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="file to load (default: the sample generator)")
     parser.add_argument("--pipeline", default="bank_marketing", help="pipeline to load for (default %(default)s)")
     parser.add_argument("--sqlite", action="store_true", help="use SQLite even where PostgreSQL can run")
+    parser.add_argument(
+        "--iam", choices=["allow", "enforce"], default="allow",
+        help="enforce: every call is checked against include/cloudformation/roles.yaml (default %(default)s)",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     stack = LocalStack(
         options.folder,
         Ports(options.port, options.local_aws_port),
         use_postgres=not options.sqlite,
+        enforce_iam=options.iam == "enforce",
         report=lambda line: print(f"up: {line}", flush=True),
     )
     if options.action == "stop":

@@ -66,9 +66,8 @@ def test_the_state_machine_may_do_what_it_does_and_no_more(roles: dict[str, Any]
     wanted = definition_actions(definition)
     granted = allowed(roles["StatesRole"])
     assert wanted <= granted, f"not allowed: {wanted - granted}"
-    # DescribeJobRun and ListTags of a job are not in AWS's lists for the integrations but are what the pollers call;
-    # DescribeAlarms is what SageMaker needs for the alarms of an update.
-    assert granted - wanted <= {"databrew:DescribeJobRun", "sagemaker:ListTags", "cloudwatch:DescribeAlarms"}
+    # AWS's list for the integration has ListTags; DescribeAlarms is what SageMaker needs for the alarms of an update.
+    assert granted - wanted <= {"sagemaker:ListTags", "cloudwatch:DescribeAlarms"}
 
 
 def test_the_managed_rules_of_both_kinds_of_jobs_are_allowed(roles: dict[str, Any]) -> None:

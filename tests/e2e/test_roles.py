@@ -1,106 +1,99 @@
-"""The roles are enough: a run with every call of every role checked against include/cloudformation/roles.yaml.
+"""Executions under enforcement: without a statement of a role they fail and name the action; stopped, they stop jobs.
 
-Resources and actions are checked by name; conditions are not. The call log then says which actions nothing used.
+tests/e2e/test_least_privilege.py asks for every statement; these few show that what it asks is what happens.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
+import json
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from local_aws.iam import enforcement
+from local_aws.jobs import knobs
 from tests.e2e.conftest import INCLUDE, Installation
-from tools.cloudformation import load, resolve, statements
+from tools.cloudformation import load, resolve
 
-pytestmark = [
-    pytest.mark.slow,
-]
+pytestmark = pytest.mark.slow
 
-# Roles of the services; brewtrain-airflow is the DAGs' and is not used here.
-CHECKED = ("states", "databrew", "glue", "sagemaker")
-# Allowed since AWS calls them where local AWS does not need to: managed event rules, polling by other calls, stopping
-# jobs, pulling images, deleting what is overwritten, publishing metrics.
-NOT_SEEN_LOCALLY = {
-    "states": {
-        "databrew:ListJobRuns", "databrew:DescribeJobRun", "databrew:StopJobRun", "glue:GetJobRun", "glue:GetJobRuns",
-        "glue:BatchStopJobRun", "sagemaker:StopTrainingJob", "events:PutTargets", "events:PutRule",
-        "events:DescribeRule", "sagemaker:AddTags", "iam:PassRole",
-    },
-    "databrew": {"s3:GetObject", "s3:DeleteObject", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"},
-    "glue": {
-        "s3:DeleteObject", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents",
-        "cloudwatch:PutMetricData",
-    },
-    "sagemaker": {
-        "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer",
-        "ecr:GetAuthorizationToken", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams",
-        "logs:PutLogEvents", "cloudwatch:PutMetricData", "s3:ListBucket",
-    },
-}  # fmt: skip
-
-
-class Template:
-    """Allows what the template allows to the four roles, and remembers what it saw."""
-
-    def __init__(self) -> None:
-        roles = resolve(load(INCLUDE / "cloudformation" / "roles.yaml")).values()
-        self.allowed = {
-            role["Properties"]["RoleName"].removeprefix("brewtrain-"): statements(role)
-            for role in roles
-            if role["Type"] == "AWS::IAM::Role"
-        }
-        self.denied: list[tuple[str, str, str]] = []
-        self.used: dict[str, set[str]] = {name: set() for name in CHECKED}
-        self._lock = threading.Lock()
-
-    def __call__(self, call: Any) -> Any:
-        from local_aws.authorisation import Denial
-
-        name = next((name for name in CHECKED if f"/brewtrain-{name}/" in f"{call.principal.arn}/"), None)
-        if name is None:
-            return None
-        resource = call.resource or "*"
-        fits = any(
-            call.action in statement["Action"]
-            and any(fnmatchcase(resource, pattern) for pattern in statement["Resource"])
-            for statement in self.allowed[name]
-        )
-        with self._lock:
-            self.used[name].add(call.action)
-            if fits:
-                return None
-            self.denied.append((name, call.action, resource))
-        return Denial(f"User: {call.principal.arn} is not authorized to perform: {call.action} on resource: {resource}")
+Without = Callable[[str, str], None]
+LIMIT_SECONDS = 120
 
 
 @pytest.fixture
-def template() -> Iterator[Template]:
-    from local_aws import authorisation
+def without(installation: Installation) -> Iterator[Without]:
+    """Enforce the shipped roles; ``without(role, sid)`` takes a statement from one of them."""
+    iam = installation.clients("iam")
+    roles = [item["Properties"] for item in resolve(load(INCLUDE / "cloudformation" / "roles.yaml")).values()]
+    policies = {role["RoleName"]: role["Policies"][0]["PolicyDocument"] for role in roles}
 
-    policy = Template()
-    authorisation.set_authoriser(policy)
-    yield policy
-    authorisation.set_authoriser(authorisation.allow_all)
+    def put(role: str, document: dict[str, Any]) -> None:
+        iam.put_role_policy(RoleName=role, PolicyName="brewtrain", PolicyDocument=json.dumps(document))
+
+    def take(role: str, sid: str) -> None:
+        kept = [statement for statement in policies[role]["Statement"] if statement["Sid"] != sid]
+        assert len(kept) == len(policies[role]["Statement"]) - 1
+        put(role, {**policies[role], "Statement": kept})
+
+    present = {role["RoleName"] for role in iam.list_roles()["Roles"]}
+    for role in policies.keys() & present:
+        put(role, policies[role])
+    enforcement.install()
+    yield take
+    enforcement.uninstall()
+    for role in policies.keys() & present:
+        put(role, policies[role])
 
 
-def test_the_roles_are_enough_and_no_more(installation: Installation, template: Template) -> None:
-    """What a create and an update use, and what only AWS itself needs, is all that is allowed."""
-    for date in ("2010-11-10", "2010-11-11"):
-        seen = installation.run(installation.input(date, "guarded"))
-        assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"), template.denied)
-    assert template.denied == []
-    for name in CHECKED:
-        assert template.used[name], f"no call came with role brewtrain-{name}: nothing was checked"
-        granted = {action for statement in template.allowed[name] for action in statement["Action"]}
-        assert granted - template.used[name] <= NOT_SEEN_LOCALLY[name], name
-
-
-def test_a_role_without_a_permission_fails_with_its_name(installation: Installation, template: Template) -> None:
-    for statement in template.allowed["glue"]:
-        statement["Action"] = [action for action in statement["Action"] if action != "s3:PutObject"]
+@pytest.mark.parametrize(
+    ("role", "sid", "error", "action"),
+    [
+        ("brewtrain-states", "Transform", "DataBrew.AccessDeniedException", "databrew:StartJobRun"),
+        ("brewtrain-states", "PassSageMakerRole", "SageMaker.AmazonSageMakerException", "iam:PassRole"),
+        ("brewtrain-databrew", "WriteTransformed", "States.TaskFailed", "s3:PutObject"),
+        ("brewtrain-glue", "WriteSummary", "States.TaskFailed", "s3:PutObject"),
+    ],
+)
+def test_an_execution_fails_with_the_action_that_is_missing(
+    installation: Installation, without: Without, role: str, sid: str, error: str, action: str
+) -> None:
+    without(role, sid)
     seen = installation.run(installation.input("2010-11-10", "never-made"))
-    assert (seen["status"], seen["error"]) == ("FAILED", "States.TaskFailed")
-    assert "s3:PutObject" in seen["cause"] or "AccessDenied" in seen["cause"]
+    assert (seen["status"], seen["error"]) == ("FAILED", error), seen.get("cause")
+    assert f"assumed-role/{role}/" in seen["cause"]
+    assert f"is not authorized to perform: {action}" in seen["cause"]
+
+
+@pytest.mark.parametrize(
+    ("service", "poll", "stop"),
+    [
+        ("databrew", "databrew:ListJobRuns", "databrew:StopJobRun"),
+        ("glue", "glue:GetJobRun", "glue:BatchStopJobRun"),
+        ("training", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"),
+        ("processing", "sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"),
+    ],
+)
+def test_a_stopped_execution_stops_its_job_with_its_own_role(
+    installation: Installation, without: Without, service: str, poll: str, stop: str
+) -> None:
+    enforcer = enforcement.install()
+
+    def used() -> set[str]:
+        seen = enforcer.usage.read()
+        assert seen["denied"] == []
+        return {entry["action"] for entry in seen["permissions"] if entry["principal"].endswith("brewtrain-states")}
+
+    knobs.set_delay(service, LIMIT_SECONDS)
+    try:
+        execution = installation.start(installation.input("2010-11-10", "never-made"))
+        until = time.monotonic() + LIMIT_SECONDS
+        while poll not in used():
+            assert time.monotonic() < until, installation.trace(execution)
+            time.sleep(0.05)
+        installation.clients("stepfunctions").stop_execution(executionArn=execution)
+    finally:
+        knobs.reset()
+    assert stop in used()
