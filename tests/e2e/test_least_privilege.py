@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,9 @@ def runs(airflow: EnforcedAirflow) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         _redrive(airflow, patch)
     results["redriven, updates"] = airflow.run("retrain", newest)
+    earlier = f"{PIPELINE.replace('_', '-')}-{before + timedelta(days=1):%Y%m%d}T0000-g0"
+    results["promote"] = airflow.run("promote", TODAY, candidate=earlier, deploy_policy="always")
+    results["rollback"] = airflow.run("rollback", TODAY, confirmed="confirm_rollback")
     results["preflight"] = airflow.run("preflight", TODAY)
     _edit(airflow.include)
     results |= {"deploy again": airflow.run("deploy"), "cleanup": airflow.run("cleanup", TODAY)}

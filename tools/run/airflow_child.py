@@ -1,6 +1,7 @@
 """Airflow's side of `make run`: migrates a metadata database and runs DAGs in one process, telling what happens.
 
-Commands come as JSON lines on standard input, ``{"dag_id": …, "logical_date": …}``; events go as JSON lines to the file
+Commands come as JSON lines on standard input, ``{"dag_id": …, "logical_date": …}`` and, if wanted, ``conf`` and
+``confirmed`` (a pattern of task ids that a person would answer); events go as JSON lines to the file
 descriptor named by ``--events``. Runs through ``DAG.test``, Airflow's own way to run a whole DAG without a scheduler.
 Must not import boto3 or local_aws: what the DAGs do is theirs to say.
 """
@@ -90,7 +91,12 @@ def main() -> int:
         # DAG.test of Airflow 3.3 cannot end the run of a DAG with a deadline: it looks for the alerts' database ids in
         # a DAG that never was in the database. Nobody is to be alerted here; goes when DAG.test can.
         dag.deadline = None
-        run = dag.test(logical_date=datetime.fromisoformat(command["logical_date"]), run_conf=command.get("conf"))
+        run = dag.test(
+            logical_date=datetime.fromisoformat(command["logical_date"]),
+            run_conf=command.get("conf"),
+            # Tasks that a person answers: taken as confirmed.
+            mark_success_pattern=command.get("confirmed"),
+        )
         states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
         events.emit("dag_run", dag_id=command["dag_id"], state=str(run.state), tasks=states, run_id=run.run_id)
     return 0
