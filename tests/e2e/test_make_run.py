@@ -61,9 +61,10 @@ def _environment() -> dict[str, str]:
     return {**inherited, "AWS_SECRET_ACCESS_KEY": CANARY, "AWS_ACCESS_KEY_ID": "real", "SOME_API_TOKEN": CANARY}
 
 
-def test_the_sample_is_retrained_and_answers(retrain: Retrain, checkout: Path) -> None:
-    code, report, printed = retrain("--rows", str(ROWS))
+def test_the_sample_is_retrained_with_every_permission_enforced(retrain: Retrain, checkout: Path) -> None:
+    code, report, printed = retrain("--rows", str(ROWS), "--iam", "enforce")
     assert code == 0, printed
+    assert "policies enforced" in printed
     assert CANARY not in printed
     written = [path for path in (checkout / "var").rglob("*") if path.is_file() and not path.is_symlink()]
     assert checkout / "var" / "last_run.json" in written
