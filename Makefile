@@ -9,7 +9,7 @@ VENV ?= .venv
 VENV_FLOOR ?= .venv-floor
 VENV_AUTHORING ?= .venv-authoring
 PY := $(VENV)/bin/python
-# One worker per core; tests of one file, and everything that starts real components, stay on one worker.
+# One worker per core; which tests stay together says tests/distribution.py.
 WORKERS ?= 2
 PYTEST := -m pytest -p tests.distribution -n $(WORKERS) --dist loadscope
 export PYTHON

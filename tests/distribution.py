@@ -1,10 +1,10 @@
 """Says which tests share a pytest-xdist worker, and which start first.
 
 Loaded by the Makefile (``-p tests.distribution``) with ``--dist loadscope``. Tests of one file stay together, so that
-module fixtures are built once; everything that starts real Airflow components stays on one worker, so that there is one
-Airflow and not one per core, and starts first, since it takes longest. xdist's own ``loadgroup`` cannot be used: it
-writes the group into the test's id, which pytest 9.2 ignores without a word. Must not import anything of the project:
-it is loaded before the paths are set.
+module fixtures are built once. What starts real Airflow components is two groups, each with an Airflow of its own, and
+starts first, since it takes longest and mostly waits. ``loadgroup`` of xdist cannot be used: it writes the group into
+the test's id, which pytest 9.2 ignores without a word. Must not import anything of the project: it is loaded before the
+paths are set.
 """
 
 from __future__ import annotations
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 AIRFLOW = "tests/integration/"
+# About half of the time that all of them take.
+FAULTS = tuple(f"{AIRFLOW}retraining/test_{name}.py" for name in ("faults", "backfill", "deployments"))
 # The longest first, so that no worker is left with one of them at the end.
-FIRST = (AIRFLOW, "tests/e2e/")
+FIRST = (*FAULTS, AIRFLOW, "tests/e2e/")
 
 
 def scope(nodeid: str) -> str:
-    """What a test is kept together with: every Airflow, otherwise its file."""
-    return AIRFLOW if nodeid.startswith(AIRFLOW) else nodeid.split("::", 1)[0]
+    """What a test is kept together with: one of two Airflows, otherwise its file."""
+    file = nodeid.split("::", 1)[0]
+    if file in FAULTS:
+        return "faults"
+    return AIRFLOW if file.startswith(AIRFLOW) else file
 
 
 def rank(nodeid: str) -> int:

@@ -398,8 +398,8 @@ def test_rows_that_are_gone_or_no_rows_are_told(run: Run) -> None:
 
 def test_an_endpoint_that_was_deleted_is_told(run: Run) -> None:
     run.smoke(run.desk.scores["good"])
-    with pytest.raises(DeploymentError, match="endpoint 'gone' does not exist any more"):
-        run.end_with(endpoint_name="gone").record()
+    with pytest.raises(DeploymentError, match="endpoint 'deleted-by-hand' does not exist any more"):
+        run.end_with(endpoint_name="deleted-by-hand").record()
 
 
 def test_a_missing_group_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,6 +211,7 @@ async def _ticks(watch: ExecutionWatch, arns: list[str], polls: int) -> None:
         assert {view.status for view in watch.views.values()} == {"RUNNING"}
 
 
+@pytest.mark.slow
 def test_many_waits_cost_about_as_many_calls_as_one(account: SwitchedExecution, local_aws_server: ServerHandle) -> None:
     arns = [start(account, f"many-{number}") for number in range(30)]
     watch = ExecutionWatch("brewtrain_aws", state_machine_of(arns[0]))

@@ -15,11 +15,12 @@ workers: set[str | None] = set()
     ("nodeid", "scope"),
     [
         ("tests/integration/test_compose.py::test_x", "tests/integration/"),
-        ("tests/integration/retraining/test_faults.py::test_x[a::b]", "tests/integration/"),
+        ("tests/integration/retraining/test_retrain.py::test_x[a::b]", "tests/integration/"),
+        ("tests/integration/retraining/test_faults.py::test_x", "faults"),
         ("tests/unit/domain/test_gate.py::TestX::test_y", "tests/unit/domain/test_gate.py"),
     ],
 )
-def test_every_airflow_shares_a_worker_and_so_does_a_file(nodeid: str, scope: str) -> None:
+def test_each_airflow_shares_a_worker_and_so_does_a_file(nodeid: str, scope: str) -> None:
     assert distribution.scope(nodeid) == scope
 
 

@@ -310,7 +310,8 @@ def test_recipe_versions(aws_client: Callable[..., Any], unique: Callable[[str],
     assert len(client.describe_recipe(Name=name, RecipeVersion="LATEST_WORKING")["Steps"]) == 1
     client.publish_recipe(Name=name)
     assert [entry["RecipeVersion"] for entry in client.list_recipe_versions(Name=name)["Recipes"]] == ["1.0", "2.0"]
-    listed = {entry["Name"]: entry for entry in client.list_recipes()["Recipes"]}
+    pages = client.get_paginator("list_recipes").paginate()
+    listed = {entry["Name"]: entry for page in pages for entry in page["Recipes"]}
     assert listed[name]["RecipeVersion"] == "2.0"
     code, message = error_of(lambda: client.delete_recipe_version(Name=name, RecipeVersion="LATEST_WORKING"))
     assert code == "ConflictException"

@@ -101,6 +101,7 @@ def test_approval_and_metadata(client: Any, group: str) -> None:
         assert len(found["ModelPackageSummaryList"]) == count
 
 
+@pytest.mark.slow
 def test_a_package_can_be_deployed(
     client: Any, group: str, roles: dict[str, str], aws_client: Callable[..., Any]
 ) -> None:
