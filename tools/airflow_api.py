@@ -65,7 +65,13 @@ class AirflowApi:
 
     def dag_ids(self) -> set[str]:
         """Every DAG that the dag-processor has found."""
-        return {dag["dag_id"] for dag in self.call("GET", "/dags", limit=100, exclude_stale=True)["dags"]}
+        found: set[str] = set()
+        while True:
+            # One look gives a hundred at most, and seventeen pipelines have more.
+            page = self.call("GET", "/dags", limit=100, offset=len(found), order_by="dag_id", exclude_stale=True)
+            found |= {dag["dag_id"] for dag in page["dags"]}
+            if not page["dags"] or len(found) >= page["total_entries"]:
+                return found
 
     def wait_for_dag(self, dag_id: str, timeout_seconds: float = 90.0) -> None:
         """Wait until the dag-processor has found a DAG."""

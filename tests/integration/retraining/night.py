@@ -270,7 +270,8 @@ class Night:
             if machine not in deployed:  # some pipelines are deployed by the first test that needs them
                 continue
             pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine)
-            assert started[machine] == sum(len(page["executions"]) for page in pages), machine
+            # Fewer where an answer was lost on its way: the execution is found again without another start.
+            assert started[machine] <= sum(len(page["executions"]) for page in pages), machine
 
     def add_fault(self, **rule: Any) -> str:
         """Make local AWS misbehave; returns the rule's id."""
