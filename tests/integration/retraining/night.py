@@ -271,7 +271,8 @@ class Night:
                 continue
             pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=machine)
             # Fewer where an answer was lost on its way: the execution is found again without another start.
-            assert started[machine] <= sum(len(page["executions"]) for page in pages), machine
+            there = sum(len(page["executions"]) for page in pages)
+            assert started[machine] <= there, f"{machine}: {started[machine]} starts for {there} executions"
 
     def add_fault(self, **rule: Any) -> str:
         """Make local AWS misbehave; returns the rule's id."""
