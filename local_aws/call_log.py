@@ -16,7 +16,11 @@ _MAX_ENTRIES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One answered call. ``time`` is in epoch seconds, ``seconds`` how long the answer took."""
+    """One answered call.
+
+    ``time`` is in epoch seconds, ``seconds`` how long the answer took, ``name`` the request's own ``name``:
+    StartExecution names the state machine as its resource, and the execution only there.
+    """
 
     id: int
     time: float
@@ -25,6 +29,7 @@ class CallRecord:
     operation: str
     action: str
     resource: str
+    name: str | None
     status: int
     error_code: str | None
     seconds: float

@@ -142,6 +142,7 @@ class Front:
             operation=call.operation,
             action=call.action,
             resource=call.resource,
+            name=str(name) if (name := call.params.get("name", call.params.get("Name"))) is not None else None,
             status=status,
             error_code=error_code,
             seconds=round(time.monotonic() - started, 4),

@@ -44,27 +44,10 @@ def local_aws(local_aws_server: ServerHandle) -> str:
 @pytest.fixture(scope="session")
 def aws_client(local_aws: str) -> Iterator[Callable[..., Any]]:
     """``aws_client(service, **overrides)``: a boto3 client for local AWS in us-east-1, cached per service."""
-    import boto3
-    from botocore.config import Config
+    from tests.fixtures.local_aws_process import clients_of
 
-    made: dict[tuple[Any, ...], Any] = {}
-
-    def make(service: str, **overrides: Any) -> Any:
-        key = (service, tuple(sorted(overrides.items())))
-        if key not in made:
-            settings: dict[str, Any] = {
-                "region_name": "us-east-1",
-                "endpoint_url": local_aws,
-                "aws_access_key_id": "testing",
-                "aws_secret_access_key": "testing",
-                "config": Config(retries={"total_max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}),
-            }
-            made[key] = boto3.client(service, **{**settings, **overrides})
-        return made[key]
-
-    yield make
-    for client in made.values():
-        client.close()
+    with clients_of(local_aws) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")

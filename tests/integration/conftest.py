@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.local_aws_process import clients_of, start_local_aws
 from tools.airflow_api import AirflowApi
 from tools.airflow_env import LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY, REGION
 from tools.bootstrap import bootstrap
 from tools.local_stack import LocalStack, Ports
+from tools.run.processes import Processes
 from tools.stack_guard import start_guard
 
 HERE = Path(__file__).resolve().parent
@@ -45,6 +47,20 @@ def make_client_for(endpoint_url: str) -> Callable[[str], Any]:
         region_name=REGION, aws_access_key_id=LOCAL_ACCESS_KEY_ID, aws_secret_access_key=LOCAL_SECRET_ACCESS_KEY
     )
     return lambda service: session.client(service, endpoint_url=endpoint_url)
+
+
+@pytest.fixture(scope="module")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint URL of a local AWS that no other file uses: these tests deploy the shipped pipelines."""
+    with Processes() as processes:
+        yield start_local_aws(processes, tmp_path_factory.mktemp("local_aws") / "local_aws.log")
+
+
+@pytest.fixture(scope="module")
+def aws_client(local_aws: str) -> Iterator[Callable[..., Any]]:
+    """``aws_client(service, **overrides)``: a boto3 client for that local AWS, cached per service."""
+    with clients_of(local_aws) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -56,18 +56,16 @@ def test_deploying_twice_changes_nothing_and_a_permanent_error_is_not_tried_agai
         Bucket=f"brewtrain-{account}-{REGION}", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
     iam = aws_client("iam")
-    existing = {role["RoleName"] for role in iam.list_roles()["Roles"]}
     for service in ROLES:
         statement = {
             "Effect": "Allow",
             "Action": "sts:AssumeRole",
             "Principal": {"Service": f"{service}.amazonaws.com"},
         }
-        if f"brewtrain-{service}" not in existing:
-            iam.create_role(
-                RoleName=f"brewtrain-{service}",
-                AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-            )
+        iam.create_role(
+            RoleName=f"brewtrain-{service}",
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
     pipeline = sorted((REPOSITORY / "include" / "pipelines").glob("*.yaml"))[0].stem
     connection = {
         "conn_type": "aws",

@@ -393,6 +393,7 @@ def same_interval_twice(night: Night) -> None:
     run.day = datetime.now(UTC).date()
     run.account.deliver(run.day - timedelta(days=1))
     run.hold("train")
+    night.asked_twice.add(run.run_id())
     both = [night.api.trigger(run.dag_id, None) for _ in range(2)]
     for run.dag_run_id in both:
         run.wait_for_stage("train")
