@@ -88,10 +88,10 @@ def execution_input(
     :param recipe_version: Published version of the DataBrew recipe that the run is pinned to, e.g. ``3.0``.
     :param code: The evaluation's files, for the prefix under which they were deployed.
     :param deploy_policy: ``newest``: deploy unless something newer serves; ``always``; ``never``; ``approval``: a
-        person decides, which is also what ``newest`` becomes where the pipeline requires approval.
+        person decides, which is also what the first two become where the pipeline requires approval.
     :raises DeploymentError: If the account's region has no training image of the version asked for.
     """
-    if deploy_policy == "newest" and pipeline.approval == "required":
+    if deploy_policy != "never" and pipeline.approval == "required":
         deploy_policy = "approval"
     bucket = pipeline.bucket_name(account)
     prefix = names.run_prefix(identity)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,12 @@ QUICK = {
 }
 
 
-def _write_include(folder: Path) -> Path:
+def _write_include(folder: Path, switched: Sequence[str]) -> Path:
     """Copy include/ and add a pipeline for each of the tests' state machines."""
     include = folder / "include"
     shutil.copytree(ROOT / "include", include)
     shipped = yaml.safe_load((include / "pipelines" / "bank_marketing.yaml").read_text())
-    documents = {name: _switched_document(shipped, name) for name in SWITCHED}
+    documents = {name: _switched_document(shipped, name) for name in switched}
     documents[APPROVED]["approval"] = "required"
     documents[DATED] = _switched_document(shipped, DATED) | QUICK
     documents |= {name: pipeline_document(shipped, name) for name in WHOLE_PIPELINES}
@@ -81,25 +81,27 @@ def _switched_document(shipped: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def running_night(**overrides: str) -> Iterator[Night]:
+def running_night(more_pipelines: Sequence[str] = (), **overrides: str) -> Iterator[Night]:
     """A running Airflow with PostgreSQL and local AWS, and the state machines that the tests switch.
 
+    :param more_pipelines: Names of further pipelines with a state machine that is switched.
     :param overrides: Environment variables of the Airflow components.
     """
     from brewtrain.resources import load_pipeline
 
     folder = Path(tempfile.mkdtemp(prefix="brewtrain-", dir="/tmp" if os.name == "posix" else None))
     folder.chmod(0o755)  # started as root, PostgreSQL runs as a user of its own
-    include = _write_include(folder)
+    switched = (*SWITCHED, *more_pipelines)
+    include = _write_include(folder, switched)
     overrides = {**FASTER, **IMPATIENT, "BREWTRAIN_INCLUDE": str(include), **overrides}
     stack = LocalStack(folder, Ports.free(), overrides=overrides)
     accounts: dict[str, SwitchedExecution] = {}
 
     def deploy(endpoint_url: str) -> None:
         client_for = make_client_for(endpoint_url)
-        for name in (*SWITCHED, *WHOLE_PIPELINES):
+        for name in (*switched, *WHOLE_PIPELINES):
             accounts[name] = SwitchedExecution(client_for, load_pipeline(include / "pipelines" / f"{name}.yaml"))
-        for name in SWITCHED:
+        for name in switched:
             accounts[name].deploy(timeout_seconds=CLOCKED_SECONDS if name == CLOCKED else None)
 
     guard = start_guard(folder, delete=not os.environ.get("BREWTRAIN_KEEP"))

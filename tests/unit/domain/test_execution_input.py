@@ -105,10 +105,10 @@ def test_the_endpoint_is_awaited_as_long_as_the_pipeline_says_within_the_history
     assert 2 * endpoint["max_waits"] * 13 < 20_000
 
 
-def test_approval_takes_the_place_of_newest_alone() -> None:
+def test_a_required_approval_is_asked_for_unless_nothing_is_to_be_deployed() -> None:
     text = f"{VALID}approval: required\n"
     assert _build(text)["run"]["deploy_policy"] == "approval"
-    assert _build(text, deploy_policy="always")["run"]["deploy_policy"] == "always"
+    assert _build(text, deploy_policy="always")["run"]["deploy_policy"] == "approval"
     assert _build(text, deploy_policy="never")["run"]["deploy_policy"] == "never"
 
 
