@@ -8,7 +8,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param
 
 from brewtrain.notifiers.on_call import OnCallNotifier
 from brewtrain.operators.cleanup import DRY_RUN, ApplyCleanupOperator, PlanCleanupOperator
-from brewtrain.resources import valid_pipelines
+from brewtrain.parsing import pipelines_to_parse
 from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
@@ -36,7 +36,7 @@ each endpoint config and model. What is gone already is fine; a run after a fail
 Nothing waits for this DAG: clear the failed task, or leave it for next week. docs/runbooks/cleanup.md says more.
 """
 
-for pipeline in valid_pipelines():
+for pipeline in pipelines_to_parse():
     with DAG(
         dag_id=f"{pipeline.name}__cleanup",
         description=f"Delete what pipeline {pipeline.name} needs no more",

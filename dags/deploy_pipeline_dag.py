@@ -12,7 +12,7 @@ from brewtrain.operators.deployment import (
     PlanDeploymentOperator,
     ValidateDeploymentOperator,
 )
-from brewtrain.resources import valid_pipelines
+from brewtrain.parsing import pipelines_to_parse
 from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
@@ -40,7 +40,7 @@ The failed task's log says what, where and what to do; docs/runbooks/deploy-fail
 task, or triggering the DAG again, is always safe.
 """
 
-for pipeline in valid_pipelines():
+for pipeline in pipelines_to_parse():
     with DAG(
         dag_id=f"{pipeline.name}__deploy",
         description=f"Deploy what pipeline {pipeline.name} needs on AWS",

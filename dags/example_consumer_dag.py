@@ -11,7 +11,7 @@ from airflow.sdk import DAG
 
 from brewtrain.operators.model_event import ReadModelEventOperator, ScoreRowsOperator
 from brewtrain.operators.s3 import model_asset
-from brewtrain.resources import valid_pipelines
+from brewtrain.parsing import pipelines_to_parse
 from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
@@ -38,7 +38,7 @@ Clear the task, or ignore it: nothing depends on it. docs/runbooks/endpoint-fail
 endpoint.
 """
 
-for pipeline in valid_pipelines():
+for pipeline in pipelines_to_parse():
     with DAG(
         dag_id=f"{pipeline.name}__example_consumer",
         description=f"Example: use each new model of pipeline {pipeline.name}",

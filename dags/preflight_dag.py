@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from brewtrain.operators.preflight import CheckAccountOperator
-from brewtrain.resources import valid_pipelines
+from brewtrain.parsing import pipelines_to_parse
 from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
@@ -32,7 +32,7 @@ Mend what each FAIL line says and clear the task. `?` means that the account doe
 docs/runbooks/access-denied.md says where permissions are written.
 """
 
-for pipeline in valid_pipelines():
+for pipeline in pipelines_to_parse():
     with DAG(
         dag_id=f"{pipeline.name}__preflight",
         description=f"Could pipeline {pipeline.name} run?",

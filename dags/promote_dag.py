@@ -23,7 +23,7 @@ from brewtrain.operators.promotion import (
     StartPromotionOperator,
 )
 from brewtrain.operators.stepfunctions import StepFunctionsStageOperator
-from brewtrain.resources import valid_pipelines
+from brewtrain.parsing import pipelines_to_parse
 from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
@@ -53,7 +53,7 @@ in `{name}__retrain`. docs/runbooks/promote.md says more.
 _ASKS = "A person approves it first (`approve_candidate`, to be answered in the UI within seven days)."
 _ASKS_NOBODY = "Nobody is asked: the pipeline file says `approval: none`."
 
-for pipeline in valid_pipelines():
+for pipeline in pipelines_to_parse():
     asks = pipeline.approval == "required"
     with DAG(
         dag_id=f"{pipeline.name}__promote",

@@ -24,8 +24,8 @@ from brewtrain.operators.stepfunctions import (
     StepFunctionsStartRetrainingOperator,
     late_after,
 )
+from brewtrain.parsing import pipelines_to_parse
 from brewtrain.priority import SCHEDULED_BEFORE_BACKFILL
-from brewtrain.resources import valid_pipelines
 from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
@@ -58,7 +58,7 @@ and `deploy` is skipped. `record_result` red with "training/serving skew" means 
 docs/runbooks/serving-skew.md.
 """
 
-for pipeline in valid_pipelines():
+for pipeline in pipelines_to_parse():
     with DAG(
         dag_id=f"{pipeline.name}__retrain",
         description=pipeline.description or f"Retrain pipeline {pipeline.name}",

@@ -22,7 +22,7 @@ from brewtrain.operators.rollback import (
     StartRollbackOperator,
 )
 from brewtrain.operators.stepfunctions import StepFunctionsStageOperator
-from brewtrain.resources import valid_pipelines
+from brewtrain.parsing import pipelines_to_parse
 from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
@@ -50,7 +50,7 @@ rolled back.
 docs/runbooks/rollback.md says more.
 """
 
-for pipeline in valid_pipelines():
+for pipeline in pipelines_to_parse():
     with DAG(
         dag_id=f"{pipeline.name}__rollback",
         description=f"Roll the endpoint of pipeline {pipeline.name} back",

@@ -55,13 +55,15 @@ def pipeline_files() -> list[Path]:
     )
 
 
-def valid_pipelines() -> list[Pipeline]:
+def valid_pipelines(only: str | None = None) -> list[Pipeline]:
     """Return the pipelines of all valid files, in order of name: what DAG files make DAGs of.
+
+    :param only: Name of the only pipeline that is wanted; no other file is read.
 
     A file that is not valid is left out, so that a typo in one pipeline stops no other; dags/pipeline_file_errors.py
     shows it in the UI as an import error.
     """
-    return [loaded for loaded in _load_all() if isinstance(loaded, Pipeline)]
+    return [loaded for loaded in _load_all(only) if isinstance(loaded, Pipeline)]
 
 
 def pipeline_file_errors() -> list[PipelineFileError]:
@@ -69,9 +71,11 @@ def pipeline_file_errors() -> list[PipelineFileError]:
     return [loaded for loaded in _load_all() if isinstance(loaded, PipelineFileError)]
 
 
-def _load_all() -> list[Pipeline | PipelineFileError]:
+def _load_all(only: str | None = None) -> list[Pipeline | PipelineFileError]:
     loaded: list[Pipeline | PipelineFileError] = []
     for path in pipeline_files():
+        if only is not None and path.stem != only:
+            continue
         try:
             loaded.append(load_pipeline(path))
         except PipelineFileError as error:

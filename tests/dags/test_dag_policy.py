@@ -106,6 +106,21 @@ def test_dag_ids_are_exactly_pipeline_by_kind(dags: dict[str, Any]) -> None:
     assert set(dags) == expected, "a new kind of DAG goes into KINDS; a dag_id is <pipeline>__<kind>"
 
 
+def test_a_task_parses_its_own_pipeline_alone(include: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    first = _pipelines(include)[0]
+    _second_pipeline(include, "second_one")
+    (include / "pipelines" / "broken.yaml").write_text("name: [")
+    monkeypatch.setenv("BREWTRAIN_INCLUDE", str(include))
+    for name, dag_ids in ((first, {f"{first}__retrain"}), ("second_one", {"second_one__retrain"}), ("broken", set())):
+        # What Airflow's task runner sets; its own context manager does not take it back.
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", f"{name}__retrain")
+        assert set(DagBag(str(DAGS / KINDS["retrain"])).dags) == dag_ids
+    monkeypatch.delenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID")
+    assert set(DagBag(str(DAGS / KINDS["retrain"])).dags) == {f"{first}__retrain", "second_one__retrain"}
+
+
 def test_each_dag_file_is_of_one_kind() -> None:
     files = {path.name for path in DAGS.glob("*.py")}
     assert files == set(KINDS.values()) | WITHOUT_DAGS, "a new kind of DAG goes into KINDS"
