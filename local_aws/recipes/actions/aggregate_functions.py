@@ -66,9 +66,15 @@ _declare("AVERAGE", lambda values: values.list.mean())
 _declare("MAX", lambda values: values.list.max())
 _declare("MEDIAN", lambda values: values.list.median())
 _declare("MIN", lambda values: values.list.min())
-_declare("STANDARD_DEVIATION", lambda values: values.list.std(ddof=1), [SAMPLE], "STDEV")
+_declare(
+    "STANDARD_DEVIATION",
+    lambda values: values.list.std(ddof=0),
+    [("Sample or population", "population (n)", "the root of VARIANCE, which the guide defines so")],
+    "STDDEV",
+)
 _declare("SUM", lambda values: values.list.sum())
-_declare("VARIANCE", lambda values: values.list.var(ddof=1), [SAMPLE], "VAR")
+# The page defines it: Sum((X - mean(X))^2) / Count(X).
+_declare("VARIANCE", lambda values: values.list.var(ddof=0), page="VAR")
 
 
 @action(

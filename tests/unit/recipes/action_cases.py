@@ -756,9 +756,9 @@ CASES: list[Case] = [
     across("MEDIAN", {"a": [1], "b": [3], "c": [8]}, [3.0]),
     across("MIN", {"a": [1], "b": [3]}, [1]),
     across("MODE", {"a": [1, 1], "b": [3, 3], "c": [3, 1]}, [3, 1], modeType="MINIMUM"),
-    across("STANDARD_DEVIATION", {"a": [1.0], "b": [2.0], "c": [3.0]}, [1.0], "AMB"),
+    across("STANDARD_DEVIATION", {"a": [1.0, 4.0], "b": [3.0, None]}, [1.0, 0.0], "AMB"),
     across("SUM", {"a": [1, None], "b": [3, 4]}, [4, 4]),
-    across("VARIANCE", {"a": [1.0], "b": [3.0]}, [2.0], "AMB"),
+    across("VARIANCE", {"a": [1.0, 4.0, None], "b": [3.0, None, None]}, [1.0, 0.0, None]),
     # Text functions
     Case("CHAR", {"value": 42, **T}, {"a": [1]}, {"t": ["*"]}),
     one("ENDS_WITH", ["British", "Paris", None], [False, True, None], pattern="[Ss]"),
