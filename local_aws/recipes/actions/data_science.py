@@ -116,7 +116,7 @@ def _check_mapping(arguments: Mapping[str, Any]) -> Sequence[str]:
         problems.append("categoryMap must map at least one value")
     if any(isinstance(value, list | dict) for value in arguments["categoryMap"].values()):
         problems.append("categoryMap must map texts to single values")
-    if arguments["deleteOtherRows"] and (arguments["keepOthers"] or arguments["other"] is not None):
+    if arguments["deleteOtherRows"] and (arguments["keepOthers"] or arguments["other"] not in (None, "")):
         problems.append("deleteOtherRows removes what keepOthers or other would keep; give one of them")
     if arguments["mapType"] == "NUMERIC":
         values = list(arguments["categoryMap"].values()) + (
@@ -176,11 +176,13 @@ def categorical_mapping(step: Step, table: Table) -> Change:
         value_type: pl.DataType = pl.Int64() if whole else pl.Float64()
         kept = key.cast(pl.Float64, strict=False)
         if step["keepOthers"] and not dtype.is_integer():
-            value_type = pl.Float64() if not whole or dtype.is_float() else value_type
+            value_type = pl.Float64()  # a text that is kept may be 2.5, whatever the map's numbers are
         default = pl.lit(other, dtype=value_type)
         if step["keepOthers"]:
             default = kept.cast(value_type, strict=False)
-        mapped = key.replace_strict(list(values), list(values.values()), default=default, return_dtype=value_type)
+        # 1 and 2.5 in one map: polars takes no list of both.
+        new_values = list(values.values()) if value_type == pl.Int64 else [float(value) for value in values.values()]
+        mapped = key.replace_strict(list(values), new_values, default=default, return_dtype=value_type)
     else:
         texts = {
             k: "true" if v is True else "false" if v is False else None if v is None else str(v)
