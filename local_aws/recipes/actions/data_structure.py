@@ -269,15 +269,17 @@ AGGREGATES: dict[str, Aggregate] = {
     "MAX": lambda value: value.max(),
     "STANDARD_DEVIATION": lambda value: value.std(ddof=1),
     "VARIANCE": lambda value: value.var(ddof=1),
-    "KURTOSIS": lambda value: value.kurtosis(),
-    "SKEWNESS": lambda value: value.skew(),
+    "KURTOSIS": lambda value: value.kurtosis().fill_nan(None),
+    "SKEWNESS": lambda value: value.skew().fill_nan(None),
     "ANY": lambda value: value.drop_nulls().first(),
     "FIRST": lambda value: value.first(),
     "LAST": lambda value: value.last(),
-    "COLLECT_LIST": lambda value: value.drop_nulls(),
-    "COLLECT_SET": lambda value: value.drop_nulls().unique(maintain_order=True),
-    "UNAGGREGATED": lambda value: value.drop_nulls(),
+    # One list whatever it stands in: a group, a window, the whole table.
+    "COLLECT_LIST": lambda value: value.drop_nulls().implode(),
+    "COLLECT_SET": lambda value: value.drop_nulls().unique(maintain_order=True).implode(),
+    "UNAGGREGATED": lambda value: value.drop_nulls().implode(),
 }
+UNAGGREGATED = "UNAGGREGATED"
 AGGREGATE_ALIASES = {
     "AVG": "AVERAGE",
     "MEAN": "AVERAGE",
@@ -311,7 +313,8 @@ _MEMBERS = ("sourceColumnName", "targetColumnName", "targetColumnDataType", "fun
 
 def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
     problems: list[str] = []
-    for entry in arguments["groupByAggFunctionOptions"] or []:
+    options = arguments["groupByAggFunctionOptions"] or []
+    for entry in options if options != [UNAGGREGATED] else []:
         if not isinstance(entry, dict) or not isinstance(entry.get("functionName"), str):
             problems.append(
                 "each of groupByAggFunctionOptions must be an object with sourceColumnName, targetColumnName and "
@@ -336,7 +339,7 @@ def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
     "GROUP_BY",
     FAMILY,
     columns(),
-    json_list("groupByAggFunctionOptions", required=False, aliases=("groupByAggFunctions",)),
+    json_list("groupByAggFunctionOptions", required=False, aliases=("groupByAggFunctions",), words=(UNAGGREGATED,)),
     boolean("useNewDataFrame", default=True),
     check=_check_group,
     ambiguities=[
@@ -352,6 +355,12 @@ def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
             "the console offers both; conditions come before the action",
         ),
         ("targetColumnName absent", "`<source>_<function>` in lower case", "the page's example: all_votes_count"),
+        (
+            "UNAGGREGATED in place of the list of functions",
+            "the groups alone, one row each",
+            "the page: for those who want no aggregation; there is nothing else to show of a group",
+        ),
+        ("UNAGGREGATED as the function of a column", "the group's values as an array", "as COLLECT_LIST in PIVOT"),
         ("useNewDataFrame absent", "true", "the page: summarizes the data"),
     ],
 )
@@ -360,7 +369,8 @@ def group_by(step: Step, table: Table) -> Change:
     table.require(*keys)
     results: dict[str, pl.Expr] = {}
     wanted_types: dict[str, str] = {}
-    for entry in step["groupByAggFunctionOptions"] or []:
+    options = step["groupByAggFunctionOptions"] or []
+    for entry in options if options != [UNAGGREGATED] else []:
         function = aggregate_name(entry["functionName"])
         assert function is not None
         name = entry["sourceColumnName"]

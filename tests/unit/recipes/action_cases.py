@@ -621,6 +621,44 @@ CASES: list[Case] = [
         useNewDataFrame="false",
     ),
     rows(
+        "GROUP_BY",
+        {"w": ["b", "a", "b"], "n": [1, 2, None]},
+        {"w": ["b", "a", "b"], "n": [1, 2, None], "l": [[1], [2], [1]]},
+        "AMB",
+        sourceColumns='["w"]',
+        groupByAggFunctionOptions='[{"sourceColumnName":"n","targetColumnName":"l","functionName":"COLLECT_LIST"}]',
+        useNewDataFrame="false",
+    ),
+    rows(
+        "GROUP_BY",
+        {"w": ["b", "a", "b"], "n": [1, 2, 3]},
+        {"w": ["b", "a"], "s": [0.0, None]},
+        "AMB",
+        sourceColumns='["w"]',
+        groupByAggFunctionOptions='[{"sourceColumnName":"n","targetColumnName":"s","functionName":"SKEWNESS"}]',
+    ),
+    *(
+        rows(
+            "GROUP_BY",
+            {"w": ["b", "a", "b"], "n": [1, 2, 3]},
+            {"w": ["b", "a"]},
+            "AMB",
+            sourceColumns='["w"]',
+            groupByAggFunctions=written,
+            useNewDataFrame="true",
+        )
+        for written in ("UNAGGREGATED", '"UNAGGREGATED"', '["UNAGGREGATED"]', ["UNAGGREGATED"])
+    ),
+    rows(
+        "PIVOT",
+        {"a": ["x", "y", "x"], "v": [10, 20, 30]},
+        {"x": [[10, 30]], "y": [[20]]},
+        "AMB",
+        aggregateFunction="COLLECT_LIST",
+        sourceColumn="a",
+        valueColumn="v",
+    ),
+    rows(
         "PIVOT",
         {"k": [1, 1, 2], "a": ["x", "y", "x"], "v": [10, 20, 30]},
         {"k": [1, 2], "x": [10, 30], "y": [20, None]},
