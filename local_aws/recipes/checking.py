@@ -6,6 +6,7 @@ skipped: recipes with invented operations are in circulation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,7 +15,7 @@ from local_aws.recipes.conditions import parse_condition
 from local_aws.recipes.declaration import ACTIONS, Action, Condition, Step
 from local_aws.recipes.errors import RecipeErrors, StepError
 from local_aws.recipes.parameters import IGNORED_PARAMETERS, Kind
-from local_aws.recipes.reader import RawStep, read_steps
+from local_aws.recipes.reader import RawStep, read_conditions, read_steps
 
 
 def check_document(document: Any, *, to_run: bool = True) -> tuple[list[Step], list[StepError]]:
@@ -63,7 +64,7 @@ def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[
             StepError(raw.number, raw.operation, "", f"the operation cannot be done locally: {found.refusal}")
         )
     arguments = _arguments(raw, found, errors)
-    conditions = _conditions(raw, found, errors)
+    conditions = _conditions(raw, found, arguments, errors)
     if not errors and found.check is not None:
         errors.extend(StepError(raw.number, raw.operation, "", message) for message in found.check(arguments))
     if errors:
@@ -108,9 +109,12 @@ def _arguments(raw: RawStep, found: Action, errors: list[StepError]) -> dict[str
     return arguments
 
 
-def _conditions(raw: RawStep, found: Action, errors: list[StepError]) -> list[Condition]:
+def _conditions(raw: RawStep, found: Action, arguments: Mapping[str, Any], errors: list[StepError]) -> list[Condition]:
     conditions: list[Condition] = []
-    for condition in raw.conditions:
+    # UNNEST_STRUCT_N and JSON_TO_STRUCTS list the conditions among their parameters too; they mean the same there.
+    inner, shape_errors = read_conditions(raw.number, raw.operation, arguments.get("conditionExpressions") or [])
+    errors.extend(shape_errors)
+    for condition in (*raw.conditions, *inner):
         try:
             conditions.append(parse_condition(condition))
         except ValueError as problem:
