@@ -12,7 +12,7 @@ from typing import Any
 
 from local_aws.recipes import actions  # noqa: F401 - importing it fills ACTIONS
 from local_aws.recipes.conditions import parse_condition
-from local_aws.recipes.declaration import ACTIONS, Action, Condition, Step
+from local_aws.recipes.declaration import ACTIONS, OTHER_NAMES, Action, Condition, Step
 from local_aws.recipes.errors import RecipeErrors, StepError
 from local_aws.recipes.parameters import IGNORED_PARAMETERS, Kind
 from local_aws.recipes.reader import RawStep, read_conditions, read_steps
@@ -53,7 +53,7 @@ def typed_steps(document: Any) -> list[Step]:
 
 def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[StepError]]:
     """Validate one step; None where it has errors. `to_run` as in `check_document`."""
-    found = ACTIONS.get(raw.operation)
+    found = ACTIONS.get(OTHER_NAMES.get(raw.operation, raw.operation))
     if found is None:
         near = get_close_matches(raw.operation.upper(), ACTIONS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else "see docs/recipe-coverage.md for the operations there are."
@@ -87,6 +87,8 @@ def _arguments(raw: RawStep, found: Action, errors: list[StepError]) -> dict[str
         if value is None:
             continue
         if value == "" and not parameter.required and parameter.kind not in (Kind.TEXT, Kind.SCALAR, Kind.PATTERN):
+            continue
+        if value in ([], "[]") and not parameter.required and parameter.kind is Kind.COLUMNS:
             continue
         if parameter.name in given:
             errors.append(StepError(raw.number, raw.operation, "", f"the parameter {parameter.name!r} is given twice"))

@@ -59,7 +59,8 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
             problems.append(
                 f"{len(splits)} splits make {len(splits) - 1} buckets, but there are {len(names)} bucketNames"
             )
-    if share is not None and len(names) != math.ceil(100 / share):
+    # 33 and 33.3 percent are three buckets, the last of which takes what is left.
+    if share is not None and len(names) not in (math.ceil(100 / share), round(100 / share)):
         problems.append(
             f"buckets of {share:g} percent are {math.ceil(100 / share)}, but there are {len(names)} bucketNames"
         )
@@ -83,6 +84,11 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
             "Spark's Bucketizer closes the last bucket, or the maximum would be lost",
         ),
         ("A value outside the splits", "null", "no bucket holds it"),
+        (
+            "A percentage that does not divide 100, such as 33",
+            "three buckets, the last one wider; with four names also a fourth for the rest",
+            "the page says no more than that each bucket is a percentage",
+        ),
         (
             "What percentage splits",
             "the range from minimum to maximum, into equal widths",
@@ -499,6 +505,11 @@ def expanded(word: str) -> str:
             "the page: a custom delimiter that appears between tokenized words",
         ),
         ("What a token is", "a run of letters, digits and inner apostrophes", "words or terms, in the page's words"),
+        (
+            "customStopWords",
+            "are removed with DEFAULT, together with its words; with CUSTOM; and where stopWordRemovalMode is absent",
+            "the page: a custom list for stopWordRemovalMode",
+        ),
         ("The default stop words", "an own list of common English words", "the service's is not published"),
         ("Letter case", "lower when stemmed, else as it is", "the page speaks of lowercase words under stemmingMode"),
     ],
@@ -511,7 +522,7 @@ def tokenization(step: Step, table: Table) -> Change:
     stop = {word.lower() for word in step["customStopWords"] or []}
     if mode == "DEFAULT":
         stop |= STOP_WORDS
-    elif mode in (None, "NONE"):
+    elif mode == "NONE":
         stop = set()
     delimiter = step["delimiter"] or " "
 

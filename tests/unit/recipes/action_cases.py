@@ -703,6 +703,14 @@ CASES: list[Case] = [
         percentage="50",
     ),
     one(
+        "BUCKETIZATION",
+        [0, 50, 98, 100],
+        ["a", "b", "c", "c"],
+        "AMB",
+        bucketNames='["a","b","c"]',
+        percentage="33.3",
+    ),
+    one(
         "CATEGORICAL_MAPPING",
         ["no", "yes", "maybe", None],
         [0, 1, None, None],
@@ -770,6 +778,8 @@ CASES: list[Case] = [
         customStopWords='["i","the"]',
     ),
     one("TOKENIZATION", ["running cats"], ["run cat"], stemmingMode="PORTER", customStopWords="[]"),
+    one("TOKENIZATION", ["big dogs run"], ["big run"], "AMB", customStopWords='["Dogs"]'),
+    one("TOKENIZATION", ["the big dogs"], ["the big dogs"], stopWordRemovalMode="NONE", customStopWords='["dogs"]'),
     one("NORMALIZATION", [0.0, 5.0, 10.0, None], [0.0, 0.5, 1.0, None], strategy="MIN_MAX"),
     one("NORMALIZATION", [1.0, 2.0, 3.0], [-1.0, 0.0, 1.0], strategy="Z_SCORE"),
     # Math functions
@@ -944,6 +954,13 @@ CASES: list[Case] = [
         {**T, "groupByColumns": '["g"]', "orderByColumns": '["o"]'},
         {"g": ["x", "y", "x"], "o": [2, 1, 1]},
         {"t": [2, 1, 1]},
+        "AMB",
+    ),
+    Case(
+        "ROW_NUMBER",
+        {**T, "groupByColumns": "[]", "orderByColumns": '["o"]'},
+        {"o": [3, 1, 2]},
+        {"t": [3, 1, 2]},
         "AMB",
     ),
     Case(
