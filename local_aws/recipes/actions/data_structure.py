@@ -523,7 +523,12 @@ def transpose(step: Step, table: Table) -> Change:
     label = pl.concat_str(
         [as_text(pl.col(name), table.dtype(name)).fill_null("null") for name in pivots], separator="_"
     ).alias("\x00label")
-    cells = [cell.alias(name) for name, cell in zip(values, cast_common(table, values), strict=True)]
+    columns_cast = cast_common(table, values)
+    if function in NUMERIC_AGGREGATES:
+        numbers = [table.numeric(name) for name in values]
+        if all(table.dtype(name) == pl.Null for name in values):
+            columns_cast = numbers  # nothing there says what it would be: it may be numbers
+    cells = [cell.alias(name) for name, cell in zip(values, columns_cast, strict=True)]
     rows = table.lazy().select(label, *cells).collect(engine="streaming")
     labels = rows["\x00label"].unique(maintain_order=True).to_list()
     if step["newColumn"] in labels:
@@ -535,10 +540,6 @@ def transpose(step: Step, table: Table) -> Change:
     parts = []
     for name in values:
         operand = pl.col(name)
-        if function in NUMERIC_AGGREGATES and not rows.schema[name].is_numeric():
-            raise RecipeError(
-                f"the column holds {type_name(rows.schema[name])}, and {function} needs numbers", column=name
-            )
         made = rows.group_by("\x00label", maintain_order=True).agg(AGGREGATES[function](operand).alias("\x00cell"))
         parts.append(
             pl.DataFrame(
@@ -697,6 +698,8 @@ def _check_union(arguments: Mapping[str, Any]) -> Sequence[str]:
         return ["datasetsColumns must be a list of lists of column names, one for each dataset"]
     if any(len(entry) != len(targets) for entry in lists):
         problems.append(f"each list of datasetsColumns must have as many entries as targetColumnNames ({len(targets)})")
+    if len(set(targets)) != len(targets):
+        problems.append("targetColumnNames names a column twice")
     names, inputs = arguments["secondaryDatasetNames"] or [], arguments["secondaryInputs"] or []
     if len(lists) != 1 + max(len(names), len(inputs)):
         problems.append(

@@ -676,6 +676,15 @@ CASES: list[Case] = [
         newColumn="Student",
     ),
     rows(
+        "TRANSPOSE",
+        {"t": ["p", "q"], "x": [None, None]},
+        {"n": ["x"], "p": [None], "q": [None]},
+        pivotColumns='["t"]',
+        valueColumns='["x"]',
+        aggregateFunction="SUM",
+        newColumn="n",
+    ),
+    rows(
         "UNPIVOT",
         {"k": [1, 2], "a": [10, 20], "b": [30, None]},
         {"k": [1, 1, 2, 2], "n": ["a", "b", "a", "b"], "v": [10, 30, 20, None]},
@@ -946,6 +955,7 @@ CASES: list[Case] = [
     one("ROLLING_MAX", [1, 5, 2], [1, 5, 5], numRowsBefore="1", numRowsAfter="0"),
     one("ROLLING_MIN", [1, 5, 2], [1, 2, 2], numRowsBefore="0", numRowsAfter="1"),
     one("ROLLING_MODE", [1, 1, 2], [1, 1, 1], numRowsBefore="2", numRowsAfter="1", modeType="MINIMUM"),
+    one("ROLLING_MODE", ["y", "x", "x", None], ["x", "x", "x", "x"], numRowsBefore="1", numRowsAfter="2"),
     one("ROLLING_STANDARD_DEVIATION", [1.0, 3.0], [2**0.5, 2**0.5], numRowsBefore="1", numRowsAfter="1"),
     one("ROLLING_SUM", [1, 2, None], [3, 3, 2], numRowsBefore="1", numRowsAfter="1"),
     one("ROLLING_VARIANCE", [1.0, 3.0], [2.0, 2.0], numRowsBefore="1", numRowsAfter="1"),
