@@ -18,7 +18,8 @@ NONE_LEFT = ("A row without any number", "null", "there is nothing to aggregate"
 
 def numbers_of(step: Step, table: Table) -> tuple[pl.Expr, pl.DataType]:
     """The row's numbers as a list without nulls; whole where every source is. What is no number is left out."""
-    whole = all(table.dtype(name).is_integer() for name in step["sourceColumns"])
+    types = {table.dtype(name) for name in step["sourceColumns"]} - {pl.Null()}  # columns without values say nothing
+    whole = bool(types) and all(dtype.is_integer() for dtype in types)
     items = [
         pl.col(name).cast(pl.Int64) if whole else _number(pl.col(name), table.dtype(name))
         for name in step["sourceColumns"]
@@ -92,7 +93,7 @@ _declare("VARIANCE", lambda values: values.list.var(ddof=0), page="VAR")
 def any_value(step: Step, table: Table) -> Change:
     names = step["sourceColumns"]
     table.require(*names)
-    types = {table.dtype(name) for name in names}
+    types = {table.dtype(name) for name in names} - {pl.Null()}
     if len(types) == 1 and next(iter(types)) != pl.String:
         return Columns([NewColumn(step["targetColumn"], pl.coalesce(*(pl.col(name) for name in names)), names[-1])])
     return Columns([NewColumn(step["targetColumn"], _values_of(step, table).list.first(), names[-1])])

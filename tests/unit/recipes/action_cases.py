@@ -824,6 +824,7 @@ CASES: list[Case] = [
     Case("SUBTRACT", {"value1": "10", "sourceColumn2": "a", **T}, {"a": [3]}, {"t": [7]}),
     # Aggregate functions
     across("ANY", {"a": [None, "x"], "b": ["y", "z"]}, ["y", "x"]),
+    across("ANY", {"a": [None, None], "b": [1, 2]}, [1, 2], "AMB"),
     across("AVERAGE", {"a": ["1", "x"], "b": [3, 5]}, [2.0, 5.0]),
     across("COUNT", {"a": ["", "x"], "b": [1, None]}, [1, 1]),
     across("COUNT_DISTINCT", {"a": ["x", "x"], "b": ["x", "y"]}, [1, 2]),
@@ -835,6 +836,7 @@ CASES: list[Case] = [
     across("MODE", {"a": [1, 1], "b": [3, 3], "c": [3, 1]}, [3, 1], modeType="MINIMUM"),
     across("STANDARD_DEVIATION", {"a": [1.0, 4.0], "b": [3.0, None]}, [1.0, 0.0], "AMB"),
     across("SUM", {"a": [1, None], "b": [3, 4]}, [4, 4]),
+    across("SUM", {"a": [None, None], "b": [3, 4]}, [3, 4]),
     across("VARIANCE", {"a": [1.0, 4.0, None], "b": [3.0, None, None]}, [1.0, 0.0, None]),
     # Text functions
     Case("CHAR", {"value": 42, **T}, {"a": [1]}, {"t": ["*"]}),
@@ -989,6 +991,8 @@ CASES: list[Case] = [
         ['{"firstParam": ["answer"], "secondParam": ["42"]}', None],
     ),
     # Other functions
+    across("COALESCE", {"a": [None, None], "b": [1, 2]}, [1, 2]),
+    across("COALESCE", {"a": [None, None], "b": [None, None]}, [None, None]),
     across("COALESCE", {"a": [None, "a", None], "b": ["b", "b", None]}, ["b", "a", None]),
 ]
 
