@@ -428,6 +428,7 @@ def _check_aggregate(arguments: Mapping[str, Any]) -> Sequence[str]:
             "Spark's groupBy of the rest",
         ),
         ("A cell without rows", "null (an empty list for COLLECT_LIST)", "as Spark"),
+        ("Conditions", "only the rows that meet them are pivoted", "as for GROUP_BY"),
     ],
 )
 def pivot(step: Step, table: Table) -> Change:
@@ -437,7 +438,9 @@ def pivot(step: Step, table: Table) -> Change:
     table.require(source, value)
     if source == value:
         raise RecipeError("sourceColumn and valueColumn must be two columns", column=source)
-    found = table.frame.select(pl.col(source).unique()).collect(engine="streaming").to_series().sort(nulls_last=True)
+    condition = combined(step.conditions, table)
+    frame = table.lazy() if condition is None else table.lazy().filter(condition)
+    found = frame.select(pl.col(source).unique()).collect(engine="streaming").to_series().sort(nulls_last=True)
     if len(found) > MAX_PIVOT:
         raise RecipeError(
             f"the column has {len(found)} distinct values, and a pivot takes at most {MAX_PIVOT}", column=source
@@ -453,8 +456,6 @@ def pivot(step: Step, table: Table) -> Change:
             raise RecipeError(f"the pivot would make the column {target!r} twice", column=source)
         operand = table.numeric(value) if function in NUMERIC_AGGREGATES else pl.col(value)
         cells[target] = AGGREGATES[function](operand.filter(chosen))
-    condition = combined(step.conditions, table)
-    frame = table.lazy() if condition is None else table.lazy().filter(condition)
     expressions = [expression.alias(name) for name, expression in cells.items()]
     if not keys:
         return table.with_frame(frame.select(expressions))

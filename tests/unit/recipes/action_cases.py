@@ -651,6 +651,16 @@ CASES: list[Case] = [
     ),
     rows(
         "PIVOT",
+        {"k": [1, 1, 2], "a": ["x", "y", "x"], "v": [10, 20, 30]},
+        {"k": [1, 2], "x": [10, 30]},
+        "AMB",
+        [{"Condition": "IS", "Value": '["x"]', "TargetColumn": "a"}],
+        aggregateFunction="SUM",
+        sourceColumn="a",
+        valueColumn="v",
+    ),
+    rows(
+        "PIVOT",
         {"a": ["x", "y", "x"], "v": [10, 20, 30]},
         {"x": [[10, 30]], "y": [[20]]},
         "AMB",
