@@ -580,6 +580,15 @@ def secondary_table(table: Table, name: str, location: str) -> Table:
     return Table.of(context.scan(files), context)
 
 
+def _either(name: str, left_type: pl.DataType, right_type: pl.DataType) -> pl.Expr:
+    """The left key or, in rows without a left side, the right one."""
+    left, right = pl.col(name), pl.col(f"\x00shared_{name}")
+    target = common_type([left_type, right_type])
+    if target is None:
+        return pl.coalesce(as_text(left, left_type), as_text(right, right_type)).alias(name)
+    return pl.coalesce(left.cast(target), right.cast(target)).alias(name)
+
+
 def _check_join(arguments: Mapping[str, Any]) -> Sequence[str]:
     problems = [
         "each of joinKeys must be an object with key (a column of this dataset) and value (one of the other)"
@@ -681,12 +690,9 @@ def join(step: Step, table: Table) -> Change:
         frame = frame.filter(pl.col("\x00left").is_null())
     elif how == "OUTER_EXCLUDING_JOIN":
         frame = frame.filter(pl.col("\x00left").is_null() | pl.col("\x00right").is_null())
-    values = [
-        pl.coalesce(pl.col(name), pl.col(f"\x00shared_{name}").cast(table.dtype(name), strict=False)).alias(name)
-        if name in shared
-        else pl.col(name)
-        for name in lefts
-    ]
+    # Where every row has a left side, the left key is the key; else the right one fills in, in a type that holds both.
+    filled = shared if how not in ("INNER_JOIN", "LEFT_JOIN", "LEFT_EXCLUDING_JOIN") else []
+    values = [_either(name, table.dtype(name), other.dtype(name)) if name in filled else pl.col(name) for name in lefts]
     return table.with_frame(
         frame.select([*values, *(pl.col(f"\x00right_{new}").alias(new) for new in renamed.values())])
     )
