@@ -6,15 +6,16 @@ skipped: recipes with invented operations are in circulation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from local_aws.recipes import actions  # noqa: F401 - importing it fills ACTIONS
 from local_aws.recipes.conditions import parse_condition
-from local_aws.recipes.declaration import ACTIONS, Action, Condition, Step
+from local_aws.recipes.declaration import ACTIONS, OTHER_NAMES, Action, Condition, Step
 from local_aws.recipes.errors import RecipeErrors, StepError
 from local_aws.recipes.parameters import IGNORED_PARAMETERS, Kind
-from local_aws.recipes.reader import RawStep, read_steps
+from local_aws.recipes.reader import RawStep, read_conditions, read_steps
 
 
 def check_document(document: Any, *, to_run: bool = True) -> tuple[list[Step], list[StepError]]:
@@ -52,7 +53,7 @@ def typed_steps(document: Any) -> list[Step]:
 
 def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[StepError]]:
     """Validate one step; None where it has errors. `to_run` as in `check_document`."""
-    found = ACTIONS.get(raw.operation)
+    found = ACTIONS.get(OTHER_NAMES.get(raw.operation, raw.operation))
     if found is None:
         near = get_close_matches(raw.operation.upper(), ACTIONS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else "see docs/recipe-coverage.md for the operations there are."
@@ -63,7 +64,7 @@ def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[
             StepError(raw.number, raw.operation, "", f"the operation cannot be done locally: {found.refusal}")
         )
     arguments = _arguments(raw, found, errors)
-    conditions = _conditions(raw, found, errors)
+    conditions = _conditions(raw, found, arguments, errors)
     if not errors and found.check is not None:
         errors.extend(StepError(raw.number, raw.operation, "", message) for message in found.check(arguments))
     if errors:
@@ -87,6 +88,8 @@ def _arguments(raw: RawStep, found: Action, errors: list[StepError]) -> dict[str
             continue
         if value == "" and not parameter.required and parameter.kind not in (Kind.TEXT, Kind.SCALAR, Kind.PATTERN):
             continue
+        if value in ([], "[]") and not parameter.required and parameter.kind is Kind.COLUMNS:
+            continue
         if parameter.name in given:
             errors.append(StepError(raw.number, raw.operation, "", f"the parameter {parameter.name!r} is given twice"))
             continue
@@ -108,9 +111,12 @@ def _arguments(raw: RawStep, found: Action, errors: list[StepError]) -> dict[str
     return arguments
 
 
-def _conditions(raw: RawStep, found: Action, errors: list[StepError]) -> list[Condition]:
+def _conditions(raw: RawStep, found: Action, arguments: Mapping[str, Any], errors: list[StepError]) -> list[Condition]:
     conditions: list[Condition] = []
-    for condition in raw.conditions:
+    # UNNEST_STRUCT_N and JSON_TO_STRUCTS list the conditions among their parameters too; they mean the same there.
+    inner, shape_errors = read_conditions(raw.number, raw.operation, arguments.get("conditionExpressions") or [])
+    errors.extend(shape_errors)
+    for condition in (*raw.conditions, *inner):
         try:
             conditions.append(parse_condition(condition))
         except ValueError as problem:

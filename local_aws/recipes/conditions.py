@@ -71,7 +71,7 @@ def _unquoted(text: str) -> str:
         return text
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    return value if isinstance(value, str) else text if isinstance(value, list | dict) else str(value)
+    return value if isinstance(value, str) else text if isinstance(value, list | dict | bool | None) else str(value)
 
 
 def _value_list(name: str, value: Any) -> list[Any]:

@@ -84,6 +84,12 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {}
+# Names that the guide uses too: the examples of the two rolling functions, the heading of NORMALIZATION.
+OTHER_NAMES = {
+    "ROLLING_STDEV": "ROLLING_STANDARD_DEVIATION",
+    "ROLLING_VAR": "ROLLING_VARIANCE",
+    "SCALE": "NORMALIZATION",
+}
 
 
 def action(

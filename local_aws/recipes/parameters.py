@@ -50,6 +50,7 @@ class Parameter:
         choices: for CHOICE, the values, as the guide spells them.
         aliases: further spellings that occur in the guide or in exports.
         minimum, maximum: bounds for INTEGER and NUMBER.
+        words: for JSON_LIST, words that may stand in place of the list; they become a list of themselves.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Parameter:
     aliases: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    words: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """What the parameter takes, in words."""
@@ -104,6 +106,8 @@ def _json(parameter: Parameter, raw: Any, what: str) -> Any:
 
 
 def _list(parameter: Parameter, raw: Any) -> list[Any]:
+    if isinstance(raw, str) and raw.strip().strip('"') in parameter.words:
+        return [raw.strip().strip('"')]
     value = _json(parameter, raw, "a list")
     if not isinstance(value, list):
         raise ValueError(f"{parameter.name} must be a JSON list")
@@ -320,8 +324,10 @@ def numbers(name: str, *, required: bool = True, aliases: tuple[str, ...] = ()) 
     return Parameter(name, Kind.NUMBERS, required, aliases=aliases)
 
 
-def json_list(name: str, *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:
-    return Parameter(name, Kind.JSON_LIST, required, aliases=aliases)
+def json_list(
+    name: str, *, required: bool = True, aliases: tuple[str, ...] = (), words: tuple[str, ...] = ()
+) -> Parameter:
+    return Parameter(name, Kind.JSON_LIST, required, aliases=aliases, words=words)
 
 
 def json_map(name: str, *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:

@@ -193,11 +193,10 @@ class Table:
                     column=column.name,
                 )
             if condition is not None:
-                expression = (
-                    pl.when(condition).then(expression).otherwise(pl.col(column.name))
-                    if exists
-                    else pl.when(condition).then(expression)
-                )
+                # A struct or an array cannot stand in one column with the text it was made of.
+                fits = exists and (self.schema[column.name].is_nested() or not self.type_of(expression).is_nested())
+                chosen = pl.when(condition).then(expression)
+                expression = chosen.otherwise(pl.col(column.name)) if fits else chosen
             types[column.name] = self.type_of(expression)
             if types[column.name] == pl.Null:
                 # A column of nulls still needs a type that every output format can hold.

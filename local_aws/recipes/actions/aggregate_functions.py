@@ -18,7 +18,8 @@ NONE_LEFT = ("A row without any number", "null", "there is nothing to aggregate"
 
 def numbers_of(step: Step, table: Table) -> tuple[pl.Expr, pl.DataType]:
     """The row's numbers as a list without nulls; whole where every source is. What is no number is left out."""
-    whole = all(table.dtype(name).is_integer() for name in step["sourceColumns"])
+    types = {table.dtype(name) for name in step["sourceColumns"]} - {pl.Null()}  # columns without values say nothing
+    whole = bool(types) and all(dtype.is_integer() for dtype in types)
     items = [
         pl.col(name).cast(pl.Int64) if whole else _number(pl.col(name), table.dtype(name))
         for name in step["sourceColumns"]
@@ -66,9 +67,15 @@ _declare("AVERAGE", lambda values: values.list.mean())
 _declare("MAX", lambda values: values.list.max())
 _declare("MEDIAN", lambda values: values.list.median())
 _declare("MIN", lambda values: values.list.min())
-_declare("STANDARD_DEVIATION", lambda values: values.list.std(ddof=1), [SAMPLE], "STDEV")
+_declare(
+    "STANDARD_DEVIATION",
+    lambda values: values.list.std(ddof=0),
+    [("Sample or population", "population (n)", "the root of VARIANCE, which the guide defines so")],
+    "STDDEV",
+)
 _declare("SUM", lambda values: values.list.sum())
-_declare("VARIANCE", lambda values: values.list.var(ddof=1), [SAMPLE], "VAR")
+# The page defines it: Sum((X - mean(X))^2) / Count(X).
+_declare("VARIANCE", lambda values: values.list.var(ddof=0), page="VAR")
 
 
 @action(
@@ -86,7 +93,7 @@ _declare("VARIANCE", lambda values: values.list.var(ddof=1), [SAMPLE], "VAR")
 def any_value(step: Step, table: Table) -> Change:
     names = step["sourceColumns"]
     table.require(*names)
-    types = {table.dtype(name) for name in names}
+    types = {table.dtype(name) for name in names} - {pl.Null()}
     if len(types) == 1 and next(iter(types)) != pl.String:
         return Columns([NewColumn(step["targetColumn"], pl.coalesce(*(pl.col(name) for name in names)), names[-1])])
     return Columns([NewColumn(step["targetColumn"], _values_of(step, table).list.first(), names[-1])])

@@ -267,6 +267,11 @@ def sort(step: Step, table: Table) -> Change:
         ),
         ("Text that is not JSON", "null", "as other unconvertible values"),
         (
+            "Rows that fail the conditions when the source is removed",
+            "null",
+            "a column of structs cannot keep the text",
+        ),
+        (
             "Objects below unnestLevel",
             "kept as JSON text",
             "the page: how many levels of JSON objects to convert to structs",

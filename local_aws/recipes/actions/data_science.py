@@ -59,7 +59,8 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
             problems.append(
                 f"{len(splits)} splits make {len(splits) - 1} buckets, but there are {len(names)} bucketNames"
             )
-    if share is not None and len(names) != math.ceil(100 / share):
+    # 33 and 33.3 percent are three buckets, the last of which takes what is left.
+    if share is not None and len(names) not in (math.ceil(100 / share), round(100 / share)):
         problems.append(
             f"buckets of {share:g} percent are {math.ceil(100 / share)}, but there are {len(names)} bucketNames"
         )
@@ -83,6 +84,11 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
             "Spark's Bucketizer closes the last bucket, or the maximum would be lost",
         ),
         ("A value outside the splits", "null", "no bucket holds it"),
+        (
+            "A percentage that does not divide 100, such as 33",
+            "three buckets, the last one wider; with four names also a fourth for the rest",
+            "the page says no more than that each bucket is a percentage",
+        ),
         (
             "What percentage splits",
             "the range from minimum to maximum, into equal widths",
@@ -116,7 +122,7 @@ def _check_mapping(arguments: Mapping[str, Any]) -> Sequence[str]:
         problems.append("categoryMap must map at least one value")
     if any(isinstance(value, list | dict) for value in arguments["categoryMap"].values()):
         problems.append("categoryMap must map texts to single values")
-    if arguments["deleteOtherRows"] and (arguments["keepOthers"] or arguments["other"] is not None):
+    if arguments["deleteOtherRows"] and (arguments["keepOthers"] or arguments["other"] not in (None, "")):
         problems.append("deleteOtherRows removes what keepOthers or other would keep; give one of them")
     if arguments["mapType"] == "NUMERIC":
         values = list(arguments["categoryMap"].values()) + (
@@ -176,11 +182,13 @@ def categorical_mapping(step: Step, table: Table) -> Change:
         value_type: pl.DataType = pl.Int64() if whole else pl.Float64()
         kept = key.cast(pl.Float64, strict=False)
         if step["keepOthers"] and not dtype.is_integer():
-            value_type = pl.Float64() if not whole or dtype.is_float() else value_type
+            value_type = pl.Float64()  # a text that is kept may be 2.5, whatever the map's numbers are
         default = pl.lit(other, dtype=value_type)
         if step["keepOthers"]:
             default = kept.cast(value_type, strict=False)
-        mapped = key.replace_strict(list(values), list(values.values()), default=default, return_dtype=value_type)
+        # 1 and 2.5 in one map: polars takes no list of both.
+        new_values = list(values.values()) if value_type == pl.Int64 else [float(value) for value in values.values()]
+        mapped = key.replace_strict(list(values), new_values, default=default, return_dtype=value_type)
     else:
         texts = {
             k: "true" if v is True else "false" if v is False else None if v is None else str(v)
@@ -497,6 +505,11 @@ def expanded(word: str) -> str:
             "the page: a custom delimiter that appears between tokenized words",
         ),
         ("What a token is", "a run of letters, digits and inner apostrophes", "words or terms, in the page's words"),
+        (
+            "customStopWords",
+            "are removed with DEFAULT, together with its words; with CUSTOM; and where stopWordRemovalMode is absent",
+            "the page: a custom list for stopWordRemovalMode",
+        ),
         ("The default stop words", "an own list of common English words", "the service's is not published"),
         ("Letter case", "lower when stemmed, else as it is", "the page speaks of lowercase words under stemmingMode"),
     ],
@@ -509,7 +522,7 @@ def tokenization(step: Step, table: Table) -> Change:
     stop = {word.lower() for word in step["customStopWords"] or []}
     if mode == "DEFAULT":
         stop |= STOP_WORDS
-    elif mode in (None, "NONE"):
+    elif mode == "NONE":
         stop = set()
     delimiter = step["delimiter"] or " "
 

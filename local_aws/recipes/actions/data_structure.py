@@ -269,15 +269,17 @@ AGGREGATES: dict[str, Aggregate] = {
     "MAX": lambda value: value.max(),
     "STANDARD_DEVIATION": lambda value: value.std(ddof=1),
     "VARIANCE": lambda value: value.var(ddof=1),
-    "KURTOSIS": lambda value: value.kurtosis(),
-    "SKEWNESS": lambda value: value.skew(),
+    "KURTOSIS": lambda value: value.kurtosis().fill_nan(None),
+    "SKEWNESS": lambda value: value.skew().fill_nan(None),
     "ANY": lambda value: value.drop_nulls().first(),
     "FIRST": lambda value: value.first(),
     "LAST": lambda value: value.last(),
-    "COLLECT_LIST": lambda value: value.drop_nulls(),
-    "COLLECT_SET": lambda value: value.drop_nulls().unique(maintain_order=True),
-    "UNAGGREGATED": lambda value: value.drop_nulls(),
+    # One list whatever it stands in: a group, a window, the whole table.
+    "COLLECT_LIST": lambda value: value.drop_nulls().implode(),
+    "COLLECT_SET": lambda value: value.drop_nulls().unique(maintain_order=True).implode(),
+    "UNAGGREGATED": lambda value: value.drop_nulls().implode(),
 }
+UNAGGREGATED = "UNAGGREGATED"
 AGGREGATE_ALIASES = {
     "AVG": "AVERAGE",
     "MEAN": "AVERAGE",
@@ -311,7 +313,8 @@ _MEMBERS = ("sourceColumnName", "targetColumnName", "targetColumnDataType", "fun
 
 def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
     problems: list[str] = []
-    for entry in arguments["groupByAggFunctionOptions"] or []:
+    options = arguments["groupByAggFunctionOptions"] or []
+    for entry in options if options != [UNAGGREGATED] else []:
         if not isinstance(entry, dict) or not isinstance(entry.get("functionName"), str):
             problems.append(
                 "each of groupByAggFunctionOptions must be an object with sourceColumnName, targetColumnName and "
@@ -336,7 +339,7 @@ def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
     "GROUP_BY",
     FAMILY,
     columns(),
-    json_list("groupByAggFunctionOptions", required=False, aliases=("groupByAggFunctions",)),
+    json_list("groupByAggFunctionOptions", required=False, aliases=("groupByAggFunctions",), words=(UNAGGREGATED,)),
     boolean("useNewDataFrame", default=True),
     check=_check_group,
     ambiguities=[
@@ -352,6 +355,12 @@ def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
             "the console offers both; conditions come before the action",
         ),
         ("targetColumnName absent", "`<source>_<function>` in lower case", "the page's example: all_votes_count"),
+        (
+            "UNAGGREGATED in place of the list of functions",
+            "the groups alone, one row each",
+            "the page: for those who want no aggregation; there is nothing else to show of a group",
+        ),
+        ("UNAGGREGATED as the function of a column", "the group's values as an array", "as COLLECT_LIST in PIVOT"),
         ("useNewDataFrame absent", "true", "the page: summarizes the data"),
     ],
 )
@@ -360,7 +369,8 @@ def group_by(step: Step, table: Table) -> Change:
     table.require(*keys)
     results: dict[str, pl.Expr] = {}
     wanted_types: dict[str, str] = {}
-    for entry in step["groupByAggFunctionOptions"] or []:
+    options = step["groupByAggFunctionOptions"] or []
+    for entry in options if options != [UNAGGREGATED] else []:
         function = aggregate_name(entry["functionName"])
         assert function is not None
         name = entry["sourceColumnName"]
@@ -418,6 +428,7 @@ def _check_aggregate(arguments: Mapping[str, Any]) -> Sequence[str]:
             "Spark's groupBy of the rest",
         ),
         ("A cell without rows", "null (an empty list for COLLECT_LIST)", "as Spark"),
+        ("Conditions", "only the rows that meet them are pivoted", "as for GROUP_BY"),
     ],
 )
 def pivot(step: Step, table: Table) -> Change:
@@ -427,7 +438,9 @@ def pivot(step: Step, table: Table) -> Change:
     table.require(source, value)
     if source == value:
         raise RecipeError("sourceColumn and valueColumn must be two columns", column=source)
-    found = table.frame.select(pl.col(source).unique()).collect(engine="streaming").to_series().sort(nulls_last=True)
+    condition = combined(step.conditions, table)
+    frame = table.lazy() if condition is None else table.lazy().filter(condition)
+    found = frame.select(pl.col(source).unique()).collect(engine="streaming").to_series().sort(nulls_last=True)
     if len(found) > MAX_PIVOT:
         raise RecipeError(
             f"the column has {len(found)} distinct values, and a pivot takes at most {MAX_PIVOT}", column=source
@@ -443,8 +456,6 @@ def pivot(step: Step, table: Table) -> Change:
             raise RecipeError(f"the pivot would make the column {target!r} twice", column=source)
         operand = table.numeric(value) if function in NUMERIC_AGGREGATES else pl.col(value)
         cells[target] = AGGREGATES[function](operand.filter(chosen))
-    condition = combined(step.conditions, table)
-    frame = table.lazy() if condition is None else table.lazy().filter(condition)
     expressions = [expression.alias(name) for name, expression in cells.items()]
     if not keys:
         return table.with_frame(frame.select(expressions))
@@ -513,7 +524,12 @@ def transpose(step: Step, table: Table) -> Change:
     label = pl.concat_str(
         [as_text(pl.col(name), table.dtype(name)).fill_null("null") for name in pivots], separator="_"
     ).alias("\x00label")
-    cells = [cell.alias(name) for name, cell in zip(values, cast_common(table, values), strict=True)]
+    columns_cast = cast_common(table, values)
+    if function in NUMERIC_AGGREGATES:
+        numbers = [table.numeric(name) for name in values]
+        if all(table.dtype(name) == pl.Null for name in values):
+            columns_cast = numbers  # nothing there says what it would be: it may be numbers
+    cells = [cell.alias(name) for name, cell in zip(values, columns_cast, strict=True)]
     rows = table.lazy().select(label, *cells).collect(engine="streaming")
     labels = rows["\x00label"].unique(maintain_order=True).to_list()
     if step["newColumn"] in labels:
@@ -525,10 +541,6 @@ def transpose(step: Step, table: Table) -> Change:
     parts = []
     for name in values:
         operand = pl.col(name)
-        if function in NUMERIC_AGGREGATES and not rows.schema[name].is_numeric():
-            raise RecipeError(
-                f"the column holds {type_name(rows.schema[name])}, and {function} needs numbers", column=name
-            )
         made = rows.group_by("\x00label", maintain_order=True).agg(AGGREGATES[function](operand).alias("\x00cell"))
         parts.append(
             pl.DataFrame(
@@ -566,6 +578,15 @@ def secondary_table(table: Table, name: str, location: str) -> Table:
         )
     files: DatasetFiles = context.secondary(SecondaryInput(name, location))
     return Table.of(context.scan(files), context)
+
+
+def _either(name: str, left_type: pl.DataType, right_type: pl.DataType) -> pl.Expr:
+    """The left key or, in rows without a left side, the right one."""
+    left, right = pl.col(name), pl.col(f"\x00shared_{name}")
+    target = common_type([left_type, right_type])
+    if target is None:
+        return pl.coalesce(as_text(left, left_type), as_text(right, right_type)).alias(name)
+    return pl.coalesce(left.cast(target), right.cast(target)).alias(name)
 
 
 def _check_join(arguments: Mapping[str, Any]) -> Sequence[str]:
@@ -669,12 +690,9 @@ def join(step: Step, table: Table) -> Change:
         frame = frame.filter(pl.col("\x00left").is_null())
     elif how == "OUTER_EXCLUDING_JOIN":
         frame = frame.filter(pl.col("\x00left").is_null() | pl.col("\x00right").is_null())
-    values = [
-        pl.coalesce(pl.col(name), pl.col(f"\x00shared_{name}").cast(table.dtype(name), strict=False)).alias(name)
-        if name in shared
-        else pl.col(name)
-        for name in lefts
-    ]
+    # Where every row has a left side, the left key is the key; else the right one fills in, in a type that holds both.
+    filled = shared if how not in ("INNER_JOIN", "LEFT_JOIN", "LEFT_EXCLUDING_JOIN") else []
+    values = [_either(name, table.dtype(name), other.dtype(name)) if name in filled else pl.col(name) for name in lefts]
     return table.with_frame(
         frame.select([*values, *(pl.col(f"\x00right_{new}").alias(new) for new in renamed.values())])
     )
@@ -687,6 +705,8 @@ def _check_union(arguments: Mapping[str, Any]) -> Sequence[str]:
         return ["datasetsColumns must be a list of lists of column names, one for each dataset"]
     if any(len(entry) != len(targets) for entry in lists):
         problems.append(f"each list of datasetsColumns must have as many entries as targetColumnNames ({len(targets)})")
+    if len(set(targets)) != len(targets):
+        problems.append("targetColumnNames names a column twice")
     names, inputs = arguments["secondaryDatasetNames"] or [], arguments["secondaryInputs"] or []
     if len(lists) != 1 + max(len(names), len(inputs)):
         problems.append(

@@ -25,8 +25,8 @@ FAMILY = "Other functions"
 )
 def coalesce(step: Step, table: Table) -> Change:
     names = step["sourceColumns"]
-    types = {table.dtype(name) for name in names}
-    same = len(types) == 1 or all(dtype.is_numeric() for dtype in types)
+    types = {table.dtype(name) for name in names} - {pl.Null()}  # a column without values takes any type
+    same = len(types) <= 1 or all(dtype.is_numeric() for dtype in types)
     items = [pl.col(name) if same else as_text(pl.col(name), table.dtype(name)) for name in names]
     return Columns([NewColumn(step["targetColumn"], pl.coalesce(items), names[-1])])
 

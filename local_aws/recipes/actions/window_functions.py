@@ -49,13 +49,13 @@ def _rolling(
     name: str,
     aggregate: Callable[[Step, pl.Expr], pl.Expr],
     *extra: Parameter,
-    numeric: bool = True,
+    numeric: Callable[[Step], bool] = lambda step: True,
     ambiguities: Sequence[tuple[str, str, str]] = (),
 ) -> None:
     @action(name, FAMILY, *WINDOW, *extra, new_column(), page=_page(name), ambiguities=[ORDER, EDGE, *ambiguities])
     def apply(step: Step, table: Table) -> Change:
         source = step["sourceColumn"]
-        value = table.numeric(source) if numeric else pl.col(source)
+        value = table.numeric(source) if numeric(step) else pl.col(source)
         table.require(source)
         return rolled(
             step, table, step["targetColumn"], aggregate(step, value), step["numRowsBefore"], step["numRowsAfter"]
@@ -67,7 +67,7 @@ def _kth(value: pl.Expr, k: int) -> pl.Expr:
 
 
 _rolling("ROLLING_AVERAGE", lambda step, value: value.mean())
-_rolling("ROLLING_COUNT_A", lambda step, value: value.count().cast(pl.Int64), numeric=False)
+_rolling("ROLLING_COUNT_A", lambda step, value: value.count().cast(pl.Int64), numeric=lambda step: False)
 _rolling("ROLLING_KTH_LARGEST", lambda step, value: _kth(value, step["value"]), integer("value", minimum=1))
 _rolling(
     "ROLLING_KTH_LARGEST_UNIQUE", lambda step, value: _kth(value.unique(), step["value"]), integer("value", minimum=1)
@@ -78,6 +78,8 @@ _rolling(
     "ROLLING_MODE",
     lambda step, value: mode_of(value, step["modeType"]),
     choice("modeType", *MODE_TYPES, required=False),
+    # The page: the most common value. Only their average needs numbers.
+    numeric=lambda step: bool(step["modeType"] == "AVERAGE"),
     ambiguities=[MODE_NONE],
 )
 _rolling("ROLLING_STANDARD_DEVIATION", lambda step, value: value.std(ddof=1), ambiguities=[SAMPLE])

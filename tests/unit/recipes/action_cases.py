@@ -621,6 +621,54 @@ CASES: list[Case] = [
         useNewDataFrame="false",
     ),
     rows(
+        "GROUP_BY",
+        {"w": ["b", "a", "b"], "n": [1, 2, None]},
+        {"w": ["b", "a", "b"], "n": [1, 2, None], "l": [[1], [2], [1]]},
+        "AMB",
+        sourceColumns='["w"]',
+        groupByAggFunctionOptions='[{"sourceColumnName":"n","targetColumnName":"l","functionName":"COLLECT_LIST"}]',
+        useNewDataFrame="false",
+    ),
+    rows(
+        "GROUP_BY",
+        {"w": ["b", "a", "b"], "n": [1, 2, 3]},
+        {"w": ["b", "a"], "s": [0.0, None]},
+        "AMB",
+        sourceColumns='["w"]',
+        groupByAggFunctionOptions='[{"sourceColumnName":"n","targetColumnName":"s","functionName":"SKEWNESS"}]',
+    ),
+    *(
+        rows(
+            "GROUP_BY",
+            {"w": ["b", "a", "b"], "n": [1, 2, 3]},
+            {"w": ["b", "a"]},
+            "AMB",
+            sourceColumns='["w"]',
+            groupByAggFunctions=written,
+            useNewDataFrame="true",
+        )
+        for written in ("UNAGGREGATED", '"UNAGGREGATED"', '["UNAGGREGATED"]', ["UNAGGREGATED"])
+    ),
+    rows(
+        "PIVOT",
+        {"k": [1, 1, 2], "a": ["x", "y", "x"], "v": [10, 20, 30]},
+        {"k": [1, 2], "x": [10, 30]},
+        "AMB",
+        [{"Condition": "IS", "Value": '["x"]', "TargetColumn": "a"}],
+        aggregateFunction="SUM",
+        sourceColumn="a",
+        valueColumn="v",
+    ),
+    rows(
+        "PIVOT",
+        {"a": ["x", "y", "x"], "v": [10, 20, 30]},
+        {"x": [[10, 30]], "y": [[20]]},
+        "AMB",
+        aggregateFunction="COLLECT_LIST",
+        sourceColumn="a",
+        valueColumn="v",
+    ),
+    rows(
         "PIVOT",
         {"k": [1, 1, 2], "a": ["x", "y", "x"], "v": [10, 20, 30]},
         {"k": [1, 2], "x": [10, 30], "y": [20, None]},
@@ -636,6 +684,15 @@ CASES: list[Case] = [
         valueColumns='["Tom","John"]',
         aggregateFunction="COLLECT_LIST",
         newColumn="Student",
+    ),
+    rows(
+        "TRANSPOSE",
+        {"t": ["p", "q"], "x": [None, None]},
+        {"n": ["x"], "p": [None], "q": [None]},
+        pivotColumns='["t"]',
+        valueColumns='["x"]',
+        aggregateFunction="SUM",
+        newColumn="n",
     ),
     rows(
         "UNPIVOT",
@@ -665,6 +722,14 @@ CASES: list[Case] = [
         percentage="50",
     ),
     one(
+        "BUCKETIZATION",
+        [0, 50, 98, 100],
+        ["a", "b", "c", "c"],
+        "AMB",
+        bucketNames='["a","b","c"]',
+        percentage="33.3",
+    ),
+    one(
         "CATEGORICAL_MAPPING",
         ["no", "yes", "maybe", None],
         [0, 1, None, None],
@@ -681,6 +746,26 @@ CASES: list[Case] = [
         categoryMap='{"x":"1"}',
         mapType="TEXT",
         keepOthers="true",
+    ),
+    one("CATEGORICAL_MAPPING", ["x", "y", "q"], [1.0, 2.5, None], categoryMap='{"x":"1","y":"2.5"}', mapType="NUMERIC"),
+    one(
+        "CATEGORICAL_MAPPING",
+        ["x", "2.5", "q"],
+        [1.0, 2.5, None],
+        "AMB",
+        categoryMap='{"x":"1"}',
+        mapType="NUMERIC",
+        keepOthers="true",
+    ),
+    rows(
+        "CATEGORICAL_MAPPING",
+        {"a": ["x", "q", None]},
+        {"a": ["x"], "t": ["1"]},
+        **ST,
+        categoryMap='{"x":"1"}',
+        mapType="TEXT",
+        deleteOtherRows="true",
+        other="",
     ),
     rows(
         "CATEGORICAL_MAPPING",
@@ -712,6 +797,8 @@ CASES: list[Case] = [
         customStopWords='["i","the"]',
     ),
     one("TOKENIZATION", ["running cats"], ["run cat"], stemmingMode="PORTER", customStopWords="[]"),
+    one("TOKENIZATION", ["big dogs run"], ["big run"], "AMB", customStopWords='["Dogs"]'),
+    one("TOKENIZATION", ["the big dogs"], ["the big dogs"], stopWordRemovalMode="NONE", customStopWords='["dogs"]'),
     one("NORMALIZATION", [0.0, 5.0, 10.0, None], [0.0, 0.5, 1.0, None], strategy="MIN_MAX"),
     one("NORMALIZATION", [1.0, 2.0, 3.0], [-1.0, 0.0, 1.0], strategy="Z_SCORE"),
     # Math functions
@@ -747,6 +834,7 @@ CASES: list[Case] = [
     Case("SUBTRACT", {"value1": "10", "sourceColumn2": "a", **T}, {"a": [3]}, {"t": [7]}),
     # Aggregate functions
     across("ANY", {"a": [None, "x"], "b": ["y", "z"]}, ["y", "x"]),
+    across("ANY", {"a": [None, None], "b": [1, 2]}, [1, 2], "AMB"),
     across("AVERAGE", {"a": ["1", "x"], "b": [3, 5]}, [2.0, 5.0]),
     across("COUNT", {"a": ["", "x"], "b": [1, None]}, [1, 1]),
     across("COUNT_DISTINCT", {"a": ["x", "x"], "b": ["x", "y"]}, [1, 2]),
@@ -756,9 +844,10 @@ CASES: list[Case] = [
     across("MEDIAN", {"a": [1], "b": [3], "c": [8]}, [3.0]),
     across("MIN", {"a": [1], "b": [3]}, [1]),
     across("MODE", {"a": [1, 1], "b": [3, 3], "c": [3, 1]}, [3, 1], modeType="MINIMUM"),
-    across("STANDARD_DEVIATION", {"a": [1.0], "b": [2.0], "c": [3.0]}, [1.0], "AMB"),
+    across("STANDARD_DEVIATION", {"a": [1.0, 4.0], "b": [3.0, None]}, [1.0, 0.0], "AMB"),
     across("SUM", {"a": [1, None], "b": [3, 4]}, [4, 4]),
-    across("VARIANCE", {"a": [1.0], "b": [3.0]}, [2.0], "AMB"),
+    across("SUM", {"a": [None, None], "b": [3, 4]}, [3, 4]),
+    across("VARIANCE", {"a": [1.0, 4.0, None], "b": [3.0, None, None]}, [1.0, 0.0, None]),
     # Text functions
     Case("CHAR", {"value": 42, **T}, {"a": [1]}, {"t": ["*"]}),
     one("ENDS_WITH", ["British", "Paris", None], [False, True, None], pattern="[Ss]"),
@@ -878,6 +967,7 @@ CASES: list[Case] = [
     one("ROLLING_MAX", [1, 5, 2], [1, 5, 5], numRowsBefore="1", numRowsAfter="0"),
     one("ROLLING_MIN", [1, 5, 2], [1, 2, 2], numRowsBefore="0", numRowsAfter="1"),
     one("ROLLING_MODE", [1, 1, 2], [1, 1, 1], numRowsBefore="2", numRowsAfter="1", modeType="MINIMUM"),
+    one("ROLLING_MODE", ["y", "x", "x", None], ["x", "x", "x", "x"], numRowsBefore="1", numRowsAfter="2"),
     one("ROLLING_STANDARD_DEVIATION", [1.0, 3.0], [2**0.5, 2**0.5], numRowsBefore="1", numRowsAfter="1"),
     one("ROLLING_SUM", [1, 2, None], [3, 3, 2], numRowsBefore="1", numRowsAfter="1"),
     one("ROLLING_VARIANCE", [1.0, 3.0], [2.0, 2.0], numRowsBefore="1", numRowsAfter="1"),
@@ -886,6 +976,13 @@ CASES: list[Case] = [
         {**T, "groupByColumns": '["g"]', "orderByColumns": '["o"]'},
         {"g": ["x", "y", "x"], "o": [2, 1, 1]},
         {"t": [2, 1, 1]},
+        "AMB",
+    ),
+    Case(
+        "ROW_NUMBER",
+        {**T, "groupByColumns": "[]", "orderByColumns": '["o"]'},
+        {"o": [3, 1, 2]},
+        {"t": [3, 1, 2]},
         "AMB",
     ),
     Case(
@@ -904,6 +1001,8 @@ CASES: list[Case] = [
         ['{"firstParam": ["answer"], "secondParam": ["42"]}', None],
     ),
     # Other functions
+    across("COALESCE", {"a": [None, None], "b": [1, 2]}, [1, 2]),
+    across("COALESCE", {"a": [None, None], "b": [None, None]}, [None, None]),
     across("COALESCE", {"a": [None, "a", None], "b": ["b", "b", None]}, ["b", "a", None]),
 ]
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from local_aws.recipes.checking import typed_steps
-from local_aws.recipes.declaration import ACTIONS
+from local_aws.recipes.declaration import ACTIONS, OTHER_NAMES
 from local_aws.recipes.inputs import frame_of_rows
 from local_aws.recipes.outputs import printable
 from local_aws.recipes.plan import build_plan
@@ -52,6 +52,13 @@ def test_declared_schema_is_the_real_one_and_streaming_gives_the_same(case: Case
     assert dict(eager.schema) == dict(table.schema)
     streamed = table.lazy().collect(engine="streaming")
     assert plain(streamed) == plain(eager)
+
+
+@pytest.mark.parametrize(("other", "name"), OTHER_NAMES.items())
+def test_other_names_of_the_guide_mean_the_same(other: str, name: str) -> None:
+    parameters = next(case.parameters for case in CASES if case.operation == name)
+    both = [typed_steps([{"Operation": operation, "Parameters": parameters}])[0] for operation in (other, name)]
+    assert both[0] == both[1]
 
 
 def test_every_action_has_a_case() -> None:

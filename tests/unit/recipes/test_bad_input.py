@@ -67,6 +67,18 @@ WRONG_RECIPES: list[tuple[str, Any, str]] = [
         [step("BUCKETIZATION", sourceColumn="a", targetColumn="t", bucketNames='["x"]', splits='["1","2","3"]')],
         "3 splits make 2 buckets",
     ),
+    (
+        "a union that names a column twice",
+        [
+            step(
+                "UNION",
+                datasetsColumns=[["a", "b"], ["a", "b"]],
+                secondaryDatasetNames=["r"],
+                targetColumnNames=["i", "i"],
+            )
+        ],
+        "step 1 (UNION): targetColumnNames names a column twice",
+    ),
     ("REMOVE_VALUES without condition", [step("REMOVE_VALUES", sourceColumn="a")], "needs ConditionExpressions"),
     (
         "a condition on a rename",
@@ -120,6 +132,12 @@ def test_what_only_the_service_can_do_is_a_recipe_all_the_same() -> None:
 
 
 WRONG_DATA: list[tuple[str, Any, str | bytes, str]] = [
+    (
+        "a transposed sum of texts",
+        [step("TRANSPOSE", pivotColumns=["a"], valueColumns=["b"], aggregateFunction="SUM", newColumn="n")],
+        CSV,
+        "column 'b': the column holds string, and the operation needs numbers",
+    ),
     (
         "a column that is not there",
         [step("DELETE", sourceColumn="aa")],

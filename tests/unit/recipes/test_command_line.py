@@ -140,6 +140,35 @@ def test_nested_values_come_and_go_as_json_lines(run_recipe_file: Run) -> None:
     assert rows[1] == {"a": None, "b": None}
 
 
+@pytest.mark.parametrize("kind", ["OUTER", "RIGHT"])
+@pytest.mark.parametrize(
+    ("lefts", "rights", "keys"),
+    [
+        (["1"], ["2.5", "1.0"], {1.0, 2.5}),
+        (["1"], ["x", "1"], {"1", "x"}),
+        (["", ""], ["x"], {"x"}),
+        (["7", "1"], ["2", "1"], {1, 2}),
+    ],
+)
+def test_a_key_of_the_other_dataset_comes_whole(
+    kind: str, lefts: list[str], rights: list[str], keys: set[Any], tmp_path: Path, run_recipe_file: Run
+) -> None:
+    (tmp_path / "right.csv").write_text("k,w\n" + "".join(f"{key},0\n" for key in rights))
+    join = step(
+        "JOIN",
+        joinKeys='[{"key":"k","value":"k"}]',
+        joinType=f"{kind}_JOIN",
+        leftColumns='["k","v"]',
+        rightColumns='["k","w"]',
+        secondaryDatasetName="other",
+    )
+    content = "k,v\n" + "".join(f"{key},0\n" for key in lefts)
+    code, target = run_recipe_file([join], content, "--dataset", f"other={tmp_path / 'right.csv'}", output=".jsonl")
+    assert code == 0
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert {row["k"] for row in rows if row["w"] is not None} == keys
+
+
 def test_join_and_union_take_second_datasets(tmp_path: Path) -> None:
     (tmp_path / "left.csv").write_text("k,v\n1,a\n2,b\n,c\n")
     (tmp_path / "right.csv").write_text("k,w\n2,x\n3,y\n")

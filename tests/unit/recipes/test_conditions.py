@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import polars as pl
@@ -38,6 +39,8 @@ ROWS: list[tuple[str, Any, list[Any], list[Any]]] = [
     ("LESS_THAN", "5", NUMBERS, [5, 10, None]),
     ("LESS_THAN_EQUAL", "5", NUMBERS, [10, None]),
     ("GREATER_THAN", '["5"]', NUMBERS, [1, 5, None]),
+    ("GREATER_THAN", "true", ["a", "z"], ["a"]),
+    ("LESS_THAN", "null", ["a", "z"], ["z"]),
     ("GREATER_THAN_EQUAL", "5", NUMBERS, [1, None]),
     ("LESS_THAN", "9", ["10", "2", "x"], ["10", "x"]),
     ("IS_INVALID", None, FLOATS, [1.0, 2.5, None]),
@@ -101,6 +104,27 @@ def test_a_new_column_is_null_and_a_changed_one_keeps_its_value_where_the_condit
     frame = build_plan(steps, table).lazy().collect()
     assert frame["a"].to_list() == ["X", "y"]
     assert frame["n"].to_list() == [1, None]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_conditions_among_the_parameters_of_unnest_struct_n_count_as_the_steps_own(as_text: bool) -> None:
+    table = Table.of(pl.LazyFrame({"a": [{"x": 1}, {"x": 2}], "b": ["p", "q"]}))
+    only_p: Any = [{"Condition": "IS", "Value": '["p"]', "TargetColumn": "b"}]
+    given = json.dumps(only_p) if as_text else only_p
+    steps = typed_steps([step("UNNEST_STRUCT_N", sourceColumns='["a"]', conditionExpressions=given)])
+    assert build_plan(steps, table).lazy().collect()["a.x"].to_list() == [1, None]
+
+
+def test_a_struct_made_in_place_leaves_null_where_the_condition_fails() -> None:
+    table = Table.of(pl.LazyFrame({"a": ['{"x":1}', '{"x":2}'], "b": ["p", "q"]}))
+    only_p = [{"Condition": "IS", "Value": '["p"]', "TargetColumn": "b"}]
+    steps = typed_steps([step("JSON_TO_STRUCTS", only_p, sourceColumns='["a"]', removeSourceColumn="true")])
+    assert build_plan(steps, table).lazy().collect()["a"].to_list() == [{"x": 1}, None]
+
+
+def test_a_malformed_condition_among_the_parameters_is_an_error() -> None:
+    with pytest.raises(RecipeError, match="A condition needs Condition and TargetColumn"):
+        typed_steps([step("UNNEST_STRUCT_N", sourceColumns='["a"]', conditionExpressions='[{"Condition":"IS"}]')])
 
 
 def test_a_value_of_the_wrong_type_is_an_error() -> None:
