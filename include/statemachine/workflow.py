@@ -926,6 +926,8 @@ def _deploy() -> tuple[Any, Any]:
     )
     read_shape.next(whose_capacity)
     newer_serves = _all(
+        # A config made by hand, which a rollback may go back to, has no date, and null is no string to compare with.
+        ChoiceRule.IsString("$.run.data_date", True),
         ChoiceRule.NumericGreaterThan("$.serving_tags.count", 0),
         ChoiceRule.StringMatches("$.serving_tags.data_dates[0]", "*-*-*"),
         ChoiceRule.StringGreaterThanPath("$.serving_tags.data_dates[0]", "$.run.data_date"),

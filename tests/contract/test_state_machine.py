@@ -255,6 +255,27 @@ def test_the_evaluation_is_told_what_its_script_reads(definition: dict[str, Any]
     assert all(len(state["Parameters"]["reason.$"]) + 2 * 63 <= 256 for state in unknown)
 
 
+def test_a_date_that_may_be_null_is_compared_only_where_it_is_text(definition: dict[str, Any]) -> None:
+    # A rollback to a config made by hand has no data date; a comparison with null may fail the execution uncaught.
+    compared = 0
+
+    def look(rules: list[dict[str, Any]], guards: list[dict[str, Any]]) -> None:
+        nonlocal compared
+        for rule in rules:
+            if "$.run.data_date" in [value for key, value in rule.items() if key.endswith("Path")]:
+                assert {"Variable": "$.run.data_date", "IsString": True} in guards
+                compared += 1
+            if "And" in rule:
+                look(rule["And"], [*guards, *rule["And"]])
+            for key in ("Or", "Not"):
+                inner = rule.get(key, [])
+                look(inner if isinstance(inner, list) else [inner], guards)
+
+    for state in asl.all_states(definition).values():
+        look(state.get("Choices", []), [])
+    assert compared == 1
+
+
 LOOKUPS = ("Query Champion Endpoint", "Look Up Champion Config", "Look Up Champion Model")
 
 
