@@ -80,6 +80,8 @@ EVALUATION_INPUTS = {
 }
 EVALUATION_OUTPUT = "/opt/ml/processing/output/evaluation"
 NO_CHAMPION = "none"
+# SageMaker refuses empty arguments of a container; that it takes empty values of its environment is said nowhere.
+NO_REASON = "none"
 UNKNOWN_CHAMPION = "unknown"
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -394,7 +396,7 @@ def _find_champion(evaluate: Any) -> Any:
 
     none = steps.Pass(
         "No Champion",
-        result={"uri": None, "argument": NO_CHAMPION, "reason": ""},
+        result={"uri": None, "argument": NO_CHAMPION, "reason": NO_REASON},
         result_path="$.champion",
         comment="No endpoint: the first run, or somebody deleted it.",
     )
@@ -405,7 +407,7 @@ def _find_champion(evaluate: Any) -> Any:
         parameters={
             "uri.$": "$.champion_model.archives[0]",
             "argument.$": "$.champion_model.archives[0]",
-            "reason": "",
+            "reason": NO_REASON,
         },
         result_path="$.champion",
     )

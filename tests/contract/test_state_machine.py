@@ -248,6 +248,9 @@ def test_the_evaluation_is_told_what_its_script_reads(definition: dict[str, Any]
     assert output["S3Output"]["LocalPath"] == evaluation.OUTPUT_FOLDER
     states = definition["States"]
     assert states["No Champion"]["Result"]["argument"] == evaluation.NO_CHAMPION
+    # Never empty: whether a processing job's environment may be is not documented.
+    assert states["No Champion"]["Result"]["reason"]
+    assert states["Take Champion"]["Parameters"]["reason"]
     unknown = [state for state in states.values() if state.get("Parameters", {}).get("argument") is not None]
     assert len(unknown) == 5
     assert {state["Parameters"]["argument"] for state in unknown} == {evaluation.UNKNOWN_CHAMPION}
