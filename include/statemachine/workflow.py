@@ -80,6 +80,8 @@ EVALUATION_INPUTS = {
 }
 EVALUATION_OUTPUT = "/opt/ml/processing/output/evaluation"
 NO_CHAMPION = "none"
+# SageMaker refuses empty arguments of a container; that it takes empty values of its environment is said nowhere.
+NO_REASON = "none"
 UNKNOWN_CHAMPION = "unknown"
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -394,7 +396,7 @@ def _find_champion(evaluate: Any) -> Any:
 
     none = steps.Pass(
         "No Champion",
-        result={"uri": None, "argument": NO_CHAMPION, "reason": ""},
+        result={"uri": None, "argument": NO_CHAMPION, "reason": NO_REASON},
         result_path="$.champion",
         comment="No endpoint: the first run, or somebody deleted it.",
     )
@@ -405,7 +407,7 @@ def _find_champion(evaluate: Any) -> Any:
         parameters={
             "uri.$": "$.champion_model.archives[0]",
             "argument.$": "$.champion_model.archives[0]",
-            "reason": "",
+            "reason": NO_REASON,
         },
         result_path="$.champion",
     )
@@ -926,6 +928,8 @@ def _deploy() -> tuple[Any, Any]:
     )
     read_shape.next(whose_capacity)
     newer_serves = _all(
+        # A config made by hand, which a rollback may go back to, has no date, and null is no string to compare with.
+        ChoiceRule.IsString("$.run.data_date", True),
         ChoiceRule.NumericGreaterThan("$.serving_tags.count", 0),
         ChoiceRule.StringMatches("$.serving_tags.data_dates[0]", "*-*-*"),
         ChoiceRule.StringGreaterThanPath("$.serving_tags.data_dates[0]", "$.run.data_date"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 import shutil
 import socket
@@ -166,6 +167,7 @@ def update_endpoint(request: Request) -> dict[str, Any]:
         if params.get("RetainAllVariantProperties"):
             excluded = {entry["VariantPropertyType"] for entry in params.get("ExcludeRetainedVariantProperties") or []}
             _retain(record["_variants"], variants, excluded)
+        _check_first_shift(params.get("DeploymentConfig") or {}, variants)
         if params.get("DeploymentConfig"):
             record["LastDeploymentConfig"] = params["DeploymentConfig"]
         elif not params.get("RetainDeploymentConfig"):
@@ -493,6 +495,23 @@ def _refuse_busy(record: Record) -> None:
         raise invalid(
             f'Cannot update failed endpoint "{record["EndpointArn"]}"; a failed endpoint can only be deleted.'
         )
+
+
+def _check_first_shift(deployment: dict[str, Any], variants: list[Record]) -> None:
+    """Refuse a canary or linear step of more than half of a variant's instances (TrafficRoutingConfig)."""
+    routing = (deployment.get("BlueGreenUpdatePolicy") or {}).get("TrafficRoutingConfiguration") or {}
+    member = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}.get(routing.get("Type", ""), "")
+    size = routing.get(member)
+    if not size:
+        return
+    for variant in variants:
+        total = variant.get("InitialInstanceCount") or 0
+        first = size["Value"] if size["Type"] == "INSTANCE_COUNT" else math.ceil(total * size["Value"] / 100)
+        if first * 2 > total:
+            raise invalid(
+                f"{member} must be less than or equal to 50% of the total instance count of variant"
+                f" {variant['VariantName']}, which is {total}."
+            )
 
 
 def _get(request: Request) -> Record:

@@ -47,6 +47,7 @@ def create_processing_job(request: Request) -> dict[str, Any]:
                 f"Job name must be unique within an AWS account and region, and a job with this name already"
                 f" exists ({arn})",
             )
+        _check_texts(params["AppSpecification"])
         check_role(params["RoleArn"], arn)
         moment = now()
         record: Record = {
@@ -63,6 +64,17 @@ def create_processing_job(request: Request) -> dict[str, Any]:
         table[name] = record
         _launch(request, record)
     return {"ProcessingJobArn": arn}
+
+
+def _check_texts(application: dict[str, Any]) -> None:
+    # The API's model allows empty ones; SageMaker's own words: github.com/aws/sagemaker-python-sdk/issues/3758.
+    for member in ("ContainerEntrypoint", "ContainerArguments"):
+        for index, text in enumerate(application.get(member) or []):
+            if not text:
+                raise invalid(
+                    f"Found null or empty string in {member} at index {index}. ContainerArguments and"
+                    f" ContainerEntrypoint may not contain null or empty strings."
+                )
 
 
 def describe_processing_job(request: Request) -> dict[str, Any]:

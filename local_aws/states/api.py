@@ -463,6 +463,8 @@ class StatesApi:
             raise ApiError("ResourceNotFound", f"Map Run does not exist: '{members['mapRunArn']}'")
         if not members.get("stateMachineArn"):
             raise validation("Must provide a valid state machine ARN or map run ARN", "MISSING_REQUIRED_PARAMETER")
+        if members.get("statusFilter") == "PENDING_REDRIVE":
+            raise validation("A statusFilter of PENDING_REDRIVE needs a mapRunArn")
         with self._lock:
             machine, version, alias = self._resolve(members["stateMachineArn"])
             found = list(machine.executions.values())

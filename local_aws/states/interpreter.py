@@ -35,6 +35,8 @@ _DEFAULT_TASK_TIMEOUT_SECONDS = 99_999_999.0
 _UNCATCHABLE = frozenset({"States.Runtime", "States.DataLimitExceeded"})
 _MAX_INLINE_CONCURRENCY = 40
 _EMPTY: dict[str, Any] = {}
+# The context object of the others has no RetryCount.
+_RETRIED = frozenset({"Map", "Parallel", "Task"})
 
 
 @dataclass
@@ -174,11 +176,9 @@ class _StateRun:
     def scope(self) -> Scope:
         """What this state's expressions see."""
         context = dict(self.program.context)
-        context["State"] = {
-            "EnteredTime": self.frame.entered_time,
-            "Name": self.name,
-            "RetryCount": self.frame.retry_count,
-        }
+        context["State"] = {"EnteredTime": self.frame.entered_time, "Name": self.name}
+        if self.state["Type"] in _RETRIED:
+            context["State"]["RetryCount"] = self.frame.retry_count
         if self.token is not None:
             context["Task"] = {"Token": self.token}
         if self.frame.item_index is not None:

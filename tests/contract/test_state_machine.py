@@ -248,11 +248,35 @@ def test_the_evaluation_is_told_what_its_script_reads(definition: dict[str, Any]
     assert output["S3Output"]["LocalPath"] == evaluation.OUTPUT_FOLDER
     states = definition["States"]
     assert states["No Champion"]["Result"]["argument"] == evaluation.NO_CHAMPION
+    # Never empty: whether a processing job's environment may be is not documented.
+    assert states["No Champion"]["Result"]["reason"]
+    assert states["Take Champion"]["Parameters"]["reason"]
     unknown = [state for state in states.values() if state.get("Parameters", {}).get("argument") is not None]
     assert len(unknown) == 5
     assert {state["Parameters"]["argument"] for state in unknown} == {evaluation.UNKNOWN_CHAMPION}
     # Limit of a value of a processing job's environment; names have at most 63 characters each.
     assert all(len(state["Parameters"]["reason.$"]) + 2 * 63 <= 256 for state in unknown)
+
+
+def test_a_date_that_may_be_null_is_compared_only_where_it_is_text(definition: dict[str, Any]) -> None:
+    # A rollback to a config made by hand has no data date; a comparison with null may fail the execution uncaught.
+    compared = 0
+
+    def look(rules: list[dict[str, Any]], guards: list[dict[str, Any]]) -> None:
+        nonlocal compared
+        for rule in rules:
+            if "$.run.data_date" in [value for key, value in rule.items() if key.endswith("Path")]:
+                assert {"Variable": "$.run.data_date", "IsString": True} in guards
+                compared += 1
+            if "And" in rule:
+                look(rule["And"], [*guards, *rule["And"]])
+            for key in ("Or", "Not"):
+                inner = rule.get(key, [])
+                look(inner if isinstance(inner, list) else [inner], guards)
+
+    for state in asl.all_states(definition).values():
+        look(state.get("Choices", []), [])
+    assert compared == 1
 
 
 LOOKUPS = ("Query Champion Endpoint", "Look Up Champion Config", "Look Up Champion Model")

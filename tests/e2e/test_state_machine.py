@@ -393,10 +393,10 @@ def test_a_rolled_back_update_is_red_and_a_redrive_deploys(deployment: Deploymen
 
 
 def test_the_pipelines_update_policy_and_alarms_reach_sagemaker(deployment: Deployment) -> None:
-    deployment.succeed("2010-11-10", "alarmed")
     update = {"traffic": "canary", "step_percent": 25, "wait_seconds": 1, "alarms": ["too-many-errors", "too-slow"]}
-    pipeline = deployment.installation.pipeline(endpoint={"update": update})
+    pipeline = deployment.installation.pipeline(endpoint={"update": update, "instance_count": 2})
     section = endpoint_section(pipeline) | {"name": "alarmed", "wait_seconds": 1, "max_waits": 60}
+    deployment.succeed("2010-11-10", "alarmed", endpoint=section)
     first = deployment.succeed("2010-11-11", "alarmed", endpoint=section)
     policy = deployment.installation.endpoint("alarmed")["LastDeploymentConfig"]
     routing = policy["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]

@@ -433,7 +433,8 @@ class EndpointUpdate(_Section):
     Source: "Update models in production" in the Amazon SageMaker AI Developer Guide; DeploymentConfig in its API
     reference.
 
-    :param traffic: ``all_at_once``; ``canary``: a part, then the rest; ``linear``: in equal steps.
+    :param traffic: ``all_at_once``; ``canary``: a part, then the rest; ``linear``: in equal steps. The last
+        two need two instances or more.
     :param step_percent: Size of the canary (5 to 50) or of a step (10 to 50), in percent of the capacity.
     :param wait_seconds: Between two shifts of traffic, while the alarms are watched; ``canary`` and ``linear`` only.
     :param termination_wait_seconds: After the last shift, before the old instances go, while the alarms are watched.
@@ -488,6 +489,16 @@ class Endpoint(_Section):
     instance_count: int = Field(default=1, ge=1, le=100)
     ready_minutes: int = Field(default=60, ge=5, le=480)
     update: EndpointUpdate | None = None
+
+    @model_validator(mode="after")
+    def _instances_to_shift(self) -> Endpoint:
+        # The first shift may take half of the instances at most (TrafficRoutingConfig), and takes one at least.
+        if self.update is not None and self.update.traffic != "all_at_once" and self.instance_count < 2:
+            raise ValueError(
+                f"has 'instance_count' {self.instance_count} and an update with traffic {self.update.traffic!r}, which "
+                "SageMaker refuses: half of the instances at most may go first; write at least 2, or 'all_at_once'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ready_after_the_update(self) -> Endpoint:

@@ -165,7 +165,8 @@ class StepFunctionsHook(AwsClientHook):
         found: list[tuple[str, datetime | None]] = []
         with self.errors(f"executions of {state_machine_arn}"):
             try:
-                for status in ("RUNNING", "PENDING_REDRIVE", "FAILED", "TIMED_OUT", "ABORTED"):
+                # PENDING_REDRIVE is of Map Run children only; ListExecutions refuses it for a state machine.
+                for status in ("RUNNING", "FAILED", "TIMED_OUT", "ABORTED"):
                     pages = self.conn.get_paginator("list_executions").paginate(
                         stateMachineArn=state_machine_arn, statusFilter=status, PaginationConfig={"PageSize": 1000}
                     )

@@ -41,7 +41,7 @@ FULL: dict[str, Any] = {
 }
 FULL["start_date"] = "2024-01-01"
 FULL.setdefault("endpoint", {})["name"] = "bank"
-FULL["endpoint"]["update"] = {"traffic": "canary", "alarms": ["bank errors"]}
+FULL["endpoint"] |= {"update": {"traffic": "canary", "alarms": ["bank errors"]}, "instance_count": 2}
 FULL |= {"approval": "none", "pool": "retraining", "schedule": "@daily", "window_days": 30}
 FULL["source"]["columns"] = ["age", "y"]
 

@@ -150,7 +150,8 @@ UPDATES = {
 
 @pytest.mark.parametrize("update", UPDATES)
 def test_the_update_policy_is_one_that_sagemaker_takes(update: str) -> None:
-    endpoint = _build(VALID.replace("  name: churn-live", f"  name: churn-live\n  {update}"))["endpoint"]
+    text = VALID.replace("instance_count: 1", "instance_count: 2")
+    endpoint = _build(text.replace("  name: churn-live", f"  name: churn-live\n  {update}"))["endpoint"]
     assert endpoint["deployment_config"] == UPDATES[update]
     shape = Session().get_service_model("sagemaker").shape_for("DeploymentConfig")
     report = ParamValidator().validate(endpoint["deployment_config"], shape)

@@ -191,7 +191,12 @@ MISTAKES = [
     ("endpoint:", "endpoint:\n  update: {traffic: linear}", "field 'endpoint.update' waits 2700 s by plan"),
     (
         "endpoint:",
-        "endpoint:\n  ready_minutes: 5\n  update: {traffic: canary}",
+        "endpoint:\n  update: {traffic: canary}",
+        "field 'endpoint' has 'instance_count' 1 and an update with traffic 'canary', which SageMaker refuses",
+    ),
+    (
+        "endpoint:",
+        "endpoint:\n  ready_minutes: 5\n  update: {termination_wait_seconds: 300}",
         "field 'endpoint' has 'ready_minutes' 5 and an update that waits 300 s by plan",
     ),
     ("churn-live", "churn_live", "field 'endpoint.name' is 'churn_live'; write letters, digits and '-'"),
@@ -211,7 +216,7 @@ def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> 
 
 
 def test_the_table_of_mistakes_is_whole() -> None:
-    assert len(MISTAKES) == 86
+    assert len(MISTAKES) == 87
 
 
 def test_a_misspelt_field_is_one_problem_and_not_two() -> None:

@@ -303,6 +303,24 @@ def test_an_alarm_rolls_the_update_back(hosting: Hosting, aws_client: Callable[.
     assert hosting.update(second, DeploymentConfig=deployment)["EndpointConfigName"] == second
 
 
+@pytest.mark.parametrize(
+    ("count", "routing"),
+    [
+        (1, {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10}}),
+        (1, {"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 50}}),
+        (2, {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 2}}),
+    ],
+)
+def test_a_first_shift_of_more_than_half_is_refused(hosting: Hosting, count: int, routing: dict[str, Any]) -> None:
+    first, second = hosting.config("first", count=count), hosting.config("second", count=count)
+    hosting.create(first)
+    policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {**routing, "WaitIntervalInSeconds": 0}}}
+    code, message = error_of(lambda: hosting.update(second, DeploymentConfig=policy))
+    assert code == "ValidationException"
+    assert "50%" in message
+    assert hosting.describe()["EndpointConfigName"] == first
+
+
 def test_stuck_and_released(hosting: Hosting) -> None:
     first, second = hosting.config("first"), hosting.config("second")
     hosting.create(first)

@@ -168,6 +168,10 @@ def test_refusals_and_listing(processor: Processor, roles: dict[str, str]) -> No
     other = Processor(processor.client, roles["glue"], f"{processor.name}-b")
     assert error_of(other.start)[1].startswith("Could not assume role")
     assert error_of(other.describe) == ("ValidationException", "Requested resource not found.")
+    application = {"ImageUri": XGBOOST_IMAGE, "ContainerArguments": ["--source", ""]}
+    code, message = error_of(lambda: other.start(AppSpecification=application))
+    assert code == "ValidationException"
+    assert message.startswith("Found null or empty string in ContainerArguments at index 1.")
     wait_for(processor.describe, "ProcessingJobStatus", BUSY)
     found = processor.client.list_processing_jobs(NameContains=processor.name)["ProcessingJobSummaries"]
     assert [(entry["ProcessingJobName"], entry["ProcessingJobStatus"]) for entry in found] == [

@@ -48,9 +48,7 @@ YES = {"Yes": {"Type": "Pass", "Result": "yes", "End": True}, "No": {"Type": "Pa
             one(
                 {
                     "Type": "Pass",
-                    "Parameters": {
-                        "name.$": "States.Format('{}-{}-{}', $.p, $$.Execution.RedriveCount, $$.State.RetryCount)"
-                    },
+                    "Parameters": {"name.$": "States.Format('{}-{}-{}', $.p, $$.Execution.RedriveCount, 0)"},
                 }
             ),
             {"p": "train"},
@@ -248,6 +246,11 @@ def test_states_runtime_is_neither_retried_nor_caught(machines: Any) -> None:
             Handle={"Type": "Succeed"},
         )
     )
+    assert (described["status"], described["error"]) == ("FAILED", "States.Runtime")
+
+
+def test_a_state_without_retries_has_no_retry_count(machines: Any) -> None:
+    described = machines.run(one({"Type": "Pass", "Parameters": {"n.$": "$$.State.RetryCount"}}))
     assert (described["status"], described["error"]) == ("FAILED", "States.Runtime")
 
 
