@@ -302,7 +302,7 @@ def number(
     return Parameter(name, Kind.NUMBER, required and default is None, default, (), aliases, minimum, maximum)
 
 
-def boolean(name: str, *, default: bool = False, aliases: tuple[str, ...] = ()) -> Parameter:
+def boolean(name: str, *, default: bool | None = False, aliases: tuple[str, ...] = ()) -> Parameter:
     return Parameter(name, Kind.BOOLEAN, False, default, aliases=aliases)
 
 
