@@ -6,6 +6,7 @@ skipped: recipes with invented operations are in circulation.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,7 +15,7 @@ from local_aws.recipes.conditions import parse_condition
 from local_aws.recipes.declaration import ACTIONS, Action, Condition, Step
 from local_aws.recipes.errors import RecipeErrors, StepError
 from local_aws.recipes.parameters import IGNORED_PARAMETERS, Kind
-from local_aws.recipes.reader import RawStep, read_steps
+from local_aws.recipes.reader import RawStep, read_conditions, read_steps
 
 
 def check_document(document: Any, *, to_run: bool = True) -> tuple[list[Step], list[StepError]]:
@@ -63,7 +64,7 @@ def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[
             StepError(raw.number, raw.operation, "", f"the operation cannot be done locally: {found.refusal}")
         )
     arguments = _arguments(raw, found, errors)
-    conditions = _conditions(raw, found, errors)
+    conditions = _conditions(_with_own_conditions(raw, arguments, errors), found, errors)
     if not errors and found.check is not None:
         errors.extend(StepError(raw.number, raw.operation, "", message) for message in found.check(arguments))
     if errors:
@@ -84,6 +85,8 @@ def _arguments(raw: RawStep, found: Action, errors: list[StepError]) -> dict[str
             errors.append(StepError(raw.number, raw.operation, "", f"there is no parameter {name!r}; {hint}"))
             continue
         if value is None:
+            continue
+        if parameter.kind is Kind.COLUMNS and not parameter.required and value in ([], "[]"):
             continue
         if value == "" and not parameter.required and parameter.kind not in (Kind.TEXT, Kind.SCALAR, Kind.PATTERN):
             continue
@@ -106,6 +109,20 @@ def _arguments(raw: RawStep, found: Action, errors: list[StepError]) -> dict[str
         if not given.intersection(group)
     )
     return arguments
+
+
+def _with_own_conditions(raw: RawStep, arguments: dict[str, Any], errors: list[StepError]) -> RawStep:
+    """The step with the conditions that a few actions take as a parameter, conditionExpressions."""
+    own = arguments.get("conditionExpressions")
+    if not own:
+        return raw
+    if raw.conditions:
+        message = "give the conditions either in ConditionExpressions or in conditionExpressions, not both"
+        errors.append(StepError(raw.number, raw.operation, "", message))
+        return raw
+    conditions, faults = read_conditions(raw.number, raw.operation, own)
+    errors.extend(faults)
+    return replace(raw, conditions=tuple(conditions))
 
 
 def _conditions(raw: RawStep, found: Action, errors: list[StepError]) -> list[Condition]:

@@ -139,8 +139,11 @@ def _read_conditions(
     raw = _member(step, "ConditionExpressions")
     if raw is None:
         raw = _member(action, "ConditionExpressions")
-    if raw is None:
-        return [], []
+    return ([], []) if raw is None else read_conditions(number, operation, raw)
+
+
+def read_conditions(number: int, operation: str, raw: Any) -> tuple[list[RawCondition], list[StepError]]:
+    """Conditions of a ConditionExpressions list, and the errors of shape in it."""
     if not isinstance(raw, Sequence) or isinstance(raw, str | bytes):
         return [], [StepError(number, operation, "", "ConditionExpressions must be a list.")]
     conditions: list[RawCondition] = []

@@ -274,6 +274,11 @@ def sort(step: Step, table: Table) -> Change:
     ],
 )
 def json_to_structs(step: Step, table: Table) -> Change:
+        (
+            "An object, a list and a single value in the same place",
+            "all of them as JSON text",
+            "the page: the most generic schema",
+        ),
     new: list[NewColumn] = []
     drop: list[str] = []
     for name in selected_columns(step, table):
@@ -281,7 +286,7 @@ def json_to_structs(step: Step, table: Table) -> Change:
             raise RecipeError(f"the column holds {type_name(table.dtype(name))}, not JSON text", column=name)
         level = step["unnestLevel"] or 1
         values = table.frame.select(name).collect(engine="streaming").to_series()
-        parsed = [_limited(_parsed(value), level) for value in values]
+        parsed = _generic([_limited(_parsed(value), level) for value in values])
         try:
             found = pl.DataFrame({"value": parsed}, strict=False).schema["value"]
             dtype = pl.String() if found == pl.Null else found
@@ -289,9 +294,8 @@ def json_to_structs(step: Step, table: Table) -> Change:
             raise RecipeError(f"the JSON objects have no common schema: {problem}", column=name) from problem
 
         def decode(series: pl.Series, dtype: pl.DataType = dtype, level: int = level) -> pl.Series:
-            return pl.Series(
-                series.name, [_limited(_parsed(value), level) for value in series], dtype=dtype, strict=False
-            )
+            fitted = [_fitted(_limited(_parsed(value), level), dtype) for value in series]
+            return pl.Series(series.name, fitted, dtype=dtype, strict=False)
 
         expression = pl.col(name).map_batches(decode, return_dtype=dtype, is_elementwise=True)
         if step["removeSourceColumn"]:
@@ -324,6 +328,32 @@ def _limited(value: Any, level: int) -> Any:
 def selected_columns(step: Step, table: Table) -> list[str]:
     """Columns named in sourceColumns, or found whole by regexColumnSelector, in table order for the latter."""
     if step["sourceColumns"]:
+def _generic(values: list[Any]) -> list[Any]:
+    """Values of one place in many JSON objects, as texts where they have nothing but that in common."""
+    shapes = {dict if isinstance(v, dict) else list if isinstance(v, list) else None for v in values if v is not None}
+    if shapes == {dict}:
+        keys = list(dict.fromkeys(key for value in values if value is not None for key in value))
+        fields = {key: _generic([None if value is None else value.get(key) for value in values]) for key in keys}
+        return [None if value is None else {key: fields[key][row] for key in keys} for row, value in enumerate(values)]
+    if shapes == {list}:
+        items = iter(_generic([item for value in values if value is not None for item in value]))
+        return [None if value is None else [next(items) for _ in value] for value in values]
+    return [None if value is None else _as_text(value) for value in values] if len(shapes) > 1 else values
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _fitted(value: Any, dtype: Any) -> Any:
+    """A value in the type that `_generic` led to."""
+    if isinstance(dtype, pl.Struct) and isinstance(value, dict):
+        return {field.name: _fitted(value.get(field.name), field.dtype) for field in dtype.fields}
+    if isinstance(dtype, pl.List) and isinstance(value, list):
+        return [_fitted(item, dtype.inner) for item in value]
+    return _as_text(value) if dtype == pl.String and isinstance(value, dict | list) else value
+
+
         table.require(*step["sourceColumns"])
         return list(step["sourceColumns"])
     if step["sourceColumn"]:

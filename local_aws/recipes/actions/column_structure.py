@@ -336,6 +336,17 @@ SPLIT = [
 ]
 
 
+def _check_delimiter(arguments: Mapping[str, Any]) -> Sequence[str]:
+    delimiter = arguments["pattern"]
+    if not delimiter:
+        return ["pattern must be at least one character"]
+    try:
+        Pattern(delimiter_pattern(delimiter))
+    except RecipeError as problem:
+        return [f"pattern: {problem.message}"]
+    return []
+
+
 @action(
     "SPLIT_COLUMN_SINGLE_DELIMITER",
     FAMILY,
@@ -343,6 +354,7 @@ SPLIT = [
     text("pattern"),
     integer("limit", default=1, minimum=1, maximum=MAX_SPLITS),
     boolean("includeInSplit"),
+    check=_check_delimiter,
     ambiguities=SPLIT,
 )
 def split_column_single_delimiter(step: Step, table: Table) -> Change:

@@ -119,6 +119,23 @@ CASES: list[Case] = [
         {"a": ['{"x":{"y":1}}', "no", None]},
         {"a": [{"x": {"y": 1}}, None, None]},
     ),
+    Case(
+        "JSON_TO_STRUCTS",
+        {
+            "sourceColumns": '["a"]',
+            "removeSourceColumn": "false",
+            "conditionExpressions": '[{"Condition":"IS","Value":"[\\"1\\"]","TargetColumn":"b"}]',
+        },
+        {"a": ['{"x":1}', '{"x":2}'], "b": [1, 2]},
+        {"a_struct": [{"x": 1}, None]},
+    ),
+    # The most generic schema of a number and an object, or of a list and an object, is a text.
+    Case(
+        "JSON_TO_STRUCTS",
+        {"sourceColumns": '["a"]', "removeSourceColumn": "true", "unnestLevel": "3"},
+        {"a": ['{"x":{"y":1},"z":[1]}', '{"x":5,"z":{"q":true}}', '{"z":null}']},
+        {"a": [{"x": '{"y": 1}', "z": "[1]"}, {"x": "5", "z": '{"q": true}'}, {"x": None, "z": None}]},
+    ),
     rows("MOVE_AFTER", ABC, {"b": [2], "a": [1], "c": [3]}, sourceColumn="a", targetColumn="b"),
     rows("MOVE_BEFORE", ABC, {"a": [1], "c": [3], "b": [2]}, sourceColumn="c", targetColumn="b"),
     rows("MOVE_TO_END", ABC, {"b": [2], "c": [3], "a": [1]}, sourceColumn="a"),
@@ -281,6 +298,19 @@ CASES: list[Case] = [
         advancedDataType="Email",
     ),
     rows("REMOVE_MISSING", {"a": ["x", None, ""]}, {"a": ["x"]}, **S),
+    rows(
+        "REMOVE_INVALID",
+        {"a": ["SE", "SWE", "Sweden", "netherlands", "Narnia", "XXX"]},
+        {"a": ["SE", "SWE", "Sweden", "netherlands"]},
+        **S,
+        advancedDataType="Country",
+    ),
+    Case(
+        "REPLACE_WITH_CUSTOM",
+        {**S, "sourceColumns": "[]", "columnDataType": "number", "value": "0"},
+        {"a": ["1", "x"]},
+        {"a": [1.0, 0.0]},
+    ),
     rows(
         "REMOVE_VALUES",
         {"a": [1700, None, 1900]},
