@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from local_aws.recipes.advanced_datatypes import region_code
 from local_aws.recipes.datatypes import as_text
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
@@ -116,6 +117,11 @@ def _check_phone(arguments: Mapping[str, Any]) -> Sequence[str]:
             "possible",
             "example numbers such as 555-0100 are formatted too",
         ),
+        (
+            "What defaultRegionColumn may hold",
+            "two letters, three letters or the English name of a country",
+            "the page: a column of the advanced data type Country",
+        ),
     ],
 )
 def format_phone_number(step: Step, table: Table) -> Change:
@@ -126,7 +132,7 @@ def format_phone_number(step: Step, table: Table) -> Change:
 
     def formatted(value: str, region: str | None) -> str:
         try:
-            number = phonenumbers.parse(value, (region or "").strip().upper() or None)
+            number = phonenumbers.parse(value, region_code(region) if region else None)
         except phonenumbers.NumberParseException:
             return value
         return str(phonenumbers.format_number(number, style)) if phonenumbers.is_possible_number(number) else value

@@ -622,6 +622,13 @@ CASES: list[Case] = [
         ["+14083415669", "+14083415669", "x", None],
         defaultRegion="US",
     ),
+    inplace("FORMAT_PHONE_NUMBER", ["408-341-5669"], ["+14083415669"], defaultRegion="USA"),
+    Case(
+        "FORMAT_PHONE_NUMBER",
+        {**S, "defaultRegionColumn": "b"},
+        {"a": ["408-341-5669", "020 7946 0958", "030 123456", "1"], "b": ["us", "GBR", "Germany", None]},
+        {"a": ["+14083415669", "+442079460958", "+4930123456", "1"]},
+    ),
     # Data structure
     across("NEST_TO_ARRAY", {"a": [1], "b": [2.5]}, [[1.0, 2.5]]),
     Case(
