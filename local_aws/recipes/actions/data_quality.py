@@ -118,7 +118,11 @@ def invalid(step: Step, table: Table, name: str) -> pl.Expr:
         return (pl.col(name).is_nan() | pl.col(name).is_infinite()).fill_null(False)
     if to is None or to == "string" or dtype == POLARS_TYPES[to]:
         return pl.lit(False)
-    return (convert(pl.col(name), dtype, to).is_null() & ~missing(table, name)).fill_null(False)
+    converted = convert(pl.col(name), dtype, to)
+    wrong = converted.is_null()
+    if POLARS_TYPES[to].is_float():
+        wrong = wrong | ~converted.is_finite()  # the texts NaN and Infinity
+    return (wrong & ~missing(table, name)).fill_null(False)
 
 
 @action("REMOVE_INVALID", FAMILY, column(), *TYPED, check=_check_typed, ambiguities=[INVALID])
@@ -154,12 +158,16 @@ STATISTICS: dict[str, Statistic] = {
     "MODE": _mode,
     "MOST_FREQUENT": lambda step, value: value.drop_nulls().mode().min(),
 }
-NUMERIC_STATISTICS = ("AVERAGE", "MEDIAN", "SUM", "MODE")
+NUMERIC_STATISTICS = ("AVERAGE", "MEDIAN", "SUM")
+
+
+def _needs_numbers(kind: str, step: Step) -> bool:
+    return kind in NUMERIC_STATISTICS or (kind == "MODE" and step["modeType"] == "AVERAGE")
 
 
 def _statistic(kind: str, step: Step, table: Table, name: str, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """The statistic over the column as a literal: a pass over the data before the main one."""
-    if kind in NUMERIC_STATISTICS and not (dtype.is_numeric() or dtype == pl.Null):
+    if _needs_numbers(kind, step) and not (dtype.is_numeric() or dtype == pl.Null):
         raise RecipeError(
             f"the column holds {type_name(dtype)}, and the operation needs numbers; convert it with "
             f"CHANGE_DATA_TYPE first",
@@ -374,10 +382,34 @@ def replace_with_custom(step: Step, table: Table) -> Change:
     return Columns(new)
 
 
-@action("REPLACE_WITH_EMPTY", FAMILY, column(), *TYPED, check=_check_typed, ambiguities=[INVALID])
+@action(
+    "REPLACE_WITH_EMPTY",
+    FAMILY,
+    column(),
+    *TYPED,
+    check=_check_typed,
+    ambiguities=[
+        INVALID,
+        (
+            "With conditions",
+            "every value of the rows that meet them becomes empty",
+            "the condition says which values are meant",
+        ),
+        (
+            "A column whose type admits no invalid value",
+            "stays as it is; else a column that is not text becomes text",
+            "nothing is replaced in it",
+        ),
+    ],
+)
 def replace_with_empty(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
-    value = pl.when(invalid(step, table, name)).then(pl.lit("")).otherwise(as_text(pl.col(name), table.dtype(name)))
+    dtype = table.dtype(name)
+    if step.conditions:
+        return Columns([NewColumn(name, pl.lit(""), in_place=True)])
+    if not (dtype == pl.String or dtype.is_float() or step["advancedDataType"]):
+        return table
+    value = pl.when(invalid(step, table, name)).then(pl.lit("")).otherwise(as_text(pl.col(name), dtype))
     return Columns([NewColumn(name, value, in_place=True)])
 
 

@@ -267,6 +267,8 @@ CASES: list[Case] = [
         "FILL_WITH_MODE", [1.0, 2.0, 2.0, 3.0, 3.0, 4.0, None], [1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 2.5], modeType="AVERAGE"
     ),
     inplace("FILL_WITH_MODE", [1, 2, 2, 3, 3, 4, None], [1, 2, 2, 3, 3, 4, 3], modeType="MAXIMUM"),
+    inplace("FILL_WITH_MODE", ["a", "b", "b", "c", "c", None], ["a", "b", "b", "c", "c", "c"], modeType="MAXIMUM"),
+    inplace("FILL_WITH_MODE", [True, None, True, False], [True, True, True, False], modeType="MINIMUM"),
     inplace("FILL_WITH_MOST_FREQUENT", ["x", "y", "y", None], ["x", "y", "y", "y"]),
     inplace("FILL_WITH_NULL", ["x", "y"], [None, None]),
     inplace("FILL_WITH_SUM", [1, None, 3], [1, 4, 3]),
@@ -319,8 +321,19 @@ CASES: list[Case] = [
         **S,
     ),
     inplace("REPLACE_WITH_AVERAGE", ["1", "x", "3", None], [1.0, 2.0, 3.0, None], columnDataType="number"),
+    inplace("REPLACE_WITH_AVERAGE", ["1", "NaN", "3", "-inf"], [1.0, 2.0, 3.0, 2.0], columnDataType="number"),
     inplace("REPLACE_WITH_CUSTOM", ["1", "x", None], [1.0, 0.0, None], columnDataType="number", value=0),
     inplace("REPLACE_WITH_EMPTY", ["1", "x", None], ["1", "", None], columnDataType="number"),
+    inplace("REPLACE_WITH_EMPTY", [1, None], [1, None], columnDataType="number"),
+    rows(
+        "REPLACE_WITH_EMPTY",
+        {"a": ["x", "?", None]},
+        {"a": ["x", "", None]},
+        "AMB",
+        conditions=[{"Condition": "IS", "Value": '["?"]', "TargetColumn": "a"}],
+        **S,
+        columnDataType="string",
+    ),
     inplace("REPLACE_WITH_LAST_VALID", ["x", "1", "y"], [None, 1.0, 1.0], columnDataType="number"),
     inplace("REPLACE_WITH_MEDIAN", ["1", "x", "3", "8"], [1.0, 3.0, 3.0, 8.0], columnDataType="number"),
     inplace(
