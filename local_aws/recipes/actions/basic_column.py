@@ -208,6 +208,7 @@ def _check_sort(arguments: Mapping[str, Any]) -> Sequence[str]:
     check=_check_sort,
     ambiguities=[
         ("Rows that compare equal", "keep their order (stable)", "the only order that does not depend on the machine"),
+        ("Empty texts", "with the nulls", "the page: nullsOrdering places null or missing values"),
         ("nullsOrdering absent", "nulls first ascending, last descending", "Spark's default"),
         (
             "Values outside customOrder",
@@ -225,10 +226,12 @@ def sort(step: Step, table: Table) -> Change:
         dtype = table.dtype(name)
         down = str(entry.get("ordering", "ASCENDING")).upper() == "DESCENDING"
         last = entry.get("nullsOrdering") == "NULLS_BOTTOM" if entry.get("nullsOrdering") else down
+        # Missing values go where the nulls go.
+        key = pl.when(pl.col(name) != "").then(pl.col(name)) if dtype == pl.String else pl.col(name)
         if entry.get("customOrder"):
             exact = str(entry.get("isCustomOrderCaseSensitive", "false")).lower() == "true"
             order = [str(value) if exact else str(value).lower() for value in entry["customOrder"]]
-            value = pl.col(name).cast(pl.String) if dtype != pl.String else pl.col(name)
+            value = key.cast(pl.String)
             value = value if exact else value.str.to_lowercase()
             rank = {text_value: index for index, text_value in reversed(list(enumerate(order)))}
             keys.append(
@@ -243,7 +246,7 @@ def sort(step: Step, table: Table) -> Change:
             nulls_last.append(last)
         if dtype.is_nested():
             raise RecipeError("a nested column has no order; extract a value from it first", column=name)
-        keys.append(pl.col(name))
+        keys.append(key)
         descending.append(down)
         nulls_last.append(last)
     return table.with_frame(table.lazy().sort(keys, descending=descending, nulls_last=nulls_last, maintain_order=True))
@@ -271,14 +274,14 @@ def sort(step: Step, table: Table) -> Change:
             "kept as JSON text",
             "the page: how many levels of JSON objects to convert to structs",
         ),
-    ],
-)
-def json_to_structs(step: Step, table: Table) -> Change:
         (
             "An object, a list and a single value in the same place",
             "all of them as JSON text",
             "the page: the most generic schema",
         ),
+    ],
+)
+def json_to_structs(step: Step, table: Table) -> Change:
     new: list[NewColumn] = []
     drop: list[str] = []
     for name in selected_columns(step, table):
@@ -325,9 +328,6 @@ def _limited(value: Any, level: int) -> Any:
     return value
 
 
-def selected_columns(step: Step, table: Table) -> list[str]:
-    """Columns named in sourceColumns, or found whole by regexColumnSelector, in table order for the latter."""
-    if step["sourceColumns"]:
 def _generic(values: list[Any]) -> list[Any]:
     """Values of one place in many JSON objects, as texts where they have nothing but that in common."""
     shapes = {dict if isinstance(v, dict) else list if isinstance(v, list) else None for v in values if v is not None}
@@ -354,6 +354,9 @@ def _fitted(value: Any, dtype: Any) -> Any:
     return _as_text(value) if dtype == pl.String and isinstance(value, dict | list) else value
 
 
+def selected_columns(step: Step, table: Table) -> list[str]:
+    """Columns named in sourceColumns, or found whole by regexColumnSelector, in table order for the latter."""
+    if step["sourceColumns"]:
         table.require(*step["sourceColumns"])
         return list(step["sourceColumns"])
     if step["sourceColumn"]:

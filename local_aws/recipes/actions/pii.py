@@ -363,6 +363,7 @@ COMPONENTS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND")
 _CLOCK = r"(?:[T ](?P<HOUR>\d{1,2}):(?P<MINUTE>\d{2})(?::(?P<SECOND>\d{2})(?:\.(?P<MILLISECOND>\d+))?)?.*)?"
 _DATE_SHAPES = [
     re.compile(rf"(?P<YEAR>\d{{4}})[-/. ](?P<MONTH>\d{{1,2}})[-/. ](?P<DAY>\d{{1,2}}){_CLOCK}"),
+    re.compile(rf"(?P<YEAR>(?:19|20)\d{{2}})(?P<MONTH>0[1-9]|1[0-2])(?P<DAY>0[1-9]|[12]\d|3[01]){_CLOCK}"),
     re.compile(rf"(?P<MONTH>0?[1-9]|1[0-2])[-/. ](?P<DAY>\d{{1,2}})[-/. ](?P<YEAR>\d{{4}}|\d{{2}}){_CLOCK}"),
     re.compile(rf"(?P<DAY>\d{{1,2}})[-/. ](?P<MONTH>\d{{1,2}})[-/. ](?P<YEAR>\d{{4}}|\d{{2}}){_CLOCK}"),
     re.compile(rf"(?P<MONTH>[A-Za-z]{{3,9}})[-/. ](?P<DAY>\d{{1,2}}),?[-/. ](?P<YEAR>\d{{4}}){_CLOCK}"),
