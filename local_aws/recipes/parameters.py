@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from local_aws.recipes.java_patterns import from_java
+
 # Keys that console exports carry and the guide does not document; they change nothing in the result.
 IGNORED_PARAMETERS = frozenset({"mappingOption", "functionStepType", "isText", "targetIndex"})
 
@@ -211,7 +213,7 @@ def _map(parameter: Parameter, raw: Any) -> dict[str, Any]:
 def _pattern(parameter: Parameter, raw: Any) -> str:
     import regex  # a dialect with look-around, like Java's that the service uses, and with a time limit
 
-    text = _text(parameter, raw)
+    text = from_java(_text(parameter, raw))
     try:
         regex.compile(text)
     except regex.error as problem:

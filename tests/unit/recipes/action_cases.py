@@ -234,6 +234,10 @@ CASES: list[Case] = [
     ),
     inplace("REPLACE_TEXT", ["box", None], ["boa", None], pattern="x", value="a"),
     inplace("REPLACE_TEXT", ["a1b22"], ["a!b!!"], pattern="[0-9]", value="!"),
+    inplace("REPLACE_TEXT", ["a$b+c.d é"], ["a#b#c#d é"], pattern="\\p{Punct}", value="#"),
+    inplace("REPLACE_TEXT", ["a$b+c é-1"], ["abc é1"], pattern="[^\\p{Alnum}\\sé]", value=""),
+    inplace("REPLACE_TEXT", ["a.b axb"], ["a* axb"], pattern="\\Q.b\\E", value="*"),
+    inplace("REPLACE_TEXT", ["aé1"], ["a##"], pattern="(?!a)\\P{Alpha}", value="#"),
     inplace("REPLACE_TEXT", ["2021-03"], ["03/2021"], "AMB", pattern="(\\d+)-(\\d+)", value="$2/$1"),
     # Data quality
     rows(
@@ -370,6 +374,12 @@ CASES: list[Case] = [
         {"sourceColumns": ["a"], "maskSymbol": "#", "customValue": "[0-9]+", "regex": True},
         {"a": ["a12b"]},
         {"a": ["a##b"]},
+    ),
+    Case(
+        "MASK_CUSTOM",
+        {"sourceColumns": ["a"], "maskSymbol": "#", "customValue": "\\Q1.\\E\\p{Punct}", "regex": True},
+        {"a": ["1.$ 123"]},
+        {"a": ["### 123"]},
     ),
     Case(
         "MASK_DATE",
