@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
 import polars as pl
@@ -17,6 +17,8 @@ from local_aws.recipes.parameters import choice, column, integer, text
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Column formatting"
+# Digits for the largest double and the most decimal places.
+_EXACT = Context(prec=400)
 _UNITS = {"THOUSAND": 3, "MILLION": 6, "BILLION": 9, "TRILLION": 12}
 
 
@@ -74,7 +76,7 @@ def number_format(step: Step, table: Table) -> Change:
 
     def formatted(value: str) -> str | None:
         try:
-            number = Decimal(value).scaleb(-power).quantize(quantum, ROUND_HALF_UP)
+            number = Decimal(value).scaleb(-power, _EXACT).quantize(quantum, ROUND_HALF_UP, _EXACT)
         except InvalidOperation:
             return None
         if number == 0:

@@ -653,6 +653,7 @@ CASES: list[Case] = [
         numericDecimalSeparator=",",
         numericThousandSeparator=".",
     ),
+    inplace("NUMBER_FORMAT", [1.5, 1e27], ["1.5" + "0" * 29, "1" + "0" * 27 + "." + "0" * 30], decimalPlaces=30),
     inplace(
         "FORMAT_PHONE_NUMBER",
         ["408-341-5669", "4083415669", "x", None],
