@@ -22,6 +22,7 @@ import regex
 
 from local_aws.recipes.actions.math_functions import SEEDED, between, shares
 from local_aws.recipes.advanced_datatypes import ENTITY_TYPES, entity_pattern
+from local_aws.recipes.conditions import combined
 from local_aws.recipes.datatypes import as_text, parse_timestamp_text, timestamp_text
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
@@ -512,8 +513,11 @@ def replace_with_random_date_between(step: Step, table: Table) -> Change:
     ],
 )
 def shuffle_rows(step: Step, table: Table) -> Change:
-    groups = step["groupByColumns"]
-    table.require(*step["sourceColumns"], *(groups or []))
+    table.require(*step["sourceColumns"], *(step["groupByColumns"] or []))
+    groups = [pl.col(name) for name in step["groupByColumns"] or []]
+    met = combined(step.conditions, table)
+    if met is not None:
+        groups.append(met)  # or a value would go to a row that keeps its own, and another be lost
     seed = table.context.seed + step.number
     new = []
     for name in step["sourceColumns"]:

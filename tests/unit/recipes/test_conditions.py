@@ -136,3 +136,13 @@ def test_a_value_that_the_condition_spares_stays_itself_where_the_type_changes(
     result = build_plan(typed_steps([step(operation, [condition], sourceColumn="a", **parameters)]), table)
     assert result.lazy().collect()["a"].to_list()[0] == kept
     assert dict(result.lazy().collect_schema()) == dict(result.schema)
+
+
+def test_values_are_shuffled_among_the_rows_that_meet_the_condition() -> None:
+    table = Table.of(pl.LazyFrame({"a": list(range(40)), "b": [1, 2] * 20}))
+    condition = {"Condition": "IS", "Value": '["1"]', "TargetColumn": "b"}
+    shuffled = build_plan(typed_steps([step("SHUFFLE_ROWS", [condition], sourceColumns='["a"]')]), table)
+    values = shuffled.lazy().collect()["a"].to_list()
+    assert values[1::2] == list(range(1, 40, 2))
+    assert values[::2] != list(range(0, 40, 2))
+    assert sorted(values[::2]) == list(range(0, 40, 2))
