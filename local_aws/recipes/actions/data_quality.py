@@ -23,6 +23,7 @@ from local_aws.recipes.advanced_datatypes import (
     detail,
     is_valid,
 )
+from local_aws.recipes.conditions import combined
 from local_aws.recipes.datatypes import POLARS_TYPES, as_text, convert, normal_type
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
@@ -319,6 +320,13 @@ def fill_with_null(step: Step, table: Table) -> Change:
     return Columns([NewColumn(name, pl.lit(None, dtype=table.dtype(name)), in_place=True)])
 
 
+WITH_CONDITIONS = (
+    "With conditions",
+    "every value of the rows that meet them is replaced, by what the valid values of the other rows give",
+    "the condition says which values are meant, and the pages: of all other values",
+)
+
+
 def _replace_statistic(kind: str, *extra: Parameter, ambiguities: Sequence[tuple[str, str, str]] = ()) -> None:
     @action(
         f"REPLACE_WITH_{kind}",
@@ -327,11 +335,16 @@ def _replace_statistic(kind: str, *extra: Parameter, ambiguities: Sequence[tuple
         *TYPED,
         *extra,
         check=_check_typed,
-        ambiguities=[INVALID, INVALID_TYPE, *ambiguities],
+        ambiguities=[INVALID, INVALID_TYPE, WITH_CONDITIONS, *ambiguities],
     )
     def replace(step: Step, table: Table) -> Change:
         name = step["sourceColumn"]
         valid, dtype = _valid_values(step, table, name)
+        met = combined(step.conditions, table)
+        if met is not None:
+            others = pl.when(~met).then(valid)
+            value = _statistic(kind, step, table, name, others, dtype)
+            return Columns([NewColumn(name, value, in_place=True)])
         value = _statistic(kind, step, table, name, valid, dtype)
         bad = invalid(step, table, name)
         return Columns([NewColumn(name, pl.when(bad).then(value).otherwise(valid), in_place=True)])
@@ -442,11 +455,19 @@ def replace_with_null(step: Step, table: Table) -> Change:
     column(),
     *TYPED,
     check=_check_typed,
-    ambiguities=[INVALID, INVALID_TYPE, ("Before the first valid value", "null", "there is no earlier value")],
+    ambiguities=[
+        INVALID,
+        INVALID_TYPE,
+        WITH_CONDITIONS,
+        ("Before the first valid value", "null", "there is no earlier value"),
+    ],
 )
 def replace_with_last_valid(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
     valid, _ = _valid_values(step, table, name)
+    met = combined(step.conditions, table)
+    if met is not None:
+        return Columns([NewColumn(name, pl.when(~met).then(valid).forward_fill(), in_place=True)])
     value = pl.when(invalid(step, table, name)).then(valid.forward_fill()).otherwise(valid)
     return Columns([NewColumn(name, value, in_place=True)])
 
