@@ -132,13 +132,49 @@ def _is_ip(value: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=1)
-def _countries() -> frozenset[str]:
-    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+# ISO 3166-1: two letters and three; phone regions that the standard only reserves (AC, TA, XK) are as CLDR has them.
+_ALPHA_3 = (
+    "AC:ASC AD:AND AE:ARE AF:AFG AG:ATG AI:AIA AL:ALB AM:ARM AO:AGO AR:ARG AS:ASM AT:AUT AU:AUS AW:ABW AX:ALA "
+    "AZ:AZE BA:BIH BB:BRB BD:BGD BE:BEL BF:BFA BG:BGR BH:BHR BI:BDI BJ:BEN BL:BLM BM:BMU BN:BRN BO:BOL BQ:BES "
+    "BR:BRA BS:BHS BT:BTN BW:BWA BY:BLR BZ:BLZ CA:CAN CC:CCK CD:COD CF:CAF CG:COG CH:CHE CI:CIV CK:COK CL:CHL "
+    "CM:CMR CN:CHN CO:COL CR:CRI CU:CUB CV:CPV CW:CUW CX:CXR CY:CYP CZ:CZE DE:DEU DJ:DJI DK:DNK DM:DMA DO:DOM "
+    "DZ:DZA EC:ECU EE:EST EG:EGY EH:ESH ER:ERI ES:ESP ET:ETH FI:FIN FJ:FJI FK:FLK FM:FSM FO:FRO FR:FRA GA:GAB "
+    "GB:GBR GD:GRD GE:GEO GF:GUF GG:GGY GH:GHA GI:GIB GL:GRL GM:GMB GN:GIN GP:GLP GQ:GNQ GR:GRC GT:GTM GU:GUM "
+    "GW:GNB GY:GUY HK:HKG HN:HND HR:HRV HT:HTI HU:HUN ID:IDN IE:IRL IL:ISR IM:IMN IN:IND IO:IOT IQ:IRQ IR:IRN "
+    "IS:ISL IT:ITA JE:JEY JM:JAM JO:JOR JP:JPN KE:KEN KG:KGZ KH:KHM KI:KIR KM:COM KN:KNA KP:PRK KR:KOR KW:KWT "
+    "KY:CYM KZ:KAZ LA:LAO LB:LBN LC:LCA LI:LIE LK:LKA LR:LBR LS:LSO LT:LTU LU:LUX LV:LVA LY:LBY MA:MAR MC:MCO "
+    "MD:MDA ME:MNE MF:MAF MG:MDG MH:MHL MK:MKD ML:MLI MM:MMR MN:MNG MO:MAC MP:MNP MQ:MTQ MR:MRT MS:MSR MT:MLT "
+    "MU:MUS MV:MDV MW:MWI MX:MEX MY:MYS MZ:MOZ NA:NAM NC:NCL NE:NER NF:NFK NG:NGA NI:NIC NL:NLD NO:NOR NP:NPL "
+    "NR:NRU NU:NIU NZ:NZL OM:OMN PA:PAN PE:PER PF:PYF PG:PNG PH:PHL PK:PAK PL:POL PM:SPM PR:PRI PS:PSE PT:PRT "
+    "PW:PLW PY:PRY QA:QAT RE:REU RO:ROU RS:SRB RU:RUS RW:RWA SA:SAU SB:SLB SC:SYC SD:SDN SE:SWE SG:SGP SH:SHN "
+    "SI:SVN SJ:SJM SK:SVK SL:SLE SM:SMR SN:SEN SO:SOM SR:SUR SS:SSD ST:STP SV:SLV SX:SXM SY:SYR SZ:SWZ TA:TAA "
+    "TC:TCA TD:TCD TG:TGO TH:THA TJ:TJK TK:TKL TL:TLS TM:TKM TN:TUN TO:TON TR:TUR TT:TTO TV:TUV TW:TWN TZ:TZA "
+    "UA:UKR UG:UGA US:USA UY:URY UZ:UZB VA:VAT VC:VCT VE:VEN VG:VGB VI:VIR VN:VNM VU:VUT WF:WLF WS:WSM XK:XKK "
+    "YE:YEM YT:MYT ZA:ZAF ZM:ZMB ZW:ZWE"
+)
+_OTHER_NAMES = {"united states of america": "US", "great britain": "GB", "uk": "GB"}
 
-    return frozenset(
-        region for regions in COUNTRY_CODE_TO_REGION_CODE.values() for region in regions if region != "001"
-    )
+
+@lru_cache(maxsize=1)
+def _countries() -> dict[str, str]:
+    """Region code by every spelling, in lower case: two letters, three letters, English name."""
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
+    known = dict(_OTHER_NAMES)
+    for pair in _ALPHA_3.split():
+        code, long_code = pair.split(":")
+        known[code.lower()] = known[long_code.lower()] = code
+        names = LOCALE_DATA.get(code, {})
+        name = names.get("en", "")
+        # `*aa` says that the name is that of the language aa.
+        known[(names.get(name[1:], "") if name.startswith("*") else name).lower()] = code
+    known.pop("", None)
+    return known
+
+
+def region_code(country: str) -> str | None:
+    """Two-letter code of a country, given as code of two or three letters or in English; None if it is none."""
+    return _countries().get(country.strip().lower())
 
 
 def _is_date(value: str) -> bool:
@@ -167,26 +203,7 @@ _VALID: dict[str, Callable[[str], bool]] = {
     "DATE_TIME": _is_date,
     "CURRENCY": lambda value: _CURRENCY.fullmatch(value.strip()) is not None,
     "ZIP_CODE": lambda value: _zip(value) is not None,
-    "COUNTRY": lambda value: (
-        value.strip().upper() in _countries()
-        or value.strip().lower()
-        in (
-            "united states",
-            "united states of america",
-            "canada",
-            "mexico",
-            "united kingdom",
-            "germany",
-            "france",
-            "spain",
-            "italy",
-            "india",
-            "china",
-            "japan",
-            "brazil",
-            "australia",
-        )
-    ),
+    "COUNTRY": lambda value: region_code(value) is not None,
     "REGION": lambda value: (
         value.strip().lower()
         in (

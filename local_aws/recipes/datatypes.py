@@ -132,6 +132,8 @@ def convert(column: pl.Expr, dtype: pl.DataType, to: str) -> pl.Expr:
         return (column.cast(pl.Datetime("us")).dt.epoch("us") // 1_000_000).cast(target, strict=False)
     if dtype.is_nested():
         return pl.lit(None, dtype=target)
+    if dtype == pl.Boolean and to == "decimal":
+        column = column.cast(pl.Int8)  # polars knows no way from one to the other
     return column.cast(target, strict=False)
 
 

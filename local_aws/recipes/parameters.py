@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from local_aws.recipes.java_patterns import from_java
+
 # Keys that console exports carry and the guide does not document; they change nothing in the result.
 IGNORED_PARAMETERS = frozenset({"mappingOption", "functionStepType", "isText", "targetIndex"})
 
@@ -215,7 +217,7 @@ def _map(parameter: Parameter, raw: Any) -> dict[str, Any]:
 def _pattern(parameter: Parameter, raw: Any) -> str:
     import regex  # a dialect with look-around, like Java's that the service uses, and with a time limit
 
-    text = _text(parameter, raw)
+    text = from_java(_text(parameter, raw))
     try:
         regex.compile(text)
     except regex.error as problem:
@@ -306,7 +308,7 @@ def number(
     return Parameter(name, Kind.NUMBER, required and default is None, default, (), aliases, minimum, maximum)
 
 
-def boolean(name: str, *, default: bool = False, aliases: tuple[str, ...] = ()) -> Parameter:
+def boolean(name: str, *, default: bool | None = False, aliases: tuple[str, ...] = ()) -> Parameter:
     return Parameter(name, Kind.BOOLEAN, False, default, aliases=aliases)
 
 

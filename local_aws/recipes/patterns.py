@@ -17,6 +17,7 @@ import polars as pl
 import regex
 
 from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.java_patterns import from_java
 
 SECONDS_PER_VALUE = 1.0
 # Many values that are each just below the limit would take for ever all the same.
@@ -44,6 +45,7 @@ class Pattern:
     """
 
     def __init__(self, source: str, *, ignore_case: bool = False) -> None:
+        source = from_java(source)
         self.source = f"(?i){source}" if ignore_case else source
         try:
             self._compiled = regex.compile(self.source)

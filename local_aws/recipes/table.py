@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from local_aws.recipes.datatypes import as_text
 from local_aws.recipes.errors import RecipeError
 
 NUMERIC = (
@@ -195,8 +196,11 @@ class Table:
             if condition is not None:
                 # A struct or an array cannot stand in one column with the text it was made of.
                 fits = exists and (self.schema[column.name].is_nested() or not self.type_of(expression).is_nested())
-                chosen = pl.when(condition).then(expression)
-                expression = chosen.otherwise(pl.col(column.name)) if fits else chosen
+                if fits:
+                    expression, kept = self._of_one_type(expression, column.name)
+                    expression = pl.when(condition).then(expression).otherwise(kept)
+                else:
+                    expression = pl.when(condition).then(expression)
             types[column.name] = self.type_of(expression)
             if types[column.name] == pl.Null:
                 # A column of nulls still needs a type that every output format can hold.
@@ -213,6 +217,19 @@ class Table:
                     order.insert(order.index(last_after.get(anchor, anchor)) + 1, column.name)
                     last_after[anchor] = column.name
         return replace(self, frame=self.frame.with_columns(expressions), schema={name: types[name] for name in order})
+
+    def _of_one_type(self, new: pl.Expr, name: str) -> tuple[pl.Expr, pl.Expr]:
+        """New values and a column's old ones in a type that holds both: texts, unless both are numbers or dates."""
+        old_type, new_type = self.schema[name], self.type_of(new)
+        numbers = [dtype.is_numeric() or dtype == pl.Boolean for dtype in (old_type, new_type)]
+        if (
+            old_type == new_type
+            or pl.Null in (old_type, new_type)
+            or all(numbers)
+            or (old_type.is_temporal() and new_type.is_temporal())
+        ):
+            return new, pl.col(name)
+        return as_text(new, new_type), as_text(pl.col(name), old_type)
 
     def select(self, order: Sequence[str]) -> Table:
         """The same rows with these columns in this order."""

@@ -208,6 +208,7 @@ def _check_sort(arguments: Mapping[str, Any]) -> Sequence[str]:
     check=_check_sort,
     ambiguities=[
         ("Rows that compare equal", "keep their order (stable)", "the only order that does not depend on the machine"),
+        ("Empty texts", "with the nulls", "the page: nullsOrdering places null or missing values"),
         ("nullsOrdering absent", "nulls first ascending, last descending", "Spark's default"),
         (
             "Values outside customOrder",
@@ -225,10 +226,12 @@ def sort(step: Step, table: Table) -> Change:
         dtype = table.dtype(name)
         down = str(entry.get("ordering", "ASCENDING")).upper() == "DESCENDING"
         last = entry.get("nullsOrdering") == "NULLS_BOTTOM" if entry.get("nullsOrdering") else down
+        # Missing values go where the nulls go.
+        key = pl.when(pl.col(name) != "").then(pl.col(name)) if dtype == pl.String else pl.col(name)
         if entry.get("customOrder"):
             exact = str(entry.get("isCustomOrderCaseSensitive", "false")).lower() == "true"
             order = [str(value) if exact else str(value).lower() for value in entry["customOrder"]]
-            value = pl.col(name).cast(pl.String) if dtype != pl.String else pl.col(name)
+            value = key.cast(pl.String)
             value = value if exact else value.str.to_lowercase()
             rank = {text_value: index for index, text_value in reversed(list(enumerate(order)))}
             keys.append(
@@ -243,7 +246,7 @@ def sort(step: Step, table: Table) -> Change:
             nulls_last.append(last)
         if dtype.is_nested():
             raise RecipeError("a nested column has no order; extract a value from it first", column=name)
-        keys.append(pl.col(name))
+        keys.append(key)
         descending.append(down)
         nulls_last.append(last)
     return table.with_frame(table.lazy().sort(keys, descending=descending, nulls_last=nulls_last, maintain_order=True))
@@ -276,6 +279,11 @@ def sort(step: Step, table: Table) -> Change:
             "kept as JSON text",
             "the page: how many levels of JSON objects to convert to structs",
         ),
+        (
+            "An object, a list and a single value in the same place",
+            "all of them as JSON text",
+            "the page: the most generic schema",
+        ),
     ],
 )
 def json_to_structs(step: Step, table: Table) -> Change:
@@ -286,7 +294,7 @@ def json_to_structs(step: Step, table: Table) -> Change:
             raise RecipeError(f"the column holds {type_name(table.dtype(name))}, not JSON text", column=name)
         level = step["unnestLevel"] or 1
         values = table.frame.select(name).collect(engine="streaming").to_series()
-        parsed = [_limited(_parsed(value), level) for value in values]
+        parsed = _generic([_limited(_parsed(value), level) for value in values])
         try:
             found = pl.DataFrame({"value": parsed}, strict=False).schema["value"]
             dtype = pl.String() if found == pl.Null else found
@@ -294,9 +302,8 @@ def json_to_structs(step: Step, table: Table) -> Change:
             raise RecipeError(f"the JSON objects have no common schema: {problem}", column=name) from problem
 
         def decode(series: pl.Series, dtype: pl.DataType = dtype, level: int = level) -> pl.Series:
-            return pl.Series(
-                series.name, [_limited(_parsed(value), level) for value in series], dtype=dtype, strict=False
-            )
+            fitted = [_fitted(_limited(_parsed(value), level), dtype) for value in series]
+            return pl.Series(series.name, fitted, dtype=dtype, strict=False)
 
         expression = pl.col(name).map_batches(decode, return_dtype=dtype, is_elementwise=True)
         if step["removeSourceColumn"]:
@@ -324,6 +331,32 @@ def _limited(value: Any, level: int) -> Any:
     if isinstance(value, list):
         return [_limited(item, level - 1) if isinstance(item, dict) else item for item in value]
     return value
+
+
+def _generic(values: list[Any]) -> list[Any]:
+    """Values of one place in many JSON objects, as texts where they have nothing but that in common."""
+    shapes = {dict if isinstance(v, dict) else list if isinstance(v, list) else None for v in values if v is not None}
+    if shapes == {dict}:
+        keys = list(dict.fromkeys(key for value in values if value is not None for key in value))
+        fields = {key: _generic([None if value is None else value.get(key) for value in values]) for key in keys}
+        return [None if value is None else {key: fields[key][row] for key in keys} for row, value in enumerate(values)]
+    if shapes == {list}:
+        items = iter(_generic([item for value in values if value is not None for item in value]))
+        return [None if value is None else [next(items) for _ in value] for value in values]
+    return [None if value is None else _as_text(value) for value in values] if len(shapes) > 1 else values
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _fitted(value: Any, dtype: Any) -> Any:
+    """A value in the type that `_generic` led to."""
+    if isinstance(dtype, pl.Struct) and isinstance(value, dict):
+        return {field.name: _fitted(value.get(field.name), field.dtype) for field in dtype.fields}
+    if isinstance(dtype, pl.List) and isinstance(value, list):
+        return [_fitted(item, dtype.inner) for item in value]
+    return _as_text(value) if dtype == pl.String and isinstance(value, dict | list) else value
 
 
 def selected_columns(step: Step, table: Table) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
 import polars as pl
 
+from local_aws.recipes.advanced_datatypes import region_code
 from local_aws.recipes.datatypes import as_text
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
@@ -16,6 +17,8 @@ from local_aws.recipes.parameters import choice, column, integer, text
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Column formatting"
+# Digits for the largest double and the most decimal places.
+_EXACT = Context(prec=400)
 _UNITS = {"THOUSAND": 3, "MILLION": 6, "BILLION": 9, "TRILLION": 12}
 
 
@@ -73,7 +76,7 @@ def number_format(step: Step, table: Table) -> Change:
 
     def formatted(value: str) -> str | None:
         try:
-            number = Decimal(value).scaleb(-power).quantize(quantum, ROUND_HALF_UP)
+            number = Decimal(value).scaleb(-power, _EXACT).quantize(quantum, ROUND_HALF_UP, _EXACT)
         except InvalidOperation:
             return None
         if number == 0:
@@ -116,6 +119,11 @@ def _check_phone(arguments: Mapping[str, Any]) -> Sequence[str]:
             "possible",
             "example numbers such as 555-0100 are formatted too",
         ),
+        (
+            "What defaultRegionColumn may hold",
+            "two letters, three letters or the English name of a country",
+            "the page: a column of the advanced data type Country",
+        ),
     ],
 )
 def format_phone_number(step: Step, table: Table) -> Change:
@@ -126,7 +134,7 @@ def format_phone_number(step: Step, table: Table) -> Change:
 
     def formatted(value: str, region: str | None) -> str:
         try:
-            number = phonenumbers.parse(value, (region or "").strip().upper() or None)
+            number = phonenumbers.parse(value, region_code(region) if region else None)
         except phonenumbers.NumberParseException:
             return value
         return str(phonenumbers.format_number(number, style)) if phonenumbers.is_possible_number(number) else value

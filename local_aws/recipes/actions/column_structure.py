@@ -12,6 +12,7 @@ from local_aws.recipes.actions.text_functions import MERGE_NULL, merged
 from local_aws.recipes.datatypes import as_text
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.java_patterns import from_java
 from local_aws.recipes.operands import per_value
 from local_aws.recipes.parameters import (
     boolean,
@@ -207,7 +208,7 @@ def _check_option(name: str) -> Callable[[Mapping[str, Any]], Sequence[str]]:
 
 def delimiter_pattern(delimiter: str) -> str:
     """Regular expression of a delimiter: the characters themselves, unless a backslash says that it is one already."""
-    return delimiter if "\\" in delimiter else literal(delimiter)
+    return from_java(delimiter) if "\\" in delimiter else literal(delimiter)
 
 
 def _option_faults(name: str, option: Any) -> list[str]:
@@ -336,6 +337,17 @@ SPLIT = [
 ]
 
 
+def _check_delimiter(arguments: Mapping[str, Any]) -> Sequence[str]:
+    delimiter = arguments["pattern"]
+    if not delimiter:
+        return ["pattern must be at least one character"]
+    try:
+        Pattern(delimiter_pattern(delimiter))
+    except RecipeError as problem:
+        return [f"pattern: {problem.message}"]
+    return []
+
+
 @action(
     "SPLIT_COLUMN_SINGLE_DELIMITER",
     FAMILY,
@@ -343,6 +355,7 @@ SPLIT = [
     text("pattern"),
     integer("limit", default=1, minimum=1, maximum=MAX_SPLITS),
     boolean("includeInSplit"),
+    check=_check_delimiter,
     ambiguities=SPLIT,
 )
 def split_column_single_delimiter(step: Step, table: Table) -> Change:

@@ -36,7 +36,8 @@ def capital_case(value: pl.Expr) -> pl.Expr:
     )
 
 
-_SENTENCE_START = re.compile(r"(^\s*|[.!?]\s+)(\w)")
+# Opening quotes and brackets come before a sentence's first letter.
+_SENTENCE_START = re.compile(r"((?:^|[.!?][^\w\s]*\s)[^\w]*)(\w)")
 
 
 def sentence_case(value: str) -> str:

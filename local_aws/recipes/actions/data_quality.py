@@ -23,6 +23,7 @@ from local_aws.recipes.advanced_datatypes import (
     detail,
     is_valid,
 )
+from local_aws.recipes.conditions import combined
 from local_aws.recipes.datatypes import POLARS_TYPES, as_text, convert, normal_type
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
@@ -118,7 +119,11 @@ def invalid(step: Step, table: Table, name: str) -> pl.Expr:
         return (pl.col(name).is_nan() | pl.col(name).is_infinite()).fill_null(False)
     if to is None or to == "string" or dtype == POLARS_TYPES[to]:
         return pl.lit(False)
-    return (convert(pl.col(name), dtype, to).is_null() & ~missing(table, name)).fill_null(False)
+    converted = convert(pl.col(name), dtype, to)
+    wrong = converted.is_null()
+    if POLARS_TYPES[to].is_float():
+        wrong = wrong | ~converted.is_finite()  # the texts NaN and Infinity
+    return (wrong & ~missing(table, name)).fill_null(False)
 
 
 @action("REMOVE_INVALID", FAMILY, column(), *TYPED, check=_check_typed, ambiguities=[INVALID])
@@ -154,12 +159,16 @@ STATISTICS: dict[str, Statistic] = {
     "MODE": _mode,
     "MOST_FREQUENT": lambda step, value: value.drop_nulls().mode().min(),
 }
-NUMERIC_STATISTICS = ("AVERAGE", "MEDIAN", "SUM", "MODE")
+NUMERIC_STATISTICS = ("AVERAGE", "MEDIAN", "SUM")
+
+
+def _needs_numbers(kind: str, step: Step) -> bool:
+    return kind in NUMERIC_STATISTICS or (kind == "MODE" and step["modeType"] == "AVERAGE")
 
 
 def _statistic(kind: str, step: Step, table: Table, name: str, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """The statistic over the column as a literal: a pass over the data before the main one."""
-    if kind in NUMERIC_STATISTICS and not (dtype.is_numeric() or dtype == pl.Null):
+    if _needs_numbers(kind, step) and not (dtype.is_numeric() or dtype == pl.Null):
         raise RecipeError(
             f"the column holds {type_name(dtype)}, and the operation needs numbers; convert it with "
             f"CHANGE_DATA_TYPE first",
@@ -311,6 +320,13 @@ def fill_with_null(step: Step, table: Table) -> Change:
     return Columns([NewColumn(name, pl.lit(None, dtype=table.dtype(name)), in_place=True)])
 
 
+WITH_CONDITIONS = (
+    "With conditions",
+    "every value of the rows that meet them is replaced, by what the valid values of the other rows give",
+    "the condition says which values are meant, and the pages: of all other values",
+)
+
+
 def _replace_statistic(kind: str, *extra: Parameter, ambiguities: Sequence[tuple[str, str, str]] = ()) -> None:
     @action(
         f"REPLACE_WITH_{kind}",
@@ -319,11 +335,16 @@ def _replace_statistic(kind: str, *extra: Parameter, ambiguities: Sequence[tuple
         *TYPED,
         *extra,
         check=_check_typed,
-        ambiguities=[INVALID, INVALID_TYPE, *ambiguities],
+        ambiguities=[INVALID, INVALID_TYPE, WITH_CONDITIONS, *ambiguities],
     )
     def replace(step: Step, table: Table) -> Change:
         name = step["sourceColumn"]
         valid, dtype = _valid_values(step, table, name)
+        met = combined(step.conditions, table)
+        if met is not None:
+            others = pl.when(~met).then(valid)
+            value = _statistic(kind, step, table, name, others, dtype)
+            return Columns([NewColumn(name, value, in_place=True)])
         value = _statistic(kind, step, table, name, valid, dtype)
         bad = invalid(step, table, name)
         return Columns([NewColumn(name, pl.when(bad).then(value).otherwise(valid), in_place=True)])
@@ -374,10 +395,34 @@ def replace_with_custom(step: Step, table: Table) -> Change:
     return Columns(new)
 
 
-@action("REPLACE_WITH_EMPTY", FAMILY, column(), *TYPED, check=_check_typed, ambiguities=[INVALID])
+@action(
+    "REPLACE_WITH_EMPTY",
+    FAMILY,
+    column(),
+    *TYPED,
+    check=_check_typed,
+    ambiguities=[
+        INVALID,
+        (
+            "With conditions",
+            "every value of the rows that meet them becomes empty",
+            "the condition says which values are meant",
+        ),
+        (
+            "A column whose type admits no invalid value",
+            "stays as it is; else a column that is not text becomes text",
+            "nothing is replaced in it",
+        ),
+    ],
+)
 def replace_with_empty(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
-    value = pl.when(invalid(step, table, name)).then(pl.lit("")).otherwise(as_text(pl.col(name), table.dtype(name)))
+    dtype = table.dtype(name)
+    if step.conditions:
+        return Columns([NewColumn(name, pl.lit(""), in_place=True)])
+    if not (dtype == pl.String or dtype.is_float() or step["advancedDataType"]):
+        return table
+    value = pl.when(invalid(step, table, name)).then(pl.lit("")).otherwise(as_text(pl.col(name), dtype))
     return Columns([NewColumn(name, value, in_place=True)])
 
 
@@ -410,11 +455,19 @@ def replace_with_null(step: Step, table: Table) -> Change:
     column(),
     *TYPED,
     check=_check_typed,
-    ambiguities=[INVALID, INVALID_TYPE, ("Before the first valid value", "null", "there is no earlier value")],
+    ambiguities=[
+        INVALID,
+        INVALID_TYPE,
+        WITH_CONDITIONS,
+        ("Before the first valid value", "null", "there is no earlier value"),
+    ],
 )
 def replace_with_last_valid(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
     valid, _ = _valid_values(step, table, name)
+    met = combined(step.conditions, table)
+    if met is not None:
+        return Columns([NewColumn(name, pl.when(~met).then(valid).forward_fill(), in_place=True)])
     value = pl.when(invalid(step, table, name)).then(valid.forward_fill()).otherwise(valid)
     return Columns([NewColumn(name, value, in_place=True)])
 

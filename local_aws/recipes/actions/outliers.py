@@ -20,7 +20,7 @@ STRATEGY: tuple[Parameter, ...] = (
     number("threshold", default=3, minimum=0),
 )
 TRIM: tuple[Parameter, ...] = (
-    boolean("trimValue"),
+    boolean("trimValue", default=None),
     number("minValue", required=False, minimum=0, maximum=100),
     number("maxValue", required=False, minimum=0, maximum=100),
 )
@@ -80,8 +80,13 @@ def _percentiles(step: Step, table: Table) -> tuple[float | None, float | None]:
     return facts["low"], facts["high"]
 
 
+# What REPLACE_OUTLIERS trims without being told to.
+TRIMMED_BY_DEFAULT = ("REPLACE_WITH_NULL", "REPLACE_WITH_MODE", "WINSORIZE_VALUES")
+
+
 def _touched(step: Step, table: Table, found: Outliers) -> pl.Expr:
-    if not step["trimValue"] or (step["minValue"] is None and step["maxValue"] is None):
+    trim = step["replaceType"] in TRIMMED_BY_DEFAULT if step["trimValue"] is None else step["trimValue"]
+    if not trim or (step["minValue"] is None and step["maxValue"] is None):
         return found.flag
     low, high = _percentiles(step, table)
     if low is None or high is None:

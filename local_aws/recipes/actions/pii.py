@@ -22,9 +22,11 @@ import regex
 
 from local_aws.recipes.actions.math_functions import SEEDED, between, shares
 from local_aws.recipes.advanced_datatypes import ENTITY_TYPES, entity_pattern
+from local_aws.recipes.conditions import combined
 from local_aws.recipes.datatypes import as_text, parse_timestamp_text, timestamp_text
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.java_patterns import from_java
 from local_aws.recipes.operands import per_value
 from local_aws.recipes.parameters import Parameter, boolean, choice, columns, integer, number, strings, text
 from local_aws.recipes.patterns import SECONDS_PER_VALUE
@@ -276,7 +278,7 @@ def _masker(step: Step) -> Callable[[str], str]:
     ],
 )
 def mask_custom(step: Step, table: Table) -> Change:
-    found = regex.compile(step["customValue"] if step["regex"] else regex.escape(step["customValue"]))
+    found = regex.compile(from_java(step["customValue"]) if step["regex"] else regex.escape(step["customValue"]))
     symbol = step["maskSymbol"]
 
     def mask(value: str) -> str:
@@ -295,7 +297,7 @@ def _check_custom(arguments: Mapping[str, Any]) -> Sequence[str]:
         return ["customValue must not be empty"]
     if arguments["regex"]:
         try:
-            regex.compile(arguments["customValue"])
+            regex.compile(from_java(arguments["customValue"]))
         except regex.error as problem:
             return [f"customValue is not a valid regular expression: {problem}"]
     return []
@@ -363,6 +365,7 @@ COMPONENTS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND")
 _CLOCK = r"(?:[T ](?P<HOUR>\d{1,2}):(?P<MINUTE>\d{2})(?::(?P<SECOND>\d{2})(?:\.(?P<MILLISECOND>\d+))?)?.*)?"
 _DATE_SHAPES = [
     re.compile(rf"(?P<YEAR>\d{{4}})[-/. ](?P<MONTH>\d{{1,2}})[-/. ](?P<DAY>\d{{1,2}}){_CLOCK}"),
+    re.compile(rf"(?P<YEAR>(?:19|20)\d{{2}})(?P<MONTH>0[1-9]|1[0-2])(?P<DAY>0[1-9]|[12]\d|3[01]){_CLOCK}"),
     re.compile(rf"(?P<MONTH>0?[1-9]|1[0-2])[-/. ](?P<DAY>\d{{1,2}})[-/. ](?P<YEAR>\d{{4}}|\d{{2}}){_CLOCK}"),
     re.compile(rf"(?P<DAY>\d{{1,2}})[-/. ](?P<MONTH>\d{{1,2}})[-/. ](?P<YEAR>\d{{4}}|\d{{2}}){_CLOCK}"),
     re.compile(rf"(?P<MONTH>[A-Za-z]{{3,9}})[-/. ](?P<DAY>\d{{1,2}}),?[-/. ](?P<YEAR>\d{{4}}){_CLOCK}"),
@@ -510,8 +513,11 @@ def replace_with_random_date_between(step: Step, table: Table) -> Change:
     ],
 )
 def shuffle_rows(step: Step, table: Table) -> Change:
-    groups = step["groupByColumns"]
-    table.require(*step["sourceColumns"], *(groups or []))
+    table.require(*step["sourceColumns"], *(step["groupByColumns"] or []))
+    groups = [pl.col(name) for name in step["groupByColumns"] or []]
+    met = combined(step.conditions, table)
+    if met is not None:
+        groups.append(met)  # or a value would go to a row that keeps its own, and another be lost
     seed = table.context.seed + step.number
     new = []
     for name in step["sourceColumns"]:

@@ -69,7 +69,7 @@ GENERAL = [
     ),
     (
         "Conditions over the rows that a statistic is taken of",
-        "not narrowed: statistics are over all rows",
+        "not narrowed: statistics are over all rows, but for REPLACE_WITH_…: over the other rows",
         "conditions say which values change",
     ),
     (

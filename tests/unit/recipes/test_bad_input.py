@@ -42,6 +42,17 @@ WRONG_RECIPES: list[tuple[str, Any, str]] = [
     ),
     ("no column parameter", [step("DELETE")], "one of the parameters sourceColumn, sourceColumns is needed"),
     (
+        "an empty list of columns",
+        [step("DELETE", sourceColumns="[]")],
+        "one of the parameters sourceColumn, sourceColumns is needed",
+    ),
+    ("an empty delimiter", [step("SPLIT_COLUMN_SINGLE_DELIMITER", sourceColumn="b", pattern="")], "pattern must be at"),
+    (
+        "a malformed condition in a parameter",
+        [step("JSON_TO_STRUCTS", sourceColumns='["b"]', conditionExpressions='[{"Condition":"IS"}]')],
+        "A condition needs Condition and TargetColumn.",
+    ),
+    (
         "malformed JSON in a parameter",
         [step("DELETE", sourceColumns='["a",')],
         "sourceColumns must be JSON (a list); it is malformed at character 6",

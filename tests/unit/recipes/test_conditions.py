@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -134,3 +135,38 @@ def test_a_value_of_the_wrong_type_is_an_error() -> None:
         r"number",
     ):
         remaining("LESS_THAN", "x", NUMBERS)
+
+
+MOMENT = datetime(2020, 1, 2, 3, 4, 5)
+KEPT: list[tuple[str, dict[str, str], Any, Any]] = [
+    ("UPPER_CASE", {}, MOMENT, "2020-01-02 03:04:05"),
+    ("UPPER_CASE", {}, MOMENT.date(), "2020-01-02"),
+    ("UPPER_CASE", {}, [1, 2], "[1,2]"),
+    ("UPPER_CASE", {}, {"x": 2}, '{"x":2}'),
+    ("UPPER_CASE", {}, 1.5, "1.5"),
+    ("CHANGE_DATA_TYPE", {"columnDataType": "double"}, MOMENT, "2020-01-02 03:04:05"),
+    ("CHANGE_DATA_TYPE", {"columnDataType": "date"}, 5, "5"),
+    ("CHANGE_DATA_TYPE", {"columnDataType": "double"}, 5, 5.0),
+    ("CHANGE_DATA_TYPE", {"columnDataType": "timestamp"}, MOMENT.date(), datetime(2020, 1, 2)),
+]
+
+
+@pytest.mark.parametrize(("operation", "parameters", "value", "kept"), KEPT)
+def test_a_value_that_the_condition_spares_stays_itself_where_the_type_changes(
+    operation: str, parameters: dict[str, str], value: Any, kept: Any
+) -> None:
+    table = Table.of(pl.LazyFrame({"a": [value, value], "b": [1, None]}))
+    condition = {"Condition": "IS_MISSING", "TargetColumn": "b"}
+    result = build_plan(typed_steps([step(operation, [condition], sourceColumn="a", **parameters)]), table)
+    assert result.lazy().collect()["a"].to_list()[0] == kept
+    assert dict(result.lazy().collect_schema()) == dict(result.schema)
+
+
+def test_values_are_shuffled_among_the_rows_that_meet_the_condition() -> None:
+    table = Table.of(pl.LazyFrame({"a": list(range(40)), "b": [1, 2] * 20}))
+    condition = {"Condition": "IS", "Value": '["1"]', "TargetColumn": "b"}
+    shuffled = build_plan(typed_steps([step("SHUFFLE_ROWS", [condition], sourceColumns='["a"]')]), table)
+    values = shuffled.lazy().collect()["a"].to_list()
+    assert values[1::2] == list(range(1, 40, 2))
+    assert values[::2] != list(range(0, 40, 2))
+    assert sorted(values[::2]) == list(range(0, 40, 2))
