@@ -13,6 +13,8 @@ PY := $(VENV)/bin/python
 WORKERS ?= 2
 PYTEST := -m pytest -p tests.distribution -n $(WORKERS) --dist loadscope
 export PYTHON
+# Airflow starts a process for each task: without bytecode, each compiles the project's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Airflow's own version and usage look-ups would leave this machine.
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False

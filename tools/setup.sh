@@ -73,6 +73,8 @@ if [ "$uv_found" != "$uv_wanted" ]; then
 fi
 
 printf '%s\n' "setup: $name: $(grep -c '^[a-z0-9]' "$lock") packages of $(basename "$lock")"
-"$venv/bin/uv" pip sync --no-config --quiet --python "$venv/bin/python" --require-hashes "$lock" ||
+# Compiled at once: uv leaves that to the first import, which a read-only environment or PYTHONDONTWRITEBYTECODE never
+# keeps, and every task of Airflow would compile hundreds of modules anew.
+"$venv/bin/uv" pip sync --no-config --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "$lock" ||
   fail "uv could not install $lock; the reason stands above. Nothing is marked as done: run it again when it is mended."
 printf '%s\n' "$fingerprint" >"$stamp"
