@@ -12,10 +12,19 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from http import HTTPStatus
 from typing import Any
 
 ENDED = frozenset({"success", "failed"})
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between two looks: soon at first, then no oftener than once a second, since each costs the server."""
+    pause = 0.25
+    while True:
+        yield pause
+        pause = min(1.0, pause * 1.3)
 
 
 class AirflowApiError(Exception):
@@ -76,12 +85,21 @@ class AirflowApi:
     def wait_for_dag(self, dag_id: str, timeout_seconds: float = 90.0) -> None:
         """Wait until the dag-processor has found a DAG."""
         deadline = time.monotonic() + timeout_seconds
-        while dag_id not in self.dag_ids():
+        pauses = _pauses()
+        while not self._has_dag(dag_id):
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"no DAG {dag_id} in time; there are {self.dag_ids()}, errors {self.import_errors()}"
                 )
-            time.sleep(0.5)
+            time.sleep(next(pauses))
+
+    def _has_dag(self, dag_id: str) -> bool:
+        try:
+            return not self.call("GET", f"/dags/{dag_id}")["is_stale"]
+        except AirflowApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return False
 
     def set_paused(self, dag_id: str, paused: bool) -> None:
         """Pause or unpause a DAG."""
@@ -120,10 +138,11 @@ class AirflowApi:
     ) -> dict[str, Any]:
         """Wait until a run is in one of `states`; the failure names every task's state."""
         deadline = time.monotonic() + timeout_seconds
+        pauses = _pauses()
         while (found := self.run(dag_id, run_id))["state"] not in states:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{dag_id} {run_id} is {found['state']}: {self.task_states(dag_id, run_id)}")
-            time.sleep(0.25)
+            time.sleep(next(pauses))
         return found
 
     # tasks
@@ -142,13 +161,15 @@ class AirflowApi:
     ) -> dict[str, Any]:
         """Wait until a task is in one of `states`."""
         deadline = time.monotonic() + timeout_seconds
+        pauses = _pauses()
+        path = f"/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}/taskInstances/{task_id}"
         while True:
-            found = self.task_instances(dag_id, run_id)[task_id]
+            found: dict[str, Any] = self.call("GET", path)
             if found["state"] in states:
                 return found
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{dag_id} {run_id}: {self.task_states(dag_id, run_id)}")
-            time.sleep(0.25)
+            time.sleep(next(pauses))
 
     def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         """What "mark as failed" or "mark as success" does in the UI."""
