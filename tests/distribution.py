@@ -1,10 +1,10 @@
 """Says which tests share a pytest-xdist worker, and which start first.
 
 Loaded by the Makefile (``-p tests.distribution``) with ``--dist loadscope``. Tests of one file stay together, so that
-module fixtures are built once. What starts real Airflow components is two groups, each with an Airflow of its own, and
-starts first, since it takes longest and mostly waits. ``loadgroup`` of xdist cannot be used: it writes the group into
-the test's id, which pytest 9.2 ignores without a word. Must not import anything of the project: it is loaded before the
-paths are set.
+module fixtures are built once. What starts real Airflow components is three groups, which start first, since they take
+longest and often wait; those that end up on one worker share an Airflow. ``loadgroup`` of xdist cannot be used: it
+writes the group into the test's id, which pytest 9.2 ignores without a word. Must not import anything of the project:
+it is loaded before the paths are set.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 AIRFLOW = "tests/integration/"
-# About half of the time that all of them take.
-FAULTS = tuple(f"{AIRFLOW}retraining/test_{name}.py" for name in ("faults", "backfill", "deployments"))
+FAULTS = (f"{AIRFLOW}retraining/test_faults.py",)
+BACKFILL = tuple(f"{AIRFLOW}retraining/test_{name}.py" for name in ("backfill", "deployments"))
 # The longest first, so that no worker is left with one of them at the end.
-FIRST = (*FAULTS, AIRFLOW, "tests/e2e/")
+FIRST = (*FAULTS, AIRFLOW, *BACKFILL, "tests/e2e/")
 
 
 def scope(nodeid: str) -> str:
-    """What a test is kept together with: one of two Airflows, otherwise its file."""
+    """What a test is kept together with: one of three groups that need an Airflow, otherwise its file."""
     file = nodeid.split("::", 1)[0]
-    if file in FAULTS:
-        return "faults"
+    for group in (FAULTS, BACKFILL):
+        if file in group:
+            return group[0]
     return AIRFLOW if file.startswith(AIRFLOW) else file
 
 
 def rank(nodeid: str) -> int:
     """Place of a test's folder in :data:`FIRST`, or behind all of them."""
-    return next((place for place, folder in enumerate(FIRST) if nodeid.startswith(folder)), len(FIRST))
+    fitting = [place for place, start in enumerate(FIRST) if nodeid.startswith(start)]
+    return max(fitting, key=lambda place: len(FIRST[place]), default=len(FIRST))
 
 
 @pytest.hookimpl(trylast=True)
