@@ -1,9 +1,10 @@
 """Wall time of the whole state machine on local AWS ÷ the same work in one fresh Python process.
 
 Both apply the same recipe with the same engine, split the same rows by the same hash, train XGBoost with the same
-hyperparameters and evaluate the model by the same script, plots included, on the same file. The peer has no services,
-no state machine and no IAM: what is left of the ratio is what they cost. Run with ``make bench BENCH=end_to_end``; the
-page is docs/benchmarks/end_to_end.md.
+hyperparameters and evaluate the model by the same script, plots included, beside a champion (the peer's is its own
+model once more; the execution's also has a profile to measure drift against). The peer has no services, no state
+machine and no IAM: what is left of the ratio is what they cost. Run with ``make bench BENCH=end_to_end``; the page is
+docs/benchmarks/end_to_end.md.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ def _evaluate(folder: Path, parts: dict[str, Any], model: bytes) -> dict[str, An
     verdict: dict[str, Any] = evaluate.evaluate(
         evaluate.parse_arguments(
             ["--run-id", "bench", "--pipeline", "bench", "--data-date", "2026-01-01", "--recipe-version", "1.0",
-             "--validation-fraction", "0.3", "--champion", "none", "--validation", str(folder / "validation"),
+             "--validation-fraction", "0.3", "--champion", str(folder / "model.tar.gz"),
+             "--validation", str(folder / "validation"),
              "--train", str(folder / "train"), "--challenger", str(folder / "model.tar.gz"),
              "--summary", str(folder / "split.json"), "--output", str(folder / "evaluation")]
         )
