@@ -106,15 +106,28 @@ def write_include(folder: Path) -> None:
 
 
 class LightAccount:
-    """What both sides need on local AWS: partitions, a published recipe, the light state machine with its alias."""
+    """What both sides need on local AWS: partitions, a published recipe, the evaluation's code, the light state machine with its
+    alias."""
 
     def __init__(self, clients: Callable[[str], Any], execution_seconds: float) -> None:
-        from brewtrain.domain.names import ALIAS, Account, default_bucket, recipe, state_machine
+        from brewtrain.domain.evaluation import ENTRY_FILE
+        from brewtrain.domain.names import (
+            ALIAS,
+            Account,
+            default_bucket,
+            evaluation_code_prefix,
+            recipe,
+            state_machine,
+        )
+        from brewtrain.resources import evaluation_code
 
         self._s3 = clients("s3")
         bootstrap(clients)
         account = Account(clients("sts").get_caller_identity()["Account"], REGION)
         self.bucket = default_bucket(account.account_id, account.region)
+        code = evaluation_code()
+        prefix = evaluation_code_prefix(NAME, code.sha256)
+        self._s3.put_object(Bucket=self.bucket, Key=f"{prefix}{ENTRY_FILE}", Body=code.files[ENTRY_FILE])
         databrew, states = clients("databrew"), clients("stepfunctions")
         steps = [{"Action": {"Operation": "UPPER_CASE", "Parameters": {"sourceColumn": "y"}}}]
         databrew.create_recipe(Name=recipe(NAME), Steps=steps)

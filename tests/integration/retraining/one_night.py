@@ -1,13 +1,12 @@
 """One night: training fails, the card, the clear, the redrive, green.
 
-``python -m tests.integration.retraining.one_night`` plays it against the shipped state machine and records it as
-docs/one-night.md; a test plays it too.
+``PYTHONPATH=plugins python -m tests.integration.retraining.one_night`` plays it against the shipped state machine and
+records it as docs/one-night.md; a test plays it too.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,9 +102,10 @@ def page(told: Told) -> str:
     return f"""\
 # One night
 
-Training fails, the card, the clear, the redrive, green. Recorded by `python -m tests.integration.retraining.one_night`
-with a real scheduler, triggerer and PostgreSQL, the shipped state machine and jobs that really ran on local AWS; lines
-are cut to width. In the evening somebody had taken the right to read the bucket from SageMaker's role.
+Training fails, the card, the clear, the redrive, green. Recorded by
+`PYTHONPATH=plugins python -m tests.integration.retraining.one_night` with a real scheduler, triggerer and PostgreSQL,
+the shipped state machine and jobs that really ran on local AWS; lines are cut to width. In the evening somebody had
+taken the right to read the bucket from SageMaker's role.
 
 **{clock["begun"]}** The run of {told.run.day} begins. **{clock["red"]}** It turns red. The grid:
 {block("grid")}.
@@ -161,5 +161,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(PAGE.parents[1] / "plugins"))
     raise SystemExit(main())
