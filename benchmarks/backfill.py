@@ -106,8 +106,10 @@ def write_include(folder: Path) -> None:
 
 
 class LightAccount:
-    """What both sides need on local AWS: partitions, a published recipe, the evaluation's code, the light state machine with its
-    alias."""
+    """What both sides need on local AWS.
+
+    Partitions, a published recipe, the evaluation's code, the light state machine with its alias.
+    """
 
     def __init__(self, clients: Callable[[str], Any], execution_seconds: float) -> None:
         from brewtrain.domain.evaluation import ENTRY_FILE
