@@ -58,10 +58,10 @@ def pipeline_files() -> list[Path]:
 def valid_pipelines(only: str | None = None) -> list[Pipeline]:
     """Return the pipelines of all valid files, in order of name: what DAG files make DAGs of.
 
-    :param only: Name of the only pipeline that is wanted; no other file is read.
-
     A file that is not valid is left out, so that a typo in one pipeline stops no other; dags/pipeline_file_errors.py
     shows it in the UI as an import error.
+
+    :param only: Name of the only pipeline that is wanted; no other file is read.
     """
     return [loaded for loaded in _load_all(only) if isinstance(loaded, Pipeline)]
 

@@ -59,6 +59,19 @@ def inplace(operation: str, values: list[Any], expected: list[Any], grade: str =
     )
 
 
+def replaced_outliers(expected: list[Any], kind: str, **parameters: Any) -> Case:
+    """REPLACE_OUTLIERS on :data:`NUMBERS`, whose last value is an outlier by the interquartile range."""
+    return inplace(
+        "REPLACE_OUTLIERS",
+        NUMBERS,
+        expected,
+        outlierStrategy="IQR",
+        threshold="1.5",
+        replaceType=kind,
+        **parameters,
+    )
+
+
 def across(
     operation: str, columns: dict[str, list[Any]], expected: list[Any], grade: str = "DOC", **parameters: Any
 ) -> Case:
@@ -457,56 +470,12 @@ CASES: list[Case] = [
     inplace(
         "REMOVE_OUTLIERS", NUMBERS, [*NUMBERS[:4], None], outlierStrategy="Z_SCORE", threshold="1.5", removeType="CLEAR"
     ),
-    inplace(
-        "REPLACE_OUTLIERS",
-        NUMBERS,
-        [*NUMBERS[:4], 2.5],
-        outlierStrategy="IQR",
-        threshold="1.5",
-        replaceType="REPLACE_WITH_MEDIAN",
-    ),
-    inplace(
-        "REPLACE_OUTLIERS",
-        NUMBERS,
-        [*NUMBERS[:4], 52.0],
-        outlierStrategy="IQR",
-        threshold="1.5",
-        replaceType="WINSORIZE_VALUES",
-        minValue="0",
-        maxValue="87.5",
-    ),
+    replaced_outliers([*NUMBERS[:4], 2.5], "REPLACE_WITH_MEDIAN"),
+    replaced_outliers([*NUMBERS[:4], 52.0], "WINSORIZE_VALUES", minValue="0", maxValue="87.5"),
     # trimValue is TRUE for this replaceType, and no value lies outside these percentiles.
-    inplace(
-        "REPLACE_OUTLIERS",
-        NUMBERS,
-        NUMBERS,
-        outlierStrategy="IQR",
-        threshold="1.5",
-        replaceType="REPLACE_WITH_NULL",
-        minValue="0",
-        maxValue="100",
-    ),
-    inplace(
-        "REPLACE_OUTLIERS",
-        NUMBERS,
-        [*NUMBERS[:4], None],
-        outlierStrategy="IQR",
-        threshold="1.5",
-        replaceType="REPLACE_WITH_NULL",
-        trimValue="FALSE",
-        minValue="0",
-        maxValue="100",
-    ),
-    inplace(
-        "REPLACE_OUTLIERS",
-        NUMBERS,
-        [*NUMBERS[:4], 2.5],
-        outlierStrategy="IQR",
-        threshold="1.5",
-        replaceType="REPLACE_WITH_AVERAGE",
-        minValue="0",
-        maxValue="100",
-    ),
+    replaced_outliers(NUMBERS, "REPLACE_WITH_NULL", minValue="0", maxValue="100"),
+    replaced_outliers([*NUMBERS[:4], None], "REPLACE_WITH_NULL", trimValue="FALSE", minValue="0", maxValue="100"),
+    replaced_outliers([*NUMBERS[:4], 2.5], "REPLACE_WITH_AVERAGE", minValue="0", maxValue="100"),
     one(
         "RESCALE_OUTLIERS_WITH_Z_SCORE",
         [1.0, 2.0, 3.0],

@@ -140,6 +140,19 @@ def test_nested_values_come_and_go_as_json_lines(run_recipe_file: Run) -> None:
     assert rows[1] == {"a": None, "b": None}
 
 
+def join(kind: str, **more: str) -> dict[str, Any]:
+    """A step that joins the columns k and v with k and w of the dataset `other`, by k."""
+    return step(
+        "JOIN",
+        joinKeys='[{"key":"k","value":"k"}]',
+        joinType=f"{kind}_JOIN",
+        leftColumns='["k","v"]',
+        rightColumns='["k","w"]',
+        secondaryDatasetName="other",
+        **more,
+    )
+
+
 @pytest.mark.parametrize("kind", ["OUTER", "RIGHT"])
 @pytest.mark.parametrize(
     ("lefts", "rights", "keys"),
@@ -154,16 +167,10 @@ def test_a_key_of_the_other_dataset_comes_whole(
     kind: str, lefts: list[str], rights: list[str], keys: set[Any], tmp_path: Path, run_recipe_file: Run
 ) -> None:
     (tmp_path / "right.csv").write_text("k,w\n" + "".join(f"{key},0\n" for key in rights))
-    join = step(
-        "JOIN",
-        joinKeys='[{"key":"k","value":"k"}]',
-        joinType=f"{kind}_JOIN",
-        leftColumns='["k","v"]',
-        rightColumns='["k","w"]',
-        secondaryDatasetName="other",
-    )
     content = "k,v\n" + "".join(f"{key},0\n" for key in lefts)
-    code, target = run_recipe_file([join], content, "--dataset", f"other={tmp_path / 'right.csv'}", output=".jsonl")
+    code, target = run_recipe_file(
+        [join(kind)], content, "--dataset", f"other={tmp_path / 'right.csv'}", output=".jsonl"
+    )
     assert code == 0
     rows = [json.loads(line) for line in target.read_text().splitlines()]
     assert {row["k"] for row in rows if row["w"] is not None} == keys
@@ -176,15 +183,7 @@ def test_join_and_union_take_second_datasets(tmp_path: Path) -> None:
     for kind in ("INNER", "LEFT", "RIGHT", "OUTER", "LEFT_EXCLUDING", "RIGHT_EXCLUDING", "OUTER_EXCLUDING"):
         steps = [
             step("DUPLICATE", sourceColumn="v", targetColumn="made"),
-            step(
-                "JOIN",
-                joinKeys='[{"key":"k","value":"k"}]',
-                joinType=f"{kind}_JOIN",
-                leftColumns='["k","v"]',
-                rightColumns='["k","w"]',
-                secondaryDatasetName="other",
-                secondInputLocation="s3://b/right.csv",
-            ),
+            join(kind, secondInputLocation="s3://b/right.csv"),
         ]
         (tmp_path / "recipe.json").write_text(json.dumps(steps))
         target = tmp_path / "out.jsonl"
