@@ -21,6 +21,7 @@ from local_aws.recipes.inputs import TypesContradicted, contradicts_types, scan_
 from local_aws.recipes.outputs import WrittenOutput, write_outputs
 from local_aws.recipes.path_selection import select_files
 from local_aws.recipes.plan import build_plan, from_polars
+from local_aws.recipes.streaming import count_rows, sources
 from local_aws.recipes.table import DatasetFiles, RunContext, SecondaryInput, Table
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ def run_recipe(
 
     def attempt(all_rows: bool) -> RunReport:
         table = open_table(files, started_at=started_at, secondary=secondary, secret=secret, all_rows=all_rows)
-        rows_in = int(table.frame.select(pl.len()).collect(engine="streaming").item())
+        rows_in = count_rows(table.frame) if table.dataset_rows is None else table.dataset_rows
         result = build_plan(typed, table)
         written, rows_out = write_outputs(result, outputs, output_dir, job_name=job_name, started_at=started_at)
         if rows_out < 0:
@@ -192,7 +193,7 @@ def _sampled(files: DatasetFiles, job_sample: Mapping[str, Any]) -> pl.DataFrame
     size = sample_size(job_sample)
 
     def attempt(all_rows: bool) -> pl.DataFrame:
-        frame = scan_dataset(files, all_rows=all_rows)
+        frame = scan_dataset(files, all_rows=all_rows).frame
         return (frame if size is None else frame.head(size)).collect(engine="streaming")
 
     return with_types(attempt)
@@ -207,12 +208,12 @@ def _rows_of(
     if written[0].output.get("CompressionFormat") and kind in ("CSV", "JSON"):
         return -1
     if kind == "CSV":
-        return int(pl.scan_csv(path, infer_schema=False).select(pl.len()).collect().item())
+        return count_rows(pl.scan_csv(sources(path), infer_schema=False))
     if kind == "JSON":
         with path.open("rb") as stream:
             return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
     if kind in ("PARQUET", "GLUEPARQUET"):
-        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        return count_rows(pl.scan_parquet(sources(path)))
     return -1
 
 
@@ -230,12 +231,15 @@ def open_table(
     Raises:
         RecipeError: a file is not there or not of its format.
     """
-    context = RunContext(
-        secondary=secondary, scan=lambda other: scan_dataset(other, all_rows=all_rows, checked=checked), secret=secret
-    )
+
+    def scan(other: DatasetFiles) -> pl.LazyFrame:
+        return scan_dataset(other, all_rows=all_rows, checked=checked).frame
+
+    context = RunContext(secondary=secondary, scan=scan, secret=secret)
     if started_at is not None:
         context = replace(context, started_at=started_at)
-    return Table.of(scan_dataset(files, all_rows=all_rows, checked=checked), context)
+    dataset = scan_dataset(files, all_rows=all_rows, checked=checked)
+    return Table.of(dataset.frame, context, dataset.rows)
 
 
 def with_types(attempt: Callable[[bool], T]) -> T:

@@ -211,12 +211,11 @@ def _document(options: argparse.Namespace) -> Any:
 
 
 def _run(options: argparse.Namespace) -> int:
-    import polars as pl
-
     from local_aws.recipes.api import with_types
     from local_aws.recipes.checking import typed_steps
     from local_aws.recipes.outputs import check_output, printable, write_file
     from local_aws.recipes.plan import build_plan
+    from local_aws.recipes.streaming import count_rows
 
     suffix = options.output.suffix.lower()
     kind = {"csv": "CSV", "json": "JSON", "jsonl": "JSON", "parquet": "PARQUET"}.get(
@@ -250,7 +249,7 @@ def _run(options: argparse.Namespace) -> int:
         result = build_plan(steps, table)
         check_output(output, result)
         write_file(printable(result, kind), staging, output, kind)
-        return int(table.frame.select(pl.len()).collect(engine="streaming").item()), len(result.names)
+        return count_rows(table.frame) if table.dataset_rows is None else table.dataset_rows, len(result.names)
 
     try:
         with _writing(options.output), _progress(options, staging):

@@ -17,6 +17,7 @@ from local_aws.recipes.datatypes import as_text, parse_timestamp_text, to_double
 from local_aws.recipes.declaration import Condition
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.reader import RawCondition
+from local_aws.recipes.streaming import one_of
 from local_aws.recipes.table import Table, type_name
 
 TEXT_CONDITIONS = ("CONTAINS", "NOT_CONTAINS", "STARTS_WITH", "NOT_STARTS_WITH", "ENDS_WITH", "NOT_ENDS_WITH")
@@ -179,26 +180,21 @@ def _number(value: Any) -> float | int | None:
 def _any_of(column: pl.Expr, dtype: pl.DataType, values: list[Any], name: str) -> pl.Expr:
     if dtype.is_numeric():
         found = [number for number in map(_number, values) if number is not None]
-        if not found:
-            return pl.when(column.is_not_null()).then(False)
         if dtype.is_integer():
             whole = [int(number) for number in found if float(number).is_integer() and abs(number) < 2**63]
-            return (
-                column.cast(pl.Int64, strict=False).is_in(whole) if whole else pl.when(column.is_not_null()).then(False)
-            )
-        return column.cast(pl.Float64).is_in([float(number) for number in found])
+            return one_of(column.cast(pl.Int64, strict=False), whole, pl.Int64())
+        return one_of(column.cast(pl.Float64), [float(number) for number in found], pl.Float64())
     if dtype == pl.Boolean:
         wanted = {str(value).strip().lower() for value in values}
         truths = [flag for flag, spellings in ((True, {"true", "yes"}), (False, {"false", "no"})) if wanted & spellings]
-        return column.is_in(truths) if truths else pl.when(column.is_not_null()).then(False)
+        return one_of(column, truths, pl.Boolean())
     if dtype.is_temporal():
         expression = _compare(column, dtype, "=", str(values[0]), name)
         for value in values[1:]:
             expression = expression | _compare(column, dtype, "=", str(value), name)
         return expression
-    return as_text(column, dtype).is_in(
-        ["true" if v is True else "false" if v is False else str(v) for v in values if v is not None]
-    )
+    texts = ["true" if v is True else "false" if v is False else str(v) for v in values if v is not None]
+    return one_of(as_text(column, dtype), texts, pl.String())
 
 
 def _compare(column: pl.Expr, dtype: pl.DataType, sign: str, value: str, name: str) -> pl.Expr:

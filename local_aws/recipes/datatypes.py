@@ -12,6 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from local_aws.recipes.streaming import one_of
+
 POLARS_TYPES: dict[str, pl.DataType] = {
     "byte": pl.Int8(),
     "short": pl.Int16(),
@@ -141,9 +143,9 @@ def _to_boolean(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.String:
         text = column.str.strip_chars().str.to_lowercase()
         return (
-            pl.when(text.is_in(["true", "yes", "t", "y", "1"]))
+            pl.when(one_of(text, ["true", "yes", "t", "y", "1"], pl.String()))
             .then(True)
-            .when(text.is_in(["false", "no", "f", "n", "0"]))
+            .when(one_of(text, ["false", "no", "f", "n", "0"], pl.String()))
             .then(False)
         )
     if dtype.is_numeric():

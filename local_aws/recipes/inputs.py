@@ -23,6 +23,7 @@ import polars as pl
 from local_aws.recipes.compression import is_compressed, unpacked
 from local_aws.recipes.datatypes import json_text
 from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.streaming import batches_of, sources
 from local_aws.recipes.table import DatasetFiles, first_line
 
 SAMPLE_ROWS = 10_000
@@ -52,13 +53,14 @@ class TypesContradicted(Exception):  # noqa: N818 - a request to the caller, not
 
 @dataclass(frozen=True)
 class CsvShape:
-    """Facts of one CSV file: column names, whether the first row is the header, whether every line is a row, and
-    whether some lines are blank."""
+    """Facts of one CSV file: column names, whether the first row is the header, whether every line is a row, whether
+    some lines are blank, and the number of rows below the header, where looking at every row has told it."""
 
     names: list[str]
     header: bool
-    line_is_row: bool
-    has_blank_lines: bool
+    line_is_row: bool = False
+    has_blank_lines: bool = False
+    rows: int | None = None
 
 
 def format_of(path: Path, declared: str = "") -> str:
@@ -80,8 +82,17 @@ def format_of(path: Path, declared: str = "") -> str:
     return FORMATS[suffix]
 
 
-def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool = True) -> pl.LazyFrame:
-    """Lazy frame over all files of a dataset, in the order given.
+@dataclass(frozen=True)
+class Dataset:
+    """All files of a dataset as one lazy frame, in the order given, and how many rows it has where reading the files'
+    outline has told it."""
+
+    frame: pl.LazyFrame
+    rows: int | None = None
+
+
+def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool = True) -> Dataset:
+    """A dataset's files, opened but for their rows.
 
     Parameters:
         files: paths, format, FormatOptions and the columns to add per file.
@@ -99,16 +110,15 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
     kind = format_of(files.paths[0], files.input_format)
     if kind in ("CSV", "JSON"):
         files = _plain_files(files)
+    rows = None
     if kind == "CSV":
-        frames = _scan_csv(files, all_rows, checked)
+        frames, rows = _scan_csv(files, all_rows, checked)
     else:
         frames = [
             _with_extra(_scan_other(kind, path, files.input_options), files.extra_columns.get(path))
             for path in files.paths
         ]
-    if len(frames) == 1:
-        return frames[0]
-    return pl.concat(frames, how="diagonal_relaxed")
+    return Dataset(frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed"), rows)
 
 
 def _plain_files(files: DatasetFiles) -> DatasetFiles:
@@ -163,25 +173,27 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
             f"{path.name} has the column {twice[0]!r} more than once; a dataset's column names must differ",
             column=twice[0],
         )
-    line_is_row, blank = _checked_rows(path, delimiter, len(names)) if checked else (False, False)
+    if not checked:
+        return CsvShape(names, header)
+    lines = _lines_if_plainly_right(path, delimiter, len(names))
+    if lines is not None:
+        return CsvShape(names, header, line_is_row=True, rows=lines - header)
+    line_is_row, blank = _checked_rows(path, delimiter, len(names))
     return CsvShape(names, header, line_is_row, blank and len(names) > 1)
 
 
-def _plainly_right(path: Path, delimiter: str, width: int) -> bool:
-    """Whether a file without nulls in its last column has exactly as many delimiters as its rows need.
+def _lines_if_plainly_right(path: Path, delimiter: str, width: int) -> int | None:
+    """Number of lines of a file without nulls in its last column that has exactly as many delimiters as its rows need.
 
     Then no row is short (its last field would be null) and none is long (there would be more delimiters), so that most
-    files need no look at their lines at all. What is not plainly right may still be right.
+    files need no look at their lines at all. What is not plainly right (``None``) may still be right.
     """
     # Counting is Python's and parsing is polars' own, so that each has a core meanwhile.
     with ThreadPoolExecutor(1) as pool:
         counted = pool.submit(_count_lines, path, delimiter)
         seen = _rows_and_nulls(path, delimiter, width)
         lines, delimiters = counted.result()
-    if seen is None:
-        return False
-    rows, nulls = seen
-    return not nulls and rows == lines and delimiters == (width - 1) * lines
+    return lines if seen == (lines, 0) and delimiters == (width - 1) * lines else None
 
 
 def _count_lines(path: Path, delimiter: str) -> tuple[int, int]:
@@ -224,7 +236,7 @@ def _vector_count() -> Callable[[bytes, bytes], int]:
 def _rows_and_nulls(path: Path, delimiter: str, width: int) -> tuple[int, int] | None:
     """Rows that polars sees, and nulls in the last column; ``None`` where it does not get through."""
     names = [f"c{number}" for number in range(width)]
-    rows = pl.scan_csv(path, separator=delimiter, has_header=False, schema=dict.fromkeys(names, pl.String))
+    rows = pl.scan_csv(sources(path), separator=delimiter, has_header=False, schema=dict.fromkeys(names, pl.String))
     try:
         seen = (
             rows.select(rows=pl.len(), nulls=pl.col(names[-1]).null_count())
@@ -243,10 +255,13 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
     and polars leaves its last field null, which only a line that ends in a delimiter may do: that is compared in sum.
     Lines with another number of delimiters, if any, are counted again without what is in quotes.
     """
-    if _plainly_right(path, delimiter, width):
-        return True, False
     lines = pl.scan_csv(
-        path, separator="\x01", quote_char=None, has_header=False, new_columns=["line"], schema={"line": pl.String}
+        sources(path),
+        separator="\x01",
+        quote_char=None,
+        has_header=False,
+        new_columns=["line"],
+        schema={"line": pl.String},
     ).select(text=pl.col("line").fill_null(""))
     text = pl.col("text")
     blank = text == ""
@@ -291,7 +306,7 @@ def _has_quotes(path: Path) -> bool:
 def _quotes_agree(path: Path, delimiter: str, width: int, facts: Mapping[str, int]) -> bool:
     """Whether polars sees one row per line, and a null at the end of those lines only that end in a delimiter."""
     names = [f"c{number}" for number in range(width)]
-    rows = pl.scan_csv(path, separator=delimiter, has_header=False, schema=dict.fromkeys(names, pl.String))
+    rows = pl.scan_csv(sources(path), separator=delimiter, has_header=False, schema=dict.fromkeys(names, pl.String))
     seen = (
         rows.select(rows=pl.len(), open_ended=pl.col(names[-1]).null_count())
         .collect(engine="streaming")
@@ -345,8 +360,9 @@ def _csv_options(options: Mapping[str, Any]) -> tuple[str, bool]:
     return delimiter, True if header is None else bool(header)
 
 
-def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> list[pl.LazyFrame]:
-    """One frame for each stretch of files of one shape: hundreds of small files as one scan are as fast as one file."""
+def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[pl.LazyFrame], int | None]:
+    """One frame for each stretch of files of one shape: hundreds of small files as one scan are as fast as one file.
+    With them the number of rows, if it is known of all files."""
     paths = files.paths
     delimiter, header = _csv_options(files.input_options.get("Csv") or {})
     shapes = [csv_shape(path, delimiter, header, checked=checked) for path in paths]
@@ -364,7 +380,7 @@ def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> list[pl.Laz
         members = list(stretch)
         _, shape, extra = members[0]
         frame = pl.scan_csv(
-            [path for path, _, _ in members],
+            sources(*(path for path, _, _ in members)),
             separator=delimiter,
             has_header=shape.header,
             schema={name: types[name] if types[name] != pl.Null else pl.String() for name in shape.names},
@@ -376,36 +392,46 @@ def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> list[pl.Laz
         empty = [name for name in shape.names if types[name] == pl.Null]
         frame = frame.with_columns(pl.lit(None).alias(name) for name in empty) if empty else frame
         frames.append(_with_extra(frame, extra))
-    return frames
+    counts = [shape.rows for shape in shapes]
+    return frames, None if None in counts else sum(filter(None, counts))
 
 
 def _guessed_types(path: Path, shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str, pl.DataType]:
+    # Polars parses in pieces that reach beyond the rows asked for, and would stop there at a value of another type:
+    # rows are taken as texts, and only they are guessed from.
+    texts = pl.scan_csv(
+        sources(path), separator=delimiter, has_header=shape.header, new_columns=shape.names, infer_schema=False
+    )
+    types: dict[str, pl.DataType] = dict.fromkeys(shape.names, pl.Null())
+    rows = 0
     try:
-        source: Path | bytes = path
-        if not all_rows:
-            # Polars parses in pieces that reach beyond n_rows, and would stop there at a value of another type: the
-            # first rows are taken as texts, and only they are guessed from.
-            texts = pl.scan_csv(
-                path, separator=delimiter, has_header=shape.header, new_columns=shape.names, infer_schema=False
-            )
-            head = texts.head(SAMPLE_ROWS).collect(engine="streaming")
-            source = head.write_csv(separator=delimiter, include_header=shape.header, quote_style="necessary").encode()
-        sample = pl.read_csv(
-            source, separator=delimiter, has_header=shape.header, new_columns=shape.names, infer_schema_length=None
-        )
-    except pl.exceptions.NoDataError:
-        return dict.fromkeys(shape.names, pl.Null())
+        for batch in batches_of(texts if all_rows else texts.head(SAMPLE_ROWS)):
+            rows += batch.height
+            content = batch.write_csv(separator=delimiter, include_header=False, quote_style="necessary").encode()
+            for name, dtype in _types_in(content, shape, delimiter).items():
+                types[name] = _wider(types[name], dtype)
     except pl.exceptions.PolarsError as problem:
         raise RecipeError(f"{path.name} is not CSV: {first_line(problem)}") from problem
-    empty = {name for name in sample.columns if sample[name].null_count() == sample.height}
-    if empty and not all_rows and sample.height == SAMPLE_ROWS:
+    if all_rows or rows < SAMPLE_ROWS:
+        return types
+    if pl.Null() in types.values():
         # A column without a value in the sample says nothing about its type.
         return _guessed_types(path, shape, delimiter, True)
-    types = {name: pl.Null() if name in empty else dtype for name, dtype in sample.schema.items()}
-    if shape.line_is_row and not all_rows and sample.height == SAMPLE_ROWS:
+    if shape.line_is_row:
         further_down = _types_further_down(path, shape, delimiter)
         types = {name: _wider(dtype, further_down.get(name, pl.Null())) for name, dtype in types.items()}
     return types
+
+
+def _types_in(content: bytes, shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
+    """Type of each column of some rows of CSV; Null where a column has no value."""
+    try:
+        rows = pl.read_csv(
+            content, separator=delimiter, has_header=False, new_columns=shape.names, infer_schema_length=None
+        )
+    except pl.exceptions.NoDataError:
+        return {}
+    return {name: pl.Null() if rows[name].null_count() == rows.height else dtype for name, dtype in rows.schema.items()}
 
 
 def _types_further_down(path: Path, shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
@@ -420,11 +446,7 @@ def _types_further_down(path: Path, shape: CsvShape, delimiter: str) -> dict[str
             stream.readline()
             block = stream.read(SAMPLE_BYTES)
             blocks.append(block[: block.rfind(b"\n") + 1])
-    text = b"".join(blocks)
-    if not text:
-        return {}
-    rows = pl.read_csv(text, separator=delimiter, has_header=False, new_columns=shape.names, infer_schema_length=None)
-    return {name: pl.Null() if rows[name].null_count() == rows.height else dtype for name, dtype in rows.schema.items()}
+    return _types_in(b"".join(blocks), shape, delimiter)
 
 
 def _wider(left: pl.DataType, right: pl.DataType) -> pl.DataType:
@@ -438,7 +460,7 @@ def _wider(left: pl.DataType, right: pl.DataType) -> pl.DataType:
 def _scan_other(kind: str, path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
     try:
         if kind == "PARQUET":
-            frame = pl.scan_parquet(path)
+            frame = pl.scan_parquet(sources(path))
             frame.collect_schema()
             return frame
         if kind == "JSON":
@@ -460,7 +482,7 @@ def _scan_json(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
     lines = not head.startswith(b"[") and not options.get("MultiLine")
     if lines:
         try:
-            frame = pl.scan_ndjson(path, infer_schema_length=None)
+            frame = pl.scan_ndjson(sources(path), infer_schema_length=None)
             frame.collect_schema()
             return frame
         except pl.exceptions.PolarsError:

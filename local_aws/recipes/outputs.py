@@ -22,6 +22,7 @@ import polars as pl
 from local_aws.recipes.compression import SUFFIX_OF, pack
 from local_aws.recipes.datatypes import as_text, timestamp_text
 from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.streaming import batches_of, count_rows, sources
 from local_aws.recipes.table import NewColumn, Table
 
 EXTENSIONS = {
@@ -155,8 +156,8 @@ def write_outputs(
                 ]
             )
             table.lazy().sink_parquet(whole / "rows.parquet", compression="lz4", maintain_order=True)
-            copy = Table(pl.scan_parquet(whole / "rows.parquet"), table.schema, table.context)
-            rows = int(copy.frame.select(pl.len()).collect().item())
+            copy = Table(pl.scan_parquet(sources(whole / "rows.parquet")), table.schema, table.context)
+            rows = count_rows(copy.frame)
             produced = []
             for index, output in enumerate(outputs):
                 kind = str(output.get("Format") or "CSV").upper()
@@ -255,7 +256,9 @@ def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind:
     elif kind == "ORC":
         from pyarrow import orc
 
-        orc.write_table(frame.collect(engine="streaming").to_arrow(), str(path))
+        with orc.ORCWriter(str(path)) as writer:
+            for batch in batches_of(frame):
+                writer.write(batch.to_arrow())
     else:
         _write_xml(frame, path)
     if compression:
@@ -267,13 +270,14 @@ def _write_xml(frame: pl.LazyFrame, path: Path) -> None:
 
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<root>\n')
-        for row in frame.collect(engine="streaming").iter_rows(named=True):
-            cells = "".join(
-                f"<column name={quoteattr(name)}>{escape(str(value))}</column>"
-                for name, value in row.items()
-                if value is not None
-            )
-            stream.write(f"<record>{cells}</record>\n")
+        for batch in batches_of(frame):
+            for row in batch.iter_rows(named=True):
+                cells = "".join(
+                    f"<column name={quoteattr(name)}>{escape(str(value))}</column>"
+                    for name, value in row.items()
+                    if value is not None
+                )
+                stream.write(f"<record>{cells}</record>\n")
         stream.write("</root>\n")
 
 

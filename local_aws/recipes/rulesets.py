@@ -19,6 +19,7 @@ from local_aws.recipes.datatypes import as_text, parse_timestamp_text
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.patterns import Pattern
 from local_aws.recipes.profile import duplicate_rows, measure, present, selects, statistics, z_scores
+from local_aws.recipes.streaming import one_of
 
 MAX_EXPRESSION = 1024
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")
@@ -482,10 +483,9 @@ def _member(left: pl.Expr, dtype: pl.DataType, values: Sequence[Any]) -> pl.Expr
                 numbers.append(float(value))
             except (TypeError, ValueError):
                 continue
-        return left.cast(pl.Float64).is_in(numbers)
-    return as_text(left, dtype).is_in(
-        [("true" if value else "false") if isinstance(value, bool) else str(value) for value in values]
-    )
+        return one_of(left.cast(pl.Float64), numbers, pl.Float64())
+    texts = [("true" if value else "false") if isinstance(value, bool) else str(value) for value in values]
+    return one_of(as_text(left, dtype), texts, pl.String())
 
 
 def _aligned(left: pl.Expr, left_type: pl.DataType, right: pl.Expr, right_type: pl.DataType) -> tuple[pl.Expr, pl.Expr]:

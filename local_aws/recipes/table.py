@@ -111,11 +111,13 @@ class Table:
     context: RunContext = field(default_factory=RunContext)
     # The dataset's own columns: JOIN keeps those that steps made although its leftColumns cannot list them.
     origin: frozenset[str] = frozenset()
+    # Rows of the dataset, where reading its outline has told them.
+    dataset_rows: int | None = None
 
     @classmethod
-    def of(cls, frame: pl.LazyFrame, context: RunContext | None = None) -> Table:
+    def of(cls, frame: pl.LazyFrame, context: RunContext | None = None, dataset_rows: int | None = None) -> Table:
         schema = dict(frame.collect_schema())
-        return cls(frame, schema, context or RunContext(), frozenset(schema))
+        return cls(frame, schema, context or RunContext(), frozenset(schema), dataset_rows)
 
     @property
     def names(self) -> list[str]:

@@ -14,6 +14,7 @@ from local_aws.recipes.datatypes import POLARS_TYPES, convert, normal_type
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.parameters import boolean, choice, column, columns, integer, json_list, new_column, pattern, text
+from local_aws.recipes.streaming import mapped
 from local_aws.recipes.table import Change, Columns, NewColumn, Table, type_name
 
 FAMILY = "Basic column"
@@ -234,14 +235,8 @@ def sort(step: Step, table: Table) -> Change:
             value = key.cast(pl.String)
             value = value if exact else value.str.to_lowercase()
             rank = {text_value: index for index, text_value in reversed(list(enumerate(order)))}
-            keys.append(
-                value.replace_strict(
-                    list(rank),
-                    list(rank.values()),
-                    default=pl.when(value.is_not_null()).then(len(order)),
-                    return_dtype=pl.Int64,
-                )
-            )
+            unlisted = pl.when(value.is_not_null()).then(pl.lit(len(order), dtype=pl.Int64))
+            keys.append(mapped(value, rank, unlisted, pl.Int64()))
             descending.append(down)
             nulls_last.append(last)
         if dtype.is_nested():

@@ -40,6 +40,7 @@ from local_aws.recipes.parameters import (
     strings,
     text,
 )
+from local_aws.recipes.streaming import one_of
 from local_aws.recipes.table import Change, Columns, NewColumn, RemoveRows, Table, type_name
 
 FAMILY = "Data quality"
@@ -603,7 +604,7 @@ VALUES = strings("filterValues", aliases=("filter values",))
     ambiguities=[FOUND, ("A value without the detail", "falseString", "it is none of the filter values")],
 )
 def advanced_datatype_flag(step: Step, table: Table) -> Change:
-    found = _details(step, table).is_in(step["filterValues"]).fill_null(False)
+    found = one_of(_details(step, table), step["filterValues"], pl.String()).fill_null(False)
     flag = pl.when(found).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
     return Columns([NewColumn(step["targetColumn"], flag, step["sourceColumn"])])
 
@@ -627,7 +628,7 @@ def advanced_datatype_flag(step: Step, table: Table) -> Change:
 )
 def advanced_datatype_filter(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
-    found = _details(step, table).is_in(step["filterValues"]).fill_null(False)
+    found = one_of(_details(step, table), step["filterValues"], pl.String()).fill_null(False)
     strategy = step["strategy"]
     if strategy in ("KEEP_ROWS", "DISCARD_ROWS"):
         return RemoveRows(~found if strategy == "KEEP_ROWS" else found)

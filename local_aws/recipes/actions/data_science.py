@@ -26,6 +26,7 @@ from local_aws.recipes.parameters import (
     text,
     to_number,
 )
+from local_aws.recipes.streaming import mapped, one_of
 from local_aws.recipes.table import Change, Columns, NewColumn, Table, type_name
 
 FAMILY = "Data science"
@@ -173,7 +174,6 @@ def categorical_mapping(step: Step, table: Table) -> Change:
         # JSON keys are texts: "1" has to find 1.0 too.
         key = key.str.replace(r"\.0$", "")
     mapping = {(str(k).removesuffix(".0") if dtype.is_float() else str(k)): v for k, v in step["categoryMap"].items()}
-    mapped: pl.Expr
     default: pl.Expr
     if step["mapType"] == "NUMERIC":
         values = {k: to_number(v) for k, v in mapping.items()}
@@ -187,20 +187,20 @@ def categorical_mapping(step: Step, table: Table) -> Change:
         if step["keepOthers"]:
             default = kept.cast(value_type, strict=False)
         # 1 and 2.5 in one map: polars takes no list of both.
-        new_values = list(values.values()) if value_type == pl.Int64 else [float(value) for value in values.values()]
-        mapped = key.replace_strict(list(values), new_values, default=default, return_dtype=value_type)
+        numbers = values if value_type == pl.Int64 else {k: float(v) for k, v in values.items()}
+        result = mapped(key, numbers, default, value_type)
     else:
         texts = {
             k: "true" if v is True else "false" if v is False else None if v is None else str(v)
             for k, v in mapping.items()
         }
         default = as_text(pl.col(source), dtype) if step["keepOthers"] else pl.lit(step["other"], dtype=pl.String)
-        mapped = key.replace_strict(list(texts), list(texts.values()), default=default, return_dtype=pl.String)
+        result = mapped(key, texts, default, pl.String())
     if step["deleteOtherRows"]:
-        known = key.is_in(list(mapping)).fill_null(False)
+        known = one_of(key, list(mapping), pl.String()).fill_null(False)
         table = table.filter(known | ~_condition(step, table))
     return table.with_columns(
-        [NewColumn(target, mapped, source, in_place=target == source)], _optional_condition(step, table)
+        [NewColumn(target, result, source, in_place=target == source)], _optional_condition(step, table)
     )
 
 

@@ -182,7 +182,7 @@ def test_csv_through_a_recipe_to_csv_is_deterministic_and_streaming_equals_eager
     )
 
     def run(engine: Any) -> str:
-        table = build_plan(steps, Table.of(scan_dataset(DatasetFiles([folder / "in.csv"], "CSV")), CONTEXT))
+        table = build_plan(steps, Table.of(scan_dataset(DatasetFiles([folder / "in.csv"], "CSV")).frame, CONTEXT))
         sink = io.BytesIO()
         printable(table, "CSV").collect(engine=engine).write_csv(sink)
         return sink.getvalue().decode()
