@@ -31,6 +31,8 @@ SAMPLE_ROWS = 10_000
 SAMPLE_EVERY = 4 * 1024 * 1024
 MOST_SAMPLES = 32
 SAMPLE_BYTES = 32 * 1024
+SCHEMA_BLOCK = 16 * 1024 * 1024
+SCHEMA_THREADS = 4
 LONG_FILE_BYTES = 16 * 1024 * 1024
 FORMATS = {
     ".csv": "CSV",
@@ -115,7 +117,7 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
         frames, rows = _scan_csv(files, all_rows, checked)
     else:
         frames = [
-            _with_extra(_scan_other(kind, path, files.input_options), files.extra_columns.get(path))
+            _with_extra(_scan_other(kind, path, files.input_options, all_rows), files.extra_columns.get(path))
             for path in files.paths
         ]
     return Dataset(frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed"), rows)
@@ -457,14 +459,14 @@ def _wider(left: pl.DataType, right: pl.DataType) -> pl.DataType:
     return pl.Float64() if left.is_numeric() and right.is_numeric() else pl.String()
 
 
-def _scan_other(kind: str, path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
+def _scan_other(kind: str, path: Path, options: Mapping[str, Any], all_rows: bool) -> pl.LazyFrame:
     try:
         if kind == "PARQUET":
             frame = pl.scan_parquet(sources(path))
             frame.collect_schema()
             return frame
         if kind == "JSON":
-            return _scan_json(path, options.get("Json") or {})
+            return _scan_json(path, options.get("Json") or {}, tolerant=all_rows)
         if kind == "EXCEL":
             return _read_excel(path, options.get("Excel") or {})
         return _read_orc(path)
@@ -472,7 +474,8 @@ def _scan_other(kind: str, path: Path, options: Mapping[str, Any]) -> pl.LazyFra
         raise RecipeError(f"{path.name} cannot be read as {kind}: {first_line(problem)}") from problem
 
 
-def _scan_json(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
+def _scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.LazyFrame:
+    """JSON or JSON Lines; `tolerant` of values that polars finds no common type for, which takes memory for all."""
     import json
 
     with path.open("rb") as stream:
@@ -480,11 +483,9 @@ def _scan_json(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
     if not head:
         raise RecipeError(f"{path.name} is empty")
     lines = not head.startswith(b"[") and not options.get("MultiLine")
-    if lines:
+    if lines and not tolerant:
         try:
-            frame = pl.scan_ndjson(sources(path), infer_schema_length=None)
-            frame.collect_schema()
-            return frame
+            return pl.scan_ndjson(sources(path), schema=_json_lines_schema(path))
         except pl.exceptions.PolarsError:
             pass  # one pretty-printed object, or lines that need the tolerant reader below
     try:
@@ -508,6 +509,25 @@ def _scan_json(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
     if not all(isinstance(row, dict) for row in rows):
         raise RecipeError(f"{path.name} must hold JSON objects, one a row")
     return frame_of_rows(rows).lazy()
+
+
+def _json_lines_schema(path: Path) -> pl.Schema:
+    """Columns and types that hold every line, found block by block.
+
+    Raises:
+        PolarsError: a line is not JSON, or two types have none that holds both.
+    """
+
+    def of_block(block: bytes) -> pl.DataFrame:
+        return pl.scan_ndjson(block, infer_schema_length=None).collect_schema().to_frame()
+
+    found = pl.DataFrame()
+    with path.open("rb") as stream, ThreadPoolExecutor(SCHEMA_THREADS) as pool:
+        blocks = iter(lambda: stream.read(SCHEMA_BLOCK) + stream.readline(), b"")
+        while some := list(itertools.islice(blocks, SCHEMA_THREADS)):
+            parts = pool.map(of_block, [block for block in some if block.strip()])
+            found = pl.concat([found, *parts], how="diagonal_relaxed")
+    return found.schema
 
 
 def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -556,4 +576,5 @@ def _read_orc(path: Path) -> pl.LazyFrame:
 
 def contradicts_types(problem: Exception) -> bool:
     """Whether polars stopped at a value that does not fit a guessed type."""
-    return "could not parse" in str(problem) or "invalid primitive value" in str(problem)
+    signs = ("could not parse", "invalid primitive value", "cannot parse", "unexpected value while building")
+    return any(sign in str(problem) for sign in signs)
