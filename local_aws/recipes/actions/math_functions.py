@@ -240,7 +240,7 @@ SEEDED = (
 
 def uniform(step: Step, table: Table) -> pl.Expr:
     """Numbers in [0, 1) that depend on the run's seed, the step's number and the row's place only."""
-    row = pl.int_range(pl.len(), dtype=pl.UInt64)
+    row = pl.row_index().cast(pl.UInt64)
     return shares(row.hash(table.context.seed, step.number, 2, 3))
 
 

@@ -423,7 +423,7 @@ def _check_bounds(arguments: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _share(step: Step, table: Table, salt: int) -> pl.Expr:
-    row = pl.int_range(pl.len(), dtype=pl.UInt64)
+    row = pl.row_index().cast(pl.UInt64)
     return shares(row.hash(table.context.seed, step.number, salt, 5))
 
 

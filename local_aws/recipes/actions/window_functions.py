@@ -167,7 +167,11 @@ def _over(value: pl.Expr, step: Step) -> pl.Expr:
 )
 def row_number(step: Step, table: Table) -> Change:
     table.require(*(step["groupByColumns"] or []), *(step["orderByColumns"] or []))
-    return Columns([NewColumn(step["targetColumn"], _over(pl.int_range(1, pl.len() + 1, dtype=pl.Int64), step))])
+    if step["groupByColumns"] or step["orderByColumns"]:
+        number = _over(pl.int_range(1, pl.len() + 1, dtype=pl.Int64), step)
+    else:
+        number = pl.row_index().cast(pl.Int64) + 1
+    return Columns([NewColumn(step["targetColumn"], number)])
 
 
 _SECONDS = {
