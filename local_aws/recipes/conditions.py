@@ -200,6 +200,11 @@ def _any_of(column: pl.Expr, dtype: pl.DataType, values: list[Any], name: str) -
 def _compare(column: pl.Expr, dtype: pl.DataType, sign: str, value: str, name: str) -> pl.Expr:
     left: pl.Expr
     right: pl.Expr
+    if dtype.is_nested():
+        raise RecipeError(
+            f"the column holds {type_name(dtype)}, which has no order to compare in; extract a value from it first",
+            column=name,
+        )
     if dtype.is_temporal():
         moment = parse_timestamp_text(value)
         if moment is None:

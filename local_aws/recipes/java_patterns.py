@@ -1,8 +1,9 @@
 """What Java's regular expressions, which the service uses, say otherwise than the engines here. Pure.
 
-Rules of https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html: ``\\Q...\\E`` quotes, and the POSIX
-classes such as ``\\p{Punct}`` hold ASCII characters only; here ``\\p{Punct}`` would be Unicode's punctuation, without
-`$`, `+`, `<` and other symbols.
+Rules of https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html: ``\\Q...\\E`` quotes; the classes
+``\\w``, ``\\d`` and ``\\s`` and the POSIX classes such as ``\\p{Punct}`` hold ASCII characters only; here ``\\w`` would
+hold every script's letters, and ``\\p{Punct}`` would be Unicode's punctuation, without `$`, `+`, `<` and other symbols.
+A character may be written by its number as ``\\x{41}`` or ``\\0101``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ _POSIX = {
     "Graph": "!-~",
     "Print": " -~",
 }
+_PREDEFINED = {"w": "a-zA-Z_0-9", "d": "0-9", "s": " \\t-\\r", "h": " \\t\\u00a0"}
 _CLASS = re.compile(rf"\\([pP])\{{({'|'.join(_POSIX)})\}}")
+_SHORT_CLASS = re.compile(r"\\([wWdDsShH])")
+_NUMBERED = re.compile(r"\\(?:x\{([0-9a-fA-F]{1,6})\}|0([0-3][0-7]{2}|[0-7]{1,2}))")
 
 
 def from_java(source: str) -> str:
@@ -37,8 +41,18 @@ def from_java(source: str) -> str:
             at = end + 2
             continue
         if found := _CLASS.match(source, at):
-            ranges, negative = _POSIX[found.group(2)], found.group(1) == "P"
-            parts.append(ranges if depth and not negative else f"[{'^' * negative}{ranges}]")
+            parts.append(_set(_POSIX[found.group(2)], found.group(1) == "P", depth))
+            at = found.end()
+            continue
+        if found := _SHORT_CLASS.match(source, at):
+            letter = found.group(1)
+            parts.append(_set(_PREDEFINED[letter.lower()], letter.isupper(), depth))
+            at = found.end()
+            continue
+        if found := _NUMBERED.match(source, at):
+            number = int(found.group(1), 16) if found.group(1) else int(found.group(2), 8)
+            # A number that no character has stays, for the engine to refuse.
+            parts.append(re.escape(chr(number)) if _is_character(number) else found.group(0))
             at = found.end()
             continue
         length = 2 if source[at] == "\\" else 1
@@ -47,3 +61,11 @@ def from_java(source: str) -> str:
         parts.append(piece)
         at += length
     return "".join(parts)
+
+
+def _is_character(number: int) -> bool:
+    return number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF
+
+
+def _set(ranges: str, negative: bool, depth: int) -> str:
+    return ranges if depth and not negative else f"[{'^' * negative}{ranges}]"

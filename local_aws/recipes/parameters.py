@@ -111,6 +111,11 @@ def _list(parameter: Parameter, raw: Any) -> list[Any]:
     if isinstance(raw, str) and raw.strip().strip('"') in parameter.words:
         return [raw.strip().strip('"')]
     value = _json(parameter, raw, "a list")
+    if parameter.kind is Kind.JSON_LIST:
+        # One entry without its list, or entries that are JSON texts themselves: nothing else can be meant.
+        value = [value] if isinstance(value, dict) else value
+        if isinstance(value, list) and all(isinstance(item, str) and item.startswith("{") for item in value):
+            value = [_json(parameter, item, "an object") for item in value]
     if not isinstance(value, list):
         raise ValueError(f"{parameter.name} must be a JSON list")
     return value

@@ -48,7 +48,8 @@ class Pattern:
         source = from_java(source)
         self.source = f"(?i){source}" if ignore_case else source
         try:
-            self._compiled = regex.compile(self.source)
+            # Version 1 knows sets within sets, as Java and polars' engine do.
+            self._compiled = regex.compile(self.source, regex.VERSION1)
         except regex.error as problem:
             raise RecipeError(f"the regular expression {source!r} does not compile: {problem}") from problem
         self.groups = self._compiled.groups

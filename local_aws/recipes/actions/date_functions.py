@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta, timezone, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import polars as pl
 
@@ -305,6 +306,44 @@ _composed("TIME", ("hour", "minute", "second"))
 _composed("DATE_TIME", ())
 
 
+# Names that Java's TimeZone has beside those of the time zone database.
+_JAVA_ZONES = {
+    "Z": "UTC",
+    "ACT": "Australia/Darwin",
+    "AET": "Australia/Sydney",
+    "AGT": "America/Argentina/Buenos_Aires",
+    "ART": "Africa/Cairo",
+    "AST": "America/Anchorage",
+    "BET": "America/Sao_Paulo",
+    "BST": "Asia/Dhaka",
+    "CAT": "Africa/Harare",
+    "CNT": "America/St_Johns",
+    "CST": "America/Chicago",
+    "CTT": "Asia/Shanghai",
+    "EAT": "Africa/Addis_Ababa",
+    "ECT": "Europe/Paris",
+    "IET": "America/Indiana/Indianapolis",
+    "IST": "Asia/Kolkata",
+    "JST": "Asia/Tokyo",
+    "MIT": "Pacific/Apia",
+    "NET": "Asia/Yerevan",
+    "NST": "Pacific/Auckland",
+    "PLT": "Asia/Karachi",
+    "PNT": "America/Phoenix",
+    "PRT": "America/Puerto_Rico",
+    "PST": "America/Los_Angeles",
+    "SST": "Pacific/Guadalcanal",
+    "VST": "Asia/Ho_Chi_Minh",
+}
+
+
+@functools.cache
+def _zone_names() -> dict[str, str]:
+    """Names of time zones by their lower-case spelling."""
+    names = {name.lower(): name for name in available_timezones()}
+    return names | {name.lower(): zone for name, zone in _JAVA_ZONES.items()}
+
+
 def zone_of(name: str | None) -> tzinfo:
     """Time zone for a name (US/Pacific, Europe/Berlin) or an offset (UTC+08:00).
 
@@ -316,8 +355,9 @@ def zone_of(name: str | None) -> tzinfo:
     if found:
         offset = timedelta(hours=int(found.group(2)), minutes=int(found.group(3) or 0))
         return timezone(-offset if found.group(1) == "-" else offset)
+    name_of = _zone_names().get(text_value.lower(), text_value)
     try:
-        return ZoneInfo(text_value)
+        return ZoneInfo(name_of)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(
             f"there is no time zone {name!r}; use a name such as US/Pacific or an offset such as UTC+08:00"

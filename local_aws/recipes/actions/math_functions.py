@@ -104,7 +104,10 @@ _function("SQUARE_ROOT", lambda x: finite(x.sqrt()), ambiguities=[UNDEFINED])
 
 
 def _pair(
-    name: str, change: Callable[[pl.Expr, pl.Expr], pl.Expr], ambiguities: Sequence[tuple[str, str, str]] = ()
+    name: str,
+    change: Callable[[pl.Expr, pl.Expr], pl.Expr],
+    ambiguities: Sequence[tuple[str, str, str]] = (),
+    of_decimals: Callable[[pl.Expr, pl.Expr, int], pl.Expr] | None = None,
 ) -> None:
     @action(name, FAMILY, *NUMBER_PAIR, new_column(), check=check_pair, ambiguities=ambiguities, page=_page(name))
     def apply(step: Step, table: Table) -> Change:
@@ -112,7 +115,8 @@ def _pair(
         if table.type_of(left).is_integer() and table.type_of(right).is_integer():
             # 64 bits would wrap around to a wrong number without a word; what does not fit becomes null.
             left, right = left.cast(pl.Int128), right.cast(pl.Int128)
-        result = change(left, right)
+        scales = [dtype.scale for dtype in map(table.type_of, (left, right)) if isinstance(dtype, pl.Decimal)]
+        result = of_decimals(left, right, max(scales)) if scales and of_decimals else change(left, right)
         if table.type_of(result) == pl.Int128:
             result = result.cast(pl.Int64, strict=False)
         return Columns([NewColumn(step["targetColumn"], result, last_source(step))])
@@ -122,10 +126,19 @@ def _divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     return pl.when(right != 0).then(left.cast(pl.Float64) / right.cast(pl.Float64))
 
 
+def _scaled(value: pl.Expr, scale: int) -> pl.Expr:
+    """Numbers as whole numbers of so many decimal places, which polars can divide and decimals it cannot."""
+    return value.cast(pl.Decimal(38, scale)).to_physical()
+
+
 def _remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     # Polars' remainder has the divisor's sign; Java's has the dividend's.
     size = left.abs() % right.abs()
     return pl.when(right != 0).then(pl.when(left < 0).then(0 - size).otherwise(size))
+
+
+def _remainder_of_decimals(left: pl.Expr, right: pl.Expr, scale: int) -> pl.Expr:
+    return _remainder(_scaled(left, scale), _scaled(right, scale)).cast(pl.Float64) / 10.0**scale
 
 
 OVERFLOW = ("A whole number beyond 64 bits", "null", "Spark wraps around to a wrong number; nobody wants that")
@@ -145,8 +158,10 @@ _pair(
             "What MOD is",
             "the remainder, with the sign of the dividend",
             "the page's sentence on percent is a slip; the remainder is Java's",
-        )
+        ),
+        ("A decimal among the two", "a double, of the exact remainder", "as DIVIDE"),
     ],
+    _remainder_of_decimals,
 )
 
 
@@ -223,7 +238,12 @@ def _parity(name: str, remainder: int, page: str) -> None:
     def apply(step: Step, table: Table) -> Change:
         source = step["sourceColumn"]
         operand = table.numeric(source) if source else pl.lit(step["value"])
-        flag = operand.abs() % 2 == remainder
+        dtype = table.type_of(operand)
+        if isinstance(dtype, pl.Decimal):
+            one = 10**dtype.scale
+            flag = _scaled(operand, dtype.scale).abs() % (2 * one) == remainder * one
+        else:
+            flag = operand.abs() % 2 == remainder
         value = pl.when(flag).then(pl.lit(step["trueString"])).when(~flag).then(pl.lit(step["falseString"]))
         return Columns([NewColumn(step["targetColumn"], value, source)])
 

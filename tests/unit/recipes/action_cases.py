@@ -174,6 +174,20 @@ CASES: list[Case] = [
         {"a": ["a", "b", None, ""]},
         expressions='[{"sourceColumn":"a","ordering":"ASCENDING","nullsOrdering":"NULLS_BOTTOM"}]',
     ),
+    rows(
+        "SORT",
+        {"a": [2, None, 1]},
+        {"a": [None, 1, 2]},
+        "AMB",
+        expressions='{"sourceColumn":"a","ordering":"ASCENDING"}',
+    ),
+    rows(
+        "SORT",
+        {"a": [2, None, 1]},
+        {"a": [2, 1, None]},
+        "AMB",
+        expressions='["{\\"sourceColumn\\":\\"a\\",\\"ordering\\":\\"DESCENDING\\"}"]',
+    ),
     inplace("TO_BOOLEAN_COLUMN", ["true", "x"], [True, None], columnDataType="boolean"),
     inplace("TO_DOUBLE_COLUMN", ["1", "x"], [1.0, None]),
     inplace("TO_NUMBER_COLUMN", ["1.5", "x"], [1.5, None], columnDataType="number"),
@@ -980,6 +994,15 @@ CASES: list[Case] = [
         toTimeZone="UTC+08:00",
     ),
     one("CONVERT_TIMEZONE", ["2021-07-01 12:00:00"], ["2021-07-01 05:00:00"], toTimeZone="US/Pacific"),
+    one(
+        "CONVERT_TIMEZONE",
+        ["2021-07-01 12:00:00"],
+        ["2021-07-01 05:00:00"],
+        "AMB",
+        fromTimeZone="utc",
+        toTimeZone="us/pacific",
+    ),
+    one("CONVERT_TIMEZONE", ["2021-07-01 12:00:00"], ["2021-07-01 05:00:00"], "AMB", toTimeZone="PST"),
     Case(
         "DATE",
         {

@@ -107,6 +107,16 @@ def test_a_new_column_is_null_and_a_changed_one_keeps_its_value_where_the_condit
     assert frame["n"].to_list() == [1, None]
 
 
+@pytest.mark.parametrize("name", ["LESS_THAN", "GREATER_THAN_EQUAL", "IS_BETWEEN"])
+def test_a_nested_value_has_no_order(name: str) -> None:
+    table = Table.of(pl.LazyFrame({"a": [[1], [2]], "b": ["p", "q"]}))
+    condition = [{"Condition": name, "Value": '["1","2"]' if name == "IS_BETWEEN" else "1", "TargetColumn": "a"}]
+    steps = typed_steps([step("UPPER_CASE", condition, sourceColumn="b")])
+    with pytest.raises(RecipeError, match="the column holds array, which has no order") as problem:
+        build_plan(steps, table)
+    assert (problem.value.detail.step, problem.value.detail.column) == (1, "a")
+
+
 @pytest.mark.parametrize("as_text", [False, True])
 def test_conditions_among_the_parameters_of_unnest_struct_n_count_as_the_steps_own(as_text: bool) -> None:
     table = Table.of(pl.LazyFrame({"a": [{"x": 1}, {"x": 2}], "b": ["p", "q"]}))
