@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
 import sys
+import tempfile
 import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -23,6 +20,8 @@ from brewtrain import resources  # noqa: E402
 from brewtrain.domain import names  # noqa: E402
 from brewtrain.domain.execution_input import execution_input  # noqa: E402
 from tools.bootstrap import bootstrap  # noqa: E402
+from tools.local_aws_process import start_local_aws  # noqa: E402
+from tools.run.processes import Processes  # noqa: E402
 
 REGION = "us-east-1"
 PIPELINE = "bank_marketing"
@@ -40,16 +39,10 @@ class Installation:
         self._data, self._hyperparameters, self._serial = data, hyperparameters, count()
 
     def __enter__(self) -> Installation:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self._endpoint_url = f"http://127.0.0.1:{port}"
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "local_aws", "--port", str(port)],
-            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        self._processes = Processes()
+        self._log = tempfile.TemporaryDirectory()
         try:
-            self._wait()
+            self._endpoint_url = start_local_aws(self._processes, Path(self._log.name) / "local_aws.log")
             self._deploy()
         except BaseException:
             self.__exit__()
@@ -57,8 +50,8 @@ class Installation:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.terminate()
-        self._server.wait(20)
+        self._processes.stop_all()
+        self._log.cleanup()
 
     def client(self, service: str) -> Any:
         """A client for the local AWS."""
@@ -66,16 +59,6 @@ class Installation:
             service, endpoint_url=self._endpoint_url, region_name=REGION,
             aws_access_key_id="local", aws_secret_access_key="local",
         )  # fmt: skip
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"{self._endpoint_url}/health", timeout=2):
-                    return
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(0.1)
-        raise RuntimeError("local AWS did not start")
 
     def _deploy(self) -> None:
         bootstrap(self.client)

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.local_aws_process import clients_of, start_local_aws
+from tests.fixtures.local_aws_clients import clients_of
 from tools.airflow_api import AirflowApi
 from tools.airflow_env import LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY, REGION
 from tools.bootstrap import bootstrap
+from tools.local_aws_process import start_local_aws
 from tools.local_stack import LocalStack, Ports
 from tools.run.processes import Processes
 from tools.stack_guard import start_guard
