@@ -27,6 +27,7 @@ from local_aws.recipes.streaming import batches_of, sources
 from local_aws.recipes.table import DatasetFiles, first_line
 
 SAMPLE_ROWS = 10_000
+BEYOND_INTEGERS = r"^[+-]?\d{39,}$"
 # Types are also guessed further down a long file: at one place in so many bytes, of so many bytes each.
 SAMPLE_EVERY = 4 * 1024 * 1024
 MOST_SAMPLES = 32
@@ -427,13 +428,23 @@ def _guessed_types(path: Path, shape: CsvShape, delimiter: str, all_rows: bool) 
 
 def _types_in(content: bytes, shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
     """Type of each column of some rows of CSV; Null where a column has no value."""
+    places = [f"column_{place}" for place in range(1, len(shape.names) + 1)]
+    options: dict[str, Any] = {"separator": delimiter, "has_header": False, "new_columns": places}
     try:
-        rows = pl.read_csv(
-            content, separator=delimiter, has_header=False, new_columns=shape.names, infer_schema_length=None
-        )
+        rows = pl.read_csv(content, infer_schema_length=None, **options)
     except pl.exceptions.NoDataError:
         return {}
-    return {name: pl.Null() if rows[name].null_count() == rows.height else dtype for name, dtype in rows.schema.items()}
+    except pl.exceptions.ComputeError:
+        # A whole number of more digits than any integer type holds, which an identifier may be, stays text.
+        texts = pl.read_csv(content, infer_schema=False, **options)
+        long = {name: pl.String() for name in places if texts[name].str.contains(BEYOND_INTEGERS).any()}
+        if not long:
+            raise
+        rows = pl.read_csv(content, infer_schema_length=None, schema_overrides=long, **options)
+    return {
+        name: pl.Null() if column.null_count() == rows.height else column.dtype
+        for name, column in zip(shape.names, rows.iter_columns(), strict=True)
+    }
 
 
 def _types_further_down(path: Path, shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
@@ -456,6 +467,8 @@ def _wider(left: pl.DataType, right: pl.DataType) -> pl.DataType:
         return left
     if left == pl.Null:
         return right
+    if left.is_integer() and right.is_integer():
+        return pl.Int128()  # one of them is: polars guesses Int64 for all that fit
     return pl.Float64() if left.is_numeric() and right.is_numeric() else pl.String()
 
 

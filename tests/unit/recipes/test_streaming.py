@@ -128,6 +128,8 @@ FILES: dict[str, tuple[str, str]] = {
     "rows over several lines": (".csv", 'a,b\n1,"x\ny"\n2,"say ""no"", then"\n,\n'),
     "blank lines": (".csv", "a,b\n1,x\n\n2,\n"),
     "a type that changes": (".csv", "a,b\n" + "".join(f"{row},x\n" for row in range(25_000)) + "2.5,y\nfour,z\n"),
+    "a whole number beyond 64 bits": (".csv", "a,b\n" + "1,x\n" * 25_000 + "9223372036854775808,y\n"),
+    "an identifier of 40 digits": (".csv", "a,b\n" + "1,x\n" * 25_000 + "1" * 40 + ",y\n"),
     "a column that fills late": (".csv", "a,b\n" + "".join(f",{row}\n" for row in range(25_000)) + "7,1\n"),
     "a line without its end": (".csv", "a,b\n1,x\n2,y"),
     "JSON Lines": (".jsonl", '{"a":1,"b":{"x":1}}\n\n{"a":2.5,"b":{"y":["z"]},"c":null}\n'),
@@ -153,6 +155,8 @@ def test_long_files_read_as_short_ones(
         assert main(["run", str(recipe), str(source), str(target)]) == 0
         results.append((target.read_bytes(), capsys.readouterr().err.split(" in ")[0]))
     assert results[0] == results[1]
+    if output == ".csv" and name == "a whole number beyond 64 bits":
+        assert results[0][0].endswith(b"\n1,X\n9223372036854775808,Y\n")
 
 
 def test_rows_are_counted_whatever_their_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
