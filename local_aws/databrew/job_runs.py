@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import secrets
+from datetime import UTC
 from typing import Any
 
 from local_aws.jobs import knobs
@@ -132,11 +133,7 @@ def _new_run(request: Request, partition: Partition, job: Record) -> Record:
             "configuration": job.get("ProfileConfiguration") or {},
             "job_sample": job.get("JobSample") or {},
             "rulesets": [
-                {
-                    "Name": rulesets[entry["RulesetArn"]]["Name"],
-                    "Rules": copy.deepcopy(rulesets[entry["RulesetArn"]]["Rules"]),
-                    **entry,
-                }
+                _ruleset(rulesets[entry["RulesetArn"]])
                 for entry in job.get("ValidationConfigurations") or []
                 if entry["RulesetArn"] in rulesets
             ],
@@ -205,6 +202,13 @@ def _launch(record: Record) -> None:
 def _definition(dataset: Record) -> Record:
     keys = ("Name", "Source", "Format", "FormatOptions", "Input", "PathOptions", "ResourceArn")
     return {key: copy.deepcopy(dataset[key]) for key in keys if key in dataset}
+
+
+def _ruleset(ruleset: Record) -> Record:
+    keys = ("Name", "Description", "ResourceArn", "Rules")
+    found = {key: copy.deepcopy(ruleset[key]) for key in keys if key in ruleset}
+    found["LastModifiedDate"] = ruleset["LastModifiedDate"].astimezone(UTC).strftime("%a %b %d %H:%M:%S UTC %Y")
+    return found
 
 
 def _get_run(request: Request) -> Record:

@@ -572,7 +572,7 @@ def create_profile_job(request: Request) -> dict[str, Any]:
         partition = partition_of(request)
         _check_new_job(request, partition, params)
         get_dataset(partition, params["DatasetName"])
-        _check_validation_configurations(partition, params)
+        _check_validation_configurations(partition, params, params["DatasetName"])
         record: Record = {
             "Name": params["Name"],
             "Type": "PROFILE",
@@ -593,7 +593,7 @@ def update_profile_job(request: Request) -> dict[str, Any]:
         partition = partition_of(request)
         record = get_job(partition, params["Name"], "PROFILE")
         _check_role(params["RoleArn"], record["ResourceArn"])
-        _check_validation_configurations(partition, params)
+        _check_validation_configurations(partition, params, record["DatasetName"])
         _replace_settings(record, params, _PROFILE_JOB_SETTINGS)
         record.pop("ProfileConfiguration", None)
         record.update(_profile_outputs(params))
@@ -679,11 +679,17 @@ def _check_outputs(params: dict[str, Any]) -> None:
             raise invalid("MaxOutputFiles cannot be used together with PartitionColumns.")
 
 
-def _check_validation_configurations(partition: Partition, params: dict[str, Any]) -> None:
+def _check_validation_configurations(partition: Partition, params: dict[str, Any], dataset_name: str) -> None:
     rulesets = {ruleset["ResourceArn"]: ruleset for ruleset in partition.table("rulesets").values()}
     for configuration in params.get("ValidationConfigurations") or []:
-        if configuration["RulesetArn"] not in rulesets:
+        ruleset = rulesets.get(configuration["RulesetArn"])
+        if ruleset is None:
             raise not_found("The ruleset", configuration["RulesetArn"])
+        if ruleset["TargetArn"] != get_dataset(partition, dataset_name)["ResourceArn"]:
+            raise invalid(
+                f"The ruleset {ruleset['Name']} is for {ruleset['TargetArn']} and cannot validate the dataset"
+                f" {dataset_name}; make a ruleset whose TargetArn is this dataset's."
+            )
 
 
 def _profile_outputs(params: dict[str, Any]) -> Record:

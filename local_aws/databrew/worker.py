@@ -114,7 +114,7 @@ def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
     -------
     The S3 URIs written.
     """
-    from local_aws.recipes.api import RecipeError, run_profile
+    from local_aws.recipes.api import RecipeError, run_profile, validation_report
 
     s3 = entry.client("s3")
     started_at = datetime.fromtimestamp(payload["started_ms"] / 1000, UTC)
@@ -140,9 +140,10 @@ def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
         raise JobError(f"Dataset {name}: {_one_line(error)}") from error
     documents = {f"{stem}.json": profile}
     if payload["rulesets"]:
-        results = profile.pop("rulesetResults")
-        report = {"sampleSize": profile.get("sampleSize"), "rulesetResults": results}
-        documents[f"{stem}_dq-validation-report.json"] = report
+        key = f"{stem}_dq-validation-report.json"
+        documents[key] = validation_report(profile, location=f"s3://{bucket}/{key}")
+        for result in profile.pop("rulesetResults"):
+            print(f"ruleset {result['name']}: {result['status']}")
     for key, document in documents.items():
         body = json.dumps(document, default=str).encode()
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")

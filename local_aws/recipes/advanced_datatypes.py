@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -358,18 +358,33 @@ _ENTITY_SHAPES: dict[str, str] = {
 ENTITY_TYPES = (*_ENTITY_SHAPES, "PERSON_NAME", "USA_ALL")
 
 
-def entity_pattern(types: list[str]) -> re.Pattern[str]:
-    """One regular expression for the entity types asked for.
+def entity_shapes(types: Sequence[str]) -> dict[str, str]:
+    """Regular expression by entity type, for those asked for; USA_ALL is all but PERSON_NAME and DATE.
 
     Raises:
-        RecipeError: PERSON_NAME, which needs the service's language model.
+        RecipeError: a type that there is not, or PERSON_NAME, which needs the service's language model.
     """
-    wanted = [kind for kind in _ENTITY_SHAPES if kind in types or ("USA_ALL" in types and kind != "DATE")]
+    for kind in types:
+        if kind not in ENTITY_TYPES:
+            raise RecipeError(f"there is no entity type {kind!r}; the types are {', '.join(ENTITY_TYPES)}")
     if "PERSON_NAME" in types:
         raise RecipeError(
             "the entity type PERSON_NAME cannot be detected locally: it needs the service's language model"
         )
-    return re.compile("|".join(f"(?:{_ENTITY_SHAPES[kind]})" for kind in wanted))
+    return {
+        kind: shape
+        for kind, shape in _ENTITY_SHAPES.items()
+        if kind in types or ("USA_ALL" in types and kind != "DATE")
+    }
+
+
+def entity_pattern(types: list[str]) -> re.Pattern[str]:
+    """One regular expression for the entity types asked for.
+
+    Raises:
+        RecipeError: as entity_shapes.
+    """
+    return re.compile("|".join(f"(?:{shape})" for shape in entity_shapes(types).values()))
 
 
 def best_type(values: list[str]) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
+import polars.selectors as cs
 
 from local_aws.recipes.checking import check_document, typed_steps
 from local_aws.recipes.compression import scratch
@@ -38,6 +39,7 @@ __all__ = [
     "run_ruleset",
     "select_files",
     "validate_steps",
+    "validation_report",
 ]
 
 
@@ -137,22 +139,22 @@ def run_profile(
         files: the dataset's local files.
         configuration: ProfileConfiguration as in the API.
         job_sample: JobSample as in the API; the first 20,000 rows by default.
-        rulesets: Name and Rules of each ruleset of the job's ValidationConfigurations.
+        rulesets: the rulesets of the job's ValidationConfigurations, as apply_ruleset takes them.
         job_name, started_at, dataset_name, job_run_id, location: what the report says of the run.
 
     Returns:
         The report document, version 1.0, with `rulesetResults` where there are rulesets.
 
     Raises:
-        RecipeError: the data cannot be read, or a configuration or rule is at fault.
+        RecipeError: the data cannot be read, a configuration is at fault, or a rule is malformed.
     """
-    from local_aws.recipes.profile import default_configuration, profile_columns
+    from local_aws.recipes.profile import dataset_override, default_configuration, profile_columns
 
     frame = _sampled(files, job_sample or {})
     chosen = configuration or {}
     report: dict[str, Any] = {
         "defaultProfileConfiguration": default_configuration(),
-        "datasetConfigurationOverride": dict(chosen.get("DatasetStatisticsConfiguration") or {}),
+        "datasetConfigurationOverride": dataset_override(chosen.get("DatasetStatisticsConfiguration") or {}),
         **profile_columns(frame, chosen),
         "datasetName": dataset_name,
         "jobName": job_name,
@@ -170,10 +172,10 @@ def run_profile(
 def run_ruleset(
     files: DatasetFiles, rulesets: Sequence[Mapping[str, Any]], *, job_sample: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
-    """Results of rulesets over a dataset: state per ruleset, rule and column.
+    """Results of rulesets over a dataset: status per ruleset, rule and column.
 
     Raises:
-        RecipeError: the data cannot be read, or a rule is at fault.
+        RecipeError: the data cannot be read, or a rule is malformed.
     """
     return _ruleset_results(rulesets, _sampled(files, job_sample or {}))
 
@@ -181,10 +183,23 @@ def run_ruleset(
 def _ruleset_results(rulesets: Sequence[Mapping[str, Any]], frame: pl.DataFrame) -> list[dict[str, Any]]:
     from local_aws.recipes.rulesets import apply_ruleset
 
-    try:
-        return [apply_ruleset(ruleset, frame) for ruleset in rulesets]
-    except pl.exceptions.PolarsError as problem:
-        raise from_polars(problem) from problem
+    return [apply_ruleset(ruleset, frame) for ruleset in rulesets]
+
+
+def validation_report(profile: Mapping[str, Any], *, location: str) -> dict[str, Any]:
+    """The document of a run's rule results, version 1.0, as the service writes it beside the profile.
+
+    Parameters:
+        profile: what run_profile made of a job with rulesets.
+        location: where the document goes.
+    """
+    about = {key: profile[key] for key in ("jobName", "jobRunId", "startedOn", "writtenOn", "version")}
+    return {
+        "sampleSize": profile["sampleSize"],
+        "rulesetResults": profile["rulesetResults"],
+        **about,
+        "location": location,
+    }
 
 
 def _sampled(files: DatasetFiles, job_sample: Mapping[str, Any]) -> pl.DataFrame:
@@ -194,7 +209,9 @@ def _sampled(files: DatasetFiles, job_sample: Mapping[str, Any]) -> pl.DataFrame
 
     def attempt(all_rows: bool) -> pl.DataFrame:
         frame = scan_dataset(files, all_rows=all_rows).frame
-        return (frame if size is None else frame.head(size)).collect(engine="streaming")
+        rows = (frame if size is None else frame.head(size)).collect(engine="streaming")
+        # Columns of nulls alone and of categories are texts to the service.
+        return rows.with_columns(cs.by_dtype(pl.Null, pl.Categorical, pl.Enum).cast(pl.String))
 
     return with_types(attempt)
 

@@ -1,8 +1,8 @@
 """Profile jobs: the service's statistics of a dataset's columns, in the service's report document.
 
 Statistics, names and defaults: https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html. The
-document's members follow a
-real report (version 1.0). Text columns are measured by the length of their values. Knows no S3.
+document's members and the bounds of its buckets follow a real report (version 1.0). Text columns are measured by the
+length of their values. Knows no S3.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Any
 import polars as pl
 import regex
 
+from local_aws.recipes.advanced_datatypes import entity_shapes
 from local_aws.recipes.errors import RecipeError
+from local_aws.recipes.patterns import Pattern
 from local_aws.recipes.table import type_name
 
 DEFAULT_SAMPLE_ROWS = 20_000
@@ -62,6 +64,7 @@ NUMERIC_STATISTICS = (
 )
 DATASET_STATISTICS = ("DUPLICATE_ROWS_COUNT", "CORRELATION")
 CORRELATED_COLUMNS = 10
+MOST_ROWS = 2**32 - 1  # polars counts rows in 32 bits, the API sizes in 64
 
 
 def selects(selector: Mapping[str, Any], name: str) -> bool:
@@ -85,7 +88,8 @@ def sample_size(job_sample: Mapping[str, Any]) -> int | None:
     """Rows that a profile job looks at: the first 20,000 unless JobSample says otherwise; None is all."""
     if job_sample.get("Mode") == "FULL_DATASET":
         return None
-    return int(job_sample.get("Size") or DEFAULT_SAMPLE_ROWS)
+    size = int(job_sample.get("Size") or DEFAULT_SAMPLE_ROWS)
+    return size if size < MOST_ROWS else None
 
 
 def profile_columns(frame: pl.DataFrame, configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,14 +110,46 @@ def profile_columns(frame: pl.DataFrame, configuration: Mapping[str, Any]) -> di
     report: dict[str, Any] = {"sampleSize": frame.height}
     if "DUPLICATE_ROWS_COUNT" in included:
         report["duplicateRowsCount"] = duplicate_rows(frame)
+    detector = configuration.get("EntityDetectorConfiguration") or {}
+    entities = _entities(frame, chosen, detector) if detector else {}
+    allowed = {
+        statistic for entry in detector.get("AllowedStatistics") or [] for statistic in entry.get("Statistics") or []
+    }
     correlations = _correlations(frame, chosen, dataset) if "CORRELATION" in included else {}
-    report["columns"] = [_column(frame[name], configuration, correlations.get(name)) for name in chosen]
+    report["columns"] = [
+        _column(
+            frame[name],
+            configuration,
+            correlations.get(name),
+            entities.get(name),
+            allowed if name in entities else None,
+        )
+        for name in chosen
+    ]
     return report
 
 
 def supported(dtype: pl.DataType) -> bool:
-    """Numbers, texts and booleans are profiled; dates and nested values are not."""
-    return dtype.is_numeric() or dtype in (pl.String, pl.Boolean)
+    """Numbers, texts and booleans are profiled; decimals, dates and nested values are not."""
+    return (dtype.is_numeric() and not isinstance(dtype, pl.Decimal)) or dtype in (pl.String, pl.Boolean)
+
+
+def _entities(frame: pl.DataFrame, chosen: Sequence[str], detector: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Text columns with personal data in at least one row: rows concerned, in all and by entity type."""
+    shapes = {kind: Pattern(shape) for kind, shape in entity_shapes(detector.get("EntityTypes") or []).items()}
+    found: dict[str, dict[str, Any]] = {}
+    for name in chosen:
+        if frame.schema[name] != pl.String:
+            continue
+        # No entity is without one of these; the shapes that polars' engine does not take are slow.
+        text = pl.when(pl.col(name).str.contains("[0-9@:-]")).then(pl.col(name))
+        hits = frame.select(shape.contains(text).fill_null(False).alias(kind) for kind, shape in shapes.items())
+        rows = hits.select(pl.any_horizontal(pl.all()).sum()).item()
+        if rows:
+            counts = {kind: int(hits[kind].sum()) for kind in hits.columns}
+            kinds = [{"entityType": kind, "rowsCount": count} for kind, count in counts.items() if count]
+            found[name] = {"rowsCount": rows, "entityTypes": kinds}
+    return found
 
 
 def duplicate_rows(frame: pl.DataFrame) -> int:
@@ -138,15 +174,29 @@ def _correlations(
         {},
     )
     if parameters.get("columnSelectors"):
-        selectors = json.loads(parameters["columnSelectors"])
+        selectors = _column_selectors(str(parameters["columnSelectors"]))
         numeric = [name for name in numeric if any(selects(one, name) for one in selectors)]
-    elif str(parameters.get("columnNumber", CORRELATED_COLUMNS)).upper() != "ALL":
-        numeric = numeric[: int(parameters.get("columnNumber", CORRELATED_COLUMNS))]
+    else:
+        size = _count("CORRELATION", "columnNumber", parameters.get("columnNumber", CORRELATED_COLUMNS), least=2)
+        numeric = numeric[:size]
     result: dict[str, dict[str, float | None]] = {}
     for left in numeric:
         row = frame.select([pl.corr(left, right).alias(right) for right in numeric]).row(0, named=True)
         result[left] = {right: 1.0 if right == left else _number(value) for right, value in row.items()}
     return result
+
+
+def _column_selectors(text: str) -> list[Mapping[str, Any]]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise RecipeError(
+            f"the parameter columnSelectors of CORRELATION must be a JSON list of objects with name or regex; it is "
+            f"{text!r}"
+        )
+    return found
 
 
 def _settings(
@@ -178,10 +228,23 @@ def _number(value: Any) -> Any:
 
 
 def _column(
-    series: pl.Series, configuration: Mapping[str, Any], correlations: Mapping[str, float | None] | None
+    series: pl.Series,
+    configuration: Mapping[str, Any],
+    correlations: Mapping[str, float | None] | None,
+    entity: Mapping[str, Any] | None,
+    allowed: set[str] | None,
 ) -> dict[str, Any]:
+    """A column's member of the report.
+
+    Parameters:
+        correlations: its own, None where it has none.
+        entity: personal data found in it, None where there is none.
+        allowed: statistics to which those asked for are narrowed; None for all.
+    """
     dtype = series.dtype
     wanted, parameters, override = _settings(series.name, dtype, configuration)
+    if allowed is not None:
+        wanted &= allowed
     report: dict[str, Any] = {
         "name": series.name,
         "type": "int" if dtype == pl.Int64 and _fits_int(series) else type_name(dtype),
@@ -189,6 +252,8 @@ def _column(
     if correlations is not None:
         report["correlations"] = dict(correlations)
     report["columnConfigurationOverride"] = override
+    if entity is not None:
+        report["entity"] = dict(entity)
     values = present(series)
     counts = values.value_counts(sort=False)
     facts = statistics(series, values, counts)
@@ -197,7 +262,7 @@ def _column(
             report[member] = _number(facts[member])
     if "MOST_COMMON_VALUES" in wanted:
         ranked = counts.sort("count", series.name, descending=[True, False], nulls_last=True)
-        report["mostCommonValues"] = _counted(ranked, series.name, parameters["MOST_COMMON_VALUES"])
+        report["mostCommonValues"] = _counted(ranked, series.name, parameters, "MOST_COMMON_VALUES")
     if not dtype.is_numeric() and dtype != pl.String:
         return report
     measured = measure(values)
@@ -206,21 +271,21 @@ def _column(
             {f"percentile{share}": _number(measured.quantile(share / 100, "linear")) for share in (5, 25, 75, 95)}
         )
     if "MINIMUM_VALUES" in wanted:
-        report["minimumValues"] = _counted(counts.sort(series.name), series.name, parameters["MINIMUM_VALUES"])
+        report["minimumValues"] = _counted(counts.sort(series.name), series.name, parameters, "MINIMUM_VALUES")
     if "MAXIMUM_VALUES" in wanted:
         report["maximumValues"] = _counted(
-            counts.sort(series.name, descending=True), series.name, parameters["MAXIMUM_VALUES"]
+            counts.sort(series.name, descending=True), series.name, parameters, "MAXIMUM_VALUES"
         )
     if "VALUE_DISTRIBUTION" in wanted:
         report["valueDistribution"] = distribution(
-            measured, _positive(parameters, "VALUE_DISTRIBUTION", "binNumber"), first_open=False
+            measured, _size(parameters, "VALUE_DISTRIBUTION", "binNumber"), first_open=False
         )
     scores = z_scores(measured)
     if "OUTLIER_DETECTION" in wanted:
-        report.update(_outliers(measured, scores, parameters["OUTLIER_DETECTION"]))
+        report.update(_outliers(measured, scores, parameters))
     if "Z_SCORE_DISTRIBUTION" in wanted:
         report["zScoreDistribution"] = distribution(
-            scores, _positive(parameters, "Z_SCORE_DISTRIBUTION", "binNumber"), first_open=True
+            scores, _size(parameters, "Z_SCORE_DISTRIBUTION", "binNumber"), first_open=True
         )
     return report
 
@@ -230,11 +295,32 @@ def _fits_int(series: pl.Series) -> bool:
     return not isinstance(low, int) or not isinstance(high, int) or (low >= -(2**31) and high < 2**31)
 
 
-def _positive(parameters: Mapping[str, Mapping[str, Any]], statistic: str, name: str) -> int:
-    value = int(parameters[statistic].get(name, DEFAULT_PARAMETERS[statistic][name]))
-    if value < 1:
-        raise RecipeError(f"the parameter {name} of {statistic} must be greater than 0; it is {value}")
-    return value
+def _count(statistic: str, name: str, value: Any, *, least: int = 1) -> int | None:
+    """A parameter that is a whole number; None for "ALL"."""
+    text = str(value).strip()
+    if text.upper() == "ALL" and name != "binNumber":
+        return None
+    if not text.isdecimal() or int(text) < least:
+        raise RecipeError(
+            f"the parameter {name} of {statistic} must be a whole number greater than {least - 1}; it is {text!r}"
+        )
+    return int(text)
+
+
+def _size(parameters: Mapping[str, Mapping[str, Any]], statistic: str, name: str = "sampleSize") -> int | None:
+    return _count(statistic, name, parameters[statistic].get(name, DEFAULT_PARAMETERS[statistic][name]))
+
+
+def _threshold(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise RecipeError(
+            f"the parameter {name} of OUTLIER_DETECTION must be a number greater than or equal to 0; it is {value!r}"
+        )
+    return number
 
 
 def present(series: pl.Series) -> pl.Series:
@@ -305,7 +391,7 @@ def statistics(series: pl.Series, values: pl.Series, counts: pl.DataFrame) -> di
     facts.update(
         kurtosis=measured.kurtosis(),
         skewness=measured.skew(),
-        sum=measured.sum(),
+        sum=measured.cast(pl.Int128).sum() if measured.dtype.is_integer() else measured.sum(),
         zerosCount=int((measured == 0).sum()),
         variance=measured.var(ddof=1),
         range=None if not len(measured) else facts["max"] - facts["min"],
@@ -319,9 +405,11 @@ def _most_frequent(values: pl.Series) -> Any:
     return values.mode().min() if len(values) else None
 
 
-def _counted(counts: pl.DataFrame, name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    size = str(parameters.get("sampleSize", "50")).upper()
-    rows = counts if size == "ALL" else counts.head(int(size))
+def _counted(
+    counts: pl.DataFrame, name: str, parameters: Mapping[str, Mapping[str, Any]], statistic: str
+) -> list[dict[str, Any]]:
+    size = _size(parameters, statistic)
+    rows = counts if size is None else counts.head(size)
     return [{"value": _plain(row[name]), "count": row["count"]} for row in rows.iter_rows(named=True)]
 
 
@@ -329,48 +417,57 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else float(value)
 
 
-def distribution(values: pl.Series, bins: int, *, first_open: bool) -> list[dict[str, Any]]:
-    """Counts in equal ranges [low, high); the last is open to the right, for z-scores the first to the left."""
+def distribution(values: pl.Series, bins: int | None, *, first_open: bool) -> list[dict[str, Any]]:
+    """Counts in ranges [low, high); the last is open to the right, for z-scores the first to the left."""
     if not len(values):
         return []
-    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    low: Any = values.min()
+    high: Any = values.max()
     if low == high:
-        return [{"bucket": [low, high], "count": len(values)}]
-    width = (high - low) / bins
-    edges: list[float] = [low + width * index for index in range(bins + 1)]
-    if values.dtype.is_integer():
-        edges = sorted({math.floor(edge) for edge in edges})
-    inner = edges[1:-1]
-    position = (
-        pl.Series(values=[0] * len(values), dtype=pl.UInt32)
-        if not inner
-        else values.cast(pl.Float64)
-        .cut(inner, left_closed=True, labels=[str(n) for n in range(len(inner) + 1)])
-        .cast(pl.String)
-        .cast(pl.UInt32)
-    )
+        return [{"bucket": [float(low), float(high)], "count": len(values)}]
+    edges = (_whole_edges if values.dtype.is_integer() else _even_edges)(low, high, bins or 1)
+    bounds = pl.Series(edges[1:], dtype=values.dtype)
+    position = bounds.search_sorted(values, side="right") if len(bounds) else pl.zeros(len(values), eager=True)
     found = dict(position.value_counts().iter_rows())
     buckets: list[dict[str, Any]] = []
-    for index in range(len(inner) + 1):
-        lower: Any = "-inf" if first_open and index == 0 else edges[index]
-        upper: Any = "inf" if index == len(inner) else edges[index + 1]
+    for index, edge in enumerate(edges):
+        lower: Any = "-inf" if first_open and index == 0 else edge
+        upper: Any = "inf" if index == len(edges) - 1 else edges[index + 1]
         buckets.append({"bucket": [lower, upper], "count": found.get(index, 0)})
     return buckets
+
+
+def _whole_edges(low: int, high: int, bins: int) -> list[int]:
+    """Lower bounds of buckets over whole numbers: one a value where they suffice, else widths that differ by at most
+    one, the narrower first (as in a real report)."""
+    if high - low < bins:
+        return list(range(low, high + 1))
+    width, wider = divmod(high - low, bins)
+    return [low + width * index + max(0, index - (bins - wider)) for index in range(bins)]
+
+
+def _even_edges(low: float, high: float, bins: int) -> list[float]:
+    """Lower bounds of buckets of equal width; fewer where two would be the same number."""
+    width = (high - low) / bins
+    if math.isinf(width):
+        return [low * (1 - index / bins) + high * (index / bins) for index in range(bins)]
+    return list(dict.fromkeys(low + width * index for index in range(bins)))
 
 
 def z_scores(values: pl.Series) -> pl.Series:
     """Distance from the mean in sample standard deviations; zero for all where there is no spread."""
     numbers = values.cast(pl.Float64)
     spread = numbers.std(ddof=1)
-    return (numbers - numbers.mean()) / spread if spread else numbers * 0.0
+    return (numbers - numbers.mean()) / spread if spread and _number(spread) is not None else numbers * 0.0
 
 
-def _outliers(values: pl.Series, scores: pl.Series, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    threshold = float(parameters.get("threshold", 3))
-    mild = float(parameters["mildThreshold"]) if parameters.get("mildThreshold") is not None else None
+def _outliers(values: pl.Series, scores: pl.Series, parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    given = parameters["OUTLIER_DETECTION"]
+    threshold = _threshold("threshold", given.get("threshold", DEFAULT_PARAMETERS["OUTLIER_DETECTION"]["threshold"]))
+    mild = _threshold("mildThreshold", given["mildThreshold"]) if given.get("mildThreshold") is not None else None
     if mild is not None and mild >= threshold:
         raise RecipeError(f"mildThreshold {mild:g} must be less than threshold {threshold:g}")
-    size = str(parameters.get("sampleSize", "50")).upper()
+    size = _size(parameters, "OUTLIER_DETECTION")
     distance = scores.abs()
     report: dict[str, Any] = {"zScoreOutliersCount": int((distance > threshold).sum())}
     if mild is not None:
@@ -381,11 +478,21 @@ def _outliers(values: pl.Series, scores: pl.Series, parameters: Mapping[str, Any
         .unique(maintain_order=True)
     )
     found = found.sort(pl.col("zScore").abs(), descending=True, maintain_order=True)
-    rows = found if size == "ALL" else found.head(int(size))
+    rows = found if size is None else found.head(size)
     report["zScoreOutliersSample"] = [
         {"value": _plain(row["value"]), "zScore": row["zScore"]} for row in rows.iter_rows(named=True)
     ]
     return report
+
+
+def dataset_override(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """DatasetStatisticsConfiguration as the report words it."""
+    override: dict[str, Any] = {}
+    if configuration.get("IncludedStatistics"):
+        override["includedStatistics"] = list(configuration["IncludedStatistics"])
+    for change in configuration.get("Overrides") or []:
+        override.setdefault("parameters", {})[change["Statistic"]] = dict(change.get("Parameters") or {})
+    return override
 
 
 def default_configuration() -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """Data quality rulesets: parse CheckExpressions, apply them to rows or to statistics, weigh them against thresholds.
 
 https://docs.aws.amazon.com/databrew/latest/dg/profile.data-quality-available-checks.html and API_Rule.html. The
-layout of the service's validation
-report is not published; this one carries its states (SUCCEEDED, FAILED) per ruleset, rule and column.
+results have the members of a real validation report (version 1.0). That report also shows the console's own
+spellings, which are taken too: `IS BETWEEN :a AND :b`, `AGG(:col, MAX)`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,7 @@ import polars as pl
 from local_aws.recipes.datatypes import as_text, parse_timestamp_text
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.patterns import Pattern
+from local_aws.recipes.plan import from_polars
 from local_aws.recipes.profile import duplicate_rows, measure, present, selects, statistics, z_scores
 from local_aws.recipes.streaming import one_of
 
@@ -86,7 +88,8 @@ _TOKEN = re.compile(r"\s*(:[A-Za-z0-9_]+|[A-Za-z_][A-Za-z0-9_.]*|==|!=|<=|>=|<|>
 
 @dataclass(frozen=True)
 class Operand:
-    """Left side of a check: a column, its length, or an aggregate (statistic name and argument)."""
+    """Left side of a check: a column, its length, or an aggregate (statistic's name and argument, of the rule's columns
+    or of one)."""
 
     variable: str | None = None
     length: bool = False
@@ -192,12 +195,12 @@ class ExpressionParser:
             return node
         left = self._left()
         negated = False
-        word = self._take().lower()
+        word = self._word()
         if word == "not":
-            negated, word = True, self._take().lower()
+            negated, word = True, self._word()
         elif word == "is" and self._peek().lower() == "not":
             self._at += 1
-            negated = True
+            negated, word = True, self._continued("is")
         word = SYNONYMS.get(word, word)
         if word not in COMPARISONS and word not in WORDS:
             raise self.fault(
@@ -210,6 +213,15 @@ class ExpressionParser:
                 raise self.fault("is_between takes two values: is_between :val1 and :val2")
             right.append(self._variable())
         return Check(left, word, negated, tuple(right))
+
+    def _word(self) -> str:
+        return self._continued(self._take().lower())
+
+    def _continued(self, word: str) -> str:
+        """A condition's name, be it written with blanks or with underscores."""
+        while any(f"{known}_".startswith(f"{word}_{self._peek().lower()}_") for known in WORDS):
+            word = f"{word}_{self._take().lower()}"
+        return word
 
     def _variable(self) -> str:
         token = self._take()
@@ -231,6 +243,11 @@ class ExpressionParser:
             self._at += 1
             if self._take() != "(":
                 raise self.fault("'(' is missing after AGG")
+            variable = None
+            if self._peek().startswith(":"):
+                variable = self._take()
+                if self._take() != ",":
+                    raise self.fault("',' is missing after AGG's column")
             name = self._take().upper()
             argument = None
             if self._peek() == ",":
@@ -243,7 +260,7 @@ class ExpressionParser:
                     f"there is no statistic {name!r}; the statistics are "
                     f"{', '.join((*DATASET_AGGREGATES, *COLUMN_AGGREGATES))}"
                 )
-            return Operand(aggregate=name, argument=argument)
+            return Operand(variable=variable, aggregate=name, argument=argument)
         return Operand()
 
 
@@ -273,41 +290,46 @@ class Rule:
                     raise self._parser.fault(f"SubstitutionMap has no {variable}")
 
     def apply(self, frame: pl.DataFrame) -> dict[str, Any]:
-        """The rule's result: its state, and that of each column it is applied to."""
-        selectors = self.definition.get("ColumnSelectors")
-        columns: list[str | None] = [None]
-        if selectors:
-            columns = [name for name in frame.columns if any(selects(one, name) for one in selectors)]
-            if not columns:
-                raise self._parser.fault("ColumnSelectors match no column")
-        results = [self._column_result(frame, column) for column in columns]
-        passed = all(result["state"] == "SUCCEEDED" for result in results)
-        report: dict[str, Any] = {
-            "name": self.name,
-            "checkExpression": self.definition.get("CheckExpression"),
-            "substitutionMap": dict(self.values),
-            "state": "SUCCEEDED" if passed else "FAILED",
-        }
-        if self.definition.get("Threshold"):
-            report["threshold"] = dict(self.definition["Threshold"])
-        report["columnResults"] = results
-        return report
+        """The rule's result: its status, and that of each column it is applied to.
 
-    def _column_result(self, frame: pl.DataFrame, column: str | None) -> dict[str, Any]:
-        result: dict[str, Any] = {} if column is None else {"columnName": column}
+        What the rows do not allow to check (a column is not there, a value is not of its type) is in ERROR, and says
+        why in `errorMessage`.
+        """
+        definition = {"Disabled": False, **self.definition}
+        return {"name": self.name, "definition": definition, **self._guarded(partial(self._results, frame))}
+
+    def _guarded(self, check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return check()
+        except pl.exceptions.PolarsError as problem:
+            return {"status": "ERROR", "errorMessage": self._parser.fault(from_polars(problem).message).message}
+        except RecipeError as problem:
+            return {"status": "ERROR", "errorMessage": problem.message}
+
+    def _results(self, frame: pl.DataFrame) -> dict[str, Any]:
+        selectors = self.definition.get("ColumnSelectors")
+        if not selectors:
+            return self._result(frame, None)
+        columns = [
+            name
+            for name, dtype in frame.schema.items()
+            if not dtype.is_nested() and any(selects(one, name) for one in selectors)
+        ]
+        if not columns:
+            raise self._parser.fault("ColumnSelectors match no column of a simple type")
+        results = [{"name": name, **self._guarded(partial(self._result, frame, name))} for name in columns]
+        return {"columnResults": results, "status": worst(result["status"] for result in results)}
+
+    def _result(self, frame: pl.DataFrame, column: str | None) -> dict[str, Any]:
         if self.aggregate:
-            observed: dict[str, Any] = {}
-            result["state"] = "SUCCEEDED" if self._holds(self.node, frame, column, observed) else "FAILED"
-            result["observedValues"] = observed
-            return result
+            return {"status": "SUCCEEDED" if self._holds(self.node, frame, column) else "FAILED"}
         passing = (
             int(frame.select(self._row_expression(self.node, frame, column).fill_null(False).sum()).item())
             if frame.height
             else 0
         )
-        result.update(passedRowsCount=passing, failedRowsCount=frame.height - passing, rowsCount=frame.height)
-        result["state"] = "SUCCEEDED" if self._within_threshold(passing, frame.height) else "FAILED"
-        return result
+        passed = self._within_threshold(passing, frame.height)
+        return {"failedCount": frame.height - passing, "status": "SUCCEEDED" if passed else "FAILED"}
 
     def _within_threshold(self, passing: int, rows: int) -> bool:
         threshold = self.definition.get("Threshold")
@@ -332,15 +354,16 @@ class Rule:
     def _require(self, frame: pl.DataFrame, name: str) -> pl.DataType:
         if name not in frame.columns:
             raise self._parser.fault(f"there is no column {name!r}")
+        if frame.schema[name].is_nested():
+            raise self._parser.fault(f"the column {name!r} is nested; rules are about columns of simple types")
         return frame.schema[name]
 
-    def _holds(self, node: Node, frame: pl.DataFrame, column: str | None, observed: dict[str, Any]) -> bool:
+    def _holds(self, node: Node, frame: pl.DataFrame, column: str | None) -> bool:
         if isinstance(node, Combination):
-            found = [self._holds(part, frame, column, observed) for part in node.parts]
+            found = [self._holds(part, frame, column) for part in node.parts]
             return any(found) if node.word == "or" else all(found)
         assert node.left.aggregate is not None
         value = self._statistic(frame, node.left, column)
-        observed[node.left.aggregate] = value
         if value is None:
             return False
         bounds = [self._parse_number(variable) for variable in node.right]
@@ -366,8 +389,11 @@ class Rule:
         if name.startswith("DUPLICATE_ROWS"):
             found = duplicate_rows(frame)
             return found if name.endswith("COUNT") else _percentage(found, frame.height)
+        if operand.variable is not None:
+            column = self._column_of(operand.variable)
         if column is None:
             raise self._parser.fault(f"{name} is a column's statistic: name the columns in ColumnSelectors")
+        self._require(frame, column)
         series = frame[column]
         values = present(series)
         counts = values.value_counts(sort=False)
@@ -425,7 +451,8 @@ class Rule:
             if check.operator == "contains":
                 return text.str.contains(wanted, literal=True)
             return text.str.starts_with(wanted) if check.operator == "starts_with" else text.str.ends_with(wanted)
-        sides = [self._right(variable, frame, left_type) for variable in check.right]
+        exact = check.operator in ("==", "!=")
+        sides = [self._right(variable, frame, left_type, exact=exact) for variable in check.right]
         if check.operator == "is_between":
             low, high = (_aligned(left, left_type, *side) for side in sides)
             return (low[0] >= low[1]) & (high[0] <= high[1])
@@ -441,7 +468,10 @@ class Rule:
             raise self._parser.fault(f"{variable} must be a JSON list; it is {self.values[variable]!r}")
         return value
 
-    def _right(self, variable: str, frame: pl.DataFrame, left_type: pl.DataType) -> tuple[pl.Expr, pl.DataType]:
+    def _right(
+        self, variable: str, frame: pl.DataFrame, left_type: pl.DataType, *, exact: bool
+    ) -> tuple[pl.Expr, pl.DataType]:
+        """What the left side is compared with: a text column exactly as text, else as number where the value is one."""
         other = self._column_of(variable)
         if other is not None:
             return pl.col(other), self._require(frame, other)
@@ -451,10 +481,30 @@ class Rule:
             if moment is None:
                 raise self._parser.fault(f"{variable} must be a date; it is {raw!r}")
             return pl.lit(moment), pl.Datetime("us")
-        try:
-            return pl.lit(float(raw)), pl.Float64()
-        except ValueError:
+        if left_type == pl.Boolean and raw.strip().lower() in ("true", "false"):
+            return pl.lit(raw.strip().lower()), pl.String()
+        number = None if left_type == pl.String and exact else _number(raw)
+        if number is None:
+            if left_type.is_numeric():
+                raise self._parser.fault(f"{variable} must be a number; it is {raw!r}")
             return pl.lit(raw), pl.String()
+        dtype: pl.DataType = pl.Int64() if isinstance(number, int) else pl.Float64()
+        return pl.lit(number, dtype=dtype), dtype
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a text is; whole ones, as far as a column can hold them, to the last digit."""
+    if "_" in text:  # Python's own way to group digits
+        return None
+    try:
+        whole = int(text)
+        return whole if -(2**63) <= whole < 2**63 else float(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _compare_numbers(value: float, operator: str, bound: float, parser: ExpressionParser) -> bool:
@@ -476,15 +526,16 @@ def _percentage(found: int, rows: int) -> float:
 
 
 def _member(left: pl.Expr, dtype: pl.DataType, values: Sequence[Any]) -> pl.Expr:
+    present_values = [value for value in values if value is not None]
     if dtype.is_numeric():
-        numbers = []
-        for value in values:
-            try:
-                numbers.append(float(value))
-            except (TypeError, ValueError):
-                continue
-        return one_of(left.cast(pl.Float64), numbers, pl.Float64())
-    texts = [("true" if value else "false") if isinstance(value, bool) else str(value) for value in values]
+        numbers = [number for value in present_values if (number := _number(str(value))) is not None]
+        if dtype.is_integer():
+            whole = [int(number) for number in numbers if number == number // 1 and abs(number) < 2**63]
+            return one_of(left.cast(pl.Int64, strict=False), whole, pl.Int64())
+        return one_of(left.cast(pl.Float64), [float(number) for number in numbers], pl.Float64())
+    texts = [("true" if value else "false") if isinstance(value, bool) else str(value) for value in present_values]
+    if dtype == pl.Boolean:
+        texts = [text.strip().lower() for text in texts]
     return one_of(as_text(left, dtype), texts, pl.String())
 
 
@@ -500,22 +551,30 @@ def _aligned(left: pl.Expr, left_type: pl.DataType, right: pl.Expr, right_type: 
     return as_text(left, left_type), as_text(right, right_type)
 
 
+def worst(statuses: Iterable[str]) -> str:
+    """Status of a whole: ERROR before FAILED before SUCCEEDED."""
+    found = set(statuses)
+    return next((status for status in ("ERROR", "FAILED") if status in found), "SUCCEEDED")
+
+
 def apply_ruleset(ruleset: Mapping[str, Any], frame: pl.DataFrame) -> dict[str, Any]:
     """Result of a ruleset over rows.
 
     Parameters:
-        ruleset: Name and Rules as in the API.
+        ruleset: Name and Rules as in the API; Description, ResourceArn and LastModifiedDate (text) where there are any.
         frame: the rows of the job's sample.
 
     Raises:
-        RecipeError: a rule is malformed or names a column that is not there.
+        RecipeError: a rule is malformed.
     """
-    results = [
-        Rule(definition).apply(frame) for definition in ruleset.get("Rules") or [] if not definition.get("Disabled")
-    ]
-    passed = all(result["state"] == "SUCCEEDED" for result in results)
-    return {
-        "rulesetName": ruleset.get("Name"),
-        "validationState": "SUCCEEDED" if passed else "FAILED",
-        "ruleResults": results,
-    }
+    rules = [Rule(definition) for definition in ruleset.get("Rules") or [] if not definition.get("Disabled")]
+    results = [rule.apply(frame) for rule in rules]
+    report = {"name": ruleset.get("Name")}
+    for member, key in (
+        ("description", "Description"),
+        ("arn", "ResourceArn"),
+        ("lastModifiedDate", "LastModifiedDate"),
+    ):
+        if ruleset.get(key) is not None:
+            report[member] = ruleset[key]
+    return {**report, "ruleResults": results, "status": worst(result["status"] for result in results)}

@@ -90,9 +90,19 @@ GENERAL = [
     ),
     ("Maps", "structs whose null fields are absent keys", "JSON writes both alike"),
     (
-        "Layout of the validation report",
-        "`rulesetResults`: rulesetName, validationState, ruleResults with the columns' results",
-        "only its states are published",
+        "A rule that the rows do not allow to check (no such column, a value that is not of the column's type)",
+        "status ERROR with `errorMessage`, and so its ruleset; the job succeeds. A malformed rule fails the job",
+        "the guide: a ruleset's result is SUCCEEDED, FAILED or ERROR, and not when it is which",
+    ),
+    (
+        "A text column compared with a number (`:col > :val`)",
+        "== and != exactly, as texts; the others as numbers where the value is one",
+        "007 is not 7 as a text, and a text has no other order that fits a number",
+    ),
+    (
+        "Which columns of a profile contain personal data, and how the report says so",
+        "text columns with a hit in at least one row; `entity`: rowsCount, and entityTypes with the rows of each",
+        "the guide: no statistics, or the allowed ones, on columns that contain detected entities",
     ),
     ("A rule of rows without Threshold", "every row must pass; null does not pass", "the guide: each row is validated"),
 ]

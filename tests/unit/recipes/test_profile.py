@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
-from local_aws.recipes.api import DatasetFiles, run_profile, run_ruleset
+from local_aws.recipes.api import DatasetFiles, run_profile, run_ruleset, validation_report
 from local_aws.recipes.errors import RecipeError
 
 STARTED = datetime(2024, 5, 1, tzinfo=UTC)
@@ -214,8 +216,8 @@ RULES: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("rule", "state"), RULES, ids=[rule["CheckExpression"] for rule, _ in RULES])
 def test_a_rule(rule: dict[str, Any], state: str, dataset: DatasetFiles) -> None:
     result = run_ruleset(dataset, [{"Name": "rs", "Rules": [{"Name": "r", **rule}]}])
-    assert result[0]["ruleResults"][0]["state"] == state
-    assert result[0]["validationState"] == state
+    assert result[0]["ruleResults"][0]["status"] == state
+    assert result[0]["status"] == state
 
 
 def test_disabled_rules_are_left_out_and_results_come_with_the_profile(dataset: DatasetFiles) -> None:
@@ -223,16 +225,14 @@ def test_disabled_rules_are_left_out_and_results_come_with_the_profile(dataset: 
         {"Name": "off", "CheckExpression": "AGG(ROWS_COUNT) > :v", "SubstitutionMap": {":v": "99"}, "Disabled": True}
     ]
     report = run_profile(dataset, job_name="j", started_at=STARTED, rulesets=[{"Name": "rs", "Rules": rules}])
-    assert report["rulesetResults"] == [{"rulesetName": "rs", "validationState": "SUCCEEDED", "ruleResults": []}]
+    assert report["rulesetResults"] == [{"name": "rs", "ruleResults": [], "status": "SUCCEEDED"}]
 
 
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
         ({"CheckExpression": "AGG(AVERAGE) > :v", "SubstitutionMap": {":v": "1"}}, "no statistic 'AVERAGE'"),
-        ({"CheckExpression": "AGG(MEAN) > :v", "SubstitutionMap": {":v": "1"}}, "name the columns in ColumnSelectors"),
         ({"CheckExpression": ":col > :v", "SubstitutionMap": COL}, "SubstitutionMap has no :v"),
-        ({"CheckExpression": ":col > :v", "SubstitutionMap": {":col": "`q`", ":v": "1"}}, "no column 'q'"),
         ({"CheckExpression": ":col looks_like :v", "SubstitutionMap": {**COL, ":v": "1"}}, "no condition 'looks_like'"),
         (
             {"CheckExpression": "AGG(ROWS_COUNT) > :v and :col > :v", "SubstitutionMap": {**COL, ":v": "1"}},
@@ -249,3 +249,302 @@ def test_a_wrong_rule_is_an_error_with_its_name(rule: dict[str, Any], message: s
     with pytest.raises(RecipeError, match=message) as caught:
         run_ruleset(dataset, [{"Name": "rs", "Rules": [{"Name": "the rule", **rule}]}])
     assert "the rule" in str(caught.value)
+
+
+def table(tmp_path: Path, **columns: Any) -> DatasetFiles:
+    pl.DataFrame(columns).write_parquet(tmp_path / "table.parquet")
+    return DatasetFiles([tmp_path / "table.parquet"], "PARQUET")
+
+
+# Lengths and numbers of two public reports of the service, and the bounds that it wrote for them.
+BUCKETS: list[tuple[list[Any], list[list[Any]]]] = [
+    (
+        ["x" * length for length in range(7, 33)],
+        [[low, low + 1] for low in range(7, 22)] + [[22, 24], [24, 26], [26, 28], [28, 30], [30, "inf"]],
+    ),
+    (["x" * length for length in range(16, 34)], [[low, low + 1] for low in range(16, 33)] + [[33, "inf"]]),
+    (
+        ["x" * length for length in range(27, 66)],
+        [[27, 28], [28, 29]] + [[low, low + 2] for low in range(29, 63, 2)] + [[63, "inf"]],
+    ),
+    (
+        [1, 9999997],
+        [[1, 500000], [500000, 999999], [999999, 1499998], [1499998, 1999997]]
+        + [[low, low + 500000] for low in range(1999997, 9000000, 500000)]
+        + [[9499997, "inf"]],
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "expected"), BUCKETS, ids=["Name", "Email", "Address", "ID"])
+def test_buckets_over_whole_numbers_are_the_services(values: list[Any], expected: list[Any], tmp_path: Path) -> None:
+    found = columns(table(tmp_path, c=values))["c"]["valueDistribution"]
+    assert [bucket["bucket"] for bucket in found] == expected
+    assert sum(bucket["count"] for bucket in found) == len(values)
+
+
+@pytest.mark.parametrize(
+    "values", [[1e16, 1e16 + 2], [-1.7e308, 1.7e308], [-(2**63), 2**63 - 1], [2**53, 2**53 + 1]], ids=str
+)
+def test_extreme_numbers_are_counted_in_buckets(values: list[Any], tmp_path: Path) -> None:
+    report = columns(table(tmp_path, c=values))["c"]
+    json.dumps(report, allow_nan=False)
+    for member in ("valueDistribution", "zScoreDistribution"):
+        assert sum(bucket["count"] for bucket in report[member]) == 2
+
+
+def test_a_sum_beyond_64_bits_is_exact(tmp_path: Path) -> None:
+    assert columns(table(tmp_path, c=[2**62] * 3))["c"]["sum"] == 3 * 2**62
+
+
+def test_columns_of_types_that_the_guide_names_are_profiled(tmp_path: Path) -> None:
+    dataset = table(
+        tmp_path,
+        decimal=pl.Series(["1.5"]).cast(pl.Decimal(10, 2)),
+        category=pl.Series(["a"], dtype=pl.Categorical),
+        nothing=pl.Series([None], dtype=pl.Null),
+        day=[datetime(2024, 1, 1)],
+        flag=[True],
+    )
+    assert {name: column["type"] for name, column in columns(dataset).items()} == {
+        "category": "string",
+        "nothing": "string",
+        "flag": "boolean",
+    }
+
+
+def test_a_sample_may_be_larger_than_any_table(dataset: DatasetFiles) -> None:
+    sample = {"Mode": "CUSTOM_ROWS", "Size": 2**63 - 1}
+    assert run_profile(dataset, job_name="j", started_at=STARTED, job_sample=sample)["sampleSize"] == 5
+
+
+@pytest.mark.parametrize(
+    ("statistic", "parameters"),
+    [
+        ("CORRELATION", {"columnNumber": "1"}),
+        ("CORRELATION", {"columnNumber": "many"}),
+        ("CORRELATION", {"columnSelectors": "[n"}),
+        ("CORRELATION", {"columnSelectors": '["n"]'}),
+        ("MOST_COMMON_VALUES", {"sampleSize": "0"}),
+        ("MINIMUM_VALUES", {"sampleSize": "-1"}),
+        ("MAXIMUM_VALUES", {"sampleSize": "few"}),
+        ("OUTLIER_DETECTION", {"sampleSize": "0"}),
+        ("OUTLIER_DETECTION", {"threshold": "far"}),
+        ("OUTLIER_DETECTION", {"threshold": "nan"}),
+        ("OUTLIER_DETECTION", {"mildThreshold": "-1"}),
+        ("OUTLIER_DETECTION", {"mildThreshold": "3"}),
+        ("VALUE_DISTRIBUTION", {"binNumber": "2.5"}),
+        ("Z_SCORE_DISTRIBUTION", {"binNumber": "ALL"}),
+    ],
+)
+def test_a_wrong_parameter_of_a_statistic_is_an_error_with_its_name(
+    statistic: str, parameters: dict[str, str], dataset: DatasetFiles
+) -> None:
+    statistics = {"Overrides": [{"Statistic": statistic, "Parameters": parameters}]}
+    configuration: dict[str, Any] = (
+        {"DatasetStatisticsConfiguration": statistics}
+        if statistic == "CORRELATION"
+        else {"ColumnStatisticsConfigurations": [{"Statistics": statistics}]}
+    )
+    with pytest.raises(RecipeError, match=next(iter(parameters))):
+        columns(dataset, configuration=configuration)
+
+
+def test_overrides_stand_in_the_report_in_its_own_words(dataset: DatasetFiles) -> None:
+    change = {"Statistic": "CORRELATION", "Parameters": {"columnNumber": "2"}}
+    configuration = {"DatasetStatisticsConfiguration": {"IncludedStatistics": ["CORRELATION"], "Overrides": [change]}}
+    report = run_profile(dataset, job_name="j", started_at=STARTED, configuration=configuration)
+    assert report["datasetConfigurationOverride"] == {
+        "includedStatistics": ["CORRELATION"],
+        "parameters": {"CORRELATION": {"columnNumber": "2"}},
+    }
+
+
+def test_columns_with_personal_data_get_only_the_allowed_statistics(tmp_path: Path) -> None:
+    dataset = table(tmp_path, mail=["a@b.com", "write to c@d.org", None], word=["a", "10.0.0.1.9", "bb"], n=[1, 2, 3])
+    detector: dict[str, Any] = {"EntityTypes": ["USA_ALL"]}
+    found = columns(dataset, configuration={"EntityDetectorConfiguration": {"EntityTypes": ["EMAIL"]}})
+    assert found["mail"] == {
+        "name": "mail",
+        "type": "string",
+        "columnConfigurationOverride": {},
+        "entity": {"rowsCount": 2, "entityTypes": [{"entityType": "EMAIL", "rowsCount": 2}]},
+    }
+    assert (found["word"]["max"], found["n"]["sum"]) == (10, 6)
+    detector["AllowedStatistics"] = [{"Statistics": ["MAX"]}, {"Statistics": ["MISSING_VALUES_COUNT"]}]
+    allowed = columns(dataset, configuration={"EntityDetectorConfiguration": detector})["mail"]
+    assert (allowed["max"], allowed["missingValuesCount"]) == (16, 1)
+    assert "mostCommonValues" not in allowed
+
+
+@pytest.mark.parametrize(("kind", "message"), [("PASSWORD", "no entity type"), ("PERSON_NAME", "cannot be detected")])
+def test_an_entity_type_that_is_not_detected_is_an_error(kind: str, message: str, dataset: DatasetFiles) -> None:
+    with pytest.raises(RecipeError, match=message):
+        columns(dataset, configuration={"EntityDetectorConfiguration": {"EntityTypes": ["EMAIL", kind]}})
+
+
+def result_of(dataset: DatasetFiles, expression: str, values: dict[str, str], **more: Any) -> dict[str, Any]:
+    rule = {"Name": "r", "CheckExpression": expression, "SubstitutionMap": values, **more}
+    found: dict[str, Any] = run_ruleset(dataset, [{"Name": "rs", "Rules": [rule]}])[0]["ruleResults"][0]
+    return found
+
+
+def test_the_validation_report_has_the_members_of_the_services(dataset: DatasetFiles) -> None:
+    rows = {
+        "Name": "rows",
+        "CheckExpression": "LENGTH(:col1) > :val1",
+        "SubstitutionMap": {":col1": "`t`", ":val1": "1"},
+        "Threshold": {"Type": "GREATER_THAN_OR_EQUAL", "Unit": "PERCENTAGE", "Value": 100},
+    }
+    every = {
+        "Name": "every",
+        "CheckExpression": "AGG(MISSING_VALUES_PERCENTAGE) < :val1",
+        "SubstitutionMap": {":val1": "10"},
+        "ColumnSelectors": [{"Regex": ".*"}],
+    }
+    ruleset = {
+        "Name": "rs",
+        "Description": "d",
+        "ResourceArn": "arn",
+        "LastModifiedDate": "Fri Apr 08 09:28:20 UTC 2022",
+        "Rules": [rows, every],
+    }
+    profile = run_profile(dataset, job_name="j", job_run_id="db_1", started_at=STARTED, rulesets=[ruleset])
+    report = validation_report(profile, location="s3://b/k.json")
+    assert report.pop("writtenOn") == profile["writtenOn"]
+    assert report == {
+        "sampleSize": 5,
+        "rulesetResults": [
+            {
+                "name": "rs",
+                "description": "d",
+                "arn": "arn",
+                "lastModifiedDate": "Fri Apr 08 09:28:20 UTC 2022",
+                "ruleResults": [
+                    {"name": "rows", "definition": {**rows, "Disabled": False}, "failedCount": 3, "status": "FAILED"},
+                    {
+                        "name": "every",
+                        "definition": {**every, "Disabled": False},
+                        "columnResults": [
+                            {"name": "n", "status": "FAILED"},
+                            {"name": "t", "status": "FAILED"},
+                            {"name": "f", "status": "SUCCEEDED"},
+                        ],
+                        "status": "FAILED",
+                    },
+                ],
+                "status": "FAILED",
+            }
+        ],
+        "jobName": "j",
+        "jobRunId": "db_1",
+        "location": "s3://b/k.json",
+        "startedOn": "2024-05-01T00:00:00",
+        "version": "1.0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "failed"),
+    [
+        (":c IS BETWEEN :x AND :y", {":c": "`n`", ":x": "2", ":y": "3"}, 3),
+        (":c IS NOT BETWEEN :x AND :y", {":c": "`n`", ":x": "2", ":y": "3"}, 3),
+        (":c STARTS WITH :x", {":c": "`t`", ":x": "b"}, 3),
+        (":c NOT ENDS WITH :x", {":c": "`t`", ":x": "b"}, 3),
+        (":c greater than equal :x", {":c": "`n`", ":x": "2"}, 2),
+        (":c is :x or :c less than :y", {":c": "`n`", ":x": "4", ":y": "2"}, 3),
+    ],
+)
+def test_conditions_are_taken_with_blanks_as_the_console_writes_them(
+    expression: str, values: dict[str, str], failed: int, dataset: DatasetFiles
+) -> None:
+    assert result_of(dataset, expression, values)["failedCount"] == failed
+
+
+@pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        ("AGG(:c, UNIQUE_VALUES_PERCENTAGE) == :x", {":c": "`n`", ":x": "40"}),
+        ("AGG(:c, Z_SCORE_OUTLIERS_COUNT, :z) == :x", {":c": "`n`", ":z": "1", ":x": "1"}),
+        (
+            "AGG(:c, MAX) == :x and AGG(:d, MISSING_VALUES_COUNT) == :y",
+            {":c": "`n`", ":d": "`t`", ":x": "4", ":y": "1"},
+        ),
+    ],
+)
+def test_a_statistic_names_its_column_as_the_console_writes_it(
+    expression: str, values: dict[str, str], dataset: DatasetFiles
+) -> None:
+    result = result_of(dataset, expression, values)
+    assert (result["status"], "columnResults" in result) == ("SUCCEEDED", False)
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "failed"),
+    [
+        (":c == :x", {":c": "`code`", ":x": "7"}, 3),
+        (":c is not :x", {":c": "`code`", ":x": "7"}, 2),
+        (":c > :x", {":c": "`code`", ":x": "6"}, 2),
+        (":c NOT IN :x", {":c": "`code`", ":x": '["7", null]'}, 2),
+        (":c is :x", {":c": "`flag`", ":x": "True"}, 2),
+        (":c IN :x", {":c": "`flag`", ":x": '["TRUE"]'}, 2),
+        (":c == :x", {":c": "`id`", ":x": "9007199254740993"}, 3),
+        (":c IN :x", {":c": "`id`", ":x": '["9007199254740993"]'}, 3),
+        (":c <= :x", {":c": "`id`", ":x": "2.5"}, 2),
+    ],
+)
+def test_values_are_compared_as_the_columns_type_has_them(
+    expression: str, values: dict[str, str], failed: int, tmp_path: Path
+) -> None:
+    dataset = table(
+        tmp_path,
+        code=["007", "7", "abc", None],
+        flag=[True, False, True, None],
+        id=[9007199254740993, 9007199254740992, 1, 2],
+    )
+    assert result_of(dataset, expression, values)["failedCount"] == failed
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"CheckExpression": ":c > :x", "SubstitutionMap": {":c": "`q`", ":x": "1"}}, "there is no column 'q'"),
+        ({"CheckExpression": ":c > :x", "SubstitutionMap": {":c": "`n`", ":x": "one"}}, ":x must be a number"),
+        ({"CheckExpression": ":c > :x", "SubstitutionMap": {":c": "`l`", ":x": "1"}}, "the column 'l' is nested"),
+        ({"CheckExpression": "AGG(MEAN) > :x", "SubstitutionMap": {":x": "1"}}, "name the columns in ColumnSelectors"),
+        (
+            {"CheckExpression": "> :x", "SubstitutionMap": {":x": "1"}, "ColumnSelectors": [{"Name": "q"}]},
+            "ColumnSelectors match no column",
+        ),
+        ({"CheckExpression": ":c matches :x", "SubstitutionMap": {":c": "`n`", ":x": "("}}, "does not compile"),
+        (
+            {"CheckExpression": "AGG(:c, QUANTILE, :p) > :x", "SubstitutionMap": {":c": "`n`", ":x": "1", ":p": "25"}},
+            "quantile",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_checked_is_an_error_of_its_ruleset_alone(
+    rule: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    sound = {"Name": "sound", "CheckExpression": "AGG(ROWS_COUNT) > :x", "SubstitutionMap": {":x": "1"}}
+    failing = {**sound, "Name": "failing", "SubstitutionMap": {":x": "9"}}
+    rulesets = [{"Name": "a", "Rules": [failing, {"Name": "the rule", **rule}, sound]}, {"Name": "b", "Rules": [sound]}]
+    results = run_ruleset(table(tmp_path, n=[1, 2], l=[[1], [2]]), rulesets)
+    assert [result["status"] for result in results] == ["ERROR", "SUCCEEDED"]
+    assert [rule["status"] for rule in results[0]["ruleResults"]] == ["FAILED", "ERROR", "SUCCEEDED"]
+    assert message in results[0]["ruleResults"][1]["errorMessage"]
+
+
+def test_one_column_that_cannot_be_checked_leaves_the_results_of_the_others(tmp_path: Path) -> None:
+    dataset = table(tmp_path, n=[1, 2], t=["a", "b"])
+    result = result_of(dataset, "is :x", {":x": "a"}, ColumnSelectors=[{"Regex": "."}])
+    assert result["status"] == "ERROR"
+    assert [column["status"] for column in result["columnResults"]] == ["ERROR", "FAILED"]
+    assert ":x must be a number" in result["columnResults"][0]["errorMessage"]
+    assert result["columnResults"][1]["failedCount"] == 1
+
+
+def test_selectors_pass_over_columns_of_nested_types(tmp_path: Path) -> None:
+    dataset = table(tmp_path, n=[1, 2], l=[[1], [2]], s=[{"a": 1}, {"a": 2}])
+    result = result_of(dataset, "AGG(MISSING_VALUES_COUNT) == :x", {":x": "0"}, ColumnSelectors=[{"Regex": ".*"}])
+    assert result["columnResults"] == [{"name": "n", "status": "SUCCEEDED"}]

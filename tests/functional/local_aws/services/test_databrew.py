@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -484,13 +485,40 @@ def test_profile_job_writes_the_profile_and_the_validation_report(
     profile = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{stem}.json")["Body"].read())
     assert [column["name"] for column in profile["columns"]] == ["a", "b", "c"]
     report = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{stem}_dq-validation-report.json")["Body"].read())
-    assert "FAILED" in json.dumps(report["rulesetResults"])
+    result = report["rulesetResults"][0]
+    assert (result["name"], result["arn"], result["status"]) == (name, ruleset_arn, "FAILED")
+    assert result["lastModifiedDate"].endswith(f"UTC {run['StartedOn'].astimezone(UTC).year}")
+    assert result["ruleResults"][0]["definition"] == {**rule, "Disabled": False}
+    assert (report["jobName"], report["jobRunId"], report["version"]) == (name, run_id, "1.0")
+    assert report["location"] == f"s3://{BUCKET}/{stem}_dq-validation-report.json"
     for call, kind in (
         (lambda: client.delete_ruleset(Name=name), "ruleset"),
         (lambda: client.delete_dataset(Name=job.name), "dataset"),
     ):
         assert error_of(call)[0] == "ConflictException", kind
     client.delete_job(Name=name)
+    client.delete_ruleset(Name=name)
+
+
+def test_a_ruleset_validates_only_the_dataset_that_it_is_for(
+    make_job: Callable[..., Job], roles: dict[str, str]
+) -> None:
+    mine, other = make_job(), make_job()
+    client, name = mine.client, f"{mine.name}-other"
+    rule = {"Name": "some", "CheckExpression": "AGG(ROWS_COUNT) > :min", "SubstitutionMap": {":min": "0"}}
+    target = client.describe_dataset(Name=other.name)["ResourceArn"]
+    client.create_ruleset(Name=name, TargetArn=target, Rules=[rule])
+    arn = client.describe_ruleset(Name=name)["ResourceArn"]
+    code, message = error_of(
+        lambda: client.create_profile_job(
+            Name=name,
+            DatasetName=mine.name,
+            RoleArn=roles["databrew"],
+            OutputLocation={"Bucket": BUCKET, "Key": f"{name}/"},
+            ValidationConfigurations=[{"RulesetArn": arn}],
+        )
+    )
+    assert (code, "cannot validate the dataset" in message) == ("ValidationException", True)
     client.delete_ruleset(Name=name)
 
 
