@@ -323,12 +323,16 @@ def _threshold(name: str, value: Any) -> float:
     return number
 
 
+def missing(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Where a value is missing: null, an empty text, no finite number."""
+    if dtype == pl.String:
+        return column.is_null() | (column == "").fill_null(False)
+    return column.is_null() | ~column.is_finite().fill_null(False) if dtype.is_float() else column.is_null()
+
+
 def present(series: pl.Series) -> pl.Series:
-    """The values that are not missing: null, NaN and empty texts are left out."""
-    values = series.drop_nulls()
-    if values.dtype == pl.String:
-        return values.filter(values != "")
-    return values.filter(values.is_finite()) if values.dtype.is_float() else values
+    """The values that are not missing."""
+    return series.to_frame().filter(~missing(pl.col(series.name), series.dtype)).to_series()
 
 
 def measure(values: pl.Series) -> pl.Series:

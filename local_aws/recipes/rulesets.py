@@ -20,8 +20,9 @@ from local_aws.recipes.datatypes import as_text, parse_timestamp_text
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.patterns import Pattern
 from local_aws.recipes.plan import from_polars
-from local_aws.recipes.profile import duplicate_rows, measure, present, selects, statistics, z_scores
+from local_aws.recipes.profile import duplicate_rows, measure, missing, present, selects, statistics, z_scores
 from local_aws.recipes.streaming import one_of
+from local_aws.recipes.table import type_name
 
 MAX_EXPRESSION = 1024
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")
@@ -42,6 +43,7 @@ WORDS = (
     "less_than_equal",
     "greater_than",
     "greater_than_equal",
+    "is_missing",
 )
 SYNONYMS = {
     "is": "==",
@@ -207,6 +209,8 @@ class ExpressionParser:
                 f"there is no condition {word!r}; the conditions are {', '.join((*COMPARISONS, *WORDS))}, most also "
                 f"with not"
             )
+        if word == "is_missing":
+            return Check(left, word, negated, ())
         right = [self._variable()]
         if word == "is_between":
             if self._take().lower() != "and":
@@ -398,8 +402,14 @@ class Rule:
         values = present(series)
         counts = values.value_counts(sort=False)
         if name in NAMED_STATISTICS:
-            value = statistics(series, values, counts).get(NAMED_STATISTICS[name])
+            facts = statistics(series, values, counts)
+            if NAMED_STATISTICS[name] not in facts:
+                raise self._without(name, series)
+            value = facts[NAMED_STATISTICS[name]]
             return None if value is None else float(value)
+        measured = series.dtype.is_numeric() or (series.dtype == pl.String and name != "QUANTILE")
+        if not measured and name.startswith(("QUANTILE", "Z_SCORE")):
+            raise self._without(name, series)
         if name == "QUANTILE":
             share = self._parse_number(operand.argument) if operand.argument else 0.5
             value = measure(values).quantile(share, "linear")
@@ -415,6 +425,10 @@ class Rule:
             "Z_SCORE_OUTLIERS": lambda: int((z_scores(measure(values)).abs() > threshold).sum()),
         }[kind]()
         return found if unit == "COUNT" else _percentage(found, len(series))
+
+    def _without(self, statistic: str, series: pl.Series) -> RecipeError:
+        kind = type_name(series.dtype)
+        return self._parser.fault(f"the column {series.name!r} is {kind}, and {kind} columns have no {statistic}")
 
     def _row_expression(self, node: Node, frame: pl.DataFrame, column: str | None) -> pl.Expr:
         if isinstance(node, Combination):
@@ -433,6 +447,8 @@ class Rule:
                 "the check names no column: use :col with a column in back-ticks, or ColumnSelectors"
             )
         dtype = self._require(frame, name)
+        if check.operator == "is_missing":
+            return missing(pl.col(name), dtype)
         text = as_text(pl.col(name), dtype)
         left = text.str.len_chars().cast(pl.Int64) if check.left.length else pl.col(name)
         left_type: pl.DataType = pl.Int64() if check.left.length else dtype

@@ -95,6 +95,11 @@ GENERAL = [
         "the guide: a ruleset's result is SUCCEEDED, FAILED or ERROR, and not when it is which",
     ),
     (
+        "Spelling of the check that a row's value is missing",
+        "`:col IS_MISSING`, `:col NOT IS_MISSING` (also with blanks); missing as in MISSING_VALUES_COUNT",
+        "the guide names the check and not its expression",
+    ),
+    (
         "A text column compared with a number (`:col > :val`)",
         "== and != exactly, as texts; the others as numbers where the value is one",
         "007 is not 7 as a text, and a text has no other order that fits a number",

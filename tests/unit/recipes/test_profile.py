@@ -535,6 +535,34 @@ def test_a_rule_that_cannot_be_checked_is_an_error_of_its_ruleset_alone(
     assert message in results[0]["ruleResults"][1]["errorMessage"]
 
 
+@pytest.mark.parametrize(
+    ("statistic", "column"), [("SUM", "t"), ("MEAN", "b"), ("QUANTILE", "t"), ("QUANTILE", "d"), ("MAX", "d")]
+)
+def test_a_statistic_that_the_columns_type_has_not_cannot_be_checked(
+    statistic: str, column: str, tmp_path: Path
+) -> None:
+    dataset = table(tmp_path, t=["a"], b=[True], d=[datetime(2024, 1, 1)])
+    result = result_of(dataset, f"AGG(:c, {statistic}) >= :x", {":c": f"`{column}`", ":x": "0"})
+    assert result["status"] == "ERROR"
+    assert f"columns have no {statistic}" in result["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "column", "failed"),
+    [
+        (":c IS_MISSING", "t", 2),
+        (":c is missing", "f", 2),
+        (":c NOT IS_MISSING", "t", 2),
+        (":c IS NOT MISSING", "f", 2),
+    ],
+)
+def test_a_row_may_be_asked_whether_its_value_is_missing(
+    expression: str, column: str, failed: int, tmp_path: Path
+) -> None:
+    dataset = table(tmp_path, t=["a", "", None, "b"], f=[1.0, None, float("nan"), 2.0])
+    assert result_of(dataset, expression, {":c": f"`{column}`"})["failedCount"] == failed
+
+
 def test_one_column_that_cannot_be_checked_leaves_the_results_of_the_others(tmp_path: Path) -> None:
     dataset = table(tmp_path, n=[1, 2], t=["a", "b"])
     result = result_of(dataset, "is :x", {":x": "a"}, ColumnSelectors=[{"Regex": "."}])
