@@ -88,7 +88,9 @@ def sample_size(job_sample: Mapping[str, Any]) -> int | None:
     """Rows that a profile job looks at: the first 20,000 unless JobSample says otherwise; None is all."""
     if job_sample.get("Mode") == "FULL_DATASET":
         return None
-    size = int(job_sample.get("Size") or DEFAULT_SAMPLE_ROWS)
+    size = DEFAULT_SAMPLE_ROWS if job_sample.get("Size") is None else int(job_sample["Size"])
+    if size < 1:
+        raise RecipeError(f"the Size of JobSample must be greater than 0; it is {size}")
     return size if size < MOST_ROWS else None
 
 
@@ -216,7 +218,8 @@ def _settings(
             override["includedStatistics"] = list(statistics["IncludedStatistics"])
         for change in statistics.get("Overrides") or []:
             parameters.setdefault(change["Statistic"], {}).update(change.get("Parameters") or {})
-            override.setdefault("parameters", {})[change["Statistic"]] = dict(change.get("Parameters") or {})
+            told = override.setdefault("parameters", {}).setdefault(change["Statistic"], {})
+            told.update(change.get("Parameters") or {})
     if "includedStatistics" in override:
         wanted &= set(override["includedStatistics"])
     return wanted, parameters, override

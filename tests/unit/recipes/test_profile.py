@@ -318,6 +318,24 @@ def test_a_sample_may_be_larger_than_any_table(dataset: DatasetFiles) -> None:
     assert run_profile(dataset, job_name="j", started_at=STARTED, job_sample=sample)["sampleSize"] == 5
 
 
+@pytest.mark.parametrize("size", [0, -2])
+def test_a_sample_without_rows_is_an_error(size: int, dataset: DatasetFiles) -> None:
+    with pytest.raises(RecipeError, match="Size of JobSample must be greater than 0"):
+        run_ruleset(dataset, [], job_sample={"Mode": "CUSTOM_ROWS", "Size": size})
+
+
+def test_parameters_of_several_configurations_add_up_in_what_is_done_and_told(dataset: DatasetFiles) -> None:
+    changes = [{"threshold": "1"}, {"sampleSize": "1"}, {"threshold": "0.5"}]
+    configurations = [
+        {"Statistics": {"Overrides": [{"Statistic": "OUTLIER_DETECTION", "Parameters": change}]}} for change in changes
+    ]
+    n = columns(dataset, configuration={"ColumnStatisticsConfigurations": configurations})["n"]
+    assert n["columnConfigurationOverride"] == {
+        "parameters": {"OUTLIER_DETECTION": {"threshold": "0.5", "sampleSize": "1"}}
+    }
+    assert (n["zScoreOutliersCount"], len(n["zScoreOutliersSample"])) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("statistic", "parameters"),
     [
