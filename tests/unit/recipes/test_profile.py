@@ -256,7 +256,7 @@ def table(tmp_path: Path, **columns: Any) -> DatasetFiles:
     return DatasetFiles([tmp_path / "table.parquet"], "PARQUET")
 
 
-# Lengths and numbers of two public reports of the service, and the bounds that it wrote for them.
+# Columns of a public report of the service (their least and greatest values), and the bounds that it wrote for them.
 BUCKETS: list[tuple[list[Any], list[list[Any]]]] = [
     (
         ["x" * length for length in range(7, 33)],
