@@ -93,7 +93,9 @@ def read_steps(document: Any) -> tuple[list[RawStep], list[StepError]]:
             continue
         action = _member(step, "Action", "RecipeAction")
         if action is None and _member(step, "Operation") is not None:
-            action = {key: value for key, value in step.items() if str(key).lower() != "conditionexpressions"}
+            # The guide's YAML examples leave Action empty and write its members beside it.
+            around = ("conditionexpressions", "action", "recipeaction")
+            action = {key: value for key, value in step.items() if str(key).lower() not in around}
         if not isinstance(action, Mapping):
             errors.append(StepError(number, "", "", "The step has no Action object with an Operation."))
             continue
@@ -186,8 +188,16 @@ def parse_document(text: str, name: str = "recipe") -> Any:
             ) from problem
     import yaml  # only recipes that are not JSON pay for it
 
+    class Texts(yaml.SafeLoader):
+        """Every value but null as the text it is: YAML's own reading makes `No` false and `22:10:47` a number."""
+
+    null = "tag:yaml.org,2002:null"
+    Texts.yaml_implicit_resolvers = {
+        first: [entry for entry in entries if entry[0] == null]
+        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=Texts)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as problem:
         raise RecipeError(f"{name} is neither valid JSON nor valid YAML: {' '.join(str(problem).split())}") from problem
 

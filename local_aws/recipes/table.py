@@ -6,7 +6,7 @@ time, never for the schema of the whole plan. Must not know any action.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +113,9 @@ class Table:
     origin: frozenset[str] = frozenset()
     # Rows of the dataset, where reading its outline has told them.
     dataset_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        require_plain(self.schema)
 
     @classmethod
     def of(cls, frame: pl.LazyFrame, context: RunContext | None = None, dataset_rows: int | None = None) -> Table:
@@ -261,6 +264,16 @@ class Table:
 
 
 Change = Columns | RemoveRows | Table
+
+
+def require_plain(names: Iterable[str]) -> None:
+    """Refuse names that polars takes for all columns that fit them: it would lose or mix them up without a word."""
+    for name in names:
+        if name == "*" or (name.startswith("^") and name.endswith("$")):
+            raise RecipeError(
+                f"the column name {name!r} cannot be used here, as it reads as a pattern of names; choose another",
+                column=name,
+            )
 
 
 def first_line(problem: Exception) -> str:

@@ -38,6 +38,7 @@ from local_aws.recipes.table import (
     SecondaryInput,
     Table,
     missing_column,
+    require_plain,
     type_name,
 )
 
@@ -380,6 +381,7 @@ def group_by(step: Step, table: Table) -> Change:
         results[target] = aggregated(table, function, name)
         if entry.get("targetColumnDataType"):
             wanted_types[target] = str(entry["targetColumnDataType"])
+    require_plain(results)
     condition = combined(step.conditions, table)
     if not step["useNewDataFrame"]:
         new = [NewColumn(target, expression.over(keys)) for target, expression in results.items()]
@@ -456,6 +458,7 @@ def pivot(step: Step, table: Table) -> Change:
             raise RecipeError(f"the pivot would make the column {target!r} twice", column=source)
         operand = table.numeric(value) if function in NUMERIC_AGGREGATES else pl.col(value)
         cells[target] = AGGREGATES[function](operand.filter(chosen))
+    require_plain(cells)
     expressions = [expression.alias(name) for name, expression in cells.items()]
     if not keys:
         return table.with_frame(frame.select(expressions))

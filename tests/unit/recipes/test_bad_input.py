@@ -144,6 +144,19 @@ def test_what_only_the_service_can_do_is_a_recipe_all_the_same() -> None:
 
 WRONG_DATA: list[tuple[str, Any, str | bytes, str]] = [
     (
+        "a new name that reads as a pattern",
+        [step("DUPLICATE", sourceColumn="a", targetColumn="^b$")],
+        CSV,
+        "step 1 (DUPLICATE), column '^b$': the column name '^b$' cannot be used here",
+    ),
+    (
+        "a pivoted name that reads as a pattern",
+        [step("PIVOT", sourceColumn="b", valueColumn="c", aggregateFunction="SUM")],
+        "a,b,c\n1,*,2\n",
+        "step 1 (PIVOT), column '*': the column name '*' cannot be used here",
+    ),
+    ("a name that reads as a pattern", [], "a,*\n1,2\n", "column '*': the column name '*' cannot be used here"),
+    (
         "a transposed sum of texts",
         [step("TRANSPOSE", pivotColumns=["a"], valueColumns=["b"], aggregateFunction="SUM", newColumn="n")],
         CSV,

@@ -53,6 +53,10 @@ DIALECTS: list[tuple[str, Any]] = [
             }
         ],
     ),
+    (
+        "the guide's YAML examples: Action is empty",
+        [{"Action": None, "Operation": "UPPER_CASE", "Parameters": {"sourceColumn": "b"}}],
+    ),
     ("one bare action", {"Operation": "UPPER_CASE", "Parameters": {"sourceColumn": "b"}}),
 ]
 
@@ -65,6 +69,33 @@ def test_every_dialect_is_read(name: str, document: Any, suffix: str, tmp_path: 
     source.write_text("a,b\n1,x\n")
     assert main(["run", str(recipe), str(source), str(target), "--quiet"]) == 0, name
     assert target.read_text() == "a,b\n1,X\n"
+
+
+def test_values_in_yaml_are_the_texts_that_they_are(tmp_path: Path) -> None:
+    recipe, source, target = tmp_path / "recipe.yaml", tmp_path / "in.csv", tmp_path / "out.jsonl"
+    recipe.write_text(
+        """
+        - Action:
+            Operation: FLAG_COLUMN_FROM_PATTERN
+            Parameters: {sourceColumn: a, targetColumn: f, pattern: x, trueString: Yes, falseString: No}
+          ConditionExpressions:
+          - {Condition: IS, Value: [x, no], TargetColumn: a}
+        - Action:
+            Operation: DATE_FORMAT
+            Parameters: {value: 22:10:47, dateTimeFormat: HH:MM:SS, targetColumn: t}
+        - Action:
+            Operation: DATE_DIFF
+            Parameters: {value1: 2020-01-01, value2: 2020-10-06, units: DAYS, targetColumn: d}
+        - Action:
+            Operation: BINARIZATION
+            Parameters: {sourceColumn: d, targetColumn: b, threshold: 300, flip: true}
+        """
+    )
+    source.write_text("a\nx\nno\ny\n")
+    assert main(["run", str(recipe), str(source), str(target), "--quiet"]) == 0
+    assert [json.loads(line) for line in target.read_text().splitlines()] == [
+        {"a": a, "f": f, "t": "22:10:47", "d": 279, "b": 1} for a, f in (("x", "Yes"), ("no", "No"), ("y", None))
+    ]
 
 
 @pytest.mark.parametrize("source", [".csv", ".jsonl", ".json", ".parquet"])
