@@ -388,7 +388,10 @@ def entity_pattern(types: list[str]) -> re.Pattern[str]:
 
 
 def best_type(values: list[str]) -> str | None:
-    """The advanced data type that more than half of the texts are of, the most specific first; None if none is."""
+    """The advanced data type that at least half of the texts are of, the most specific first; None if none is.
+
+    The share is that of https://docs.aws.amazon.com/databrew/latest/dg/projects.adv-data-types.html.
+    """
     if not values:
         return None
     for kind in (
@@ -407,6 +410,6 @@ def best_type(values: list[str]) -> str | None:
         "REGION",
         "CITY",
     ):
-        if sum(is_valid(kind, value) for value in values) * 2 > len(values):
+        if sum(is_valid(kind, value) for value in values) * 2 >= len(values):
             return kind
     return None

@@ -7,6 +7,7 @@ becomes null. Knows no action.
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -63,6 +64,22 @@ def as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.List | pl.Array):
         return column.map_batches(_json_series, return_dtype=pl.String(), is_elementwise=True)
     return column.cast(pl.String)
+
+
+# Zeros behind the point that say nothing.
+_NOTHING = r"\.0+$|(\.\d*[1-9])0+$"
+
+
+def listed_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """The column as text that can be looked up in a list of a recipe: 3.0 and the decimal 3.000 as `3`."""
+    text = as_text(column, dtype)
+    return text.str.replace(_NOTHING, "${1}") if dtype.is_float() or dtype.is_decimal() else text
+
+
+def listed_value(value: Any, dtype: pl.DataType) -> str:
+    """An entry of such a list, for a column of that type."""
+    text = str(value)
+    return re.sub(_NOTHING, r"\1", text) if dtype.is_float() or dtype.is_decimal() else text
 
 
 def _json_series(values: pl.Series) -> pl.Series:
@@ -183,7 +200,7 @@ def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 def _texts_to_timestamps(texts: pl.Series) -> pl.Series:
     # Run batch by batch: as one expression the many spellings would swell every plan that uses a date twice.
     text, clock = pl.col("text"), pl.col("clock")
-    zone = clock.str.extract(r"(Z|[+-]\d{2}:?\d{2})$", 1)
+    zone = clock.str.extract(r"(Z|UTC|GMT|[+-]\d{2}:?\d{2})$", 1)
     digits = zone.str.replace(":", "").str.slice(1)
     minutes = digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2, 2).cast(
         pl.Int64, strict=False
@@ -202,7 +219,7 @@ def _texts_to_timestamps(texts: pl.Series) -> pl.Series:
         )
         .with_columns(
             offset=pl.when(zone.str.starts_with("-")).then(-minutes).otherwise(minutes).fill_null(0),
-            clock=clock.str.replace(r"\s*(Z|[+-]\d{2}:?\d{2})$", ""),
+            clock=clock.str.replace(r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})$", ""),
         )
         .with_columns(
             time=pl.coalesce(*(clock.str.to_time(pattern, strict=False) for pattern in CLOCKS)),

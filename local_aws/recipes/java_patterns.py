@@ -26,6 +26,7 @@ _POSIX = {
 _PREDEFINED = {"w": "a-zA-Z_0-9", "d": "0-9", "s": " \\t-\\r", "h": " \\t\\u00a0"}
 _CLASS = re.compile(rf"\\([pP])\{{({'|'.join(_POSIX)})\}}")
 _SHORT_CLASS = re.compile(r"\\([wWdDsShH])")
+_ATOM = re.compile(r"\\[pPx]\{[^}]*\}|\\.|.", re.DOTALL)
 _NUMBERED = re.compile(r"\\(?:x\{([0-9a-fA-F]{1,6})\}|0([0-3][0-7]{2}|[0-7]{1,2}))")
 
 
@@ -61,6 +62,18 @@ def from_java(source: str) -> str:
         parts.append(piece)
         at += length
     return "".join(parts)
+
+
+def is_possessive(source: str) -> bool:
+    """Whether a quantifier gives nothing back (`a++`); polars' engine would read a quantifier upon a quantifier."""
+    depth = 0
+    quantified = False
+    for piece in _ATOM.findall(source):
+        depth = depth + 1 if piece == "[" else max(depth - 1, 0) if piece == "]" else depth
+        if quantified and piece == "+":
+            return True
+        quantified = not depth and piece in ("*", "+", "?", "}")
+    return False
 
 
 def _is_character(number: int) -> bool:

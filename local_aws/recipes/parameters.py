@@ -224,7 +224,7 @@ def _pattern(parameter: Parameter, raw: Any) -> str:
 
     text = from_java(_text(parameter, raw))
     try:
-        regex.compile(text)
+        regex.compile(text, regex.VERSION1)
     except regex.error as problem:
         raise ValueError(f"{parameter.name} is not a valid regular expression: {problem}") from None
     return text

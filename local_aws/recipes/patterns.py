@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
 import regex
 
 from local_aws.recipes.errors import RecipeError
-from local_aws.recipes.java_patterns import from_java
+from local_aws.recipes.java_patterns import from_java, is_possessive
 
 SECONDS_PER_VALUE = 1.0
 # Many values that are each just below the limit would take for ever all the same.
@@ -26,12 +26,22 @@ SLOW_AVERAGE = 0.005
 
 
 def is_native(source: str) -> bool:
-    """Whether polars' own engine takes the pattern."""
+    """Whether polars' own engine takes the pattern, and means the same by it."""
+    if is_possessive(source):
+        return False
     try:
         pl.select(pl.lit("").str.contains(pl.lit(source), strict=True))
     except pl.exceptions.PolarsError:
         return False
     return True
+
+
+def compiled(source: str, *, ignore_case: bool = False) -> regex.Pattern[str]:
+    """A pattern for Python code that goes value by value.
+
+    Version 1 knows sets within sets, as Java and polars' engine do.
+    """
+    return regex.compile(from_java(source), regex.VERSION1 | (regex.IGNORECASE if ignore_case else 0))
 
 
 class Pattern:
@@ -48,8 +58,7 @@ class Pattern:
         source = from_java(source)
         self.source = f"(?i){source}" if ignore_case else source
         try:
-            # Version 1 knows sets within sets, as Java and polars' engine do.
-            self._compiled = regex.compile(self.source, regex.VERSION1)
+            self._compiled = compiled(self.source)
         except regex.error as problem:
             raise RecipeError(f"the regular expression {source!r} does not compile: {problem}") from problem
         self.groups = self._compiled.groups
@@ -73,8 +82,8 @@ class Pattern:
         )
 
     def replace_all(self, text: pl.Expr, replacement: str) -> pl.Expr:
-        """Text with every match replaced; `$1` means a group where the pattern has it, a lone `$` itself."""
-        parts = replacement_parts(replacement, self.groups)
+        """Text with every match replaced; `$1` and `${name}` mean groups that the pattern has, a lone `$` itself."""
+        parts = replacement_parts(replacement, self.groups, self._compiled.groupindex)
         if self._native:
             native = "".join(part.replace("$", "$$") if isinstance(part, str) else f"${{{part}}}" for part in parts)
             # Of a pattern without any special sign polars makes a plain search, and `$$` would stay as it is.
@@ -133,8 +142,14 @@ class Pattern:
         return text.map_batches(batch, return_dtype=dtype, is_elementwise=True)
 
 
-def replacement_parts(replacement: str, groups: int) -> list[str | int]:
-    """A Java replacement text as literals and group numbers (java.util.regex.Matcher.replaceAll)."""
+def replacement_parts(replacement: str, groups: int, names: Mapping[str, int]) -> list[str | int]:
+    """A Java replacement text as literals and group numbers (java.util.regex.Matcher.replaceAll).
+
+    Parameters:
+        replacement: the text.
+        groups: how many groups the pattern has.
+        names: numbers of its named groups.
+    """
     parts: list[str | int] = []
     at = 0
     while at < len(replacement):
@@ -147,6 +162,11 @@ def replacement_parts(replacement: str, groups: int) -> list[str | int]:
             found = re.match(r"\d+", replacement[at + 1 :])
             if found and int(found.group(0)) <= groups:
                 parts.append(int(found.group(0)))
+                at += 1 + found.end()
+                continue
+            found = re.match(r"\{(\w+)\}", replacement[at + 1 :])
+            if found and found.group(1) in names:
+                parts.append(names[found.group(1)])
                 at += 1 + found.end()
                 continue
         parts.append(character)

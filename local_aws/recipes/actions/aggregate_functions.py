@@ -41,20 +41,25 @@ def _values_of(step: Step, table: Table) -> pl.Expr:
 
 
 def _declare(
-    name: str, change: Callable[[pl.Expr], pl.Expr], ambiguities: Sequence[tuple[str, str, str]] = (), page: str = ""
+    name: str,
+    change: Callable[[pl.Expr], pl.Expr],
+    ambiguities: Sequence[tuple[str, str, str]] = (),
+    page: str = "",
+    *,
+    of_none: int | None = None,
 ) -> None:
     @action(
         name,
         FAMILY,
         columns(),
         new_column(),
-        ambiguities=[PLACE, NONE_LEFT, *ambiguities],
+        ambiguities=[PLACE, *([NONE_LEFT] if of_none is None else []), *ambiguities],
         page=f"{PAGES}functions.{page or name}.html",
     )
     def apply(step: Step, table: Table) -> Change:
         table.require(*step["sourceColumns"])
         values, _ = numbers_of(step, table)
-        result = pl.when(values.list.len() > 0).then(change(values))
+        result = pl.when(values.list.len() > 0).then(change(values)).otherwise(of_none)
         return Columns([NewColumn(step["targetColumn"], result, step["sourceColumns"][-1])])
 
 
@@ -73,7 +78,8 @@ _declare(
     [("Sample or population", "population (n)", "the root of VARIANCE, which the guide defines so")],
     "STDDEV",
 )
-_declare("SUM", lambda values: values.list.sum())
+# The page: any non-number is treated as 0.
+_declare("SUM", lambda values: values.list.sum(), of_none=0)
 # The page defines it: Sum((X - mean(X))^2) / Count(X).
 _declare("VARIANCE", lambda values: values.list.var(ddof=0), page="VAR")
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
-import regex
 
-from local_aws.recipes.datatypes import POLARS_TYPES, convert, normal_type
+from local_aws.recipes.datatypes import POLARS_TYPES, convert, listed_text, listed_value, normal_type
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.parameters import boolean, choice, column, columns, integer, json_list, new_column, pattern, text
+from local_aws.recipes.patterns import SECONDS_PER_VALUE, compiled
 from local_aws.recipes.streaming import mapped
 from local_aws.recipes.table import Change, Columns, NewColumn, Table, type_name
 
@@ -231,8 +231,9 @@ def sort(step: Step, table: Table) -> Change:
         key = pl.when(pl.col(name) != "").then(pl.col(name)) if dtype == pl.String else pl.col(name)
         if entry.get("customOrder"):
             exact = str(entry.get("isCustomOrderCaseSensitive", "false")).lower() == "true"
-            order = [str(value) if exact else str(value).lower() for value in entry["customOrder"]]
-            value = key.cast(pl.String)
+            listed = [listed_value(value, dtype) for value in entry["customOrder"]]
+            order = listed if exact else [value.lower() for value in listed]
+            value = listed_text(key, dtype)
             value = value if exact else value.str.to_lowercase()
             rank = {text_value: index for index, text_value in reversed(list(enumerate(order)))}
             unlisted = pl.when(value.is_not_null()).then(pl.lit(len(order), dtype=pl.Int64))
@@ -362,8 +363,9 @@ def selected_columns(step: Step, table: Table) -> list[str]:
     if step["sourceColumn"]:
         table.require(step["sourceColumn"])
         return [step["sourceColumn"]]
+    wanted = compiled(step["regexColumnSelector"])
     try:
-        found = [name for name in table.names if regex.fullmatch(step["regexColumnSelector"], name, timeout=1.0)]
+        found = [name for name in table.names if wanted.fullmatch(name, timeout=SECONDS_PER_VALUE)]
     except TimeoutError:
         raise RecipeError(
             f"the regular expression {step['regexColumnSelector']!r} backtracks without bound; simplify it"

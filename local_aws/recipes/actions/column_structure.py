@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-import regex
 
 from local_aws.recipes.actions.text_functions import MERGE_NULL, merged
 from local_aws.recipes.datatypes import as_text
@@ -27,7 +26,7 @@ from local_aws.recipes.parameters import (
     text,
     to_number,
 )
-from local_aws.recipes.patterns import SECONDS_PER_VALUE, Pattern, literal
+from local_aws.recipes.patterns import SECONDS_PER_VALUE, Pattern, compiled, literal
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
 from local_aws.recipes.value_expressions import (
     Parser,
@@ -298,7 +297,7 @@ def split_column_from_end(step: Step, table: Table) -> Change:
 def _split(step: Step, table: Table, options: list[Mapping[str, Any]]) -> Change:
     """Cut at the first `limit` delimiters; an included delimiter ends the part before it."""
     limit = step["limit"]
-    compiled = [regex.compile(delimiter_pattern(option["pattern"])) for option in options]
+    patterns = [compiled(delimiter_pattern(option["pattern"])) for option in options]
 
     def cut(value: str) -> list[str]:
         parts: list[str] = []
@@ -306,7 +305,7 @@ def _split(step: Step, table: Table, options: list[Mapping[str, Any]]) -> Change
         for _ in range(limit):
             found = [
                 (hit.start(), -hit.end(), index, hit)
-                for index, one in enumerate(compiled)
+                for index, one in enumerate(patterns)
                 if (hit := one.search(value, at, timeout=SECONDS_PER_VALUE))
             ]
             found = [entry for entry in found if entry[3].end() > entry[3].start()]

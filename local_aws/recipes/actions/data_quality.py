@@ -658,8 +658,8 @@ def advanced_datatype_filter(step: Step, table: Table) -> Change:
         ),
         (
             "When a column is of a type",
-            "when more than half of the first 1,000 values are",
-            "how the service decides is not published",
+            "when at least half of the first 1,000 values are",
+            "the guide: if 50% or more of the values meet the criteria; which values it looks at is not published",
         ),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from local_aws.recipes.datatypes import as_text
+from local_aws.recipes.datatypes import as_text, listed_text, listed_value
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.operands import per_value
@@ -169,11 +169,9 @@ def categorical_mapping(step: Step, table: Table) -> Change:
     if dtype.is_nested():
         raise RecipeError(f"the column holds {type_name(dtype)}; only single values can be mapped", column=source)
     table.require_free(target, unless=source)
-    key = as_text(pl.col(source), dtype)
-    if dtype.is_float():
-        # JSON keys are texts: "1" has to find 1.0 too.
-        key = key.str.replace(r"\.0$", "")
-    mapping = {(str(k).removesuffix(".0") if dtype.is_float() else str(k)): v for k, v in step["categoryMap"].items()}
+    # JSON keys are texts: "1" has to find 1.0 too.
+    key = listed_text(pl.col(source), dtype)
+    mapping = {listed_value(k, dtype): v for k, v in step["categoryMap"].items()}
     default: pl.Expr
     if step["mapType"] == "NUMERIC":
         values = {k: to_number(v) for k, v in mapping.items()}

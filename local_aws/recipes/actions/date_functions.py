@@ -351,7 +351,7 @@ def zone_of(name: str | None) -> tzinfo:
         ValueError: it is neither.
     """
     text_value = (name or "UTC").strip()
-    found = re.fullmatch(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", text_value)
+    found = re.fullmatch(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", text_value, re.IGNORECASE)
     if found:
         offset = timedelta(hours=int(found.group(2)), minutes=int(found.group(3) or 0))
         return timezone(-offset if found.group(1) == "-" else offset)

@@ -26,10 +26,9 @@ from local_aws.recipes.conditions import combined
 from local_aws.recipes.datatypes import as_text, parse_timestamp_text, timestamp_text
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
-from local_aws.recipes.java_patterns import from_java
 from local_aws.recipes.operands import per_value
 from local_aws.recipes.parameters import Parameter, boolean, choice, columns, integer, number, strings, text
-from local_aws.recipes.patterns import SECONDS_PER_VALUE
+from local_aws.recipes.patterns import SECONDS_PER_VALUE, compiled, literal
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
 
 FAMILY = "PII"
@@ -278,7 +277,7 @@ def _masker(step: Step) -> Callable[[str], str]:
     ],
 )
 def mask_custom(step: Step, table: Table) -> Change:
-    found = regex.compile(from_java(step["customValue"]) if step["regex"] else regex.escape(step["customValue"]))
+    found = compiled(step["customValue"] if step["regex"] else literal(step["customValue"]))
     symbol = step["maskSymbol"]
 
     def mask(value: str) -> str:
@@ -297,7 +296,7 @@ def _check_custom(arguments: Mapping[str, Any]) -> Sequence[str]:
         return ["customValue must not be empty"]
     if arguments["regex"]:
         try:
-            regex.compile(from_java(arguments["customValue"]))
+            compiled(arguments["customValue"])
         except regex.error as problem:
             return [f"customValue is not a valid regular expression: {problem}"]
     return []

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-import regex
 
 from local_aws.recipes.actions.data_cleaning import ONE_BASED, capital_case, slice_inclusive
 from local_aws.recipes.datatypes import as_text
@@ -24,7 +23,7 @@ from local_aws.recipes.operands import (
     text_operand,
 )
 from local_aws.recipes.parameters import boolean, columns, integer, new_column, number, pattern, text
-from local_aws.recipes.patterns import SECONDS_PER_VALUE, Pattern
+from local_aws.recipes.patterns import SECONDS_PER_VALUE, Pattern, compiled
 from local_aws.recipes.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Text functions"
@@ -230,16 +229,16 @@ def _find(name: str, from_right: bool) -> None:
         ambiguities=[POSITION],
     )
     def apply(step: Step, table: Table) -> Change:
-        compiled = regex.compile(step["pattern"], regex.IGNORECASE if step["ignoreCase"] else 0)
+        wanted = compiled(step["pattern"], ignore_case=step["ignoreCase"])
         offset = max(step["position"], 1) - 1
 
         def position(value: str) -> int:
             try:
                 if not from_right:
-                    found = compiled.search(value, offset, timeout=SECONDS_PER_VALUE)
+                    found = wanted.search(value, offset, timeout=SECONDS_PER_VALUE)
                     return found.start() + 1 if found else 0
                 for start in range(len(value) - 1 - offset, -1, -1):
-                    if compiled.match(value, start, timeout=SECONDS_PER_VALUE):
+                    if wanted.match(value, start, timeout=SECONDS_PER_VALUE):
                         return start + 1
             except TimeoutError:
                 raise RecipeError(

@@ -188,6 +188,13 @@ CASES: list[Case] = [
         "AMB",
         expressions='["{\\"sourceColumn\\":\\"a\\",\\"ordering\\":\\"DESCENDING\\"}"]',
     ),
+    rows(
+        "SORT",
+        {"a": [2.0, 10.5, 9.0, None]},
+        {"a": [9.0, 2.0, 10.5, None]},
+        "AMB",
+        expressions='[{"sourceColumn":"a","ordering":"ASCENDING","nullsOrdering":"NULLS_BOTTOM","customOrder":["9","2"]}]',
+    ),
     inplace("TO_BOOLEAN_COLUMN", ["true", "x"], [True, None], columnDataType="boolean"),
     inplace("TO_DOUBLE_COLUMN", ["1", "x"], [1.0, None]),
     inplace("TO_NUMBER_COLUMN", ["1.5", "x"], [1.5, None], columnDataType="number"),
@@ -266,6 +273,8 @@ CASES: list[Case] = [
     inplace("REPLACE_TEXT", ["a.b axb"], ["a* axb"], pattern="\\Q.b\\E", value="*"),
     inplace("REPLACE_TEXT", ["aé1"], ["a##"], pattern="(?!a)\\P{Alpha}", value="#"),
     inplace("REPLACE_TEXT", ["2021-03"], ["03/2021"], "AMB", pattern="(\\d+)-(\\d+)", value="$2/$1"),
+    inplace("REPLACE_TEXT", ["2021-03"], ["03/2021 ${q}"], "AMB", pattern="(?<y>\\d+)-(\\d+)", value="$2/${y} ${q}"),
+    inplace("REPLACE_TEXT", ["a1b"], ["a[b]1"], "AMB", pattern="(?<=a)(?<n>\\d)(b)", value="[$2]${n}"),
     # Data quality
     rows(
         "ADVANCED_DATATYPE_FILTER",
@@ -327,6 +336,12 @@ CASES: list[Case] = [
         {"a": ["x@example.com", "y@example.org"]},
         {"a_advanced_datatype": ["EMAIL", "EMAIL"]},
         "AMB",
+    ),
+    Case(
+        "GET_ADVANCED_DATATYPE",
+        S,
+        {"a": ["x@example.com", "nobody", "y@example.org", "?"]},
+        {"a_advanced_datatype": ["EMAIL"] * 4},
     ),
     rows("REMOVE_DUPLICATES", DUPLICATES, {"a": [105.111, 13.12, None], "b": [13.12] * 3}, "GLUE", **S),
     rows("REMOVE_INVALID", {"a": ["1", "x", None]}, {"a": ["1", None]}, **S, columnDataType="number"),
@@ -425,6 +440,12 @@ CASES: list[Case] = [
         {"sourceColumns": ["a"], "maskSymbol": "#", "customValue": "\\Q1.\\E\\p{Punct}", "regex": True},
         {"a": ["1.$ 123"]},
         {"a": ["### 123"]},
+    ),
+    Case(
+        "MASK_CUSTOM",
+        {"sourceColumns": ["a"], "maskSymbol": "#", "customValue": "[a-z&&[^aeiou]]", "regex": True},
+        {"a": ["abe-c"]},
+        {"a": ["a#e-#"]},
     ),
     Case(
         "MASK_DATE",
@@ -955,6 +976,8 @@ CASES: list[Case] = [
     across("STANDARD_DEVIATION", {"a": [1.0, 4.0], "b": [3.0, None]}, [1.0, 0.0], "AMB"),
     across("SUM", {"a": [1, None], "b": [3, 4]}, [4, 4]),
     across("SUM", {"a": [None, None], "b": [3, 4]}, [3, 4]),
+    across("SUM", {"a": ["x", None, ""], "b": ["y", None, "2.5"]}, [0.0, 0.0, 2.5]),
+    across("SUM", {"a": [None, 1], "b": [None, 2]}, [0, 3]),
     across("VARIANCE", {"a": [1.0, 4.0, None], "b": [3.0, None, None]}, [1.0, 0.0, None]),
     # Text functions
     Case("CHAR", {"value": 42, **T}, {"a": [1]}, {"t": ["*"]}),
@@ -966,6 +989,7 @@ CASES: list[Case] = [
         {"t": [True, False, None]},
     ),
     one("FIND", ["xAbA", "q", None], [2, 0, None], "AMB", pattern="[AEIOU]", position="1", ignoreCase="false"),
+    one("FIND", ["aeb", "ae"], [3, 0], "AMB", pattern="[a-z&&[^aeiou]]"),
     one("LEFT", ["abcdef", None], ["abc", None], position="3"),
     one("LEN", ["héllo", None], [5, None]),
     one("LOWER", ["aB", None], ["ab", None]),
@@ -1003,6 +1027,7 @@ CASES: list[Case] = [
         toTimeZone="us/pacific",
     ),
     one("CONVERT_TIMEZONE", ["2021-07-01 12:00:00"], ["2021-07-01 05:00:00"], "AMB", toTimeZone="PST"),
+    one("CONVERT_TIMEZONE", ["2021-07-01 12:00:00"], ["2021-07-01 13:30:00"], "AMB", toTimeZone="utc+01:30"),
     Case(
         "DATE",
         {

@@ -37,6 +37,12 @@ def test_mod_of_two_decimals() -> None:
     assert column_t([Decimal("0.30")], "MOD", sourceColumn1="a", sourceColumn2="a") == [0.0]
 
 
+@pytest.mark.parametrize("key", ["4", "4.0", "4.00"])
+def test_a_map_finds_decimals_however_many_places_they_have(key: str) -> None:
+    found = column_t(VALUES, "CATEGORICAL_MAPPING", sourceColumn="a", categoryMap=f'{{"{key}":"x","7.5":"y"}}')
+    assert found == ["y", None, "x", None, None]
+
+
 def test_even_and_odd() -> None:
     assert column_t(VALUES, "IS_EVEN", sourceColumn="a") == ["False", "False", "True", "False", None]
     assert column_t(VALUES, "IS_ODD", sourceColumn="a") == ["False", "False", "False", "True", None]

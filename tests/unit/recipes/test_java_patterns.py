@@ -7,7 +7,7 @@ import pytest
 
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.java_patterns import from_java
-from local_aws.recipes.patterns import Pattern
+from local_aws.recipes.patterns import Pattern, is_native
 
 # Pattern, texts in which it is found, texts in which it is not.
 FOUND = [
@@ -30,6 +30,9 @@ FOUND = [
     (r"^\x{2e}$", ["."], ["a"]),
     (r"^\Q\w\E$", [r"\w"], ["a"]),
     (r"^\\w$", [r"\w"], ["a"]),
+    (r"a++a", [], ["aaa"]),
+    (r"^x{1,2}+x$", ["xxx"], ["xx", "x"]),
+    (r"^[*+]+\++\p{L}+$", ["*++a"], ["a", "+a"]),
     (r"^\p{Alpha}\P{Digit}$", ["aé"], ["éa", "a1"]),
 ]
 
@@ -50,3 +53,19 @@ def test_twice_translated_is_once_translated(pattern: str) -> None:
 def test_no_such_character(pattern: str) -> None:
     with pytest.raises(RecipeError, match="does not compile"):
         Pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "native"),
+    [
+        (r"\p{L}+", True),
+        (r"\++", True),
+        ("[*+]+", True),
+        ("a{2}", True),
+        ("a+?", True),
+        ("a++", False),
+        ("a{2}+", False),
+    ],
+)
+def test_only_possessive_quantifiers_are_kept_from_the_fast_engine(pattern: str, native: bool) -> None:
+    assert is_native(pattern) == native
