@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from local_aws.recipes.datatypes import POLARS_TYPES, convert, listed_text, listed_value, normal_type
+from local_aws.recipes.date_patterns import strftime_pattern
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.parameters import boolean, choice, column, columns, integer, json_list, new_column, pattern, text
@@ -42,13 +43,24 @@ def _check_type(arguments: Mapping[str, Any]) -> Sequence[str]:
         ),
         ("A number into timestamp", "seconds since 1970", "Spark's cast"),
         ("A value beyond the range of the type", "null", "the page: unconvertible values become NULL"),
+        (
+            "dateTimeFormat",
+            "texts that fit it are read by it, others as without it",
+            "a parameter of the API that the page does not list; with it 03/04/2021 can be the third of April",
+        ),
     ],
 )
 def change_data_type(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
     to = normal_type(step["columnDataType"])
     assert to is not None
-    return Columns([NewColumn(source, convert(pl.col(source), table.dtype(source), to), in_place=True)])
+    dtype = table.dtype(source)
+    value = convert(pl.col(source), dtype, to)
+    pattern_text = strftime_pattern(step["dateTimeFormat"] or "")
+    if dtype == pl.String and to in ("date", "timestamp") and "%y" in pattern_text.lower():
+        read = pl.col(source).str.strip_chars().str.to_datetime(pattern_text, time_unit="us", strict=False)
+        value = pl.coalesce(read.dt.date() if to == "date" else read, value)
+    return Columns([NewColumn(source, value, in_place=True)])
 
 
 def _change_to(to: str, *values: str) -> None:
@@ -178,6 +190,11 @@ def move_before(step: Step, table: Table) -> Change:
     return _move_beside(step, table, 0)
 
 
+def _word(entry: Mapping[str, Any], name: str) -> str:
+    """A word of a sorting expression in upper case; empty where it is absent, null or empty."""
+    return str(entry.get(name) or "").upper()
+
+
 def _check_sort(arguments: Mapping[str, Any]) -> Sequence[str]:
     problems: list[str] = []
     known = {"sourceColumn", "ordering", "nullsOrdering", "customOrder", "isCustomOrderCaseSensitive"}
@@ -192,11 +209,11 @@ def _check_sort(arguments: Mapping[str, Any]) -> Sequence[str]:
             for key in entry
             if key not in known
         )
-        if str(entry.get("ordering", "ASCENDING")).upper() not in ("ASCENDING", "DESCENDING"):
+        if _word(entry, "ordering") not in ("", "ASCENDING", "DESCENDING"):
             problems.append(f"ordering must be ASCENDING or DESCENDING; it is {entry['ordering']!r}")
-        if entry.get("nullsOrdering") not in (None, "NULLS_TOP", "NULLS_BOTTOM"):
+        if _word(entry, "nullsOrdering") not in ("", "NULLS_TOP", "NULLS_BOTTOM"):
             problems.append(f"nullsOrdering must be NULLS_TOP or NULLS_BOTTOM; it is {entry['nullsOrdering']!r}")
-        if "customOrder" in entry and not isinstance(entry["customOrder"], list):
+        if entry.get("customOrder") and not isinstance(entry["customOrder"], list):
             problems.append("customOrder must be a list of strings")
     return problems
 
@@ -225,8 +242,9 @@ def sort(step: Step, table: Table) -> Change:
     for entry in step["expressions"]:
         name = entry["sourceColumn"]
         dtype = table.dtype(name)
-        down = str(entry.get("ordering", "ASCENDING")).upper() == "DESCENDING"
-        last = entry.get("nullsOrdering") == "NULLS_BOTTOM" if entry.get("nullsOrdering") else down
+        down = _word(entry, "ordering") == "DESCENDING"
+        nulls = _word(entry, "nullsOrdering")
+        last = nulls == "NULLS_BOTTOM" if nulls else down
         # Missing values go where the nulls go.
         key = pl.when(pl.col(name) != "").then(pl.col(name)) if dtype == pl.String else pl.col(name)
         if entry.get("customOrder"):
@@ -261,7 +279,7 @@ def sort(step: Step, table: Table) -> Change:
     ambiguities=[
         (
             "Name of the new column when the source is kept",
-            "`<source>_struct`, right of the source",
+            "targetColumn where it is given, else `<source>_struct`, right of the source",
             "the page gives no name",
         ),
         ("Text that is not JSON", "null", "as other unconvertible values"),
@@ -285,7 +303,10 @@ def sort(step: Step, table: Table) -> Change:
 def json_to_structs(step: Step, table: Table) -> Change:
     new: list[NewColumn] = []
     drop: list[str] = []
-    for name in selected_columns(step, table):
+    names = selected_columns(step, table)
+    if step["targetColumn"] and len(names) > 1:
+        raise RecipeError(f"targetColumn names one column, but {len(names)} are converted; leave it out")
+    for name in names:
         if table.dtype(name) != pl.String:
             raise RecipeError(f"the column holds {type_name(table.dtype(name))}, not JSON text", column=name)
         level = step["unnestLevel"] or 1
@@ -305,7 +326,7 @@ def json_to_structs(step: Step, table: Table) -> Change:
         if step["removeSourceColumn"]:
             new.append(NewColumn(name, expression, in_place=True))
         else:
-            new.append(NewColumn(f"{name}_struct", expression, name))
+            new.append(NewColumn(step["targetColumn"] or f"{name}_struct", expression, name))
     return Columns(new, drop)
 
 

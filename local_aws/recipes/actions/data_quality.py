@@ -303,11 +303,19 @@ def fill_with_last_valid(step: Step, table: Table) -> Change:
     return Columns([NewColumn(name, pl.coalesce(value, pl.col(name)), in_place=True)])
 
 
+def _check_sources(arguments: Mapping[str, Any]) -> Sequence[str]:
+    if arguments["sourceColumn"] and arguments["sourceColumns"]:
+        return ["give either sourceColumn or sourceColumns, not both"]
+    return []
+
+
 @action(
     "FILL_WITH_NULL",
     FAMILY,
-    column(),
+    column(required=False),
     columns(required=False),
+    one_of=[("sourceColumn", "sourceColumns")],
+    check=_check_sources,
     ambiguities=[
         (
             "Which values become null",
@@ -317,8 +325,8 @@ def fill_with_last_valid(step: Step, table: Table) -> Change:
     ],
 )
 def fill_with_null(step: Step, table: Table) -> Change:
-    name = step["sourceColumn"]
-    return Columns([NewColumn(name, pl.lit(None, dtype=table.dtype(name)), in_place=True)])
+    names = step["sourceColumns"] or [step["sourceColumn"]]
+    return Columns([NewColumn(name, pl.lit(None, dtype=table.dtype(name)), in_place=True) for name in names])
 
 
 WITH_CONDITIONS = (
@@ -359,10 +367,7 @@ _replace_statistic("MOST_FREQUENT", ambiguities=[TIE])
 
 
 def _check_custom(arguments: Mapping[str, Any]) -> Sequence[str]:
-    problems = list(_check_typed(arguments))
-    if arguments["sourceColumn"] and arguments["sourceColumns"]:
-        problems.append("give either sourceColumn or sourceColumns, not both")
-    return problems
+    return [*_check_typed(arguments), *_check_sources(arguments)]
 
 
 @action(

@@ -176,7 +176,8 @@ def categorical_mapping(step: Step, table: Table) -> Change:
     if step["mapType"] == "NUMERIC":
         values = {k: to_number(v) for k, v in mapping.items()}
         other = to_number(step["other"]) if step["other"] not in (None, "") else None
-        whole = all(isinstance(v, int) for v in [*values.values(), *([] if other is None else [other])])
+        given = [*values.values(), *([] if other is None else [other])]
+        whole = all(isinstance(v, int) and abs(v) < 2**63 for v in given)
         value_type: pl.DataType = pl.Int64() if whole else pl.Float64()
         kept = key.cast(pl.Float64, strict=False)
         if step["keepOthers"] and not dtype.is_integer():

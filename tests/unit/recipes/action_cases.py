@@ -121,6 +121,22 @@ CASES: list[Case] = [
     inplace(
         "CHANGE_DATA_TYPE", ["03/30/2021", "2021-03-30", "x"], ["2021-03-30", "2021-03-30", None], columnDataType="date"
     ),
+    inplace(
+        "CHANGE_DATA_TYPE",
+        ["03/04/2021", "31/12/2020", "2020-02-01", "x", None],
+        ["2021-04-03", "2020-12-31", "2020-02-01", None, None],
+        "AMB",
+        columnDataType="date",
+        dateTimeFormat="dd/mm/yyyy",
+    ),
+    inplace(
+        "CHANGE_DATA_TYPE",
+        ["10:11:12"],
+        ["1970-01-01 10:11:12"],
+        "AMB",
+        columnDataType="timestamp",
+        dateTimeFormat="HH:MM:SS",
+    ),
     inplace("CHANGE_DATA_TYPE", [1, 2, None], ["1", "2", None], columnDataType="string"),
     inplace("CHANGE_DATA_TYPE", ["1.5", "x"], [1.5, None], columnDataType="decimal"),
     inplace("CHANGE_DATA_TYPE", [True, False, None], [1.0, 0.0, None], columnDataType="decimal"),
@@ -149,6 +165,14 @@ CASES: list[Case] = [
         {"sourceColumns": '["a"]', "removeSourceColumn": "true", "unnestLevel": "3"},
         {"a": ['{"x":{"y":1},"z":[1]}', '{"x":5,"z":{"q":true}}', '{"z":null}']},
         {"a": [{"x": '{"y": 1}', "z": "[1]"}, {"x": "5", "z": '{"q": true}'}, {"x": None, "z": None}]},
+    ),
+    Case(
+        "JSON_TO_STRUCTS",
+        {"sourceColumns": '["a"]', "targetColumn": "t"},
+        {"a": ['{"x":1}'], "b": [1]},
+        {"t": [{"x": 1}]},
+        "AMB",
+        ["a", "t", "b"],
     ),
     rows("MOVE_AFTER", ABC, {"b": [2], "a": [1], "c": [3]}, sourceColumn="a", targetColumn="b"),
     rows("MOVE_BEFORE", ABC, {"a": [1], "c": [3], "b": [2]}, sourceColumn="c", targetColumn="b"),
@@ -187,6 +211,13 @@ CASES: list[Case] = [
         {"a": [2, 1, None]},
         "AMB",
         expressions='["{\\"sourceColumn\\":\\"a\\",\\"ordering\\":\\"DESCENDING\\"}"]',
+    ),
+    rows(
+        "SORT",
+        {"a": [2, None, 1]},
+        {"a": [None, 1, 2]},
+        "AMB",
+        expressions='[{"sourceColumn":"a","ordering":"ascending","nullsOrdering":"","customOrder":null}]',
     ),
     rows(
         "SORT",
@@ -319,6 +350,7 @@ CASES: list[Case] = [
     inplace("FILL_WITH_MODE", [True, None, True, False], [True, True, True, False], modeType="MINIMUM"),
     inplace("FILL_WITH_MOST_FREQUENT", ["x", "y", "y", None], ["x", "y", "y", "y"]),
     inplace("FILL_WITH_NULL", ["x", "y"], [None, None]),
+    rows("FILL_WITH_NULL", ABC, {"a": [None], "b": [2], "c": [None]}, "AMB", sourceColumns='["a","c"]'),
     inplace("FILL_WITH_SUM", [1, None, 3], [1, 4, 3]),
     Case(
         "FLAG_DUPLICATE_ROWS",
@@ -875,6 +907,15 @@ CASES: list[Case] = [
         categoryMap='{"x":"1"}',
         mapType="TEXT",
         keepOthers="true",
+    ),
+    one(
+        "CATEGORICAL_MAPPING",
+        ["x", "y", "q"],
+        [1e20, 1.0, 2.0],
+        "AMB",
+        categoryMap='{"x":"100000000000000000000","y":1}',
+        mapType="NUMERIC",
+        other="2",
     ),
     one("CATEGORICAL_MAPPING", ["x", "y", "q"], [1.0, 2.5, None], categoryMap='{"x":"1","y":"2.5"}', mapType="NUMERIC"),
     one(
