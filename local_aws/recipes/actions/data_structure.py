@@ -686,7 +686,10 @@ def join(step: Step, table: Table) -> Change:
     elif how in ("RIGHT_JOIN", "RIGHT_EXCLUDING_JOIN"):
         frame = right.join(left, on=keys, how="left", maintain_order="left_right")
     else:
-        frame = left.join(right, on=keys, how="full", maintain_order="left_right")
+        # Polars' full join puts rows of the other side with null keys before the rest of them.
+        matched = left.join(right, on=keys, how="left", maintain_order="left_right")
+        others = right.join(left.select(keys), on=keys, how="anti", maintain_order="left")
+        frame = pl.concat([matched, others], how="diagonal")
     if how == "LEFT_EXCLUDING_JOIN":
         frame = frame.filter(pl.col("\x00right").is_null())
     elif how == "RIGHT_EXCLUDING_JOIN":

@@ -209,7 +209,7 @@ def test_a_key_of_the_other_dataset_comes_whole(
 
 def test_join_and_union_take_second_datasets(tmp_path: Path) -> None:
     (tmp_path / "left.csv").write_text("k,v\n1,a\n2,b\n,c\n")
-    (tmp_path / "right.csv").write_text("k,w\n2,x\n3,y\n")
+    (tmp_path / "right.csv").write_text("k,w\n2,x\n3,y\n,n\n4,z\n")
     results = {}
     for kind in ("INNER", "LEFT", "RIGHT", "OUTER", "LEFT_EXCLUDING", "RIGHT_EXCLUDING", "OUTER_EXCLUDING"):
         steps = [
@@ -236,11 +236,12 @@ def test_join_and_union_take_second_datasets(tmp_path: Path) -> None:
     left = [(1, "a", "a", None), (2, "b", "b", "x"), (None, "c", "c", None)]
     assert results["INNER"] == [left[1]]
     assert results["LEFT"] == left
-    assert results["RIGHT"] == [left[1], (3, None, None, "y")]
-    assert sorted(results["OUTER"], key=str) == sorted([*left, (3, None, None, "y")], key=str)
+    others = [(3, None, None, "y"), (None, None, None, "n"), (4, None, None, "z")]
+    assert results["RIGHT"] == [left[1], *others]
+    assert results["OUTER"] == [*left, *others]
     assert results["LEFT_EXCLUDING"] == [left[0], left[2]]
-    assert results["RIGHT_EXCLUDING"] == [(3, None, None, "y")]
-    assert sorted(results["OUTER_EXCLUDING"], key=str) == sorted([left[0], left[2], (3, None, None, "y")], key=str)
+    assert results["RIGHT_EXCLUDING"] == others
+    assert results["OUTER_EXCLUDING"] == [left[0], left[2], *others]
     union = [
         step(
             "UNION",
@@ -264,7 +265,7 @@ def test_join_and_union_take_second_datasets(tmp_path: Path) -> None:
         )
         == 0
     )
-    assert (tmp_path / "out.csv").read_text() == "k,v\n1,a\n2,b\n,c\n2,\n3,\n"
+    assert (tmp_path / "out.csv").read_text() == "k,v\n1,a\n2,b\n,c\n2,\n3,\n,\n4,\n"
 
 
 def test_a_second_dataset_that_nobody_names_is_an_error(
