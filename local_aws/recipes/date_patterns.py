@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 DEFAULT_PATTERN = "yyyy-mm-dd HH:MM:SS"
-_TOKENS = re.compile(r"'[^']*'|month|MONTH|[yY]+|M+|m+|d+|D+|H+|h+|S+|s+|a|E+|[zZX]+|.", re.DOTALL)
+_TOKENS = re.compile(r"'[^']*'|(?i:month)|[yY]+|M+|m+|d+|D+|H+|h+|S+|s+|a|E+|[zZX]+|.", re.DOTALL)
 _YEARS = {1: "%Y", 2: "%y"}
 _MONTHS = {1: "%-m", 2: "%m", 3: "%b"}
 

@@ -307,7 +307,7 @@ def json_to_structs(step: Step, table: Table) -> Change:
     if step["targetColumn"] and len(names) > 1:
         raise RecipeError(f"targetColumn names one column, but {len(names)} are converted; leave it out")
     for name in names:
-        if table.dtype(name) != pl.String:
+        if table.dtype(name) not in (pl.String, pl.Null):
             raise RecipeError(f"the column holds {type_name(table.dtype(name))}, not JSON text", column=name)
         level = step["unnestLevel"] or 1
         values = table.frame.select(name).collect(engine="streaming").to_series()

@@ -168,6 +168,13 @@ CASES: list[Case] = [
     ),
     Case(
         "JSON_TO_STRUCTS",
+        {"sourceColumns": '["a"]'},
+        {"a": [None], "b": [1]},
+        {"a_struct": [None]},
+        "AMB",
+    ),
+    Case(
+        "JSON_TO_STRUCTS",
         {"sourceColumns": '["a"]', "targetColumn": "t"},
         {"a": ['{"x":1}'], "b": [1]},
         {"t": [{"x": 1}]},

@@ -87,6 +87,9 @@ def test_values_in_yaml_are_the_texts_that_they_are(tmp_path: Path) -> None:
             Operation: DATE_DIFF
             Parameters: {value1: 2020-01-01, value2: 2020-10-06, units: DAYS, targetColumn: d}
         - Action:
+            Operation: CATEGORICAL_MAPPING
+            Parameters: {sourceColumn: a, targetColumn: m, categoryMap: {no: 0, y: 1}, mapType: NUMERIC, other: 2}
+        - Action:
             Operation: BINARIZATION
             Parameters: {sourceColumn: d, targetColumn: b, threshold: 300, flip: true}
         """
@@ -94,7 +97,8 @@ def test_values_in_yaml_are_the_texts_that_they_are(tmp_path: Path) -> None:
     source.write_text("a\nx\nno\ny\n")
     assert main(["run", str(recipe), str(source), str(target), "--quiet"]) == 0
     assert [json.loads(line) for line in target.read_text().splitlines()] == [
-        {"a": a, "f": f, "t": "22:10:47", "d": 279, "b": 1} for a, f in (("x", "Yes"), ("no", "No"), ("y", None))
+        {"a": a, "m": m, "f": f, "t": "22:10:47", "d": 279, "b": 1}
+        for a, m, f in (("x", 2, "Yes"), ("no", 0, "No"), ("y", 1, None))
     ]
 
 

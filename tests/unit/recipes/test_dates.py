@@ -17,6 +17,7 @@ PATTERNS = [
     ("HH:MM:SS", "%H:%M:%S"),
     ("month*dd*yyyy", "%B*%d*%Y"),
     ("dd month", "%d %B"),
+    ("dd Month yyyy", "%d %B %Y"),
     ("d MMM yy", "%-d %b %y"),
     ("hh:mm a", "%I:%M %p"),
     ("EEEE, dd MMMM yyyy", "%A, %d %B %Y"),
