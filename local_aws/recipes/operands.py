@@ -30,22 +30,28 @@ PAIR_NAMES = ("sourceColumn1", "value1", "sourceColumn2", "value2")
 
 
 def check_source_or_value(arguments: Mapping[str, Any]) -> Sequence[str]:
-    """The pages' note: either sourceColumn or value, but not both."""
-    if arguments["sourceColumn"] is not None and arguments["value"] is not None:
+    """The pages' note: either sourceColumn or value, but not both; an empty value beside a column is one not given."""
+    if arguments["sourceColumn"] is not None and arguments["value"] not in (None, ""):
         return ["give either sourceColumn or value, not both"]
     return []
 
 
 def check_pair(arguments: Mapping[str, Any]) -> Sequence[str]:
     """Exactly two operands among the two columns and two values."""
-    given = [name for name in PAIR_NAMES if arguments[name] is not None]
+    given = _given(arguments)
     if len(given) != 2:
         return [f"the operation needs two operands among {', '.join(PAIR_NAMES)}; it has {len(given)}"]
     return []
 
 
 def pair_names(step: Step) -> list[str]:
-    return [name for name in PAIR_NAMES if step[name] is not None]
+    return _given(step.arguments)
+
+
+def _given(arguments: Mapping[str, Any]) -> list[str]:
+    """Names of the operands; of more than two, empty ones are not given."""
+    names = [name for name in PAIR_NAMES if arguments[name] is not None]
+    return names if len(names) <= 2 else [name for name in names if arguments[name] != ""]
 
 
 def last_source(step: Step) -> str | None:

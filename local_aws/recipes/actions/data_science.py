@@ -260,7 +260,8 @@ def skewed(value: pl.Expr, function: str, argument: float | None) -> pl.Expr:
     degree = 2.0 if argument is None else float(argument)
     if degree == 0:
         return pl.lit(None, dtype=pl.Float64)
-    root = value.abs().pow(1.0 / degree)
+    # A third has no exact double: the power would make 3.9999999999999996 of 64.
+    root = value.abs().cbrt() if degree == 3 else value.abs().pow(1.0 / degree)
     odd = degree.is_integer() and int(degree) % 2 == 1
     result = pl.when(value < 0).then(-root).otherwise(root) if odd else pl.when(value >= 0).then(root)
     return pl.when(result.is_finite()).then(result)

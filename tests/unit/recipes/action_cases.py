@@ -962,6 +962,8 @@ CASES: list[Case] = [
         ["a", "a_a", "a_b", "z"],
     ),
     one("SKEWNESS", [1.0, 4.0, -1.0, None], [1.0, 2.0, None, None], skewFunction="ROOT", value="2"),
+    # Whole numbers here are compared exactly.
+    one("SKEWNESS", [64.0, -125.0, 1000.0], [4, -5, 10], skewFunction="ROOT", value="3"),
     one("SKEWNESS", [3.0], [9.0], skewFunction="SQUARE"),
     one(
         "TOKENIZATION",
@@ -1040,6 +1042,16 @@ CASES: list[Case] = [
     one("FIND", ["aeb", "ae"], [3, 0], "AMB", pattern="[a-z&&[^aeiou]]"),
     one("LEFT", ["abcdef", None], ["abc", None], position="3"),
     one("LEN", ["héllo", None], [5, None]),
+    one("LEN", ["héllo"], [5], "AMB", value=""),
+    Case("LEN", {"sourceColumn": "", "value": "", **T}, {"a": [1]}, {"t": [0]}, "AMB"),
+    Case(
+        "EXACT",
+        {"sourceColumn1": "a", "sourceColumn2": "", "value1": "", "value2": "x", **T},
+        {"a": ["x", ""]},
+        {"t": [True, False]},
+        "AMB",
+    ),
+    Case("EXACT", {"sourceColumn1": "a", "value2": "", **T}, {"a": ["x", ""]}, {"t": [False, True]}),
     one("LOWER", ["aB", None], ["ab", None]),
     across("MERGE_COLUMNS_AND_VALUES", {"a": ["x"], "b": ["y"]}, ["x was born on: y"], delimiter=" was born on: "),
     one("PROPER", ["MR. H. SMITH, ESQ.", None], ["Mr. H. Smith, Esq.", None]),
