@@ -183,7 +183,7 @@ def _any_of(column: pl.Expr, dtype: pl.DataType, values: list[Any], name: str) -
         if dtype.is_integer():
             whole = [int(number) for number in found if float(number).is_integer() and abs(number) < 2**63]
             return one_of(column.cast(pl.Int64, strict=False), whole, pl.Int64())
-        return one_of(column.cast(pl.Float64), [float(number) for number in found], pl.Float64())
+        return one_of(to_double(column, dtype), [float(number) for number in found], pl.Float64())
     if dtype == pl.Boolean:
         wanted = {str(value).strip().lower() for value in values}
         truths = [flag for flag, spellings in ((True, {"true", "yes"}), (False, {"false", "no"})) if wanted & spellings]
@@ -220,7 +220,7 @@ def _compare(column: pl.Expr, dtype: pl.DataType, sign: str, value: str, name: s
                     f"the condition's value {value!r} is no number, and the column holds {type_name(dtype)}",
                     column=name,
                 )
-            left, right = column, pl.lit(number)
+            left, right = to_double(column, dtype) if dtype.is_decimal() else column, pl.lit(number)
         elif number is not None:
             left, right = to_double(column, dtype), pl.lit(number)
         else:

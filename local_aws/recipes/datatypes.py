@@ -7,6 +7,7 @@ becomes null. Knows no action.
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -115,8 +116,39 @@ def to_double(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.Boolean:
         return column.cast(pl.Float64)
     if isinstance(dtype, pl.Datetime):
-        return column.dt.epoch("us") / 1e6
+        return divided(column.dt.epoch("us").cast(pl.Float64), 1e6)
+    if dtype.is_decimal():
+        # Polars' own cast makes 890.8220000000001 of 890.822.
+        return column.cast(pl.String).cast(pl.Float64)
     return column.cast(pl.Float64, strict=False)
+
+
+def divided(left: pl.Expr, right: pl.Expr | float) -> pl.Expr:
+    """Doubles divided to the last bit.
+
+    By a constant polars multiplies with its reciprocal, and 49 / 49 is 0.9999999999999999 then; so the constant is
+    made a column first.
+    """
+    divisor = right if isinstance(right, pl.Expr) else pl.lit(float(right))
+    return pl.when(left.is_finite()).then(left / (left * 0.0 + divisor)).otherwise(left / divisor)
+
+
+def remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """Remainder of doubles with the dividend's sign, as Java's; null where there is none.
+
+    Polars' own is taken by way of the quotient: of 49.0 by 49.0 it is 49.0.
+    """
+
+    def batch(pairs: pl.Series) -> pl.Series:
+        both = pairs.struct.unnest()
+        values = [
+            None if one is None or other is None or other == 0 or not math.isfinite(one) else math.fmod(one, other)
+            for one, other in zip(both["left"], both["right"], strict=True)
+        ]
+        return pl.Series(pairs.name, values, dtype=pl.Float64)
+
+    pairs = pl.struct(left.alias("left"), right.alias("right"))
+    return pairs.map_batches(batch, return_dtype=pl.Float64(), is_elementwise=True)
 
 
 def convert(column: pl.Expr, dtype: pl.DataType, to: str) -> pl.Expr:
@@ -151,6 +183,14 @@ def convert(column: pl.Expr, dtype: pl.DataType, to: str) -> pl.Expr:
         return (column.cast(pl.Datetime("us")).dt.epoch("us") // 1_000_000).cast(target, strict=False)
     if dtype.is_nested():
         return pl.lit(None, dtype=target)
+    if dtype.is_decimal() and target.is_float():
+        return to_double(column, dtype).cast(target)
+    if dtype.is_decimal() and target.is_integer():
+        # Cut off as of doubles; polars would round.
+        return column.cast(pl.String).str.extract(r"^(-?\d+)", 1).cast(target, strict=False)
+    if dtype.is_float() and to == "decimal":
+        # The decimal that the double shows: polars' own cast makes 890.822000000000065536 of 890.822.
+        return column.cast(pl.String).cast(target, strict=False)
     if dtype == pl.Boolean and to == "decimal":
         column = column.cast(pl.Int8)  # polars knows no way from one to the other
     return column.cast(target, strict=False)

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import polars as pl
 
 from local_aws.recipes.compression import SUFFIX_OF, pack
-from local_aws.recipes.datatypes import as_text, timestamp_text
+from local_aws.recipes.datatypes import as_text, timestamp_text, to_double
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.streaming import batches_of, count_rows, sources
 from local_aws.recipes.table import NewColumn, Table
@@ -99,7 +99,7 @@ def printable(table: Table, kind: str) -> pl.LazyFrame:
         elif dtype.is_nested() and kind in ("CSV", "XML"):
             expressions.append(as_text(pl.col(name), dtype).alias(name))
         elif isinstance(dtype, pl.Decimal) and kind == "JSON":
-            expressions.append(pl.col(name).cast(pl.Float64).alias(name))
+            expressions.append(to_double(pl.col(name), dtype).alias(name))
     frame = table.lazy()
     return frame.with_columns(expressions) if expressions else frame
 

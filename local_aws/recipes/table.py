@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from local_aws.recipes.datatypes import as_text
+from local_aws.recipes.datatypes import as_text, to_double
 from local_aws.recipes.errors import RecipeError
 
 NUMERIC = (
@@ -167,6 +167,10 @@ class Table:
                 column=name,
             )
         return pl.col(name)
+
+    def double(self, name: str) -> pl.Expr:
+        """The column as doubles; raises as ``numeric`` does."""
+        return to_double(self.numeric(name), self.dtype(name))
 
     def is_numeric(self, name: str) -> bool:
         dtype = self.dtype(name)

@@ -9,6 +9,7 @@ else … end`. A recursive-descent parser, so that a fault is named with its pla
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,16 @@ from typing import Any
 
 import polars as pl
 
-from local_aws.recipes.datatypes import as_text, convert, normal_type, parse_timestamp_text, to_double, to_timestamp
+from local_aws.recipes.datatypes import (
+    as_text,
+    convert,
+    divided,
+    normal_type,
+    parse_timestamp_text,
+    remainder,
+    to_double,
+    to_timestamp,
+)
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.patterns import Pattern, literal
 from local_aws.recipes.table import Table
@@ -241,7 +251,8 @@ class Parser:
             sign = self._take().text
             right = self._primary()
             a, b = as_number(left), as_number(right)
-            left = Typed(a * b if sign == "*" else pl.when(b != 0).then(a / b if sign == "/" else a % b), pl.Float64())
+            operation = {"*": operator.mul, "/": _quotient, "%": remainder}[sign]
+            left = Typed(operation(a, b), pl.Float64())
         return left
 
     def _primary(self) -> Typed:
@@ -357,6 +368,10 @@ def truth(value: Typed) -> pl.Expr:
     raise RecipeError("the expression needs a condition (such as `column` < 5) where it has a value")
 
 
+def _quotient(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    return pl.when(right != 0).then(divided(left, right))
+
+
 def as_number(value: Typed) -> pl.Expr:
     return to_double(value.expression, value.dtype) if value.dtype != pl.Null else value.expression.cast(pl.Float64)
 
@@ -367,7 +382,11 @@ def compared(left: Typed, sign: str, right: Typed) -> pl.Expr:
         a, b = _moment(left), _moment(right)
     elif left.dtype == pl.Boolean or right.dtype == pl.Boolean:
         a, b = convert(left.expression, left.dtype, "boolean"), convert(right.expression, right.dtype, "boolean")
-    elif left.dtype.is_numeric() and right.dtype.is_numeric():
+    elif (
+        left.dtype.is_numeric()
+        and right.dtype.is_numeric()
+        and not (left.dtype.is_decimal() or right.dtype.is_decimal())
+    ):
         a, b = left.expression, right.expression
     elif left.dtype.is_numeric() or right.dtype.is_numeric():
         a, b = as_number(left), as_number(right)
@@ -404,7 +423,7 @@ def unified(values: Sequence[Typed]) -> tuple[list[pl.Expr], pl.DataType]:
     if types and all(dtype.is_numeric() for dtype in types):
         whole = all(dtype.is_integer() for dtype in types)
         target: pl.DataType = pl.Int64() if whole else pl.Float64()
-        return [value.expression.cast(target) for value in values], target
+        return [as_number(value) if not whole else value.expression.cast(target) for value in values], target
     return [
         as_text(value.expression, value.dtype) if value.dtype != pl.Null else value.expression.cast(pl.String)
         for value in values
@@ -458,7 +477,7 @@ def _aggregate(function: str, distinct: bool, name: str, table: Table) -> pl.Exp
         return column.drop_nulls().n_unique() if distinct else column.count()
     if function in ("min", "max"):
         return column.min() if function == "min" else column.max()
-    value = table.numeric(name).cast(pl.Float64)
+    value = table.double(name)
     if function == "sum":
         return table.numeric(name).sum()
     if function == "avg":

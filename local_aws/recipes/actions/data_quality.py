@@ -24,7 +24,7 @@ from local_aws.recipes.advanced_datatypes import (
     is_valid,
 )
 from local_aws.recipes.conditions import combined
-from local_aws.recipes.datatypes import POLARS_TYPES, as_text, convert, normal_type
+from local_aws.recipes.datatypes import POLARS_TYPES, as_text, convert, normal_type, to_double
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.operands import per_value
@@ -180,12 +180,17 @@ def _statistic(kind: str, step: Step, table: Table, name: str, value: pl.Expr, d
     clean = pl.when(value.is_finite()).then(value) if dtype.is_float() else value
     if dtype == pl.String:
         clean = pl.when(value != "").then(value)
+    if dtype.is_decimal() and kind != "SUM" and _needs_numbers(kind, step):
+        clean = to_double(clean, dtype)
     if dtype == pl.Boolean:
         # Neither min nor max of mode is defined over booleans everywhere; as numbers they are.
         clean = clean.cast(pl.Int8)
     result = table.collect_one(result=STATISTICS[kind](step, clean))["result"]
     if dtype == pl.Boolean:
         return pl.lit(None if result is None else bool(result), dtype=pl.Boolean)
+    if dtype.is_decimal():
+        # A double beside them would turn the other values into doubles too.
+        return pl.lit(None if result is None else str(result), dtype=pl.String).cast(dtype)
     return pl.lit(result)
 
 
@@ -241,6 +246,8 @@ def _constant(step: Step, dtype: pl.DataType, name: str) -> pl.Expr:
     try:
         if dtype.is_numeric():
             number = float(text_value)
+            if dtype.is_decimal():
+                return pl.lit(text_value).cast(dtype)
             return pl.lit(
                 int(text_value)
                 if dtype.is_integer() and number.is_integer() and text_value.lstrip("+-").isdigit()
@@ -497,7 +504,7 @@ def _replace_rolling(kind: str, aggregate: Callable[[pl.Expr], pl.Expr]) -> None
     )
     def replace(step: Step, table: Table) -> Change:
         name, period = step["sourceColumn"], step["period"]
-        shifted = table.numeric(name).cast(pl.Float64).shift(1) if kind == "AVERAGE" else table.numeric(name).shift(1)
+        shifted = table.double(name).shift(1) if kind == "AVERAGE" else table.numeric(name).shift(1)
         with_previous = table.with_columns([NewColumn("\x00previous", shifted)])
         changed = rolled(step, with_previous, name, aggregate(pl.col("\x00previous")), period - 1, 0, in_place=True)
         return changed.drop(["\x00previous"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from local_aws.recipes.datatypes import as_text, listed_text, listed_value
+from local_aws.recipes.datatypes import as_text, divided, listed_text, listed_value
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.operands import per_value
@@ -44,7 +44,8 @@ MAX_CATEGORIES = 10
 )
 def binarization(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
-    above = table.numeric(source) > step["threshold"]
+    value = table.numeric(source)
+    above = (table.double(source) if table.dtype(source).is_decimal() else value) > step["threshold"]
     return Columns([NewColumn(step["targetColumn"], (~above if step["flip"] else above).cast(pl.Int32), source)])
 
 
@@ -99,7 +100,7 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
 )
 def bucketization(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
-    value = table.numeric(source)
+    value = table.double(source)
     splits: list[float] = [float(split) for split in step["splits"] or []]
     if not splits:
         bounds = table.collect_one(low=value.min(), high=value.max())
@@ -109,7 +110,7 @@ def bucketization(step: Step, table: Table) -> Change:
         width = (high - low) * step["percentage"] / 100
         splits = [low + width * index for index in range(len(step["bucketNames"]))] + [high]
     names = step["bucketNames"]
-    expression = pl.when(value.is_null() | (value.cast(pl.Float64).is_nan())).then(pl.lit(None, dtype=pl.String))
+    expression = pl.when(value.is_null() | value.is_nan()).then(pl.lit(None, dtype=pl.String))
     # Polars sorts NaN above infinity, so NaN is taken out first.
     chain = expression.when((value < splits[0]) | (value > splits[-1])).then(pl.lit(None, dtype=pl.String))
     for name, upper in zip(names[:-1], splits[1:-1], strict=True):
@@ -256,7 +257,11 @@ def skewed(value: pl.Expr, function: str, argument: float | None) -> pl.Expr:
         return value * value
     if function == "LOG":
         base = math.e if argument is None else float(argument)
-        return pl.when(value > 0).then(value.log(base)) if base > 0 and base != 1 else pl.lit(None, dtype=pl.Float64)
+        return (
+            pl.when(value > 0).then(divided(value.log(), math.log(base)))
+            if base > 0 and base != 1
+            else pl.lit(None, dtype=pl.Float64)
+        )
     degree = 2.0 if argument is None else float(argument)
     if degree == 0:
         return pl.lit(None, dtype=pl.Float64)
@@ -282,7 +287,7 @@ def skewed(value: pl.Expr, function: str, argument: float | None) -> pl.Expr:
 )
 def skewness(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
-    value = skewed(table.numeric(source).cast(pl.Float64), step["skewFunction"], step["value"])
+    value = skewed(table.double(source), step["skewFunction"], step["value"])
     return Columns([NewColumn(step["targetColumn"], value, source)])
 
 
@@ -321,14 +326,14 @@ def _check_scale(arguments: Mapping[str, Any]) -> Sequence[str]:
 )
 def normalization(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
-    value = table.numeric(source).cast(pl.Float64)
+    value = table.double(source)
     facts = table.collect_one(low=value.min(), high=value.max(), mean=value.mean(), spread=value.std(ddof=1))
     strategy = step["strategy"]
     width = (
         facts["spread"] if strategy == "Z_SCORE" else (facts["high"] - facts["low"] if facts["low"] is not None else 0)
     )
     origin = facts["low"] if strategy in ("MIN_MAX", "SCALE_BETWEEN") else facts["mean"]
-    scaled = (value - origin) / width if width else value * 0
+    scaled = divided(value - origin, width) if width else value * 0
     if strategy == "SCALE_BETWEEN":
         scaled = scaled * (step["maxValue"] - step["minValue"]) + step["minValue"]
     return Columns([NewColumn(step["targetColumn"], scaled, source)])

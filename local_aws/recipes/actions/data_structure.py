@@ -304,9 +304,15 @@ def aggregate_name(name: Any) -> str | None:
 
 
 def aggregated(table: Table, function: str, name: str) -> pl.Expr:
-    value = table.numeric(name) if function in NUMERIC_AGGREGATES else pl.col(name)
+    return AGGREGATES[function](_aggregated_values(table, function, name))
+
+
+def _aggregated_values(table: Table, function: str, name: str) -> pl.Expr:
+    """What an aggregate is taken of: numbers where it needs them, decimals as the doubles that they show."""
     table.require(name)
-    return AGGREGATES[function](value)
+    if function not in NUMERIC_AGGREGATES:
+        return pl.col(name)
+    return table.double(name) if function != "SUM" and table.dtype(name).is_decimal() else table.numeric(name)
 
 
 _MEMBERS = ("sourceColumnName", "targetColumnName", "targetColumnDataType", "functionName")
@@ -456,7 +462,7 @@ def pivot(step: Step, table: Table) -> Change:
         target = "null" if name is None else name
         if target in keys or target in cells:
             raise RecipeError(f"the pivot would make the column {target!r} twice", column=source)
-        operand = table.numeric(value) if function in NUMERIC_AGGREGATES else pl.col(value)
+        operand = _aggregated_values(table, function, value)
         cells[target] = AGGREGATES[function](operand.filter(chosen))
     require_plain(cells)
     expressions = [expression.alias(name) for name, expression in cells.items()]

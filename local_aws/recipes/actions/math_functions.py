@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from local_aws.recipes.datatypes import divided, remainder, to_double
 from local_aws.recipes.declaration import PAGES, Step, action
 from local_aws.recipes.operands import NUMBER_PAIR, check_pair, last_source, number_operand, pair_names
 from local_aws.recipes.parameters import column, new_column, number, text
@@ -65,7 +66,7 @@ def _function(
         else:
             whole = isinstance(step["value"], int)
             operand = pl.lit(step["value"], dtype=pl.Int64 if whole else pl.Float64)
-        operand = operand.cast(pl.Int64) if whole and keeps_whole else operand.cast(pl.Float64)
+        operand = operand.cast(pl.Int64) if whole and keeps_whole else to_double(operand, table.type_of(operand))
         return Columns([NewColumn(step["targetColumn"], change(operand), source)])
 
 
@@ -115,15 +116,23 @@ def _pair(
         if table.type_of(left).is_integer() and table.type_of(right).is_integer():
             # 64 bits would wrap around to a wrong number without a word; what does not fit becomes null.
             left, right = left.cast(pl.Int128), right.cast(pl.Int128)
-        scales = [dtype.scale for dtype in map(table.type_of, (left, right)) if isinstance(dtype, pl.Decimal)]
-        result = of_decimals(left, right, max(scales)) if scales and of_decimals else change(left, right)
+        types = [table.type_of(left), table.type_of(right)]
+        scales = [dtype.scale for dtype in types if isinstance(dtype, pl.Decimal)]
+        if scales and of_decimals:
+            result = of_decimals(left, right, max(scales))
+        elif name == "MOD" and any(dtype.is_float() for dtype in types):
+            result = remainder(left.cast(pl.Float64), right.cast(pl.Float64))
+        elif scales and (name == "DIVIDE" or any(dtype.is_float() for dtype in types)):
+            result = change(to_double(left, types[0]), to_double(right, types[1]))
+        else:
+            result = change(left, right)
         if table.type_of(result) == pl.Int128:
             result = result.cast(pl.Int64, strict=False)
         return Columns([NewColumn(step["targetColumn"], result, last_source(step))])
 
 
 def _divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    return pl.when(right != 0).then(left.cast(pl.Float64) / right.cast(pl.Float64))
+    return pl.when(right != 0).then(divided(left.cast(pl.Float64), right.cast(pl.Float64)))
 
 
 def _scaled(value: pl.Expr, scale: int) -> pl.Expr:
@@ -138,7 +147,7 @@ def _remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
 
 
 def _remainder_of_decimals(left: pl.Expr, right: pl.Expr, scale: int) -> pl.Expr:
-    return _remainder(_scaled(left, scale), _scaled(right, scale)).cast(pl.Float64) / 10.0**scale
+    return divided(_remainder(_scaled(left, scale), _scaled(right, scale)).cast(pl.Float64), 10.0**scale)
 
 
 OVERFLOW = ("A whole number beyond 64 bits", "null", "Spark wraps around to a wrong number; nobody wants that")
@@ -178,13 +187,12 @@ _pair(
     page=_page("LOG"),
 )
 def log(step: Step, table: Table) -> Change:
-    operand = table.numeric(step["sourceColumn"]) if step["sourceColumn"] else pl.lit(float(step["value"]))
+    value = table.double(step["sourceColumn"]) if step["sourceColumn"] else pl.lit(float(step["value"]))
     base = step["base"]
-    value = operand.cast(pl.Float64)
     result = (
         value.log10()
         if base == 10
-        else value.log(float(base))
+        else divided(value.log(), math.log(base))
         if base > 0 and base != 1
         else pl.lit(None, dtype=pl.Float64)
     )
@@ -204,12 +212,12 @@ def log(step: Step, table: Table) -> Change:
     page=_page("POWER"),
 )
 def power(step: Step, table: Table) -> Change:
-    operand = table.numeric(step["sourceColumn"]) if step["sourceColumn"] else pl.lit(float(step["value"]))
+    operand = table.double(step["sourceColumn"]) if step["sourceColumn"] else pl.lit(float(step["value"]))
     return Columns(
         [
             NewColumn(
                 step["targetColumn"],
-                finite(operand.cast(pl.Float64).pow(float(step["exponent"]))),
+                finite(operand.pow(float(step["exponent"]))),
                 step["sourceColumn"],
             )
         ]

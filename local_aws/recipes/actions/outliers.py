@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from local_aws.recipes.actions.data_science import SKEW_FUNCTIONS, skewed
+from local_aws.recipes.datatypes import divided
 from local_aws.recipes.declaration import Step, action
 from local_aws.recipes.parameters import Parameter, boolean, choice, column, new_column, number, scalar, text, to_number
 from local_aws.recipes.table import Change, Columns, NewColumn, RemoveRows, Table
@@ -50,7 +51,7 @@ class Outliers:
 def outliers(step: Step, table: Table) -> Outliers:
     """Bounds from a first pass over the data; a column without spread has no outliers."""
     name = step["sourceColumn"]
-    value = table.numeric(name).cast(pl.Float64)
+    value = table.double(name)
     clean = pl.when(value.is_finite()).then(value)
     threshold = float(step["threshold"])
     low, high = float("-inf"), float("inf")
@@ -73,7 +74,7 @@ def outliers(step: Step, table: Table) -> Outliers:
 
 
 def _percentiles(step: Step, table: Table) -> tuple[float | None, float | None]:
-    value = table.numeric(step["sourceColumn"]).cast(pl.Float64)
+    value = table.double(step["sourceColumn"])
     low = 5.0 if step["minValue"] is None else float(step["minValue"])
     high = 95.0 if step["maxValue"] is None else float(step["maxValue"])
     facts = table.collect_one(low=value.quantile(low / 100, "linear"), high=value.quantile(high / 100, "linear"))
@@ -181,7 +182,7 @@ def replace_outliers(step: Step, table: Table) -> Change:
     name, kind = step["sourceColumn"], step["replaceType"]
     found = outliers(step, table)
     touched = _touched(step, table, found)
-    value = table.numeric(name)
+    value = table.double(name) if table.dtype(name).is_decimal() else table.numeric(name)
     others = pl.when(~found.flag).then(value).drop_nulls()
     replacement: pl.Expr
     if kind == "WINSORIZE_VALUES":
@@ -237,12 +238,12 @@ RESCALED = (
 )
 def rescale_outliers_with_z_score(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
-    value = table.numeric(name).cast(pl.Float64)
+    value = table.double(name)
     facts = table.collect_one(mean=value.mean(), spread=value.std(ddof=1))
     if not facts["spread"]:
         # As NORMALIZATION: without spread every value is at the mean.
         return Columns([NewColumn(step["targetColumn"], value * 0, name)])
-    return Columns([NewColumn(step["targetColumn"], (value - facts["mean"]) / facts["spread"], name)])
+    return Columns([NewColumn(step["targetColumn"], divided(value - facts["mean"], facts["spread"]), name)])
 
 
 @action(
@@ -257,7 +258,7 @@ def rescale_outliers_with_z_score(step: Step, table: Table) -> Change:
 )
 def rescale_outliers_with_skew(step: Step, table: Table) -> Change:
     name = step["sourceColumn"]
-    value = table.numeric(name).cast(pl.Float64)
+    value = table.double(name)
     rescaled = skewed(value, step["skewFunction"], step["value"])
     return Columns(
         [NewColumn(step["targetColumn"], pl.when(outliers(step, table).flag).then(rescaled).otherwise(value), name)]
