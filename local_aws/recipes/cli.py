@@ -142,6 +142,13 @@ def _need_file(path: Path, what: str) -> None:
         raise UsageError(f"the {what} {path} is not there")
 
 
+def _delimiter(text: str, option: str) -> str:
+    delimiter = text.replace("\\t", "\t")
+    if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
+        raise UsageError(f"{option} takes one ASCII character, and no quote or line end; it got {text!r}")
+    return delimiter
+
+
 def _files(options: argparse.Namespace, path: Path) -> DatasetFiles:
     from local_aws.recipes.inputs import format_of
     from local_aws.recipes.table import DatasetFiles
@@ -151,9 +158,7 @@ def _files(options: argparse.Namespace, path: Path) -> DatasetFiles:
         kind = format_of(path, (options.input_format or "").replace("jsonl", "json"))
     except RecipeError as problem:
         raise UsageError(problem.message) from problem
-    delimiter = options.delimiter.replace("\\t", "\t")
-    if len(delimiter.encode()) != 1:
-        raise UsageError(f"--delimiter takes one ASCII character; it got {options.delimiter!r}")
+    delimiter = _delimiter(options.delimiter, "--delimiter")
     if path.suffix.lower() == ".tsv" and options.delimiter == ",":
         delimiter = "\t"
     header = {"HeaderRow": not options.no_header}
@@ -225,9 +230,7 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError(
             f"the format of {options.output} is not known from its extension; name it with --output-format"
         )
-    delimiter = options.output_delimiter.replace("\\t", "\t")
-    if len(delimiter.encode()) != 1:
-        raise UsageError(f"--output-delimiter takes one ASCII character; it got {options.output_delimiter!r}")
+    delimiter = _delimiter(options.output_delimiter, "--output-delimiter")
     if suffix == ".tsv" and options.output_delimiter == ",":
         delimiter = "\t"
     if not options.output.parent.is_dir():

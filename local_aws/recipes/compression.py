@@ -45,7 +45,7 @@ _numbers = itertools.count()
 
 @contextmanager
 def scratch() -> Iterator[None]:
-    """Keep what is unpacked inside the block for as long as the block runs."""
+    """Keep what is unpacked or copied inside the block for as long as the block runs."""
     with tempfile.TemporaryDirectory(prefix="brewtrain-unpacked-") as folder:
         token = _scratch.set(Path(folder))
         try:
@@ -59,17 +59,23 @@ def is_compressed(path: Path) -> bool:
     return path.suffix.lower() in CODEC_OF
 
 
+def scratch_file(name: str) -> Path:
+    """Where a file of this name may be written, for as long as the surrounding :func:`scratch`."""
+    folder = _scratch.get()
+    if folder is None:
+        raise RuntimeError("a copy of an input is made inside scratch() only")
+    target = folder / str(next(_numbers)) / name
+    target.parent.mkdir()
+    return target
+
+
 def unpacked(path: Path) -> Path:
     """An uncompressed copy of a file, under the file's own name, for as long as the surrounding :func:`scratch`.
 
     Raises:
         RecipeError: the data are not of the codec that the extension names, or end early.
     """
-    folder = _scratch.get()
-    if folder is None:
-        raise RuntimeError("a compressed file is read inside scratch() only")
-    target = folder / str(next(_numbers)) / path.name
-    target.parent.mkdir()
+    target = scratch_file(path.name)
     codec = CODEC_OF[path.suffix.lower()]
     try:
         with path.open("rb") as packed, target.open("wb") as plain:

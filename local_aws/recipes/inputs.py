@@ -12,7 +12,8 @@ from __future__ import annotations
 import codecs
 import csv
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,14 +21,14 @@ from typing import Any
 
 import polars as pl
 
-from local_aws.recipes.compression import is_compressed, unpacked
+from local_aws.recipes.compression import is_compressed, scratch_file, unpacked
 from local_aws.recipes.datatypes import json_text
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.streaming import batches_of, sources
-from local_aws.recipes.table import DatasetFiles, first_line
+from local_aws.recipes.table import DatasetFiles, csv_delimiter, first_line
 
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 SAMPLE_ROWS = 10_000
-BEYOND_INTEGERS = r"^[+-]?\d{39,}$"
 # Types are also guessed further down a long file: at one place in so many bytes, of so many bytes each.
 SAMPLE_EVERY = 4 * 1024 * 1024
 MOST_SAMPLES = 32
@@ -47,7 +48,6 @@ FORMATS = {
     ".xls": "EXCEL",
     ".orc": "ORC",
 }
-DELIMITERS = (",", ":", ";", "|", "\t", "^", "*", " ")
 
 
 class TypesContradicted(Exception):  # noqa: N818 - a request to the caller, not a fault of the user
@@ -56,9 +56,11 @@ class TypesContradicted(Exception):  # noqa: N818 - a request to the caller, not
 
 @dataclass(frozen=True)
 class CsvShape:
-    """Facts of one CSV file: column names, whether the first row is the header, whether every line is a row, whether
-    some lines are blank, and the number of rows below the header, where looking at every row has told it."""
+    """Facts of one CSV file: where its rows are to be read, column names, whether the first row is the header, whether
+    every line is a row, whether some lines are blank, and the number of rows below the header, where looking at every
+    row has told it."""
 
+    path: Path
     names: list[str]
     header: bool
     line_is_row: bool = False
@@ -121,7 +123,10 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
             _with_extra(_scan_other(kind, path, files.input_options, all_rows), files.extra_columns.get(path))
             for path in files.paths
         ]
-    return Dataset(frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed"), rows)
+    frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
+    if not frame.collect_schema():
+        raise RecipeError(f"{files.paths[0].name} is empty: it has no column")
+    return Dataset(frame, rows)
 
 
 def _plain_files(files: DatasetFiles) -> DatasetFiles:
@@ -143,10 +148,12 @@ def _first_record(path: Path, delimiter: str) -> list[str]:
         stream.seek(0)
         reader = csv.reader(codecs.iterdecode(_lines(stream), "utf-8-sig"), delimiter=delimiter, strict=False)
         try:
-            return next(iter(reader), [])
+            return next((record for record in reader if record), [])
         except UnicodeDecodeError:
             raise RecipeError(f"{path.name} is not UTF-8 in its first row; convert it") from None
         except csv.Error as problem:
+            if "new-line character" in str(problem):
+                raise RecipeError(f"{path.name} ends its lines with CR alone; write LF or CR LF") from None
             raise RecipeError(f"{path.name} is not CSV: {problem}") from problem
 
 
@@ -177,12 +184,12 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
             column=twice[0],
         )
     if not checked:
-        return CsvShape(names, header)
+        return CsvShape(path, names, header)
     lines = _lines_if_plainly_right(path, delimiter, len(names))
     if lines is not None:
-        return CsvShape(names, header, line_is_row=True, rows=lines - header)
-    line_is_row, blank = _checked_rows(path, delimiter, len(names))
-    return CsvShape(names, header, line_is_row, blank and len(names) > 1)
+        return CsvShape(path, names, header, line_is_row=True, rows=lines - header)
+    readable, line_is_row, blank = _checked_rows(path, delimiter, len(names))
+    return CsvShape(readable, names, header, line_is_row, blank and len(names) > 1)
 
 
 def _lines_if_plainly_right(path: Path, delimiter: str, width: int) -> int | None:
@@ -251,12 +258,12 @@ def _rows_and_nulls(path: Path, delimiter: str, width: int) -> tuple[int, int] |
     return seen["rows"], seen["nulls"]
 
 
-def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
-    """Look at every row; whether no row goes over several lines, and whether there are blank lines.
+def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[Path, bool, bool]:
+    """Look at every row: where to read them, whether no row goes over several lines, and whether there are blank lines.
 
-    A line with as many delimiters as it should have is right unless some of them stand in quotes. Such a line is short,
-    and polars leaves its last field null, which only a line that ends in a delimiter may do: that is compared in sum.
-    Lines with another number of delimiters, if any, are counted again without what is in quotes.
+    A line without quotes is right with as many delimiters as it should have; in one with quotes, each field in quotes
+    is taken for a single quote first. Whether line and row are the same, polars tells: it must see a row in each line,
+    and a null at the end of those only that end in a delimiter.
     """
     lines = pl.scan_csv(
         sources(path),
@@ -274,6 +281,7 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
             lines.select(
                 lines=pl.len(),
                 blank=blank.sum(),
+                empty=(text.str.strip_chars(delimiter) == "").sum(),
                 unusual=unusual.sum(),
                 open_ended=(text.str.ends_with(delimiter) & ~unusual).sum(),
             )
@@ -283,22 +291,32 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
         if not _has_quotes(path):
             right = not facts["unusual"]
         else:
-            outside = text.str.replace_all('"[^"]*"', "")
+            mark = re.escape(delimiter)
+            outside = text.str.replace_all(f'(^|{mark})"[^"]*(?:""[^"]*)*"', '${1}"')
             wrong = (outside.str.count_matches(delimiter, literal=True) != width - 1) | outside.str.contains(
-                '"', literal=True
+                f'[^{mark}]"|"[^{mark}]'
             )
-            again = lines.filter(unusual).select(wrong.sum()) if facts["unusual"] else None
-            right = (again is None or not again.collect(engine="streaming").item()) and _quotes_agree(
-                path, delimiter, width, facts
-            )
+            # A line that is short by a delimiter in quotes has as many as it should, and shows only if it ends in none.
+            quoted = text.str.contains('"', literal=True) & text.str.ends_with(delimiter)
+            doubtful = lines.filter(unusual | quoted | text.str.contains(f'[^{mark}]"[^{mark}]')).select(wrong.any())
+            right = not doubtful.collect(engine="streaming").item() and _quotes_agree(path, delimiter, width, facts)
     except pl.exceptions.PolarsError as problem:
         if "utf-8" in str(problem).lower() or "utf8" in str(problem).lower():
             raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from problem
         # A byte 0x01 in the data upsets the fast look; the slow one below decides.
-        facts, right = {"blank": 1}, False
-    if not right:
-        _check_rows_slowly(path, delimiter, width)
-    return right, bool(facts["blank"])
+        facts, right = {"blank": 1, "empty": 2}, False
+    if right and not _blank_lines_hide(width, facts["blank"], facts["empty"], path):
+        return path, True, bool(facts["blank"])
+    return _check_rows_slowly(path, delimiter, width)
+
+
+def _blank_lines_hide(width: int, blank: int, empty: int, path: Path) -> bool:
+    """Whether what polars makes of blank lines is like a row without values, or stands where it expects the header."""
+    if width == 1 or not blank:
+        return False
+    with path.open("rb") as stream:
+        start = stream.readline(8).removeprefix(codecs.BOM_UTF8)
+    return empty > blank or not start.strip(b"\r\n")
 
 
 def _has_quotes(path: Path) -> bool:
@@ -319,28 +337,75 @@ def _quotes_agree(path: Path, delimiter: str, width: int, facts: Mapping[str, in
     return bool(seen["rows"] == facts["lines"] and seen["open_ended"] == facts["open_ended"] + facts["blank"])
 
 
-def _check_rows_slowly(path: Path, delimiter: str, width: int) -> tuple[bool, bool]:
-    """Row by row, for small files, for files with line breaks inside quotes, and to say where a ragged row is."""
+def _check_rows_slowly(path: Path, delimiter: str, width: int) -> tuple[Path, bool, bool]:
+    """Row by row, for small files, for files with line breaks inside quotes, and to say where a ragged row is.
+
+    Rows that polars would take for others (quotes inside a field without quotes, rows without values among blank lines)
+    are read from a copy that leaves no doubt.
+    """
+    records = line = blank = empty = 0
+    doubtful = False
+    for line, record, text in _records(path, delimiter):
+        records += 1
+        if not record:
+            blank += 1
+            continue
+        if len(record) != width:
+            raise RecipeError(
+                f"{path.name} is ragged: the row ending at line {line} has {len(record)} fields, "
+                f"the first row has {width}"
+            )
+        empty += not any(record)
+        if not doubtful:
+            quotes = any('"' in field for field in record)
+            doubtful = text.endswith("\r") or (quotes and _plain_row(text, delimiter) != text.rstrip("\r\n"))
+    if not doubtful and not _blank_lines_hide(width, blank, empty + blank, path):
+        return path, records == line, bool(blank)
+    copy = scratch_file(path.name)
+    with copy.open("w", encoding="utf-8", newline="") as stream:
+        for _, record, text in _records(path, delimiter):
+            if record or width == 1:
+                stream.write(_plain_row(text, delimiter) + "\n")
+    return copy, False, False
+
+
+def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+    """Rows of a CSV: number of the line that a row ends in, its fields, and its text.
+
+    Raises:
+        RecipeError: the file is not CSV, or not UTF-8.
+    """
     csv.field_size_limit(1 << 30)
-    records, blank = 0, False
+    taken: list[str] = []
+
+    def lines(stream: Iterable[str]) -> Iterator[str]:
+        for line in stream:
+            taken.append(line)
+            yield line
+
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, delimiter=delimiter)
+        reader = csv.reader(lines(stream), delimiter=delimiter, strict=True)
+        started = 1
         try:
             for record in reader:
-                records += 1
-                if not record:
-                    blank = True
-                    continue
-                if len(record) != width:
-                    raise RecipeError(
-                        f"{path.name} is ragged: the row ending at line {reader.line_num} has {len(record)} fields, "
-                        f"the first row has {width}"
-                    )
+                yield reader.line_num, record, "".join(taken)
+                taken.clear()
+                started = reader.line_num + 1
         except UnicodeDecodeError:
             raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from None
         except csv.Error as problem:
-            raise RecipeError(f"{path.name} is not CSV at line {reader.line_num}: {problem}") from problem
-    return records == reader.line_num, blank
+            why = "its quotes do not close" if "end of data" in str(problem) else str(problem)
+            raise RecipeError(f"{path.name} is not CSV in the row that begins at line {started}: {why}") from problem
+
+
+def _plain_row(text: str, delimiter: str) -> str:
+    """A row of CSV, where fields with quotes inside, but not around them, are written in quotes."""
+
+    def plain(field: re.Match[str]) -> str:
+        return field[1] or ('"' + field[2].replace('"', '""') + '"' if '"' in field[2] else field[2])
+
+    fields = rf'("[^"]*(?:""[^"]*)*")|([^{re.escape(delimiter)}\r\n]+)'
+    return re.sub(fields, plain, text.rstrip("\r\n"))
 
 
 def _where_not_utf8(path: Path) -> str:
@@ -354,13 +419,8 @@ def _where_not_utf8(path: Path) -> str:
 
 
 def _csv_options(options: Mapping[str, Any]) -> tuple[str, bool]:
-    delimiter = options.get("Delimiter") or ","
-    if delimiter == "\\t":
-        delimiter = "\t"
-    if len(delimiter) != 1 or len(delimiter.encode()) != 1:
-        raise RecipeError(f"the delimiter {delimiter!r} must be one ASCII character")
     header = options.get("HeaderRow")
-    return delimiter, True if header is None else bool(header)
+    return csv_delimiter(options), True if header is None else bool(header)
 
 
 def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[pl.LazyFrame], int | None]:
@@ -370,20 +430,20 @@ def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[
     delimiter, header = _csv_options(files.input_options.get("Csv") or {})
     shapes = [csv_shape(path, delimiter, header, checked=checked) for path in paths]
     types: dict[str, pl.DataType] = {}
-    for path, shape in zip(paths, shapes, strict=True):
-        for name, dtype in _guessed_types(path, shape, delimiter, all_rows).items():
+    for shape in shapes:
+        for name, dtype in _guessed_types(shape, delimiter, all_rows).items():
             types[name] = _wider(types[name], dtype) if name in types else dtype
     frames: list[pl.LazyFrame] = []
     extras = [dict(files.extra_columns.get(path) or {}) for path in paths]
     stretches = itertools.groupby(
-        zip(paths, shapes, extras, strict=True),
-        lambda one: (one[1].names, one[1].header, one[1].has_blank_lines, one[2]),
+        zip(shapes, extras, strict=True),
+        lambda one: (one[0].names, one[0].header, one[0].has_blank_lines, one[1]),
     )
     for _, stretch in stretches:
         members = list(stretch)
-        _, shape, extra = members[0]
+        shape, extra = members[0]
         frame = pl.scan_csv(
-            sources(*(path for path, _, _ in members)),
+            sources(*(member.path for member, _ in members)),
             separator=delimiter,
             has_header=shape.header,
             schema={name: types[name] if types[name] != pl.Null else pl.String() for name in shape.names},
@@ -399,11 +459,11 @@ def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[
     return frames, None if None in counts else sum(filter(None, counts))
 
 
-def _guessed_types(path: Path, shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str, pl.DataType]:
+def _guessed_types(shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str, pl.DataType]:
     # Polars parses in pieces that reach beyond the rows asked for, and would stop there at a value of another type:
     # rows are taken as texts, and only they are guessed from.
     texts = pl.scan_csv(
-        sources(path), separator=delimiter, has_header=shape.header, new_columns=shape.names, infer_schema=False
+        sources(shape.path), separator=delimiter, has_header=shape.header, new_columns=shape.names, infer_schema=False
     )
     types: dict[str, pl.DataType] = dict.fromkeys(shape.names, pl.Null())
     rows = 0
@@ -414,44 +474,48 @@ def _guessed_types(path: Path, shape: CsvShape, delimiter: str, all_rows: bool) 
             for name, dtype in _types_in(content, shape, delimiter).items():
                 types[name] = _wider(types[name], dtype)
     except pl.exceptions.PolarsError as problem:
-        raise RecipeError(f"{path.name} is not CSV: {first_line(problem)}") from problem
+        raise RecipeError(f"{shape.path.name} is not CSV: {first_line(problem)}") from problem
     if all_rows or rows < SAMPLE_ROWS:
         return types
     if pl.Null() in types.values():
         # A column without a value in the sample says nothing about its type.
-        return _guessed_types(path, shape, delimiter, True)
+        return _guessed_types(shape, delimiter, True)
     if shape.line_is_row:
-        further_down = _types_further_down(path, shape, delimiter)
+        further_down = _types_further_down(shape, delimiter)
         types = {name: _wider(dtype, further_down.get(name, pl.Null())) for name, dtype in types.items()}
     return types
 
 
 def _types_in(content: bytes, shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
     """Type of each column of some rows of CSV; Null where a column has no value."""
-    places = [f"column_{place}" for place in range(1, len(shape.names) + 1)]
-    options: dict[str, Any] = {"separator": delimiter, "has_header": False, "new_columns": places}
+
+    def read(texts: Iterable[str]) -> pl.DataFrame:
+        return pl.read_csv(
+            content,
+            separator=delimiter,
+            has_header=False,
+            new_columns=shape.names,
+            schema_overrides=dict.fromkeys(texts, pl.String()),
+            infer_schema_length=None,
+        )
+
     try:
-        rows = pl.read_csv(content, infer_schema_length=None, **options)
+        rows = read([])
     except pl.exceptions.NoDataError:
         return {}
     except pl.exceptions.ComputeError:
-        # A whole number of more digits than any integer type holds, which an identifier may be, stays text.
-        texts = pl.read_csv(content, infer_schema=False, **options)
-        long = {name: pl.String() for name in places if texts[name].str.contains(BEYOND_INTEGERS).any()}
-        if not long:
-            raise
-        rows = pl.read_csv(content, infer_schema_length=None, schema_overrides=long, **options)
-    return {
-        name: pl.Null() if column.null_count() == rows.height else column.dtype
-        for name, column in zip(shape.names, rows.iter_columns(), strict=True)
-    }
+        # polars takes whole numbers of any length for numbers, and then has none that holds them.
+        texts = read(shape.names)
+        whole = texts.select(pl.all().str.contains(r"^-?\d+$") & pl.all().cast(pl.Int128, strict=False).is_null())
+        rows = read([name for name in shape.names if whole[name].any()])
+    return {name: pl.Null() if rows[name].null_count() == rows.height else dtype for name, dtype in rows.schema.items()}
 
 
-def _types_further_down(path: Path, shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
+def _types_further_down(shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
     """Types of rows spread over the file: ordered data often begins with whole numbers that do not stay whole."""
-    size = path.stat().st_size
+    size = shape.path.stat().st_size
     blocks: list[bytes] = []
-    with path.open("rb") as stream:
+    with shape.path.open("rb") as stream:
         places = min(MOST_SAMPLES, size // SAMPLE_EVERY + 1)
         for place in range(1, places + 1):
             # The last place is the end of the file, where ordered data differs most from its beginning.
@@ -468,7 +532,7 @@ def _wider(left: pl.DataType, right: pl.DataType) -> pl.DataType:
     if left == pl.Null:
         return right
     if left.is_integer() and right.is_integer():
-        return pl.Int128()  # one of them is: polars guesses Int64 for all that fit
+        return pl.Int128()
     return pl.Float64() if left.is_numeric() and right.is_numeric() else pl.String()
 
 
@@ -507,6 +571,8 @@ def _scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.
         raise RecipeError(f"{path.name} is not UTF-8 at byte {problem.start + 1}; convert it") from None
     try:
         document = json.loads(text)
+    except RecursionError:
+        raise RecipeError(f"{path.name} nests its values too deeply; unnest them first") from None
     except json.JSONDecodeError as whole:
         document = []
         for number, line in enumerate(text.splitlines(), 1):
@@ -514,10 +580,15 @@ def _scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.
                 continue
             try:
                 document.append(json.loads(line))
+            except RecursionError:
+                raise RecipeError(f"{path.name} nests its values too deeply in line {number}; unnest them") from None
             except json.JSONDecodeError as problem:
-                if number == 1 and "\n" in text:
+                if number == 1 and ("\n" in text or head.startswith(b"[")):
                     raise RecipeError(f"{path.name} is not JSON: {whole.msg} at line {whole.lineno}") from None
                 raise RecipeError(f"{path.name} is not JSON Lines: line {number}: {problem.msg}") from None
+    if "\\ud" in text or "\\uD" in text:
+        # Half a surrogate pair is no character that a column can hold.
+        document = json.loads(_HALF_PAIR.sub("\ufffd", json.dumps(document, ensure_ascii=False)))
     rows = document if isinstance(document, list) else [document]
     if not all(isinstance(row, dict) for row in rows):
         raise RecipeError(f"{path.name} must hold JSON objects, one a row")
@@ -554,6 +625,8 @@ def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
             values = [value if value is None or isinstance(value, str) else json_text(value) for value in values]
         try:
             series = pl.Series(name, values, strict=False)
+            if series.null_count() > values.count(None):
+                raise OverflowError  # a number that no type holds
         except (pl.exceptions.PolarsError, TypeError, OverflowError):
             series = pl.Series(name, [None if value is None else json_text(value) for value in values])
         data.append(series)
@@ -589,5 +662,11 @@ def _read_orc(path: Path) -> pl.LazyFrame:
 
 def contradicts_types(problem: Exception) -> bool:
     """Whether polars stopped at a value that does not fit a guessed type."""
-    signs = ("could not parse", "invalid primitive value", "cannot parse", "unexpected value while building")
+    signs = (
+        "could not parse",
+        "invalid primitive value",
+        "cannot parse",
+        "unexpected value while building",
+        "expected to contain",
+    )
     return any(sign in str(problem) for sign in signs)

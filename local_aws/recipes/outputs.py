@@ -23,7 +23,7 @@ from local_aws.recipes.compression import SUFFIX_OF, pack
 from local_aws.recipes.datatypes import as_text, timestamp_text, to_double
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.streaming import batches_of, count_rows, sources
-from local_aws.recipes.table import NewColumn, Table
+from local_aws.recipes.table import NewColumn, Table, csv_delimiter
 
 EXTENSIONS = {
     "CSV": "csv",
@@ -65,6 +65,7 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
         raise RecipeError("the output format TABLEAUHYPER cannot be written locally: it needs Tableau's closed library")
     if kind not in EXTENSIONS:
         raise RecipeError(f"the output format {kind!r} is not one of {', '.join(EXTENSIONS)}")
+    csv_delimiter((output.get("FormatOptions") or {}).get("Csv") or {})
     compression = str(output.get("CompressionFormat") or "").upper()
     if compression and compression not in (*SUFFIX_OF, "LZO"):
         raise RecipeError(f"the compression {compression!r} is not one of {', '.join(SUFFIX_OF)}, LZO")
@@ -236,11 +237,9 @@ def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind:
     """Write one file of an output's format and compression."""
     compression = str(output.get("CompressionFormat") or "").upper()
     if kind == "CSV":
-        options = (output.get("FormatOptions") or {}).get("Csv") or {}
-        delimiter = options.get("Delimiter") or ","
         frame.sink_csv(
             path,
-            separator="\t" if delimiter == "\\t" else delimiter,
+            separator=csv_delimiter((output.get("FormatOptions") or {}).get("Csv") or {}),
             line_terminator="\n",
             quote_style="necessary",
             maintain_order=True,

@@ -280,6 +280,20 @@ def require_plain(names: Iterable[str]) -> None:
             )
 
 
+def csv_delimiter(options: Mapping[str, Any]) -> str:
+    """Delimiter of CSV options, those of a dataset or of an output; a comma by default.
+
+    Raises:
+        RecipeError: it is none of the characters that can be one.
+    """
+    delimiter = str(options.get("Delimiter") or ",")
+    if delimiter == "\\t":
+        return "\t"
+    if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
+        raise RecipeError(f"the delimiter {delimiter!r} must be one ASCII character, and no quote or line end")
+    return delimiter
+
+
 def first_line(problem: Exception) -> str:
     """First sentence of a polars error: the rest is advice on polars' own options."""
     return str(problem).strip().split("\n")[0].rstrip(".")

@@ -1,0 +1,117 @@
+"""Inputs that are easy to read as something else: quotes, blank lines, long numbers, JSON at its edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from local_aws.recipes import streaming
+
+Run = Callable[..., tuple[int, Path]]
+LONG = "9" * 50
+
+
+@pytest.fixture(params=["mapped", "by URI"])
+def long_and_short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "by URI":
+        monkeypatch.setattr(streaming, "MAPPED_BYTES", 0)
+
+
+@pytest.mark.usefixtures("long_and_short")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a,b\n,\n1,2\n,\n\n", "a,b\n,\n1,2\n,\n", id="a row without values beside a blank line"),
+        pytest.param('a,b\n"x\ny",2\n,\n\n3,4\n', 'a,b\n"x\ny",2\n,\n3,4\n', id="and a row over two lines"),
+        pytest.param('a,b\n\n"",""\n,"x"\n', 'a,b\n"",""\n,x\n', id="empty texts are no blank line"),
+        pytest.param("\n\na,b\n1,2\n", "a,b\n1,2\n", id="blank lines before the header"),
+        pytest.param("\ufeff\r\na,b\r\n1,2\r\n", "a,b\n1,2\n", id="and a byte order mark before them"),
+        pytest.param('a,b\n1,5" pipe\n2,6" pipe\n', 'a,b\n1,"5"" pipe"\n2,"6"" pipe"\n', id="inches"),
+        pytest.param('a,b\n1,5"\n"",\n,"x\ny"\n', 'a,b\n1,"5"""\n"",\n,"x\ny"\n', id="inches among quotes"),
+        pytest.param('a,b\n1,x"y"z\n2,w\n', 'a,b\n1,"x""y""z"\n2,w\n', id="two quotes inside a field"),
+        pytest.param(f"a,b\n{LONG},1\n2,3\n", f"a,b\n{LONG},1\n2,3\n", id="a number of fifty digits"),
+        pytest.param(
+            "a\n" + "1\n" * 150_000 + "9223372036854775808\n",
+            "a\n" + "1\n" * 150_000 + "9223372036854775808\n",
+            id="a number of more than 64 bits far down",
+        ),
+    ],
+)
+def test_valid_csv_is_read_as_it_stands(text: str, expected: str, run_recipe_file: Run) -> None:
+    code, target = run_recipe_file([], text)
+    assert code == 0
+    assert target.read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.usefixtures("long_and_short")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param('a,b,c\n"x,y",\n1,2,3\n', "the row ending at line 2 has 2 fields", id="short by a quoted comma"),
+        pytest.param('a,b\n1,2\n3,x"y,z"w\n', "the row ending at line 3 has 3 fields", id="a comma in inner quotes"),
+        pytest.param('a,b\n1,2\n3,"x"y\n', "not CSV in the row that begins at line 3", id="text behind quotes"),
+        pytest.param('a,b\n1,2\n3,"x\n4,y\n', "row that begins at line 3: its quotes do not close", id="no end"),
+        pytest.param("a,b\r1,2\r", "ends its lines with CR alone", id="CR"),
+    ],
+)
+def test_wrong_csv_is_refused_with_its_line(
+    text: str, message: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, target = run_recipe_file([], text)
+    assert (code, target.exists()) == (1, False)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--delimiter", "--output-delimiter"])
+@pytest.mark.parametrize("delimiter", ['"', "\n", "\r", "", ";;", "é"])
+def test_what_can_be_no_delimiter_is_a_wrong_command(option: str, delimiter: str, run_recipe_file: Run) -> None:
+    code, target = run_recipe_file([], "a,b\n1,2\n", option, delimiter)
+    assert (code, target.exists()) == (2, False)
+
+
+@pytest.mark.parametrize("delimiter", [",", ":", ";", "|", "\\t", "^", "\\", " "])
+def test_the_guides_delimiters(delimiter: str, run_recipe_file: Run) -> None:
+    text = 'a,b,c\n1,,"x"\n,"y\nz",\n\n,,\n'.replace(",", delimiter.replace("\\t", "\t"))
+    code, target = run_recipe_file([], text, "--delimiter", delimiter)
+    assert code == 0
+    assert target.read_text() == 'a,b,c\n1,,x\n,"y\nz",\n,,\n'
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text", "expected"),
+    [
+        (".jsonl", f'{{"a":{LONG}}}\n{{"a":2}}', [LONG, "2"]),
+        (".json", f'[{{"a":{LONG}}},{{"a":2}}]', [LONG, "2"]),
+        (".json", '[{"a":"x\\ud83d"},{"a":"\\\\ud83d \\ud83d\\ude00"}]', ["x\ufffd", "\\ud83d 😀"]),
+    ],
+    ids=["JSON Lines of fifty digits", "fifty digits", "half a surrogate pair"],
+)
+def test_json_values_that_no_column_holds_become_texts(
+    suffix: str, text: str, expected: list[str], run_recipe_file: Run
+) -> None:
+    code, target = run_recipe_file([], text, suffix=suffix, output=".parquet")
+    assert code == 0
+    assert pl.read_parquet(target)["a"].to_list() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "is empty: it has no column"),
+        ("{}", "is empty: it has no column"),
+        ("[" * 5000 + "]" * 5000, "nests its values too deeply"),
+        ('{"a":1}\n{"a":' + "[" * 5000 + "]" * 5000 + "}\n", "nests its values too deeply in line 2"),
+        ('{"a":1}\nnull\n', "must hold JSON objects"),
+        ('[{"a":1},]', "is not JSON: "),
+    ],
+    ids=["no row", "no column", "deep", "a deep line", "a line without object", "a comma too many"],
+)
+def test_json_without_a_table_is_refused(
+    text: str, message: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, target = run_recipe_file([], text, suffix=".json")
+    assert (code, target.exists()) == (1, False)
+    assert message in capsys.readouterr().err
