@@ -62,6 +62,15 @@ def strftime_pattern(pattern: str) -> str:
     return "".join(parts)
 
 
+def strptime_pattern(pattern: str) -> str:
+    """The pattern that Python's strptime reads the same texts with: zones and fractions are read, not written."""
+    tokens = [
+        {"z": "'%Z'", "Z": "'%z'", "X": "'%z'"}.get(token[0], "'%f'" if token[:3] == "SSS" else token)
+        for token in _TOKENS.findall(pattern)
+    ]
+    return re.sub("%%(?=[Zzf])", "%", strftime_pattern("".join(tokens)).replace("%-", "%"))
+
+
 def _is_minute(tokens: list[str], index: int, last: str) -> bool:
     if last in ("H", "h"):
         return True

@@ -296,7 +296,7 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[Path, bool, b
             wrong = (outside.str.count_matches(delimiter, literal=True) != width - 1) | outside.str.contains(
                 f'[^{mark}]"|"[^{mark}]'
             )
-            # A line that is short by a delimiter in quotes has as many as it should, and shows only if it ends in none.
+            # A line short by a delimiter in quotes has as many as it should; ending in one, it hides its null too.
             quoted = text.str.contains('"', literal=True) & text.str.ends_with(delimiter)
             doubtful = lines.filter(unusual | quoted | text.str.contains(f'[^{mark}]"[^{mark}]')).select(wrong.any())
             right = not doubtful.collect(engine="streaming").item() and _quotes_agree(path, delimiter, width, facts)

@@ -17,7 +17,7 @@ from typing import Any
 
 import regex
 
-from local_aws.recipes.date_patterns import strftime_pattern
+from local_aws.recipes.date_patterns import strptime_pattern
 from local_aws.recipes.errors import RecipeError
 
 MAX_PARAMETERS = 10
@@ -26,6 +26,10 @@ _PATTERN_PART = regex.compile(r"<(?P<expression>[^>]*)>|\{(?P<parameter>[^{}]*)\
 _TOKEN = regex.compile(r"\s*(?:(?P<bracket>[()])|(?P<variable>:[0-9A-Za-z_]+)|(?P<word>[0-9A-Za-z_.]+|[<>=!]+))")
 _RELATIVE = regex.compile(r"^(?P<sign>[+-]?)(?P<count>\d+)(?P<unit>[smhdwMy])$")
 _OFFSET = regex.compile(r"^(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d{2})?$")
+_DATE_FIELDS = {
+    "Y": "[0-9]{4}", "y": "[0-9]{2}", "f": "[0-9]{1,6}", "p": "[AaPp][Mm]", "Z": "[A-Z]{3,4}", "%": "%",
+    "z": "(?:Z|[+-][0-9]{2}:?[0-9]{2})",
+} | dict.fromkeys("mdHIMS", "[0-9]{1,2}") | dict.fromkeys("aAbB", "[^/0-9]+?")  # fmt: skip
 _SYNONYMS = {
     "eq": "is", "==": "is", "=": "is", "!=": "is not", "lt": "less_than", "<": "less_than", "lte": "less_than_equal",
     "<=": "less_than_equal", "gt": "greater_than", ">": "greater_than", "gte": "greater_than_equal",
@@ -160,10 +164,9 @@ def _matcher(key_pattern: str, parameters: Mapping[str, _Parameter]) -> tuple[re
         if match["parameter"] is None:
             parts.append(f"(?:{match['expression']})")
         else:
+            # An expression may bring groups of its own: a parameter's has a name.
+            parts.append(f"(?P<parameter{len(order)}>{_shape(parameters[match['parameter']])})")
             order.append(match["parameter"])
-            # A parameter stands for part of one name: it never reaches across a folder unless its format does.
-            slash = parameters[match["parameter"]].pattern.count("/")
-            parts.append("(" + "/".join(["[^/]+?"] * (slash + 1)) + ")")
     parts.append(regex.escape(key_pattern[position:]))
     text = "".join(parts)
     # A folder means all that lies below it.
@@ -172,6 +175,17 @@ def _matcher(key_pattern: str, parameters: Mapping[str, _Parameter]) -> tuple[re
         return regex.compile(f"^{text}{below}$"), order
     except regex.error as error:
         raise RecipeError(f"{key_pattern!r} has an expression that is not regular ({error}); mend it") from None
+
+
+def _shape(parameter: _Parameter) -> str:
+    """Expression of the texts that a parameter can stand for: part of one name, so that only a date whose format has a
+    slash reaches across folders."""
+    if parameter.type == "String":
+        return "[^/]+?"
+    if parameter.type == "Number":
+        return r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?"
+    fields = regex.split(r"%(.)", strptime_pattern(parameter.pattern))
+    return "".join(_DATE_FIELDS.get(text, "") if index % 2 else regex.escape(text) for index, text in enumerate(fields))
 
 
 def _captured(
@@ -184,18 +198,11 @@ def _captured(
     if match is None:
         return None
     values: dict[str, Value] = {}
-    # Only the parameters' own groups: an expression may bring groups of its own behind or between them.
-    for name, text in zip(order, _parameter_groups(matcher, match, order), strict=True):
-        value = _value(parameters[name], text)
+    for index, name in enumerate(order):
+        value = _value(parameters[name], match[f"parameter{index}"])
         if value is None or values.setdefault(name, value) != value:
             return None
     return values
-
-
-def _parameter_groups(matcher: regex.Pattern[str], match: regex.Match[str], order: list[str]) -> list[str]:
-    if matcher.groups == len(order):
-        return [match[index + 1] for index in range(len(order))]
-    raise RecipeError("an expression of the path has a capturing group; write (?: … ) for ( … )")
 
 
 def _value(parameter: _Parameter, text: str) -> Value | None:
@@ -204,8 +211,7 @@ def _value(parameter: _Parameter, text: str) -> Value | None:
     try:
         if parameter.type == "Number":
             return float(text) if any(sign in text for sign in ".eE") else int(text)
-        pattern = strftime_pattern(parameter.pattern).replace("%-", "%")
-        moment = datetime.strptime(text, pattern)
+        moment = datetime.strptime(text, strptime_pattern(parameter.pattern))
     except ValueError:
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=parameter.zone)

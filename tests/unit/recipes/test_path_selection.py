@@ -164,7 +164,6 @@ def test_files_are_chosen_by_when_they_were_changed() -> None:
         ("a/{n}.csv", {"Parameters": {"n": {"Name": "n", "Type": "Integer"}}}, "write String, Number or Datetime"),
         ("a/{n}.csv", {"Parameters": {"n": {"Name": "n", "Type": "Datetime"}}}, "without a format"),
         ("a/<(>.csv", {}, "not regular"),
-        ("a/<(x)>/{n}.csv", {"Parameters": {"n": {"Name": "n", "Type": "String"}}}, "capturing group"),
     ],
 )
 def test_a_path_that_cannot_be_meant_is_named(pattern: str, options: dict[str, Any], message: str) -> None:
@@ -188,6 +187,61 @@ def test_a_path_that_cannot_be_meant_is_named(pattern: str, options: dict[str, A
 def test_a_condition_that_cannot_be_meant_is_named(expression: str, values: dict[str, str], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         chosen("new-cases/US/daily-report-{day}.csv", {"Parameters": {"day": date_parameter(expression, values)}})
+
+
+def typed(kind: str, pattern: str = "") -> dict[str, Any]:
+    return {"Type": kind, "CreateColumn": True} | ({"DatetimeOptions": {"Format": pattern}} if pattern else {})
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern", "parameters", "columns"),
+    [
+        (
+            "in/north-west-2021-03-30.csv",
+            "in/{c}-{d}.csv",
+            {"c": typed("String"), "d": typed("Datetime", "yyyy-MM-dd")},
+            {"c": "north-west", "d": datetime(2021, 3, 30, tzinfo=UTC)},
+        ),
+        (
+            "in/2021-03-30-5.csv",
+            "in/{d}-{n}.csv",
+            {"n": typed("Number"), "d": typed("Datetime", "yyyy-MM-dd")},
+            {"d": datetime(2021, 3, 30, tzinfo=UTC), "n": 5},
+        ),
+        ("in/a-b-5.csv", "in/{c}-{n}.csv", {"c": typed("String"), "n": typed("Number")}, {"c": "a-b", "n": 5}),
+        ("in/file12.5.csv", "in/{c}{n}.csv", {"c": typed("String"), "n": typed("Number")}, {"c": "file", "n": 12.5}),
+        ("in/(feb)/x.csv", "in/<(\\(jan\\)|\\(feb\\))>/{c}.csv", {"c": typed("String")}, {"c": "x"}),
+    ],
+)
+def test_neighbours_share_a_name_by_their_types(
+    key: str, pattern: str, parameters: dict[str, Any], columns: dict[str, Any]
+) -> None:
+    assert select_files([(key, NOW)], pattern, {"Parameters": parameters}, now=NOW) == {key: columns}
+
+
+@pytest.mark.parametrize("text", ["1_000", " 5", "\u0663", "1e999", "inf", "nan", "0x10", "", "5-", "1.2.3"])
+def test_what_is_no_number_does_not_match(text: str) -> None:
+    assert chosen("in/{n}.csv", {"Parameters": {"n": typed("Number")}}, [(f"in/{text}.csv", NOW)]) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "moment"),
+    [
+        ("yyyy-MM-dd'T'HH:mm:ssZ", "2021-03-30T10:00:00+0200", datetime(2021, 3, 30, 8, tzinfo=UTC)),
+        ("yyyy-MM-dd'T'HH:mm:ssXXX", "2021-03-30T10:00:00-07:00", datetime(2021, 3, 30, 17, tzinfo=UTC)),
+        ("yyyy-MM-dd'T'HH:mm:ssX", "2021-03-30T10:00:00Z", datetime(2021, 3, 30, 10, tzinfo=UTC)),
+        ("yyyyMMddHHmmssSSS", "20210330101112123", datetime(2021, 3, 30, 10, 11, 12, 123000, tzinfo=UTC)),
+        ("MM.dd.yyyy-'at'-HH:mm", "03.30.2021-at-10:15", datetime(2021, 3, 30, 10, 15, tzinfo=UTC)),
+        ("dd MMMM yyyy hh a", "30 March 2021 10 PM", datetime(2021, 3, 30, 22, tzinfo=UTC)),
+        ("EEE, d MMM yy", "Tue, 30 Mar 21", datetime(2021, 3, 30, tzinfo=UTC)),
+        ("yyyy/MM/dd/HH", "2021/03/30/07", datetime(2021, 3, 30, 7, tzinfo=UTC)),
+    ],
+)
+def test_formats_of_dates_in_paths(pattern: str, text: str, moment: datetime) -> None:
+    found = select_files(
+        [(f"in/{text}.csv", NOW)], "in/{d}.csv", {"Parameters": {"d": typed("Datetime", pattern)}}, now=NOW
+    )
+    assert found == {f"in/{text}.csv": {"d": moment}}
 
 
 def test_an_expression_that_explodes_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
