@@ -61,7 +61,7 @@ def as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.Datetime):
         return timestamp_text(column)
     if isinstance(dtype, pl.Struct):
-        return column.struct.json_encode()
+        return pl.when(column.is_not_null()).then(column.struct.json_encode())
     if isinstance(dtype, pl.List | pl.Array):
         return column.map_batches(_json_series, return_dtype=pl.String(), is_elementwise=True)
     return column.cast(pl.String)

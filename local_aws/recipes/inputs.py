@@ -16,17 +16,19 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from local_aws.recipes.compression import is_compressed, scratch_file, unpacked
-from local_aws.recipes.datatypes import json_text
+from local_aws.recipes.datatypes import as_text, json_text
 from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.streaming import batches_of, sources
 from local_aws.recipes.table import DatasetFiles, csv_delimiter, first_line
 
+_UNNAMED = re.compile("__UNNAMED__([0-9]+)")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 SAMPLE_ROWS = 10_000
 # Types are also guessed further down a long file: at one place in so many bytes, of so many bytes each.
@@ -123,7 +125,7 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
             _with_extra(_scan_other(kind, path, files.input_options, all_rows), files.extra_columns.get(path))
             for path in files.paths
         ]
-    frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
+    frame = frames[0] if len(frames) == 1 else pl.concat(_of_one_shape(frames), how="diagonal_relaxed")
     if not frame.collect_schema():
         raise RecipeError(f"{files.paths[0].name} is empty: it has no column")
     return Dataset(frame, rows)
@@ -136,8 +138,36 @@ def _plain_files(files: DatasetFiles) -> DatasetFiles:
     return replace(files, paths=[plain[path] for path in files.paths], extra_columns=extra)
 
 
+def _of_one_shape(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
+    """The frames, where a column that holds lists, structs or single values by the file is JSON text in all of them."""
+    shapes: dict[str, set[str]] = {}
+    for frame in frames:
+        for name, dtype in frame.collect_schema().items():
+            if dtype != pl.Null:
+                shapes.setdefault(name, set()).add(str(dtype.base_type()) if dtype.is_nested() else "")
+    mixed = {name for name, found in shapes.items() if len(found) > 1}
+    return [
+        frame.with_columns(
+            as_text(pl.col(name), dtype) for name, dtype in frame.collect_schema().items() if name in mixed
+        )
+        for frame in frames
+    ]
+
+
 def _with_extra(frame: pl.LazyFrame, extra: Mapping[str, Any] | None) -> pl.LazyFrame:
-    return frame.with_columns([pl.lit(value).alias(name) for name, value in extra.items()]) if extra else frame
+    """The frame with columns of the file's path; moments in UTC, without a zone, as all timestamps are."""
+    if not extra:
+        return frame
+    for name in frame.collect_schema().names():
+        if name in extra:
+            raise RecipeError(
+                "the path's parameter makes a column that the files have already; rename the parameter", column=name
+            )
+    values = {
+        name: value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
+        for name, value in extra.items()
+    }
+    return frame.with_columns([pl.lit(value).alias(name) for name, value in values.items()])
 
 
 def _first_record(path: Path, delimiter: str) -> list[str]:
@@ -179,10 +209,7 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
     )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise RecipeError(
-            f"{path.name} has the column {twice[0]!r} more than once; a dataset's column names must differ",
-            column=twice[0],
-        )
+        raise _repeated(path, twice[0])
     if not checked:
         return CsvShape(path, names, header)
     lines = _lines_if_plainly_right(path, delimiter, len(names))
@@ -634,18 +661,42 @@ def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def _read_excel(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
+    import fastexcel
+
+    try:
+        book = fastexcel.read_excel(path)
+    except fastexcel.FastExcelError:
+        raise RecipeError(f"{path.name} is no Excel workbook; name its format") from None
+    names, indexes = options.get("SheetNames"), options.get("SheetIndexes")
+    sheets = book.sheet_names
+    if names and names[0] not in sheets:
+        raise RecipeError(f"{path.name} has no sheet {names[0]!r}; its sheets are {', '.join(sheets)}")
+    number = sheets.index(names[0]) if names else int(indexes[0]) if indexes else 0
+    if number >= len(sheets):
+        raise RecipeError(f"{path.name} has no sheet {number}; it has {len(sheets)}, counted from 0")
     header = options.get("HeaderRow")
     header = True if header is None else bool(header)
-    names, indexes = options.get("SheetNames"), options.get("SheetIndexes")
-    kwargs: dict[str, Any] = {}
-    if names:
-        kwargs["sheet_name"] = names[0]
-    else:
-        kwargs["sheet_id"] = int(indexes[0]) + 1 if indexes else 1
-    frame: pl.DataFrame = pl.read_excel(path, has_header=header, infer_schema_length=None, engine="calamine", **kwargs)
+
+    def read(**how: Any) -> pl.DataFrame:
+        frame = pl.read_excel(path, sheet_id=number + 1, infer_schema_length=None, engine="calamine", **how)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    frame = read(has_header=header)
     if not header:
-        frame = frame.rename({old: f"Column_{n}" for n, old in enumerate(frame.columns, 1)})
-    return frame.lazy()
+        return frame.rename({old: f"Column_{n}" for n, old in enumerate(frame.columns, 1)}).lazy()
+    written = [cell for cell in read(has_header=False, read_options={"n_rows": 1, "dtypes": "string"}).row(0) if cell]
+    twice = next((name for name in written if written.count(name) > 1), None)
+    if twice is not None:
+        raise _repeated(path, twice)
+    unnamed = {name: _UNNAMED.fullmatch(name) for name in frame.columns}
+    return frame.rename({old: f"Column_{int(found[1]) + 1}" for old, found in unnamed.items() if found}).lazy()
+
+
+def _repeated(path: Path, name: str) -> RecipeError:
+    return RecipeError(
+        f"{path.name} has the column {name!r} more than once; a dataset's column names must differ", column=name
+    )
 
 
 def _read_orc(path: Path) -> pl.LazyFrame:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import polars as pl
 
@@ -29,12 +28,18 @@ EXTENSIONS = {
     "CSV": "csv",
     "JSON": "json",
     "PARQUET": "parquet",
-    "GLUEPARQUET": "parquet",
+    "GLUEPARQUET": "glue.parquet",
     "AVRO": "avro",
     "ORC": "orc",
     "XML": "xml",
 }
+# What is compressed inside the file, so that the file stays one of its format.
+ORC_COMPRESSIONS = {"SNAPPY": "snappy", "ZLIB": "zlib", "LZ4": "lz4", "ZSTD": "zstd"}
 PARQUET_COMPRESSIONS = {"SNAPPY": "snappy", "GZIP": "gzip", "LZ4": "lz4", "BROTLI": "brotli", "ZSTD": "zstd"}
+LONGEST_NAME = 255
+# What Hive writes as percent and two digits in a partition's folder, and what XML has no way to write.
+_UNSAFE = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{}\[\]^]""")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,9 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
     compression = str(output.get("CompressionFormat") or "").upper()
     if compression and compression not in (*SUFFIX_OF, "LZO"):
         raise RecipeError(f"the compression {compression!r} is not one of {', '.join(SUFFIX_OF)}, LZO")
-    if compression and kind in ("PARQUET", "GLUEPARQUET") and compression not in PARQUET_COMPRESSIONS:
-        raise RecipeError(f"{kind} output takes the compressions {', '.join(PARQUET_COMPRESSIONS)}, not {compression}")
+    inside = ORC_COMPRESSIONS if kind == "ORC" else PARQUET_COMPRESSIONS if kind.endswith("PARQUET") else {}
+    if compression and inside and compression not in inside:
+        raise RecipeError(f"{kind} output takes the compressions {', '.join(inside)}, not {compression}")
     if compression == "LZO":
         raise RecipeError(
             f"{kind} output with the compression LZO cannot be written locally: no library for it is kept; use another"
@@ -80,6 +86,11 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
         raise RecipeError(f"MaxOutputFiles must be 1 to 999; it is {files}")
     partitions = output.get("PartitionColumns") or []
     table.require(*partitions)
+    for name in partitions:
+        if table.schema[name].is_nested():
+            raise RecipeError("a partition column must hold single values; choose another", column=name)
+        if partitions.count(name) > 1:
+            raise RecipeError("the column is a partition column twice; name it once", column=name)
     if partitions and set(partitions) >= set(table.names):
         raise RecipeError("every column is a partition column, so that no column is left to write")
     if kind == "ORC":
@@ -101,8 +112,27 @@ def printable(table: Table, kind: str) -> pl.LazyFrame:
             expressions.append(as_text(pl.col(name), dtype).alias(name))
         elif isinstance(dtype, pl.Decimal) and kind == "JSON":
             expressions.append(to_double(pl.col(name), dtype).alias(name))
+        elif kind in ("AVRO", "ORC") and (stored := _stored_type(dtype, kind)) != dtype:
+            expressions.append(pl.col(name).cast(stored).alias(name))
     frame = table.lazy()
     return frame.with_columns(expressions) if expressions else frame
+
+
+def _stored_type(dtype: pl.DataType, kind: str) -> pl.DataType:
+    """The type that AVRO and ORC files have for a column."""
+    if isinstance(dtype, pl.List | pl.Array):
+        return pl.List(_stored_type(dtype.inner, kind))  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct([pl.Field(field.name, _stored_type(field.dtype, kind)) for field in dtype.fields])  # type: ignore[arg-type]
+    if dtype in (pl.UInt64, pl.Int128):
+        return pl.Decimal(38, 0)
+    if dtype == pl.UInt32:
+        return pl.Int64()
+    if dtype in (pl.UInt8, pl.UInt16) or (dtype in (pl.Int8, pl.Int16) and kind == "AVRO"):
+        return pl.Int32()
+    if isinstance(dtype, pl.Datetime) and kind == "AVRO":
+        return pl.Datetime("us")
+    return pl.String() if dtype in (pl.Null, pl.Time, pl.Categorical, pl.Enum) else dtype
 
 
 def write_outputs(
@@ -167,10 +197,15 @@ def write_outputs(
                 else:
                     produced.append(_write_parts(printable(copy, kind), output, staging / str(index), kind, rows=rows))
         written = []
-        for index, (output, parts) in enumerate(zip(outputs, produced, strict=True)):
-            written.append(
-                WrittenOutput(output, _put_in_place(parts, output, Path(names[index]), job_name, started_at))
-            )
+        placed: list[Path] = []
+        try:
+            for output, parts, name in zip(outputs, produced, names, strict=True):
+                files = _put_in_place(parts, output, Path(name), job_name, started_at, placed)
+                written.append(WrittenOutput(output, files))
+        except OSError:
+            for path in placed:
+                path.unlink()
+            raise
         _remove_older_parts(written, [Path(name) for name in names], job_name)
         return written, rows
     finally:
@@ -188,14 +223,12 @@ def _write_parts(
         write_file(frame, path, output, kind)
         return [("", path)]
     count = max(1, min(count, rows))
-    size = -(-rows // count) if rows else 0
     paths: list[tuple[str, Path]] = []
     for number in range(count):
         path = folder / f"part{number:05d}"
-        write_file(frame.slice(number * size, size), path, output, kind)
+        start, end = (-(-rows * edge // count) for edge in (number, number + 1))
+        write_file(frame.slice(start, end - start), path, output, kind)
         paths.append(("", path))
-        if (number + 1) * size >= rows:
-            break
     return paths
 
 
@@ -209,7 +242,11 @@ def _write_partitions(table: Table, output: Mapping[str, Any], folder: Path, kin
         for name in columns:
             keep = keep & pl.col(name).eq_missing(pl.lit(row[name], dtype=table.schema[name]))
         subset = Table(table.frame.filter(keep), rest.schema, table.context)
-        prefix = "".join(f"{partition_part(name)}={partition_value(row[name])}/" for name in columns)
+        folders = [f"{partition_part(name)}={partition_value(row[name])}" for name in columns]
+        for name, part in zip(columns, folders, strict=True):
+            if len(part.encode()) > LONGEST_NAME:
+                raise RecipeError(f"the value {str(row[name])[:40]!r}… is too long for a folder's name", column=name)
+        prefix = "/".join([*folders, ""])
         path = folder / f"{index:06d}"
         folder.mkdir(parents=True, exist_ok=True)
         write_file(printable(subset, kind), path, output, kind)
@@ -219,7 +256,7 @@ def _write_partitions(table: Table, output: Mapping[str, Any], folder: Path, kin
 
 def partition_part(name: str) -> str:
     """Name of a partition column inside a key: what would break a path is percent-encoded, as Hive does."""
-    return quote(name, safe=" -_.,()&$@!+;~")
+    return _UNSAFE.sub(lambda sign: f"%{ord(sign[0]):02X}", name)
 
 
 def partition_value(value: Any) -> str:
@@ -229,7 +266,8 @@ def partition_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        return partition_part(value.strftime("%Y-%m-%d %H:%M:%S"))
+        fraction = f".{value.microsecond:06d}".rstrip("0") if value.microsecond else ""
+        return partition_part(f"{value:%Y-%m-%d %H:%M:%S}{fraction}")
     return partition_part(str(value))
 
 
@@ -251,13 +289,16 @@ def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind:
         frame.sink_parquet(path, compression=chosen, maintain_order=True)
         return
     elif kind == "AVRO":
-        frame.collect(engine="streaming").write_avro(path)
+        # polars writes a file of its own for each chunk, one behind the other, which nothing reads.
+        frame.collect(engine="streaming").rechunk().write_avro(path, name="topLevelRecord")
     elif kind == "ORC":
         from pyarrow import orc
 
-        with orc.ORCWriter(str(path)) as writer:
+        chosen = ORC_COMPRESSIONS[compression] if compression else "uncompressed"
+        with orc.ORCWriter(str(path), compression=chosen) as writer:
             for batch in batches_of(frame):
                 writer.write(batch.to_arrow())
+        return
     else:
         _write_xml(frame, path)
     if compression:
@@ -267,12 +308,20 @@ def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind:
 def _write_xml(frame: pl.LazyFrame, path: Path) -> None:
     from xml.sax.saxutils import escape, quoteattr
 
+    replaced = "\ufffd"
+
+    def shown(value: Any) -> str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        text = "NaN" if value != value else str(value)
+        return escape(_NOT_XML.sub(replaced, text), {"\r": "&#13;"})
+
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<root>\n')
         for batch in batches_of(frame):
             for row in batch.iter_rows(named=True):
                 cells = "".join(
-                    f"<column name={quoteattr(name)}>{escape(str(value))}</column>"
+                    f"<column name={quoteattr(_NOT_XML.sub(replaced, name))}>{shown(value)}</column>"
                     for name, value in row.items()
                     if value is not None
                 )
@@ -281,13 +330,14 @@ def _write_xml(frame: pl.LazyFrame, path: Path) -> None:
 
 
 def _put_in_place(
-    parts: Sequence[tuple[str, Path]], output: Mapping[str, Any], folder: Path, job_name: str, started_at: datetime
+    parts: Sequence[tuple[str, Path]],
+    output: Mapping[str, Any],
+    folder: Path,
+    job_name: str,
+    started_at: datetime,
+    placed: list[Path],
 ) -> list[Path]:
-    kind = str(output.get("Format") or "CSV").upper()
-    compression = str(output.get("CompressionFormat") or "").upper()
-    extension = EXTENSIONS[kind] + (
-        "" if kind in ("PARQUET", "GLUEPARQUET") or not compression else SUFFIX_OF[compression]
-    )
+    extension = _extension(output)
     overwrite = bool(output.get("Overwrite"))
     stem = job_name if overwrite else output_stem(job_name, started_at)
     root = Path() if overwrite else Path(stem)
@@ -300,8 +350,19 @@ def _put_in_place(
         target = folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
+        placed.append(target)
         files.append(relative)
     return files
+
+
+def _extension(output: Mapping[str, Any]) -> str:
+    """Extension of an output's files, as in jobs.recipe.html's table; compressed CSV with tabs is called `.tsv`."""
+    kind = str(output.get("Format") or "CSV").upper()
+    compression = str(output.get("CompressionFormat") or ("SNAPPY" if kind == "GLUEPARQUET" else "")).upper()
+    if not compression:
+        return EXTENSIONS[kind]
+    tabs = kind == "CSV" and csv_delimiter((output.get("FormatOptions") or {}).get("Csv") or {}) == "\t"
+    return ("tsv" if tabs else EXTENSIONS[kind]) + SUFFIX_OF[compression]
 
 
 def _remove_older_parts(written: Sequence[WrittenOutput], folders: Sequence[Path], job_name: str) -> None:
