@@ -149,6 +149,11 @@ def _delimiter(text: str, option: str) -> str:
     return delimiter
 
 
+def _is_tsv(path: Path) -> bool:
+    """Whether a file has its fields between tabs by its name, which a codec's extension may follow."""
+    return ".tsv" in (suffix.lower() for suffix in path.suffixes[-2:])
+
+
 def _files(options: argparse.Namespace, path: Path) -> DatasetFiles:
     from local_aws.recipes.inputs import format_of
     from local_aws.recipes.table import DatasetFiles
@@ -159,7 +164,7 @@ def _files(options: argparse.Namespace, path: Path) -> DatasetFiles:
     except RecipeError as problem:
         raise UsageError(problem.message) from problem
     delimiter = _delimiter(options.delimiter, "--delimiter")
-    if path.suffix.lower() == ".tsv" and options.delimiter == ",":
+    if _is_tsv(path) and options.delimiter == ",":
         delimiter = "\t"
     header = {"HeaderRow": not options.no_header}
     return DatasetFiles([path], kind, {"Csv": {"Delimiter": delimiter, **header}, "Excel": header})
@@ -180,9 +185,7 @@ def _open(options: argparse.Namespace, path: Path, all_rows: bool) -> Table:
         if path is None:
             name = asked.name or asked.location
             raise RecipeError(f"the second dataset {name!r} cannot be found; name its file with --dataset {name}=PATH")
-        return DatasetFiles(
-            [path], "", {"Csv": {"Delimiter": "\t" if path.suffix == ".tsv" else ",", "HeaderRow": True}}
-        )
+        return DatasetFiles([path], "", {"Csv": {"Delimiter": "\t" if _is_tsv(path) else ",", "HeaderRow": True}})
 
     def secret(name: str) -> bytes:
         if name not in secrets:

@@ -638,7 +638,30 @@ def _json_lines_schema(path: Path) -> pl.Schema:
         while some := list(itertools.islice(blocks, SCHEMA_THREADS)):
             parts = pool.map(of_block, [block for block in some if block.strip()])
             found = pl.concat([found, *parts], how="diagonal_relaxed")
+    if "Struct({})" in str(found.schema):
+        raise pl.exceptions.SchemaError("an object without members takes in every other value, and forgets it")
     return found.schema
+
+
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """JSON values with texts in place of those that have no common type, inside lists and objects too."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {dict}:
+        names = dict.fromkeys(name for value in values if value is not None for name in value)
+        fields = {
+            name: _of_one_type([None if value is None else value.get(name) for value in values]) for name in names
+        }
+        return [
+            None if value is None else {name: fields[name][index] for name in value}
+            for index, value in enumerate(values)
+        ]
+    if kinds == {list}:
+        items = iter(_of_one_type([item for value in values if value is not None for item in value]))
+        return [None if value is None else list(itertools.islice(items, len(value))) for value in values]
+    long = int in kinds and any(type(value) is int and not -(1 << 127) <= value < 1 << 127 for value in values)
+    if long or (len(kinds) > 1 and not kinds <= {int, float}):
+        return [value if value is None or isinstance(value, str) else json_text(value) for value in values]
+    return values
 
 
 def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -646,14 +669,9 @@ def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     names = list(dict.fromkeys(name for row in rows for name in row))
     data: list[pl.Series] = []
     for name in names:
-        values = [row.get(name) for row in rows]
-        kinds = {type(value) for value in values if value is not None}
-        if len(kinds) > 1 and not kinds <= {int, float}:
-            values = [value if value is None or isinstance(value, str) else json_text(value) for value in values]
+        values = _of_one_type([row.get(name) for row in rows])
         try:
             series = pl.Series(name, values, strict=False)
-            if series.null_count() > values.count(None):
-                raise OverflowError  # a number that no type holds
         except (pl.exceptions.PolarsError, TypeError, OverflowError):
             series = pl.Series(name, [None if value is None else json_text(value) for value in values])
         data.append(series)
@@ -719,5 +737,6 @@ def contradicts_types(problem: Exception) -> bool:
         "cannot parse",
         "unexpected value while building",
         "expected to contain",
+        "in json value",
     )
     return any(sign in str(problem) for sign in signs)

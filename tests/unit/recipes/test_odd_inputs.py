@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from local_aws.recipes import streaming
+from local_aws.recipes.cli import main
 
 Run = Callable[..., tuple[int, Path]]
 LONG = "9" * 50
@@ -95,6 +99,40 @@ def test_json_values_that_no_column_holds_become_texts(
     code, target = run_recipe_file([], text, suffix=suffix, output=".parquet")
     assert code == 0
     assert pl.read_parquet(target)["a"].to_list() == expected
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ('{"x":1}', '{"x":[1]}', [{"x": "1"}, {"x": "[1]"}]),
+        ('{"x":1}', '{"x":{"y":2}}', [{"x": "1"}, {"x": '{"y":2}'}]),
+        ("[[1],2,null]", '["q"]', [["[1]", "2", None], ["q"]]),
+        ('[{"x":1},[]]', "[]", [['{"x":1}', "[]"], []]),
+        (f'{{"x":{LONG}}}', '{"y":true}', [{"x": LONG, "y": None}, {"x": None, "y": True}]),
+        ("{}", "2.5", ["{}", "2.5"]),
+        ("{}", "{}", [{}, {}]),
+        ("{}", '{"x":1}', [{"x": None}, {"x": 1}]),
+    ],
+)
+def test_no_json_value_is_lost_among_values_of_another_type(
+    suffix: str, first: str, second: str, expected: list[Any], run_recipe_file: Run
+) -> None:
+    lines = f'{{"a":{first}}}\n{{"a":{second}}}\n{{"a":null}}\n'
+    text = lines if suffix == ".jsonl" else f"[{','.join(lines.split())}]"
+    code, target = run_recipe_file([], text, suffix=suffix, output=".jsonl")
+    assert code == 0
+    rows = [json.loads(line)["a"] for line in target.read_text().splitlines()]
+    assert rows == [*expected, None]
+
+
+@pytest.mark.parametrize("name", ["in.tsv", "in.TSV", "in.tsv.gz"])
+def test_a_file_with_tabs_is_known_by_its_name(name: str, tmp_path: Path) -> None:
+    text = b"a\tb\n1,5\tx\n"
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    (tmp_path / "recipe.json").write_text("[]")
+    assert main(["run", str(tmp_path / "recipe.json"), str(tmp_path / name), str(tmp_path / "out.csv")]) == 0
+    assert (tmp_path / "out.csv").read_text() == 'a,b\n"1,5",x\n'
 
 
 @pytest.mark.parametrize(
