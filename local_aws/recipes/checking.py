@@ -63,8 +63,12 @@ def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[
         errors.append(
             StepError(raw.number, raw.operation, "", f"the operation cannot be done locally: {found.refusal}")
         )
-    arguments = _arguments(raw, found, errors)
-    conditions = _conditions(raw, found, arguments, errors)
+    try:
+        arguments = _arguments(raw, found, errors)
+        conditions = _conditions(raw, found, arguments, errors)
+    except RecursionError:
+        errors.append(StepError(raw.number, raw.operation, "", "JSON in the step nests too deeply; write a flat list"))
+        return None, errors
     if not errors and found.check is not None:
         errors.extend(StepError(raw.number, raw.operation, "", message) for message in found.check(arguments))
     if errors:

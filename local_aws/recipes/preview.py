@@ -124,9 +124,13 @@ def _nulls(before: pl.DataFrame, earlier: Table, frame: pl.DataFrame, table: Tab
     """Nulls that the step made by column, and how many it filled in columns that keep their rows."""
     made: dict[str, int] = {}
     filled = 0
+    gone = [name for name in earlier.names if name not in table.schema]
     for name in table.names:
         now = frame[name].null_count()
-        then = before[name].null_count() if name in earlier.schema else 0
+        # A renamed column has the nulls that it had.
+        same = (old for old in gone if name not in earlier.schema and before[old].equals(frame[name]))
+        source = name if name in earlier.schema else next(same, None)
+        then = 0 if source is None else before[source].null_count()
         if now > then:
             made[name] = now - then
         elif frame.height >= before.height:

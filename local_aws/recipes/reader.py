@@ -181,6 +181,8 @@ def parse_document(text: str, name: str = "recipe") -> Any:
     """
     try:
         return json.loads(text)
+    except RecursionError:
+        raise RecipeError(f"{name} nests its values too deeply to be a recipe; write a list of steps.") from None
     except json.JSONDecodeError as problem:
         if name.lower().endswith(".json"):
             raise RecipeError(
@@ -198,6 +200,8 @@ def parse_document(text: str, name: str = "recipe") -> Any:
     }
     try:
         return yaml.load(text, Loader=Texts)  # noqa: S506 - a SafeLoader
+    except RecursionError:
+        raise RecipeError(f"{name} nests its values too deeply to be a recipe; write a list of steps.") from None
     except yaml.YAMLError as problem:
         raise RecipeError(f"{name} is neither valid JSON nor valid YAML: {' '.join(str(problem).split())}") from problem
 

@@ -253,6 +253,17 @@ def test_a_recipe_that_does_not_parse(text: str, run_recipe_file: Run, capsys: p
     assert not target.exists()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 5000 + "]" * 5000, json.dumps([step("DELETE", sourceColumns="[" * 5000 + "]" * 5000)])],
+    ids=["recipe", "parameter"],
+)
+def test_a_recipe_that_nests_too_deeply(text: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    code, target = run_recipe_file(text, CSV)
+    assert (code, target.exists()) == (1, False)
+    assert "too deeply" in capsys.readouterr().err
+
+
 def test_an_older_output_stays_when_a_run_fails(tmp_path: Path) -> None:
     recipe, data, target = tmp_path / "recipe.json", tmp_path / "data.csv", tmp_path / "out.csv"
     recipe.write_text(json.dumps([step("DELETE", sourceColumn="q")]))

@@ -332,6 +332,14 @@ def test_preview_tells_moves_changes_and_fills(tmp_path: Path, capsys: pytest.Ca
     assert "→ string)" in shown
 
 
+def test_preview_counts_no_nulls_for_a_new_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, source = tmp_path / "recipe.json", tmp_path / "in.csv"
+    source.write_text("a,b\n1,\n2,x\n")
+    recipe.write_text(json.dumps([step("RENAME", sourceColumn="b", targetColumn="c")]))
+    assert main(["preview", str(recipe), str(source), "--rows", "0"]) == 0
+    assert "made: none" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("width", [20, 60, 250])
 def test_preview_keeps_to_the_width(
     width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
