@@ -112,20 +112,22 @@ def printable(table: Table, kind: str) -> pl.LazyFrame:
             expressions.append(as_text(pl.col(name), dtype).alias(name))
         elif isinstance(dtype, pl.Decimal) and kind == "JSON":
             expressions.append(to_double(pl.col(name), dtype).alias(name))
-        elif kind in ("AVRO", "ORC") and (stored := _stored_type(dtype, kind)) != dtype:
+        elif kind not in ("CSV", "JSON", "XML") and (stored := _stored_type(dtype, kind)) != dtype:
             expressions.append(pl.col(name).cast(stored).alias(name))
     frame = table.lazy()
     return frame.with_columns(expressions) if expressions else frame
 
 
 def _stored_type(dtype: pl.DataType, kind: str) -> pl.DataType:
-    """The type that AVRO and ORC files have for a column."""
+    """The type that a file of a format has for a column, so that every reader of the format knows it."""
     if isinstance(dtype, pl.List | pl.Array):
         return pl.List(_stored_type(dtype.inner, kind))  # type: ignore[arg-type]
     if isinstance(dtype, pl.Struct):
         return pl.Struct([pl.Field(field.name, _stored_type(field.dtype, kind)) for field in dtype.fields])  # type: ignore[arg-type]
-    if dtype in (pl.UInt64, pl.Int128):
+    if dtype == pl.Int128 or (dtype == pl.UInt64 and kind in ("AVRO", "ORC")):
         return pl.Decimal(38, 0)
+    if kind.endswith("PARQUET"):
+        return dtype
     if dtype == pl.UInt32:
         return pl.Int64()
     if dtype in (pl.UInt8, pl.UInt16) or (dtype in (pl.Int8, pl.Int16) and kind == "AVRO"):

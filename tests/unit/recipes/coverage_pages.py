@@ -29,6 +29,31 @@ GENERAL = [
         "a shifted row would train a model on wrong columns",
     ),
     (
+        "Quotes inside a CSV field that has none around it, and blank lines",
+        "quotes belong to the field; blank lines are passed over, but in files of one column, where they are nulls",
+        "so Spark's reader does, below the service; one column of nulls must come back as it was written",
+    ),
+    (
+        "A whole number that 128 bits do not hold",
+        "its column is text",
+        "as a double it would lose digits; so long, it is an identifier",
+    ),
+    (
+        "JSON values in one place that have no common type",
+        "texts, inside lists and objects too",
+        "no value is lost; the guide says nothing",
+    ),
+    (
+        "A path parameter whose column the files have already",
+        "an error",
+        "one of the two would be lost",
+    ),
+    (
+        "What is inside a compressed ORC or Parquet file",
+        "its format's own compression; the name has the extension of the guide's table",
+        "a compressed file of such a file is one that no reader takes",
+    ),
+    (
         "What is inside a compressed CSV or JSON file",
         "Hadoop's forms: DEFLATE is zlib's format, SNAPPY and LZ4 are its blocks; read too: raw deflate, snappy and "
         "LZ4 frames, raw snappy. LZO is refused by name",

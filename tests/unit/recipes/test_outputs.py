@@ -265,6 +265,12 @@ def test_avro_and_orc_hold_every_type(tmp_path: Path) -> None:
         assert [row[str(dtype)] for dtype in frame.dtypes[4:]] == [7] * 5
 
 
+def test_parquet_has_long_whole_numbers_as_other_readers_know_them(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    run(tmp_path, {"Format": "PARQUET", "Overwrite": True}, text=f"a,b\n{2**70},1\n")
+    assert parquet.read_table(tmp_path / "out" / "job_part00000.parquet").to_pylist() == [{"a": 2**70, "b": 1}]
+
+
 def test_a_null_struct_is_nothing_in_csv(tmp_path: Path) -> None:
     out = run_frame(tmp_path, pl.DataFrame({"a": [1, 2], "s": [{"x": 1}, None]}), {"Format": "CSV"}, {"Format": "XML"})
     assert (out / "job_part00000.csv").read_text() == 'a,s\n1,"{""x"":1}"\n2,\n'
