@@ -28,6 +28,10 @@ from local_aws.recipes.errors import RecipeError
 from local_aws.recipes.streaming import batches_of, sources
 from local_aws.recipes.table import DatasetFiles, csv_delimiter, first_line
 
+# Stands in the types guessed for whole numbers of more than 128 bits.
+BEYOND = pl.Decimal(38, 0)
+# The end of a value that nests so deeply that polars, which does not look, would take the process down.
+TOO_DEEP = (b"]" * 200, b"}" * 200, b"]}" * 100)
 _UNNAMED = re.compile("__UNNAMED__([0-9]+)")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 SAMPLE_ROWS = 10_000
@@ -460,6 +464,8 @@ def _scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[
     for shape in shapes:
         for name, dtype in _guessed_types(shape, delimiter, all_rows).items():
             types[name] = _wider(types[name], dtype) if name in types else dtype
+    # Whole numbers that no type holds are texts, but doubles among doubles.
+    types = {name: pl.String() if dtype == BEYOND else dtype for name, dtype in types.items()}
     frames: list[pl.LazyFrame] = []
     extras = [dict(files.extra_columns.get(path) or {}) for path in paths]
     stretches = itertools.groupby(
@@ -533,8 +539,14 @@ def _types_in(content: bytes, shape: CsvShape, delimiter: str) -> dict[str, pl.D
     except pl.exceptions.ComputeError:
         # polars takes whole numbers of any length for numbers, and then has none that holds them.
         texts = read(shape.names)
-        whole = texts.select(pl.all().str.contains(r"^-?\d+$") & pl.all().cast(pl.Int128, strict=False).is_null())
-        rows = read([name for name in shape.names if whole[name].any()])
+        whole = texts.select(pl.all().str.contains(r"^-?\d+$"))
+        long = texts.select(pl.all().cast(pl.Int128, strict=False).is_null())
+        beyond = [name for name in shape.names if whole[name].all() and (whole[name] & long[name]).any()]
+        rows = read(beyond).with_columns(pl.lit(None, dtype=BEYOND).alias(name) for name in beyond)
+        return {
+            name: pl.Null() if name not in beyond and rows[name].null_count() == rows.height else dtype
+            for name, dtype in rows.schema.items()
+        }
     return {name: pl.Null() if rows[name].null_count() == rows.height else dtype for name, dtype in rows.schema.items()}
 
 
@@ -560,6 +572,8 @@ def _wider(left: pl.DataType, right: pl.DataType) -> pl.DataType:
         return right
     if left.is_integer() and right.is_integer():
         return pl.Int128()
+    if BEYOND in (left, right) and (left.is_integer() or right.is_integer()):
+        return BEYOND
     return pl.Float64() if left.is_numeric() and right.is_numeric() else pl.String()
 
 
@@ -574,6 +588,8 @@ def _scan_other(kind: str, path: Path, options: Mapping[str, Any], all_rows: boo
         if kind == "EXCEL":
             return _read_excel(path, options.get("Excel") or {})
         return _read_orc(path)
+    except RecursionError:
+        raise RecipeError(f"{path.name} nests its values too deeply; unnest them first") from None
     except (pl.exceptions.PolarsError, OSError) as problem:
         raise RecipeError(f"{path.name} cannot be read as {kind}: {first_line(problem)}") from problem
 
@@ -592,14 +608,16 @@ def _scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.
             return pl.scan_ndjson(sources(path), schema=_json_lines_schema(path))
         except pl.exceptions.PolarsError:
             pass  # one pretty-printed object, or lines that need the tolerant reader below
+    content = path.read_bytes()
+    if any(end in content for end in TOO_DEEP):
+        raise RecursionError
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
+        del content
     except UnicodeDecodeError as problem:
         raise RecipeError(f"{path.name} is not UTF-8 at byte {problem.start + 1}; convert it") from None
     try:
         document = json.loads(text)
-    except RecursionError:
-        raise RecipeError(f"{path.name} nests its values too deeply; unnest them first") from None
     except json.JSONDecodeError as whole:
         document = []
         for number, line in enumerate(text.splitlines(), 1):
@@ -607,8 +625,6 @@ def _scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.
                 continue
             try:
                 document.append(json.loads(line))
-            except RecursionError:
-                raise RecipeError(f"{path.name} nests its values too deeply in line {number}; unnest them") from None
             except json.JSONDecodeError as problem:
                 if number == 1 and ("\n" in text or head.startswith(b"[")):
                     raise RecipeError(f"{path.name} is not JSON: {whole.msg} at line {whole.lineno}") from None
@@ -630,6 +646,8 @@ def _json_lines_schema(path: Path) -> pl.Schema:
     """
 
     def of_block(block: bytes) -> pl.DataFrame:
+        if any(end in block for end in TOO_DEEP):
+            raise RecursionError
         return pl.scan_ndjson(block, infer_schema_length=None).collect_schema().to_frame()
 
     found = pl.DataFrame()

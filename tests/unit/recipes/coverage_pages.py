@@ -35,7 +35,7 @@ GENERAL = [
     ),
     (
         "A whole number that 128 bits do not hold",
-        "its column is text",
+        "its column is text, unless it has doubles too",
         "as a double it would lose digits; so long, it is an identifier",
     ),
     (

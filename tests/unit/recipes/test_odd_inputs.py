@@ -37,6 +37,7 @@ def long_and_short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         pytest.param('a,b\n1,5"\n"",\n,"x\ny"\n', 'a,b\n1,"5"""\n"",\n,"x\ny"\n', id="inches among quotes"),
         pytest.param('a,b\n1,x"y"z\n2,w\n', 'a,b\n1,"x""y""z"\n2,w\n', id="two quotes inside a field"),
         pytest.param(f"a,b\n{LONG},1\n2,3\n", f"a,b\n{LONG},1\n2,3\n", id="a number of fifty digits"),
+        pytest.param(f"a\n{LONG}\n1.5\n", "a\n1e+50\n1.5\n", id="and a double"),
         pytest.param(
             "a\n" + "1\n" * 150_000 + "9223372036854775808\n",
             "a\n" + "1\n" * 150_000 + "9223372036854775808\n",
@@ -141,11 +142,22 @@ def test_a_file_with_tabs_is_known_by_its_name(name: str, tmp_path: Path) -> Non
         ("[]", "is empty: it has no column"),
         ("{}", "is empty: it has no column"),
         ("[" * 5000 + "]" * 5000, "nests its values too deeply"),
-        ('{"a":1}\n{"a":' + "[" * 5000 + "]" * 5000 + "}\n", "nests its values too deeply in line 2"),
+        ('{"a":1}\n{"a":' + "[" * 5000 + "]" * 5000 + "}\n", "nests its values too deeply"),
+        ('{"a":' + "[" * 5000 + "]" * 5000 + "}\n", "nests its values too deeply"),
+        ('{"a":' * 5000 + "1" + "}" * 5000 + "\n", "nests its values too deeply"),
         ('{"a":1}\nnull\n', "must hold JSON objects"),
         ('[{"a":1},]', "is not JSON: "),
     ],
-    ids=["no row", "no column", "deep", "a deep line", "a line without object", "a comma too many"],
+    ids=[
+        "no row",
+        "no column",
+        "deep",
+        "a deep line",
+        "only a deep line",
+        "deep objects",
+        "a line without object",
+        "a comma too many",
+    ],
 )
 def test_json_without_a_table_is_refused(
     text: str, message: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]
