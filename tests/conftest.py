@@ -44,7 +44,7 @@ def local_aws(local_aws_server: ServerHandle) -> str:
 @pytest.fixture(scope="session")
 def aws_client(local_aws: str) -> Iterator[Callable[..., Any]]:
     """``aws_client(service, **overrides)``: a boto3 client for local AWS in us-east-1, cached per service."""
-    from tests.fixtures.local_aws_process import clients_of
+    from tests.fixtures.local_aws_clients import clients_of
 
     with clients_of(local_aws) as make:
         yield make
