@@ -18,7 +18,7 @@ from local_aws.recipes.checking import check_document, typed_steps
 from local_aws.recipes.compression import scratch
 from local_aws.recipes.declaration import Step
 from local_aws.recipes.errors import RecipeError, RecipeErrors, StepError
-from local_aws.recipes.inputs import TypesContradicted, contradicts_types, scan_dataset
+from local_aws.recipes.inputs import contradicts_types, scan_dataset
 from local_aws.recipes.outputs import WrittenOutput, write_outputs
 from local_aws.recipes.path_selection import select_files
 from local_aws.recipes.plan import build_plan, from_polars
@@ -274,8 +274,6 @@ def with_types(attempt: Callable[[bool], T]) -> T:
                 if isinstance(problem, RecipeError):
                     raise
                 raise from_polars(problem) from problem
-        except TypesContradicted:
-            pass
         try:
             return attempt(True)
         except pl.exceptions.PolarsError as problem:

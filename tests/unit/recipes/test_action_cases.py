@@ -11,7 +11,7 @@ import pytest
 
 from local_aws.recipes.checking import typed_steps
 from local_aws.recipes.declaration import ACTIONS, OTHER_NAMES
-from local_aws.recipes.inputs import frame_of_rows
+from local_aws.recipes.json_inputs import frame_of_rows
 from local_aws.recipes.outputs import printable
 from local_aws.recipes.plan import build_plan
 from local_aws.recipes.table import RunContext, Table

@@ -14,7 +14,7 @@ import pytest
 from local_aws.recipes import streaming
 from local_aws.recipes.checking import typed_steps
 from local_aws.recipes.cli import main
-from local_aws.recipes.inputs import frame_of_rows
+from local_aws.recipes.json_inputs import frame_of_rows
 from local_aws.recipes.outputs import printable
 from local_aws.recipes.plan import build_plan
 from local_aws.recipes.streaming import FEW, batches_of, count_rows, mapped, one_of, sources
@@ -150,7 +150,7 @@ def test_long_files_read_as_short_ones(
     results = []
     for mapped_bytes in (streaming.MAPPED_BYTES, 0):
         monkeypatch.setattr(streaming, "MAPPED_BYTES", mapped_bytes)
-        monkeypatch.setattr("local_aws.recipes.inputs.SCHEMA_BLOCK", 8 if mapped_bytes == 0 else 1 << 20)
+        monkeypatch.setattr("local_aws.recipes.json_inputs.SCHEMA_BLOCK", 8 if mapped_bytes == 0 else 1 << 20)
         target = tmp_path / f"out-{mapped_bytes}{output}"
         assert main(["run", str(recipe), str(source), str(target)]) == 0
         results.append((target.read_bytes(), capsys.readouterr().err.split(" in ")[0]))
