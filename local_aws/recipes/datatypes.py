@@ -7,7 +7,6 @@ becomes null. Knows no action.
 from __future__ import annotations
 
 import json
-import math
 import re
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -140,12 +139,14 @@ def remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     """
 
     def batch(pairs: pl.Series) -> pl.Series:
+        import numpy
+
         both = pairs.struct.unnest()
-        values = [
-            None if one is None or other is None or other == 0 or not math.isfinite(one) else math.fmod(one, other)
-            for one, other in zip(both["left"], both["right"], strict=True)
-        ]
-        return pl.Series(pairs.name, values, dtype=pl.Float64)
+        dividend, divisor = both["left"], both["right"]
+        with numpy.errstate(invalid="ignore"):
+            values = pl.Series(pairs.name, numpy.fmod(dividend.to_numpy(), divisor.to_numpy()), dtype=pl.Float64)
+        there_is_one = dividend.is_finite() & (divisor != 0)
+        return values.set(~there_is_one.fill_null(False), None)
 
     pairs = pl.struct(left.alias("left"), right.alias("right"))
     return pairs.map_batches(batch, return_dtype=pl.Float64(), is_elementwise=True)
