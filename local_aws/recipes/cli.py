@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -246,27 +247,27 @@ def _run(options: argparse.Namespace) -> int:
     _files(options, options.input)
     output = {"Format": kind, "FormatOptions": {"Csv": {"Delimiter": delimiter}}}
     with _writing(options.output):
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    staging = Path(name)
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
 
-    def attempt(all_rows: bool) -> tuple[int, int]:
+    def attempt(all_rows: bool) -> tuple[int, int, Path]:
         table = _open(options, options.input, all_rows)
         result = build_plan(steps, table)
         check_output(output, result)
-        write_file(printable(result, kind), staging, output, kind)
-        return count_rows(table.frame) if table.dataset_rows is None else table.dataset_rows, len(result.names)
+        # A query that failed may open its file late: what is written after it must be another.
+        written = staging / ("again" if all_rows else "first")
+        write_file(printable(result, kind), written, output, kind)
+        rows = count_rows(table.frame) if table.dataset_rows is None else table.dataset_rows
+        return rows, len(result.names), written
 
     try:
         with _writing(options.output), _progress(options, staging):
-            rows, columns = with_types(attempt)
+            rows, columns, written = with_types(attempt)
             umask = os.umask(0)
             os.umask(umask)
-            staging.chmod(0o666 & ~umask)
-            staging.replace(target)
+            written.chmod(0o666 & ~umask)
+            written.replace(target)
     finally:
-        with suppress(FileNotFoundError):
-            staging.unlink()
+        shutil.rmtree(staging, ignore_errors=True)
     if not options.quiet:
         print(f"{len(steps)} steps over {rows:,} rows: {columns} columns in {options.output}", file=sys.stderr)
     return 0
@@ -317,7 +318,7 @@ def _progress(options: argparse.Namespace, staging: Path) -> Iterator[None]:
     def watch() -> None:
         while not done.wait(0.2):
             with suppress(FileNotFoundError):
-                bar.update(task, completed=staging.stat().st_size)
+                bar.update(task, completed=max((file.stat().st_size for file in staging.iterdir()), default=0))
 
     watcher = threading.Thread(target=watch, daemon=True)
     with bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -259,7 +260,12 @@ def test_a_recipe_that_does_not_parse(text: str, run_recipe_file: Run, capsys: p
     ids=["recipe", "parameter"],
 )
 def test_a_recipe_that_nests_too_deeply(text: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    code, target = run_recipe_file(text, CSV)
+    limit = sys.getrecursionlimit()  # some library that another test has loaded may have raised it
+    sys.setrecursionlimit(1000)
+    try:
+        code, target = run_recipe_file(text, CSV)
+    finally:
+        sys.setrecursionlimit(limit)
     assert (code, target.exists()) == (1, False)
     assert "too deeply" in capsys.readouterr().err
 

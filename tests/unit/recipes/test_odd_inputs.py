@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from local_aws.recipes import streaming
+from local_aws.recipes import outputs, streaming
 from local_aws.recipes.cli import main
 
 Run = Callable[..., tuple[int, Path]]
@@ -165,3 +165,22 @@ def test_json_without_a_table_is_refused(
     code, target = run_recipe_file([], text, suffix=".json")
     assert (code, target.exists()) == (1, False)
     assert message in capsys.readouterr().err
+
+
+def test_a_query_that_failed_does_not_touch_what_is_written_after_it(
+    tmp_path: Path, run_recipe_file: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polars opens the file of a sink in the background, and may do so once the query has failed."""
+    write_file, late = outputs.write_file, []
+
+    def failing_first(frame: pl.LazyFrame, path: Path, *others: Any) -> None:
+        if not late:
+            late.append(path)
+            raise pl.exceptions.ComputeError("could not parse `x` as dtype `i64`")
+        write_file(frame, path, *others)
+        late[0].write_bytes(b"")
+
+    monkeypatch.setattr(outputs, "write_file", failing_first)
+    code, target = run_recipe_file([], "a,b\n1,x\n")
+    assert (code, target.read_text()) == (0, "a,b\n1,x\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["input.csv", "output.csv", "recipe.json"]
