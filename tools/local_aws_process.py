@@ -6,13 +6,12 @@ Must not import local_aws: it starts the program.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
-from tools.run.processes import Processes
+from tools.run.processes import Processes, free_port
 
 READY_SECONDS = 90.0
 
@@ -26,9 +25,7 @@ def start_local_aws(processes: Processes, log_file: Path, *arguments: str) -> st
     :returns: its endpoint URL.
     :raises RuntimeError: it does not answer in time; with what it printed.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_"))}
     processes.start(
         [sys.executable, "-m", "local_aws", "--port", str(port), *arguments], log_file=log_file, environment=inherited

@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -42,7 +41,7 @@ from tools.airflow_principal import make_airflow_login  # noqa: E402
 from tools.bootstrap import BootstrapError, bootstrap  # noqa: E402
 from tools.load_data import LoadError, load  # noqa: E402
 from tools.run import findings, report  # noqa: E402
-from tools.run.processes import Processes  # noqa: E402
+from tools.run.processes import Processes, free_port  # noqa: E402
 from tools.run.progress import Progress  # noqa: E402
 
 VAR = ROOT / "var"
@@ -216,7 +215,7 @@ class Run:
     def _start(self, processes: Processes) -> tuple[subprocess.Popen[str], str]:
         from tools.airflow_env import airflow_environment
 
-        port = _free_port()
+        port = free_port()
         endpoint_url = f"http://127.0.0.1:{port}"
         self._progress.set("set up", "local AWS", "running")
         server = processes.start(
@@ -371,13 +370,6 @@ class Run:
             "make up starts the same in Airflow's own UI",
             f"include/pipelines/{self._pipeline.name}.yaml is what to edit",
         ]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_until_healthy(server: subprocess.Popen[str], endpoint_url: str) -> None:
