@@ -111,7 +111,7 @@ def run_recipe(
 
     def attempt(all_rows: bool) -> RunReport:
         table = open_table(files, started_at=started_at, secondary=secondary, secret=secret, all_rows=all_rows)
-        rows_in = count_rows(table.frame) if table.dataset_rows is None else table.dataset_rows
+        rows_in = rows_of_dataset(table)
         result = build_plan(typed, table)
         written, rows_out = write_outputs(result, outputs, output_dir, job_name=job_name, started_at=started_at)
         if rows_out < 0:
@@ -257,6 +257,11 @@ def open_table(
         context = replace(context, started_at=started_at)
     dataset = scan_dataset(files, all_rows=all_rows, checked=checked)
     return Table.of(dataset.frame, context, dataset.rows)
+
+
+def rows_of_dataset(table: Table) -> int:
+    """Rows of a table as it was opened, counted where reading the files' outline has not told them."""
+    return count_rows(table.frame) if table.dataset_rows is None else table.dataset_rows
 
 
 def with_types(attempt: Callable[[bool], T]) -> T:

@@ -144,8 +144,10 @@ def _need_file(path: Path, what: str) -> None:
 
 
 def _delimiter(text: str, option: str) -> str:
+    from local_aws.recipes.table import can_delimit
+
     delimiter = text.replace("\\t", "\t")
-    if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
+    if not can_delimit(delimiter):
         raise UsageError(f"{option} takes one ASCII character, and no quote or line end; it got {text!r}")
     return delimiter
 
@@ -220,11 +222,10 @@ def _document(options: argparse.Namespace) -> Any:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from local_aws.recipes.api import with_types
+    from local_aws.recipes.api import rows_of_dataset, with_types
     from local_aws.recipes.checking import typed_steps
     from local_aws.recipes.outputs import check_output, printable, write_file
     from local_aws.recipes.plan import build_plan
-    from local_aws.recipes.streaming import count_rows
 
     suffix = options.output.suffix.lower()
     kind = {"csv": "CSV", "json": "JSON", "jsonl": "JSON", "parquet": "PARQUET"}.get(
@@ -256,8 +257,7 @@ def _run(options: argparse.Namespace) -> int:
         # A query that failed may open its file late: what is written after it must be another.
         written = staging / ("again" if all_rows else "first")
         write_file(printable(result, kind), written, output, kind)
-        rows = count_rows(table.frame) if table.dataset_rows is None else table.dataset_rows
-        return rows, len(result.names), written
+        return rows_of_dataset(table), len(result.names), written
 
     try:
         with _writing(options.output), _progress(options, staging):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +58,16 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
         raise repeated_column(path, twice[0])
     if not checked:
         return CsvShape(path, names, header)
-    lines = _lines_if_plainly_right(path, delimiter, len(names))
-    if lines is not None:
+    # Counting is Python's and parsing is polars' own, so that each has a core meanwhile.
+    with ThreadPoolExecutor(1) as pool:
+        counted = pool.submit(_count_lines, path, delimiter)
+        seen = _rows_and_nulls(path, delimiter, len(names))
+        lines, delimiters = counted.result()
+    # Without nulls in the last column no row is short (its last field would be null), and without more delimiters than
+    # its rows need none is long, so that most files need no look at their lines at all.
+    if seen == (lines, 0) and delimiters == (len(names) - 1) * lines:
         return CsvShape(path, names, header, line_is_row=True, rows=lines - header)
-    readable, line_is_row, blank = _checked_rows(path, delimiter, len(names))
+    readable, line_is_row, blank = _checked_rows(path, delimiter, len(names), seen)
     return CsvShape(readable, names, header, line_is_row, blank and len(names) > 1)
 
 
@@ -86,20 +92,6 @@ def _lines(stream: Any) -> Any:
     limit = 1 << 24
     while line := stream.readline(limit):
         yield line
-
-
-def _lines_if_plainly_right(path: Path, delimiter: str, width: int) -> int | None:
-    """Number of lines of a file without nulls in its last column that has exactly as many delimiters as its rows need.
-
-    Then no row is short (its last field would be null) and none is long (there would be more delimiters), so that most
-    files need no look at their lines at all. What is not plainly right (``None``) may still be right.
-    """
-    # Counting is Python's and parsing is polars' own, so that each has a core meanwhile.
-    with ThreadPoolExecutor(1) as pool:
-        counted = pool.submit(_count_lines, path, delimiter)
-        seen = _rows_and_nulls(path, delimiter, width)
-        lines, delimiters = counted.result()
-    return lines if seen == (lines, 0) and delimiters == (width - 1) * lines else None
 
 
 def _count_lines(path: Path, delimiter: str) -> tuple[int, int]:
@@ -154,12 +146,12 @@ def _rows_and_nulls(path: Path, delimiter: str, width: int) -> tuple[int, int] |
     return seen["rows"], seen["nulls"]
 
 
-def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[Path, bool, bool]:
+def _checked_rows(path: Path, delimiter: str, width: int, seen: tuple[int, int] | None) -> tuple[Path, bool, bool]:
     """Look at every row: where to read them, whether no row goes over several lines, and whether there are blank lines.
 
     A line without quotes is right with as many delimiters as it should have; in one with quotes, each field in quotes
-    is taken for a single quote first. Whether line and row are the same, polars tells: it must see a row in each line,
-    and a null at the end of those only that end in a delimiter.
+    is taken for a single quote first. Whether line and row are the same, polars tells: it must have `seen` a row in
+    each line, and a null at the end of those only that are blank or end in a delimiter.
     """
     lines = pl.scan_csv(
         sources(path),
@@ -195,7 +187,10 @@ def _checked_rows(path: Path, delimiter: str, width: int) -> tuple[Path, bool, b
             # A line short by a delimiter in quotes has as many as it should; ending in one, it hides its null too.
             quoted = text.str.contains('"', literal=True) & text.str.ends_with(delimiter)
             doubtful = lines.filter(unusual | quoted | text.str.contains(f'[^{mark}]"[^{mark}]')).select(wrong.any())
-            right = not doubtful.collect(engine="streaming").item() and _quotes_agree(path, delimiter, width, facts)
+            right = not doubtful.collect(engine="streaming").item() and seen == (
+                facts["lines"],
+                facts["open_ended"] + facts["blank"],
+            )
     except pl.exceptions.PolarsError as problem:
         if "utf-8" in str(problem).lower() or "utf8" in str(problem).lower():
             raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from problem
@@ -218,19 +213,6 @@ def _blank_lines_hide(width: int, blank: int, empty: int, path: Path) -> bool:
 def _has_quotes(path: Path) -> bool:
     with path.open("rb") as stream:
         return any(b'"' in block for block in iter(lambda: stream.read(1 << 22), b""))
-
-
-def _quotes_agree(path: Path, delimiter: str, width: int, facts: Mapping[str, int]) -> bool:
-    """Whether polars sees one row per line, and a null at the end of those lines only that end in a delimiter."""
-    names = [f"c{number}" for number in range(width)]
-    rows = pl.scan_csv(sources(path), separator=delimiter, has_header=False, schema=dict.fromkeys(names, pl.String))
-    seen = (
-        rows.select(rows=pl.len(), open_ended=pl.col(names[-1]).null_count())
-        .collect(engine="streaming")
-        .row(0, named=True)
-    )
-    # A blank line is a row of nulls to polars.
-    return bool(seen["rows"] == facts["lines"] and seen["open_ended"] == facts["open_ended"] + facts["blank"])
 
 
 def _check_rows_slowly(path: Path, delimiter: str, width: int) -> tuple[Path, bool, bool]:

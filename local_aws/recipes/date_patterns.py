@@ -6,6 +6,7 @@ The pages write `mm` for the month and `MM` for the minute (`yyyy-mm-dd HH:MM:SS
 
 from __future__ import annotations
 
+import functools
 import re
 
 DEFAULT_PATTERN = "yyyy-mm-dd HH:MM:SS"
@@ -62,6 +63,7 @@ def strftime_pattern(pattern: str) -> str:
     return "".join(parts)
 
 
+@functools.cache
 def strptime_pattern(pattern: str) -> str:
     """The pattern that Python's strptime reads the same texts with: zones and fractions are read, not written."""
     tokens = [

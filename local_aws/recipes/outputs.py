@@ -70,7 +70,7 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
         raise RecipeError("the output format TABLEAUHYPER cannot be written locally: it needs Tableau's closed library")
     if kind not in EXTENSIONS:
         raise RecipeError(f"the output format {kind!r} is not one of {', '.join(EXTENSIONS)}")
-    csv_delimiter((output.get("FormatOptions") or {}).get("Csv") or {})
+    _delimiter(output)
     compression = str(output.get("CompressionFormat") or "").upper()
     if compression and compression not in (*SUFFIX_OF, "LZO"):
         raise RecipeError(f"the compression {compression!r} is not one of {', '.join(SUFFIX_OF)}, LZO")
@@ -98,6 +98,10 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
             import pyarrow  # type: ignore[import-untyped]  # noqa: F401
         except ImportError as problem:
             raise RecipeError("writing ORC needs the package pyarrow; install it") from problem
+
+
+def _delimiter(output: Mapping[str, Any]) -> str:
+    return csv_delimiter((output.get("FormatOptions") or {}).get("Csv") or {})
 
 
 def printable(table: Table, kind: str) -> pl.LazyFrame:
@@ -279,7 +283,7 @@ def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind:
     if kind == "CSV":
         frame.sink_csv(
             path,
-            separator=csv_delimiter((output.get("FormatOptions") or {}).get("Csv") or {}),
+            separator=_delimiter(output),
             line_terminator="\n",
             quote_style="necessary",
             maintain_order=True,
@@ -363,7 +367,7 @@ def _extension(output: Mapping[str, Any]) -> str:
     compression = str(output.get("CompressionFormat") or ("SNAPPY" if kind == "GLUEPARQUET" else "")).upper()
     if not compression:
         return EXTENSIONS[kind]
-    tabs = kind == "CSV" and csv_delimiter((output.get("FormatOptions") or {}).get("Csv") or {}) == "\t"
+    tabs = kind == "CSV" and _delimiter(output) == "\t"
     return ("tsv" if tabs else EXTENSIONS[kind]) + SUFFIX_OF[compression]
 
 

@@ -222,9 +222,11 @@ def _map(parameter: Parameter, raw: Any) -> dict[str, Any]:
 def _pattern(parameter: Parameter, raw: Any) -> str:
     import regex  # a dialect with look-around, like Java's that the service uses, and with a time limit
 
+    from local_aws.recipes.patterns import compiled
+
     text = from_java(_text(parameter, raw))
     try:
-        regex.compile(text, regex.VERSION1)
+        compiled(text)
     except regex.error as problem:
         raise ValueError(f"{parameter.name} is not a valid regular expression: {problem}") from None
     return text

@@ -172,6 +172,10 @@ class Table:
         """The column as doubles; raises as ``numeric`` does."""
         return to_double(self.numeric(name), self.dtype(name))
 
+    def without_decimals(self, name: str) -> pl.Expr:
+        """The column as a numeric expression, decimals as the doubles that they show; raises as ``numeric`` does."""
+        return self.double(name) if self.dtype(name).is_decimal() else self.numeric(name)
+
     def is_numeric(self, name: str) -> bool:
         dtype = self.dtype(name)
         return dtype in NUMERIC or dtype == pl.Null or isinstance(dtype, pl.Decimal)
@@ -280,6 +284,11 @@ def require_plain(names: Iterable[str]) -> None:
             )
 
 
+def can_delimit(text: str) -> bool:
+    """Whether a text can stand between the fields of a CSV: one ASCII character, and no quote or line end."""
+    return len(text.encode()) == 1 and text not in '"\r\n'
+
+
 def csv_delimiter(options: Mapping[str, Any]) -> str:
     """Delimiter of CSV options, those of a dataset or of an output; a comma by default.
 
@@ -289,7 +298,7 @@ def csv_delimiter(options: Mapping[str, Any]) -> str:
     delimiter = str(options.get("Delimiter") or ",")
     if delimiter == "\\t":
         return "\t"
-    if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
+    if not can_delimit(delimiter):
         raise RecipeError(f"the delimiter {delimiter!r} must be one ASCII character, and no quote or line end")
     return delimiter
 

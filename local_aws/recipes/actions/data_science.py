@@ -44,8 +44,7 @@ MAX_CATEGORIES = 10
 )
 def binarization(step: Step, table: Table) -> Change:
     source = step["sourceColumn"]
-    value = table.numeric(source)
-    above = (table.double(source) if table.dtype(source).is_decimal() else value) > step["threshold"]
+    above = table.without_decimals(source) > step["threshold"]
     return Columns([NewColumn(step["targetColumn"], (~above if step["flip"] else above).cast(pl.Int32), source)])
 
 

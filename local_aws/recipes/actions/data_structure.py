@@ -312,7 +312,7 @@ def _aggregated_values(table: Table, function: str, name: str) -> pl.Expr:
     table.require(name)
     if function not in NUMERIC_AGGREGATES:
         return pl.col(name)
-    return table.double(name) if function != "SUM" and table.dtype(name).is_decimal() else table.numeric(name)
+    return table.numeric(name) if function == "SUM" else table.without_decimals(name)
 
 
 _MEMBERS = ("sourceColumnName", "targetColumnName", "targetColumnDataType", "functionName")

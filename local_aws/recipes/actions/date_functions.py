@@ -355,13 +355,16 @@ def zone_of(name: str | None) -> tzinfo:
     if found:
         offset = timedelta(hours=int(found.group(2)), minutes=int(found.group(3) or 0))
         return timezone(-offset if found.group(1) == "-" else offset)
-    name_of = _zone_names().get(text_value.lower(), text_value)
     try:
-        return ZoneInfo(name_of)
+        return ZoneInfo(text_value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        # Listing all zones takes a while: only what is none as it stands is looked up.
+        known = _zone_names().get(text_value.lower())
+    if known is None:
         raise ValueError(
             f"there is no time zone {name!r}; use a name such as US/Pacific or an offset such as UTC+08:00"
-        ) from None
+        )
+    return ZoneInfo(known)
 
 
 def _check_zones(*names: str) -> Callable[[Mapping[str, Any]], Sequence[str]]:

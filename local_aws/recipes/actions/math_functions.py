@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -106,33 +107,39 @@ _function("SQUARE_ROOT", lambda x: finite(x.sqrt()), ambiguities=[UNDEFINED])
 
 def _pair(
     name: str,
-    change: Callable[[pl.Expr, pl.Expr], pl.Expr],
+    change: Callable[[pl.Expr, pl.Expr, list[pl.DataType]], pl.Expr],
     ambiguities: Sequence[tuple[str, str, str]] = (),
-    of_decimals: Callable[[pl.Expr, pl.Expr, int], pl.Expr] | None = None,
 ) -> None:
+    """Declare a function of two numbers; `change` makes its value of both and of their types."""
+
     @action(name, FAMILY, *NUMBER_PAIR, new_column(), check=check_pair, ambiguities=ambiguities, page=_page(name))
     def apply(step: Step, table: Table) -> Change:
         left, right = (number_operand(step, table, operand) for operand in pair_names(step))
         if table.type_of(left).is_integer() and table.type_of(right).is_integer():
             # 64 bits would wrap around to a wrong number without a word; what does not fit becomes null.
             left, right = left.cast(pl.Int128), right.cast(pl.Int128)
-        types = [table.type_of(left), table.type_of(right)]
-        scales = [dtype.scale for dtype in types if isinstance(dtype, pl.Decimal)]
-        if scales and of_decimals:
-            result = of_decimals(left, right, max(scales))
-        elif name == "MOD" and any(dtype.is_float() for dtype in types):
-            result = remainder(left.cast(pl.Float64), right.cast(pl.Float64))
-        elif scales and (name == "DIVIDE" or any(dtype.is_float() for dtype in types)):
-            result = change(to_double(left, types[0]), to_double(right, types[1]))
-        else:
-            result = change(left, right)
+        result = change(left, right, [table.type_of(left), table.type_of(right)])
         if table.type_of(result) == pl.Int128:
             result = result.cast(pl.Int64, strict=False)
         return Columns([NewColumn(step["targetColumn"], result, last_source(step))])
 
 
-def _divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    return pl.when(right != 0).then(divided(left.cast(pl.Float64), right.cast(pl.Float64)))
+def _sum_like(
+    operation: Callable[[pl.Expr, pl.Expr], pl.Expr],
+) -> Callable[[pl.Expr, pl.Expr, list[pl.DataType]], pl.Expr]:
+    """An operation of polars' own, where a decimal beside a double is the double that it shows."""
+
+    def change(left: pl.Expr, right: pl.Expr, types: list[pl.DataType]) -> pl.Expr:
+        if any(dtype.is_decimal() for dtype in types) and any(dtype.is_float() for dtype in types):
+            left, right = to_double(left, types[0]), to_double(right, types[1])
+        return operation(left, right)
+
+    return change
+
+
+def _divide(left: pl.Expr, right: pl.Expr, types: list[pl.DataType]) -> pl.Expr:
+    left, right = to_double(left, types[0]), to_double(right, types[1])
+    return pl.when(right != 0).then(divided(left, right))
 
 
 def _scaled(value: pl.Expr, scale: int) -> pl.Expr:
@@ -140,20 +147,26 @@ def _scaled(value: pl.Expr, scale: int) -> pl.Expr:
     return value.cast(pl.Decimal(38, scale)).to_physical()
 
 
-def _remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+def _modulo(left: pl.Expr, right: pl.Expr, types: list[pl.DataType]) -> pl.Expr:
+    scales = [dtype.scale for dtype in types if isinstance(dtype, pl.Decimal)]
+    if scales:
+        scale = max(scales)
+        return divided(_whole_remainder(_scaled(left, scale), _scaled(right, scale)).cast(pl.Float64), 10.0**scale)
+    if any(dtype.is_float() for dtype in types):
+        return remainder(left.cast(pl.Float64), right.cast(pl.Float64))
+    return _whole_remainder(left, right)
+
+
+def _whole_remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     # Polars' remainder has the divisor's sign; Java's has the dividend's.
     size = left.abs() % right.abs()
     return pl.when(right != 0).then(pl.when(left < 0).then(0 - size).otherwise(size))
 
 
-def _remainder_of_decimals(left: pl.Expr, right: pl.Expr, scale: int) -> pl.Expr:
-    return divided(_remainder(_scaled(left, scale), _scaled(right, scale)).cast(pl.Float64), 10.0**scale)
-
-
 OVERFLOW = ("A whole number beyond 64 bits", "null", "Spark wraps around to a wrong number; nobody wants that")
-_pair("ADD", lambda a, b: a + b, [OVERFLOW])
-_pair("SUBTRACT", lambda a, b: a - b, [OVERFLOW])
-_pair("MULTIPLY", lambda a, b: a * b, [OVERFLOW])
+_pair("ADD", _sum_like(operator.add), [OVERFLOW])
+_pair("SUBTRACT", _sum_like(operator.sub), [OVERFLOW])
+_pair("MULTIPLY", _sum_like(operator.mul), [OVERFLOW])
 _pair(
     "DIVIDE",
     _divide,
@@ -161,7 +174,7 @@ _pair(
 )
 _pair(
     "MOD",
-    _remainder,
+    _modulo,
     [
         (
             "What MOD is",
@@ -170,7 +183,6 @@ _pair(
         ),
         ("A decimal among the two", "a double, of the exact remainder", "as DIVIDE"),
     ],
-    _remainder_of_decimals,
 )
 
 

@@ -182,7 +182,7 @@ def replace_outliers(step: Step, table: Table) -> Change:
     name, kind = step["sourceColumn"], step["replaceType"]
     found = outliers(step, table)
     touched = _touched(step, table, found)
-    value = table.double(name) if table.dtype(name).is_decimal() else table.numeric(name)
+    value = table.without_decimals(name)
     others = pl.when(~found.flag).then(value).drop_nulls()
     replacement: pl.Expr
     if kind == "WINSORIZE_VALUES":

@@ -33,6 +33,18 @@ class Case:
     names: list[str] | None = None
     conditions: list[dict[str, str]] = field(default_factory=list)
 
+    @property
+    def step(self) -> dict[str, Any]:
+        """The step in the API's shape."""
+        action = {"Operation": self.operation, "Parameters": self.parameters}
+        return {"Action": action, "ConditionExpressions": self.conditions}
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The input, row by row."""
+        height = len(next(iter(self.columns.values())))
+        return [{name: values[row] for name, values in self.columns.items()} for row in range(height)]
+
 
 S = {"sourceColumn": "a"}
 T = {"targetColumn": "t"}

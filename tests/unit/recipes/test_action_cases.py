@@ -21,13 +21,7 @@ CONTEXT = RunContext(started_at=datetime(2024, 5, 1, 12, 34, 56, tzinfo=UTC))
 
 
 def applied(case: Case) -> Table:
-    height = len(next(iter(case.columns.values())))
-    frame = frame_of_rows([{name: values[row] for name, values in case.columns.items()} for row in range(height)])
-    step = {
-        "Action": {"Operation": case.operation, "Parameters": case.parameters},
-        "ConditionExpressions": case.conditions,
-    }
-    return build_plan(typed_steps([step]), Table.of(frame.lazy(), CONTEXT))
+    return build_plan(typed_steps([case.step]), Table.of(frame_of_rows(case.rows).lazy(), CONTEXT))
 
 
 def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:

@@ -43,12 +43,9 @@ def cases_that_stream() -> list[Any]:
 
 @pytest.mark.parametrize("case", cases_that_stream())
 def test_no_step_leaves_the_streaming_engine(case: Case, tmp_path: Path) -> None:
-    height = len(next(iter(case.columns.values())))
-    rows = [{name: values[row] for name, values in case.columns.items()} for row in range(height)]
-    frame_of_rows(rows).write_parquet(tmp_path / "in.parquet")
-    action = {"Action": {"Operation": case.operation, "Parameters": case.parameters}}
-    steps = typed_steps([{**action, "ConditionExpressions": case.conditions}])
-    plan = physical_plan(printable(build_plan(steps, Table.of(pl.scan_parquet(tmp_path / "in.parquet"))), "CSV").lazy())
+    frame_of_rows(case.rows).write_parquet(tmp_path / "in.parquet")
+    table = build_plan(typed_steps([case.step]), Table.of(pl.scan_parquet(tmp_path / "in.parquet")))
+    plan = physical_plan(printable(table, "CSV"))
     assert FALLBACK not in plan
     # A semi-join for a list of values splits the stream, and one half waits for the other in memory.
     assert "is-in" not in plan
