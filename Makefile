@@ -55,7 +55,7 @@ test-floor: ## Run the unit, DAG and trigger tests against the oldest supported 
 	@$(VENV_FLOOR)/bin/python $(PYTEST) -m "not slow and not integration" $(FLOOR_TESTS) $(ARGS)
 
 # These do not touch Airflow, so the floor says nothing about them.
-FLOOR_TESTS = $(addprefix --ignore=,$(wildcard tests/unit/recipes tests/unit/local_aws tests/unit/tools tests/functional/local_aws))
+FLOOR_TESTS = $(addprefix --ignore=,$(wildcard tests/unit/recipe_runner tests/unit/local_aws tests/unit/tools tests/functional/local_aws))
 
 lint: setup ## Check style (ruff) and types (mypy strict); changes nothing
 	@echo "lint: ruff"

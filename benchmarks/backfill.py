@@ -112,7 +112,7 @@ class LightAccount:
     """
 
     def __init__(self, clients: Callable[[str], Any], execution_seconds: float) -> None:
-        from brewtrain.domain.evaluation import ENTRY_FILE
+        from brewtrain.domain.evaluation.job import ENTRY_FILE
         from brewtrain.domain.names import (
             ALIAS,
             Account,

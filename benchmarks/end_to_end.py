@@ -37,7 +37,7 @@ def same_work(data: Path) -> None:
     import polars as pl
     import xgboost
 
-    from local_aws.recipes.api import run_recipe
+    from recipe_runner.api import run_recipe
 
     with tempfile.TemporaryDirectory() as folder:
         steps = json.loads((ROOT / "include" / "recipes" / "bank_marketing.json").read_text())
@@ -76,7 +76,7 @@ def _evaluate(folder: Path, parts: dict[str, Any], model: bytes) -> dict[str, An
     import tarfile
 
     sys.path[:0] = [str(ROOT / "plugins"), str(ROOT / "include" / "evaluation")]
-    from brewtrain.domain import gate
+    from brewtrain.domain.evaluation import gate
 
     features = [name for name in parts["train"].columns if name != "y_output"]
     for name, part in parts.items():

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "plugins"))
 
 from brewtrain import resources  # noqa: E402
 from brewtrain.domain import names  # noqa: E402
-from brewtrain.domain.execution_input import execution_input  # noqa: E402
+from brewtrain.domain.run.execution_input import execution_input  # noqa: E402
 from tools.bootstrap import bootstrap  # noqa: E402
 from tools.local_aws_process import start_local_aws  # noqa: E402
 from tools.run.processes import Processes  # noqa: E402

@@ -38,7 +38,7 @@ def runner(source: Path, target: Path) -> None:
     """The recipe runner, as local_aws calls it."""
     from datetime import UTC, datetime
 
-    from local_aws.recipes.api import run_recipe
+    from recipe_runner.api import run_recipe
 
     steps = json.loads(RECIPE.read_text())
     run_recipe(
@@ -151,7 +151,7 @@ def run_one(contender: str, source: Path, target: Path) -> None:
     if contender in ("runner", "floor"):
         import polars  # noqa: F401 - imports are not what is compared
 
-        import local_aws.recipes.api  # noqa: F401
+        import recipe_runner.api  # noqa: F401
     elif contender == "pandas":
         import pandas  # noqa: F401
     start = time.perf_counter()
@@ -165,9 +165,9 @@ def compile_milliseconds(steps: int = 100) -> float:
     """Time to validate a recipe of so many steps and build its plan, in milliseconds; best of five."""
     import polars as pl
 
-    from local_aws.recipes.checking import typed_steps
-    from local_aws.recipes.plan import build_plan
-    from local_aws.recipes.table import Table
+    from recipe_runner.checking import typed_steps
+    from recipe_runner.plan import build_plan
+    from recipe_runner.table import Table
 
     kinds = [
         lambda n: ("BINARIZATION", {"sourceColumn": "x", "targetColumn": f"b{n}", "threshold": "3", "flip": "false"}),

@@ -215,7 +215,7 @@ def main() -> int:
         result = asyncio.run(_wait(options.wait, json.loads(options.arns.read_text()), options.seconds))
         print("RESULT " + json.dumps(result))
         return 0
-    from local_aws import server as local_aws_server
+    from local_aws.core import server as local_aws_server
 
     handle = local_aws_server.start(port=0)
     try:

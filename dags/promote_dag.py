@@ -7,9 +7,15 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param
 
-from brewtrain.domain.pipeline import METRICS
-from brewtrain.domain.promotion import BACKFILL_PATTERN, BEST_OF_BACKFILL, DATE_PATTERN, POLICIES, candidate_pattern
-from brewtrain.domain.stages import Stage
+from brewtrain.domain.pipeline.file import METRICS
+from brewtrain.domain.run.stages import Stage
+from brewtrain.domain.serving.promotion import (
+    BACKFILL_PATTERN,
+    BEST_OF_BACKFILL,
+    DATE_PATTERN,
+    POLICIES,
+    candidate_pattern,
+)
 from brewtrain.notifiers.approval import ApprovalNotifier
 from brewtrain.notifiers.on_call import OnCallNotifier
 from brewtrain.operators.endpoint_deployment import CHECK_ENDPOINT

@@ -13,8 +13,8 @@ from airflow.sdk import (
 )
 
 from brewtrain.deadlines import RunAfterDeadline
-from brewtrain.domain.promotion import BACKFILL_PATTERN
-from brewtrain.domain.stages import Stage
+from brewtrain.domain.run.stages import Stage
+from brewtrain.domain.serving.promotion import BACKFILL_PATTERN
 from brewtrain.notifiers.on_call import OnCallNotifier, tell_model_is_late
 from brewtrain.operators.databrew import DataBrewPrepareRunOperator, DataBrewReleaseRunOperator
 from brewtrain.operators.promotion import RequestApprovalOperator

@@ -7,8 +7,8 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param
 
-from brewtrain.domain.rollback import PREVIOUS, TARGET_PATTERN
-from brewtrain.domain.stages import Stage
+from brewtrain.domain.run.stages import Stage
+from brewtrain.domain.serving.rollback import PREVIOUS, TARGET_PATTERN
 from brewtrain.notifiers.approval import ApprovalNotifier
 from brewtrain.notifiers.on_call import OnCallNotifier
 from brewtrain.operators.endpoint_deployment import CHECK_ENDPOINT

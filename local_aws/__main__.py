@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     stop_requested = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_requested.set())
-    from local_aws import compat, server
+    from local_aws.core import compat, server
 
     try:
         handle = server.start(

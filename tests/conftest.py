@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
-    from local_aws.server import ServerHandle
+    from local_aws.core.server import ServerHandle
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Before Airflow's first import: a DAG is serialized with what the package's plugin has registered.
@@ -28,7 +28,7 @@ hypothesis.settings.load_profile("brewtrain")
 @pytest.fixture(scope="session")
 def local_aws_server() -> Iterator[ServerHandle]:
     """The session's local AWS; its ``front`` holds the call log and the fault rules."""
-    from local_aws import server
+    from local_aws.core import server
 
     handle = server.start(port=0)
     yield handle

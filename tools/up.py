@@ -76,7 +76,7 @@ def load_data(stack: LocalStack, data: Path | None, pipeline_name: str) -> int:
     """Load a file, or else the sample generator's rows, as the source of a pipeline; answers the exit code."""
     from brewtrain import resources
     from brewtrain.domain.errors import BrewtrainError
-    from brewtrain.domain.interval import newest_complete, newest_day
+    from brewtrain.domain.run.interval import newest_complete, newest_day
     from tools.load_data import LoadError, load
     from tools.sample_data import DEFAULT_SEED, generate
 

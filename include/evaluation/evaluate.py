@@ -1,7 +1,8 @@
 """Scores the candidate of one run, and the champion that serves, on the run's validation rows, and asks the gate.
 
 Runs as a SageMaker processing job in the built-in XGBoost image (Python 3.7 to 3.12, numpy 1.19 to 2, matplotlib; no
-brewtrain there). Its neighbours are shipped with it, and so is ``gate.py``, which is plugins/brewtrain/domain/gate.py.
+brewtrain there). Its neighbours are shipped with it, and so is ``gate.py``, which is
+plugins/brewtrain/domain/evaluation/gate.py.
 Must not import anything else outside the standard library, numpy and boto3.
 
 Results appear in the output folder all at once, ``verdict.json`` last; after an error there are none, the exit code is

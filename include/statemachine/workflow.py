@@ -590,7 +590,7 @@ def _evaluate() -> tuple[Any, Any]:
 
 
 def _gate(accepted: Any) -> Any:
-    """Do as the evaluation's verdict says; plugins/brewtrain/domain/gate.py has decided it inside the job."""
+    """Do as the verdict says, which domain/evaluation/gate.py reached inside the evaluation job."""
     too_low = _with_fields(
         steps.Fail(
             "Model Accuracy Too Low",

@@ -400,7 +400,7 @@ def _recipe_answer(recipe: Record, version: Record) -> dict[str, Any]:
 def _check_steps(steps: list[dict[str, Any]]) -> None:
     if len(steps) > MAX_STEPS:
         raise invalid(f"The recipe has {len(steps)} steps; at most {MAX_STEPS} are allowed.")
-    from local_aws.recipes.api import validate_steps
+    from recipe_runner.api import validate_steps
 
     # What only the service can do is a recipe all the same: its job is what fails here.
     problems = [str(problem) for problem in validate_steps(steps, to_run=False)]

@@ -33,7 +33,7 @@ DOWNLOADS_AT_ONCE = 8
 
 def warm_up() -> None:
     """Import the recipe engine before the fork."""
-    from local_aws.recipes import api  # noqa: F401
+    from recipe_runner import api  # noqa: F401
 
     entry.warm_up()
 
@@ -51,7 +51,7 @@ def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
     -------
     Rows read and written, and the S3 URIs written.
     """
-    from local_aws.recipes.api import DatasetFiles, RecipeError, SecondaryInput, run_recipe
+    from recipe_runner.api import DatasetFiles, RecipeError, SecondaryInput, run_recipe
 
     if payload["unsupported_outputs"]:
         raise JobError(
@@ -114,7 +114,7 @@ def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
     -------
     The S3 URIs written.
     """
-    from local_aws.recipes.api import RecipeError, run_profile, validation_report
+    from recipe_runner.api import RecipeError, run_profile, validation_report
 
     s3 = entry.client("s3")
     started_at = datetime.fromtimestamp(payload["started_ms"] / 1000, UTC)
@@ -153,7 +153,7 @@ def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
 def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, folder: Path) -> Any:
     from botocore.exceptions import ClientError
 
-    from local_aws.recipes.api import DatasetFiles
+    from recipe_runner.api import DatasetFiles
 
     if dataset.get("Source", "S3") != "S3":
         raise JobError(
@@ -191,8 +191,8 @@ def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, fo
 def _select(
     s3: Any, name: str, bucket: str, key: str, options: Mapping[str, Any], started_at: datetime
 ) -> dict[str, dict[str, Any]]:
-    from local_aws.recipes.errors import RecipeError
-    from local_aws.recipes.path_selection import select_files
+    from recipe_runner.errors import RecipeError
+    from recipe_runner.path_selection import select_files
 
     fixed = key[: min((key.index(sign) for sign in "<{" if sign in key), default=len(key))]
     listing = [
@@ -212,7 +212,7 @@ def _select(
 
 
 def _format_of(keys: Iterable[str]) -> str:
-    from local_aws.recipes.compression import is_compressed
+    from recipe_runner.compression import is_compressed
 
     for key in keys:
         path = Path(key)

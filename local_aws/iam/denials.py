@@ -6,8 +6,8 @@ the services. Must not import moto.
 
 from __future__ import annotations
 
-from local_aws.authorisation import Denial
-from local_aws.call_identity import Call
+from local_aws.core.authorisation import Denial
+from local_aws.core.call_identity import Call
 from local_aws.iam.evaluation import AccessRequest, Decision
 
 #: Services whose code is neither AccessDenied (query, XML) nor AccessDeniedException (JSON).

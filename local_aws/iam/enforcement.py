@@ -1,6 +1,6 @@
 """Enforcement: every call is checked against the policies of who makes it, before its service sees it.
 
-``install`` plugs it into ``local_aws.authorisation``; without it every call is allowed.
+``install`` plugs it into ``local_aws.core.authorisation``; without it every call is allowed.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws import authorisation, control
-from local_aws.authorisation import Denial
-from local_aws.call_identity import Call
+from local_aws.core import authorisation, control
+from local_aws.core.authorisation import Denial
+from local_aws.core.call_identity import Call
 from local_aws.iam import denials, principals, resource_policies, resource_tags
 from local_aws.iam.evaluation import AccessRequest, Decision, Identity, PolicySet, evaluate
 from local_aws.iam.permissions import Permission, permissions_of

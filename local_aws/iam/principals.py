@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from local_aws.call_identity import Principal
+from local_aws.core.call_identity import Principal
 from local_aws.iam.evaluation import Identity
 from local_aws.iam.policy_documents import Policy, PolicyDocumentError, parse
 

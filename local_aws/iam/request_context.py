@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Mapping
 
-from local_aws.call_identity import Call
+from local_aws.core.call_identity import Call
 from local_aws.iam.evaluation import Identity
 
 #: Different in every request: left out where requests are counted.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from local_aws import authorisation
+from local_aws.core import authorisation
 from local_aws.iam.permissions.images import repository_arn
 from local_aws.iam.trust import role_problem
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 def register() -> None:
     """Put this service in front of moto's; called once, before the first request."""
-    from local_aws import control
+    from local_aws.core import control
     from local_aws.iam import resource_tags
     from local_aws.jobs import knobs
 

@@ -12,7 +12,7 @@ def register() -> None:
     """Serve ``states`` with this package's handler; must run before the first request."""
     from moto.stepfunctions import urls
 
-    from local_aws import control
+    from local_aws.core import control
     from local_aws.iam import resource_tags
     from local_aws.states import ageing
     from local_aws.states.responses import API, serve

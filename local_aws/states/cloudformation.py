@@ -50,7 +50,7 @@ def _members(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _definition_in_s3(location: dict[str, str]) -> str:
-    from local_aws import clients
+    from local_aws.core import clients
 
     answer = clients.client("s3").get_object(Bucket=location["Bucket"], Key=location["Key"])
     return str(answer["Body"].read().decode())

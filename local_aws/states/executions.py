@@ -13,7 +13,7 @@ import time
 import traceback
 from typing import Any
 
-from local_aws import changes, clients
+from local_aws.core import changes, clients
 from local_aws.states import role_checks
 from local_aws.states.asl.errors import StateError
 from local_aws.states.cancellation import Cancelled, CancelScope, ExecutionTimeout

@@ -10,7 +10,7 @@ import re
 import secrets
 from typing import Any
 
-from local_aws.call_identity import principal_of
+from local_aws.core.call_identity import principal_of
 from local_aws.states.api import StatesApi
 from local_aws.states.errors import ApiError, validation
 from local_aws.states.resources import service_model

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from local_aws import authorisation
+from local_aws.core import authorisation
 from local_aws.iam.trust import role_problem
 from local_aws.states.errors import ApiError
 

@@ -12,7 +12,7 @@ from airflow.sdk import get_parsing_context
 from brewtrain.resources import valid_pipelines
 
 if TYPE_CHECKING:
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
 
 
 def pipelines_to_parse() -> list[Pipeline]:

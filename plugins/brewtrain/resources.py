@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from brewtrain import strict_yaml
-from brewtrain.domain import gate
 from brewtrain.domain.errors import DeploymentError, PipelineFileError
-from brewtrain.domain.evaluation import ENTRY_FILE, GATE_FILE, SCRIPT_FILES, Code
-from brewtrain.domain.execution_input import ImageTable
-from brewtrain.domain.pipeline import Pipeline, parse_pipeline
-from brewtrain.domain.recipe_document import parse_recipe
+from brewtrain.domain.evaluation import gate
+from brewtrain.domain.evaluation.job import ENTRY_FILE, GATE_FILE, SCRIPT_FILES, Code
+from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
+from brewtrain.domain.pipeline.recipe_document import parse_recipe
+from brewtrain.domain.run.execution_input import ImageTable
 
 INCLUDE_VARIABLE = "BREWTRAIN_INCLUDE"
 

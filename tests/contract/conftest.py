@@ -24,7 +24,7 @@ def definition() -> dict[str, Any]:
 def sample_input() -> dict[str, Any]:
     """The input of a retraining as the project builds it."""
     from brewtrain.domain import names
-    from brewtrain.domain.execution_input import execution_input
+    from brewtrain.domain.run.execution_input import execution_input
     from brewtrain.resources import evaluation_code, find_pipeline, images
 
     identity = names.RunIdentity(
@@ -48,8 +48,8 @@ def sample_input() -> dict[str, Any]:
 def sample_inputs(sample_input: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """An input of each entry."""
     from brewtrain.domain import names
-    from brewtrain.domain.execution_input import promotion_input, rollback_input
-    from brewtrain.domain.outcome import Outcome
+    from brewtrain.domain.run.execution_input import promotion_input, rollback_input
+    from brewtrain.domain.run.outcome import Outcome
     from brewtrain.resources import find_pipeline, images
 
     pipeline = find_pipeline("bank_marketing")

@@ -36,7 +36,7 @@ def test_it_has_at_most_a_hundred_steps(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_every_step_is_valid_without_data(path: Path) -> None:
-    from local_aws.recipes.api import validate_steps
+    from recipe_runner.api import validate_steps
 
     assert [str(problem) for problem in validate_steps(read(path))] == []
 

@@ -86,7 +86,7 @@ def test_the_samples_states_keep_their_names(definition: dict[str, Any]) -> None
 
 
 def test_every_stage_of_the_dag_finds_its_states(definition: dict[str, Any]) -> None:
-    from brewtrain.domain.stages import STAGE_OF_STATE
+    from brewtrain.domain.run.stages import STAGE_OF_STATE
 
     assert set(STAGE_OF_STATE) <= set(definition["States"])
 
@@ -225,7 +225,7 @@ def test_results_are_selected_where_the_answer_is_large(definition: dict[str, An
 
 
 def test_metrics_are_chosen_by_name(definition: dict[str, Any]) -> None:
-    from brewtrain.domain.pipeline import METRICS
+    from brewtrain.domain.pipeline.file import METRICS
 
     for state in definition["States"].values():
         if state.get("End") and "metrics" in state.get("Parameters", {}):
@@ -234,7 +234,7 @@ def test_metrics_are_chosen_by_name(definition: dict[str, Any]) -> None:
 
 
 def test_the_evaluation_is_told_what_its_script_reads(definition: dict[str, Any]) -> None:
-    from brewtrain.domain import evaluation
+    from brewtrain.domain.evaluation import job as evaluation
 
     job = definition["States"]["Evaluate Model"]["Parameters"]
     assert job["AppSpecification"]["ContainerEntrypoint"] == list(evaluation.CONTAINER_ENTRYPOINT)

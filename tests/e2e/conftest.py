@@ -43,7 +43,7 @@ class Installation:
 
     def pipeline(self, **sections: Any) -> Any:
         """The pipeline file with sections written otherwise; of ``gate`` and ``endpoint`` only the fields given."""
-        from brewtrain.domain.pipeline import Pipeline
+        from brewtrain.domain.pipeline.file import Pipeline
         from brewtrain.resources import find_pipeline
 
         document = find_pipeline("bank_marketing").model_dump(exclude_none=True)
@@ -60,7 +60,7 @@ class Installation:
         :param changes: Section of the input → fields to change in it.
         """
         from brewtrain.domain import names
-        from brewtrain.domain.execution_input import execution_input
+        from brewtrain.domain.run.execution_input import execution_input
         from brewtrain.resources import evaluation_code, images
 
         start = datetime.fromisoformat(data_date).replace(tzinfo=UTC)

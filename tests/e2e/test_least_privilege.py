@@ -133,7 +133,7 @@ def _redrive(airflow: EnforcedAirflow, patch: pytest.MonkeyPatch) -> None:
 def _use_hooks(airflow: EnforcedAirflow, patch: pytest.MonkeyPatch) -> None:
     """What DAGs do only after months or when a job has failed: by their hooks, with their connection."""
     _connect(airflow, patch)
-    from brewtrain.domain.history import JobReference
+    from brewtrain.domain.run.execution_history import JobReference
     from brewtrain.hooks.databrew_leftovers import DataBrewLeftoversHook
     from brewtrain.hooks.job_diagnostics import JobDiagnosticsHook
     from brewtrain.hooks.s3_pipeline import S3PipelineHook

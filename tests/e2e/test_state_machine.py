@@ -17,9 +17,9 @@ import pytest
 import urllib3
 
 from brewtrain.domain import names
-from brewtrain.domain.execution_input import endpoint_section, promotion_input, rollback_input
-from brewtrain.domain.outcome import Outcome
-from brewtrain.domain.pipeline import METRICS
+from brewtrain.domain.pipeline.file import METRICS
+from brewtrain.domain.run.execution_input import endpoint_section, promotion_input, rollback_input
+from brewtrain.domain.run.outcome import Outcome
 from brewtrain.resources import images
 from tests.contract import asl
 from tests.e2e.conftest import ACCOUNT, BUCKET, INCLUDE, Installation

@@ -10,7 +10,7 @@ from typing import get_args
 import yaml
 from pydantic import BaseModel
 
-from brewtrain.domain.pipeline import Pipeline
+from brewtrain.domain.pipeline.file import Pipeline
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "pipelines.md"
 ROW = re.compile(r"^\| `([a-z_.]+)` \| (.*?)\| (.+) \|$", re.MULTILINE)

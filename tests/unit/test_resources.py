@@ -8,7 +8,7 @@ import pytest
 
 from brewtrain import resources
 from brewtrain.domain.errors import DeploymentError, PipelineFileError, RecipeFileError
-from tests.unit.domain.test_pipeline import VALID
+from tests.unit.domain.pipeline.test_pipeline import VALID
 
 RECIPE = '[{"Action": {"Operation": "DELETE", "Parameters": {"sourceColumn": "a"}}}]'
 

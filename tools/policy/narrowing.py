@@ -17,7 +17,7 @@ from typing import Any
 
 from brewtrain.domain import names
 from brewtrain.domain.names import Account
-from brewtrain.domain.pipeline import Pipeline
+from brewtrain.domain.pipeline.file import Pipeline
 from tools import cloudformation
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "include" / "cloudformation" / "roles.yaml"

@@ -33,10 +33,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "plugins"))
 
 from brewtrain import resources  # noqa: E402
-from brewtrain.domain import names, stages  # noqa: E402
+from brewtrain.domain import names  # noqa: E402
 from brewtrain.domain.errors import BrewtrainError, PipelineFileError  # noqa: E402
-from brewtrain.domain.interval import DataInterval, days_newest_first, newest_complete, newest_day  # noqa: E402
-from brewtrain.domain.pipeline import Pipeline  # noqa: E402
+from brewtrain.domain.pipeline.file import Pipeline  # noqa: E402
+from brewtrain.domain.run import stages  # noqa: E402
+from brewtrain.domain.run.interval import DataInterval, days_newest_first, newest_complete, newest_day  # noqa: E402
 from tools.airflow_principal import make_airflow_login  # noqa: E402
 from tools.bootstrap import BootstrapError, bootstrap  # noqa: E402
 from tools.load_data import LoadError, load  # noqa: E402

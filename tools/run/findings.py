@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from brewtrain.domain.evaluation import PAGE_FILE
+from brewtrain.domain.evaluation.job import PAGE_FILE
 from brewtrain.domain.names import RunIdentity, run_prefix
 
 ROWS_ASKED = 100

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from local_aws.call_identity import Call
+from local_aws.core.call_identity import Call
 from local_aws.iam.permissions import images, passed_roles, resources, s3, tags
 from local_aws.iam.permissions.model import Permission
 

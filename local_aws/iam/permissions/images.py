@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from local_aws.call_identity import Call
+from local_aws.core.call_identity import Call
 from local_aws.iam.permissions.model import Permission, arn
 
 _IMAGE = re.compile(

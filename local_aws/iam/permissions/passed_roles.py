@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from local_aws.call_identity import Call
+from local_aws.core.call_identity import Call
 from local_aws.iam.permissions.model import Permission
 
 #: Member path of the role, per service and operation; ``*`` stands for every operation that has the member.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from local_aws.call_identity import Call
+from local_aws.core.call_identity import Call
 from local_aws.iam.permissions.model import arn
 
 Resources = list[str]

@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Protocol
 
-from local_aws.call_identity import Call
+from local_aws.core.call_identity import Call
 from local_aws.iam.permissions.model import Permission
 
 #: Operation → action, where `call_identity` has no other.

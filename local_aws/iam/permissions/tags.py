@@ -10,7 +10,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws.call_identity import Call
+from local_aws.core.call_identity import Call
 
 #: Service prefix → the action that tags on creation need as well. "Providing permissions for tagging" in the guides of
 #: SageMaker and Step Functions; Glue checks it since April 2024; DataBrew is taken to do what Glue does.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brewtrain.domain.deployment_plan import Change, change
+from brewtrain.domain.deployment.plan import Change, change
 from brewtrain.domain.errors import DeploymentError
 
 if TYPE_CHECKING:

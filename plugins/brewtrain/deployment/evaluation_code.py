@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brewtrain.domain import names
-from brewtrain.domain.deployment_plan import Change, change
-from brewtrain.domain.evaluation import Code
+from brewtrain.domain.deployment.plan import Change, change
+from brewtrain.domain.evaluation.job import Code
 
 if TYPE_CHECKING:
     from brewtrain.hooks.s3_deployment import S3DeploymentHook

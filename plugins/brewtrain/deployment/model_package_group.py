@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brewtrain.domain import names
-from brewtrain.domain.deployment_plan import Change, change
+from brewtrain.domain.deployment.plan import Change, change
 from brewtrain.domain.errors import DeploymentError
-from brewtrain.domain.pipeline import Pipeline
+from brewtrain.domain.pipeline.file import Pipeline
 
 if TYPE_CHECKING:
     from brewtrain.hooks.model_registry import ModelRegistryHook

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brewtrain.domain import names
-from brewtrain.domain.deployment_plan import Change, change
-from brewtrain.domain.recipe_document import content_hash, step_differences
+from brewtrain.domain.deployment.plan import Change, change
+from brewtrain.domain.pipeline.recipe_document import content_hash, step_differences
 
 if TYPE_CHECKING:
     from brewtrain.hooks.databrew_recipe import DataBrewRecipeHook

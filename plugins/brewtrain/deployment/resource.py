@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from brewtrain.domain.deployment_plan import Change
+from brewtrain.domain.deployment.plan import Change
 
 
 class DeployedResource(Protocol):

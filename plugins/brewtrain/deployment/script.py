@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from brewtrain.domain import names
-from brewtrain.domain.deployment_plan import Change, change
+from brewtrain.domain.deployment.plan import Change, change
 
 if TYPE_CHECKING:
     from brewtrain.hooks.s3_deployment import S3DeploymentHook

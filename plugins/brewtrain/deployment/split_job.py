@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brewtrain.domain import glue_job, names
-from brewtrain.domain.deployment_plan import Change, change
-from brewtrain.domain.pipeline import Pipeline
+from brewtrain.domain import names
+from brewtrain.domain.deployment import glue_job
+from brewtrain.domain.deployment.plan import Change, change
+from brewtrain.domain.pipeline.file import Pipeline
 
 if TYPE_CHECKING:
     from brewtrain.hooks.glue_job import GlueJobHook

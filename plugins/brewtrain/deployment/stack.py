@@ -16,10 +16,10 @@ from brewtrain.deployment.script import SplitScript
 from brewtrain.deployment.split_job import SplitJob
 from brewtrain.deployment.state_machine import LiveAlias, StateMachine
 from brewtrain.domain import names
-from brewtrain.domain.deployment_plan import Action, Change
+from brewtrain.domain.deployment.plan import Action, Change
 from brewtrain.domain.errors import TransientError
-from brewtrain.domain.evaluation import Code
-from brewtrain.domain.pipeline import Pipeline
+from brewtrain.domain.evaluation.job import Code
+from brewtrain.domain.pipeline.file import Pipeline
 
 if TYPE_CHECKING:
     from brewtrain.hooks.databrew_recipe import DataBrewRecipeHook

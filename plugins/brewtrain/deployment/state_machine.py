@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from brewtrain.domain import names
-from brewtrain.domain.deployment_plan import Change, change, mapping_differences
+from brewtrain.domain.deployment.plan import Change, change, mapping_differences
 from brewtrain.domain.errors import DeploymentError, TransientError
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from brewtrain.deployment.stack import Content
 from brewtrain.deployment.state_machine import for_partition
 from brewtrain.domain import names
+from brewtrain.domain.deployment.trust_policy import allows_service
 from brewtrain.domain.errors import DeploymentError
-from brewtrain.domain.evaluation import GATE_FILE
-from brewtrain.domain.execution_input import ImageTable
-from brewtrain.domain.pipeline import Pipeline
-from brewtrain.domain.trust_policy import allows_service
+from brewtrain.domain.evaluation.job import GATE_FILE
+from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.run.execution_input import ImageTable
 
 if TYPE_CHECKING:
     from brewtrain.hooks.iam_role import IamRoleHook

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from brewtrain.domain.history import PROCESSING, JobReference
 from brewtrain.domain.names import partition
+from brewtrain.domain.run.execution_history import PROCESSING, JobReference
 
 _CONSOLE_OF_PARTITION = {
     "aws": "console.aws.amazon.com",

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from brewtrain.domain import names
-from brewtrain.domain.cleanup import Kind, RecipeVersion, RunResource
+from brewtrain.domain.deployment.cleanup import Kind, RecipeVersion, RunResource
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 

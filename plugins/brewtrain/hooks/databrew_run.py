@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, TransientError
-from brewtrain.domain.interval import DataInterval, first_day, newest_day
-from brewtrain.domain.pipeline import Pipeline
+from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.run.interval import DataInterval, first_day, newest_day
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 

@@ -33,7 +33,7 @@ class GlueJobHook(AwsClientHook):
     def create_job(self, name: str, definition: Mapping[str, Any], *, tags: Mapping[str, str]) -> bool:
         """Make a job.
 
-        :param definition: As :func:`brewtrain.domain.glue_job.definition` returns it.
+        :param definition: As :func:`brewtrain.domain.deployment.glue_job.definition` returns it.
         :return: Whether it was made; ``False`` if somebody else has just made one of this name.
         """
         with self.errors(f"Glue job {name!r}"):

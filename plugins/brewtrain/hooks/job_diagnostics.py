@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from brewtrain.domain.card import JobReport
 from brewtrain.domain.errors import BrewtrainError
-from brewtrain.domain.history import PROCESSING, JobReference
+from brewtrain.domain.failure.card import JobReport
 from brewtrain.domain.links import LOG_GROUP, log_stream_prefix
+from brewtrain.domain.run.execution_history import PROCESSING, JobReference
 from brewtrain.hooks.connection import AwsClientHook
 
 LOG_LINES = 15

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from brewtrain.domain.errors import DeploymentError
-from brewtrain.domain.model_package import Candidate, Decision, Registration, Update, update_of, version_of
+from brewtrain.domain.serving.model_package import Candidate, Decision, Registration, Update, update_of, version_of
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 

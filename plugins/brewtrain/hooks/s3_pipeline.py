@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from brewtrain.domain.cleanup import Files
+from brewtrain.domain.deployment.cleanup import Files
 from brewtrain.domain.errors import DeploymentError, TransientError
 from brewtrain.hooks.aws_errors import THROTTLING_CODES, UNAVAILABLE_CODES, error_code
 from brewtrain.hooks.connection import AwsClientHook

@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError
-from brewtrain.domain.evaluation import ENTRY_FILE, Code
-from brewtrain.domain.interval import DataInterval, days_newest_first
-from brewtrain.domain.pipeline import Pipeline
+from brewtrain.domain.evaluation.job import ENTRY_FILE, Code
+from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.run.interval import DataInterval, days_newest_first
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 

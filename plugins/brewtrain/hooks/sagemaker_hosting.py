@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from brewtrain.domain.cleanup import Endpoint, EndpointConfig, Model
+from brewtrain.domain.deployment.cleanup import Endpoint, EndpointConfig, Model
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.names import PREFIX, run_of_job, slug
 from brewtrain.hooks.aws_errors import ACCESS_DENIED_CODES, error_code

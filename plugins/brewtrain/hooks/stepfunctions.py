@@ -15,9 +15,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from brewtrain.domain.errors import DeploymentError
-from brewtrain.domain.history import detail_of
-from brewtrain.domain.ladder import Execution
-from brewtrain.domain.stages import ACTIVE_STATUSES
+from brewtrain.domain.run.execution_history import detail_of
+from brewtrain.domain.run.ladder import Execution
+from brewtrain.domain.run.stages import ACTIVE_STATUSES
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 

@@ -14,15 +14,24 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from brewtrain.domain import names
-from brewtrain.domain.cleanup import SETTLED_ENDPOINT, Decision, ExecutionFact, Inventory, Kind, plan, summary, table
+from brewtrain.domain.deployment.cleanup import (
+    SETTLED_ENDPOINT,
+    Decision,
+    ExecutionFact,
+    Inventory,
+    Kind,
+    plan,
+    summary,
+    table,
+)
 from brewtrain.domain.errors import InputError
-from brewtrain.domain.ladder import REDRIVE_PERIOD
+from brewtrain.domain.run.ladder import REDRIVE_PERIOD
 from brewtrain.operators import run_context
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.hooks.databrew_leftovers import DataBrewLeftoversHook
     from brewtrain.hooks.s3_pipeline import S3PipelineHook
     from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook

@@ -12,14 +12,14 @@ from airflow.sdk import BaseOperator
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError
-from brewtrain.domain.identity import earlier_generations, identity_for_start, identity_of_run
-from brewtrain.domain.ladder import STOPPED_ERROR, Execution, stop_cause
+from brewtrain.domain.run.identity import earlier_generations, identity_for_start, identity_of_run
+from brewtrain.domain.run.ladder import STOPPED_ERROR, Execution, stop_cause
 from brewtrain.operators import run_context
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from brewtrain.deployment.stack import Content, Stack
-    from brewtrain.domain.deployment_plan import Change
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.deployment.plan import Change
+    from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.hooks.connection import AwsClientHook
 
 CONNECTION_ID = "brewtrain_aws"
@@ -54,7 +54,7 @@ class _DeploymentOperator(BaseOperator):
     def _read(self) -> tuple[Pipeline, Content]:
         from brewtrain import resources
         from brewtrain.deployment.stack import Content
-        from brewtrain.domain.recipe_inputs import check_second_inputs
+        from brewtrain.domain.pipeline.recipe_inputs import check_second_inputs
 
         pipeline = resources.find_pipeline(self.pipeline)
         steps = resources.recipe_steps(pipeline.recipe)
@@ -109,7 +109,7 @@ class PlanDeploymentOperator(_DeploymentOperator):
 
         :raises BrewtrainError: If a file, the connection or the bucket is not usable; says what to do.
         """
-        from brewtrain.domain.deployment_plan import summary
+        from brewtrain.domain.deployment.plan import summary
 
         _plan_only(context)
         changes = self._stack().plan()
@@ -161,7 +161,7 @@ class ApplyDeploymentOperator(_DeploymentOperator):
         :raises TransientError: If AWS was not available, or somebody else deployed at the same time.
         :raises AirflowSkipException: If the run was asked for a plan only.
         """
-        from brewtrain.domain.deployment_plan import summary
+        from brewtrain.domain.deployment.plan import summary
 
         if _plan_only(context):
             raise AirflowSkipException("plan_only: nothing was changed")

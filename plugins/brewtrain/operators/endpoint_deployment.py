@@ -14,10 +14,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError
-from brewtrain.domain.evaluation import EVALUATION_FILE
-from brewtrain.domain.model_package import Decision
-from brewtrain.domain.outcome import Outcome
-from brewtrain.domain.serving_history import deployment_record
+from brewtrain.domain.evaluation.job import EVALUATION_FILE
+from brewtrain.domain.run.outcome import Outcome
+from brewtrain.domain.serving.model_package import Decision
+from brewtrain.domain.serving.serving_history import deployment_record
 from brewtrain.operators import run_context
 from brewtrain.operators.s3 import model_alias, model_asset
 from brewtrain.operators.stepfunctions import StartExecutionOperator
@@ -25,8 +25,8 @@ from brewtrain.operators.stepfunctions import StartExecutionOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.ladder import Execution
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
+    from brewtrain.domain.run.ladder import Execution
     from brewtrain.hooks.s3_pipeline import S3PipelineHook
 
 CHECK_ENDPOINT = "check_endpoint"

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from brewtrain.domain import smoke_test
 from brewtrain.domain.errors import DeploymentError
-from brewtrain.domain.evaluation import SMOKE_FILE
+from brewtrain.domain.evaluation.job import SMOKE_FILE
+from brewtrain.domain.serving import smoke_test
 from brewtrain.operators import run_context
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
 
 READ_EVENT = "read_event"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from brewtrain.domain.names import Account
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
 
     Check = tuple[str, Callable[[], str]]
 
@@ -157,7 +157,7 @@ class CheckAccountOperator(BaseOperator):
         return own
 
     def _role(self, service: str) -> str:
-        from brewtrain.domain.trust_policy import allows_service
+        from brewtrain.domain.deployment.trust_policy import allows_service
         from brewtrain.hooks.iam_role import IamRoleHook
 
         role = names.role(service)

@@ -13,11 +13,11 @@ from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError
-from brewtrain.domain.evaluation import PAGE_FILE
-from brewtrain.domain.execution_input import promotion_input
-from brewtrain.domain.model_package import RUN_ID, Decision
-from brewtrain.domain.outcome import Outcome
-from brewtrain.domain.promotion import Request, best_of, body, of_backfill, read_request, refusal, subject
+from brewtrain.domain.evaluation.job import PAGE_FILE
+from brewtrain.domain.run.execution_input import promotion_input
+from brewtrain.domain.run.outcome import Outcome
+from brewtrain.domain.serving.model_package import RUN_ID, Decision
+from brewtrain.domain.serving.promotion import Request, best_of, body, of_backfill, read_request, refusal, subject
 from brewtrain.operators import run_context
 from brewtrain.operators.endpoint_deployment import (
     CheckEndpointOperator,
@@ -32,7 +32,7 @@ from brewtrain.operators.endpoint_deployment import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.hooks.s3_pipeline import S3PipelineHook
 
 CHOOSE_CANDIDATE = "choose_candidate"

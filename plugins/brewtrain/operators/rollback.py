@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from brewtrain.domain.errors import DeploymentError, TransientError
-from brewtrain.domain.execution_input import rollback_input
-from brewtrain.domain.rollback import Target, body, choose, read_target, subject
+from brewtrain.domain.run.execution_input import rollback_input
+from brewtrain.domain.serving.rollback import Target, body, choose, read_target, subject
 from brewtrain.operators import run_context
 from brewtrain.operators.endpoint_deployment import (
     CheckEndpointOperator,
@@ -26,7 +26,7 @@ from brewtrain.operators.endpoint_deployment import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.hooks.s3_pipeline import S3PipelineHook
     from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook
 

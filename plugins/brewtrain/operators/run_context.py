@@ -9,17 +9,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from brewtrain.domain import interval as intervals
 from brewtrain.domain.errors import InputError
-from brewtrain.domain.execution_input import DeployPolicy
-from brewtrain.domain.ladder import RERUN_MODES, RerunMode
-from brewtrain.domain.promotion import BACKFILL_PATTERN
+from brewtrain.domain.run import interval as intervals
+from brewtrain.domain.run.execution_input import DeployPolicy
+from brewtrain.domain.run.ladder import RERUN_MODES, RerunMode
+from brewtrain.domain.serving.promotion import BACKFILL_PATTERN
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.interval import DataInterval
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
+    from brewtrain.domain.run.interval import DataInterval
 
 CONNECTION_ID = "brewtrain_aws"
 PREPARE_RUN = "prepare_run"

@@ -13,25 +13,26 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from brewtrain.domain import names, result_summary
+from brewtrain.domain import names
 from brewtrain.domain.errors import AlreadyToldError, BrewtrainError, DeploymentError, RetrainingFailedError
-from brewtrain.domain.evaluation import EVALUATION_FILE, PAGE_FILE
-from brewtrain.domain.identity import identity_of_run
+from brewtrain.domain.evaluation.job import EVALUATION_FILE, PAGE_FILE
+from brewtrain.domain.failure.gate_refusal import ERROR as REFUSED
+from brewtrain.domain.failure.gate_refusal import refused_outcome
 from brewtrain.domain.links import object_link
-from brewtrain.domain.model_package import Candidate, Decision, Registration
-from brewtrain.domain.outcome import Outcome
-from brewtrain.domain.refusal import ERROR as REFUSED
-from brewtrain.domain.refusal import refused_outcome
-from brewtrain.domain.serving_history import deployment_record
-from brewtrain.domain.stages import Stage
+from brewtrain.domain.run import result_summary
+from brewtrain.domain.run.identity import identity_of_run
+from brewtrain.domain.run.outcome import Outcome
+from brewtrain.domain.run.stages import Stage
+from brewtrain.domain.serving.model_package import Candidate, Decision, Registration
+from brewtrain.domain.serving.serving_history import deployment_record
 from brewtrain.links.retraining import REPORT, EvaluationReportLink
 from brewtrain.operators import run_context
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.ladder import Execution
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
+    from brewtrain.domain.run.ladder import Execution
     from brewtrain.hooks.connection import AwsClientHook
     from brewtrain.hooks.s3_run import S3RunHook
     from brewtrain.operators.smoke_test import SmokeTestResult

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from brewtrain.domain import names
-from brewtrain.domain.cleanup import EndpointConfig
-from brewtrain.domain.pipeline import Pipeline
-from brewtrain.domain.serving_history import Serving, read_history
+from brewtrain.domain.deployment.cleanup import EndpointConfig
+from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.serving.serving_history import Serving, read_history
 from brewtrain.hooks.s3_pipeline import S3PipelineHook
 
 

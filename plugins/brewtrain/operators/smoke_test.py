@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from brewtrain.domain import smoke_test
 from brewtrain.domain.errors import DeploymentError, RetrainingFailedError
+from brewtrain.domain.serving import smoke_test
 from brewtrain.hooks.connection import AwsClientHook
 from brewtrain.hooks.s3_run import S3RunHook
 from brewtrain.hooks.sagemaker_endpoint import SageMakerEndpointHook, SageMakerRuntimeHook

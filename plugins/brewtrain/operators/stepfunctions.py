@@ -13,13 +13,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.triggers.base import StartTriggerArgs
 
 from brewtrain import resources
-from brewtrain.domain.card import Card, render, sentence
 from brewtrain.domain.errors import DeploymentError, RetrainingFailedError
-from brewtrain.domain.execution_input import execution_input
-from brewtrain.domain.failures import Diagnosis, TransientRetrainingError, advise, diagnose
-from brewtrain.domain.history import read_failure
-from brewtrain.domain.identity import identity_of_run
-from brewtrain.domain.ladder import (
+from brewtrain.domain.failure.card import Card, render, sentence
+from brewtrain.domain.failure.diagnosis import Diagnosis, TransientRetrainingError, advise, diagnose
+from brewtrain.domain.links import execution_link, job_link, log_link
+from brewtrain.domain.run.execution_history import read_failure
+from brewtrain.domain.run.execution_input import execution_input
+from brewtrain.domain.run.identity import identity_of_run
+from brewtrain.domain.run.ladder import (
     STOPPED_ERROR,
     Action,
     Attempt,
@@ -29,8 +30,7 @@ from brewtrain.domain.ladder import (
     stop_cause,
     stopped_before,
 )
-from brewtrain.domain.links import execution_link, job_link, log_link
-from brewtrain.domain.stages import FAILED_STATUSES, Stage, stage_of
+from brewtrain.domain.run.stages import FAILED_STATUSES, Stage, stage_of
 from brewtrain.links.retraining import EXECUTION, JOB, LOG, STAGE_LINKS, StepFunctionsExecutionLink
 from brewtrain.notifiers.on_call import CARD_XCOM_KEY
 from brewtrain.operators import run_context
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from brewtrain.domain.ladder import RerunMode
-    from brewtrain.domain.pipeline import Pipeline
+    from brewtrain.domain.pipeline.file import Pipeline
+    from brewtrain.domain.run.ladder import RerunMode
     from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
 _START_LOOKS = 3

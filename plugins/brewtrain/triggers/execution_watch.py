@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from brewtrain.domain.errors import BrewtrainError, TransientError
-from brewtrain.domain.history import end_status, last_state_entered
-from brewtrain.domain.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observation
+from brewtrain.domain.run.execution_history import end_status, last_state_entered
+from brewtrain.domain.run.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observation
 from brewtrain.triggers.pace import Pace
 
 if TYPE_CHECKING:

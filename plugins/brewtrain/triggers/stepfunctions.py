@@ -16,7 +16,8 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 from brewtrain.domain.errors import BrewtrainError, DeploymentError, TransientError
-from brewtrain.domain.ladder import (
+from brewtrain.domain.links import execution_link
+from brewtrain.domain.run.ladder import (
     STOPPED_ERROR,
     Action,
     Attempt,
@@ -27,9 +28,8 @@ from brewtrain.domain.ladder import (
     stop_cause,
     stopped_before,
 )
-from brewtrain.domain.links import execution_link
-from brewtrain.domain.outcome import Outcome
-from brewtrain.domain.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observation, Stage, Verdict, judge
+from brewtrain.domain.run.outcome import Outcome
+from brewtrain.domain.run.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observation, Stage, Verdict, judge
 from brewtrain.links.retraining import EXECUTION, as_xcoms
 from brewtrain.triggers.execution_watch import MISSING, ExecutionWatch, WatchKey, watch_for, watch_key
 
@@ -49,7 +49,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
     Ends its task as success or skipped by itself; anything else resumes the task on a worker, which raises.
 
     :param execution_arn: The execution; templated where the task starts in the triggerer.
-    :param stage: The stage, one of :class:`~brewtrain.domain.stages.Stage`.
+    :param stage: The stage, one of :class:`~brewtrain.domain.run.stages.Stage`.
     :param aws_conn_id: Airflow connection of type ``aws``.
     :param rerun_mode: The DAG run's param.
     :param limit_seconds: How long the stage may take.

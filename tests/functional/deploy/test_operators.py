@@ -15,8 +15,8 @@ from tests.functional.deploy.conftest import REGION, ROLES, Workshop, ensure_rol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local_aws.fault_rules import FaultRules
-    from local_aws.server import ServerHandle
+    from local_aws.core.fault_rules import FaultRules
+    from local_aws.core.server import ServerHandle
 
 CONTEXT: dict[str, Any] = {"params": {"plan_only": False}}
 

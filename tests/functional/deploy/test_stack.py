@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from brewtrain.domain.errors import DeploymentError, TransientError
-from brewtrain.domain.evaluation import SCRIPT_FILES
+from brewtrain.domain.evaluation.job import SCRIPT_FILES
 from tests.functional.deploy.conftest import STEPS, Faults, InjectedError, Workshop
 
 RESOURCES = [

@@ -20,10 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brewtrain import strict_yaml
-from brewtrain.domain import glue_job, names
+from brewtrain.domain import names
+from brewtrain.domain.deployment import glue_job
 from brewtrain.domain.errors import PipelineFileError
-from brewtrain.domain.execution_input import execution_input
-from brewtrain.domain.pipeline import Pipeline, parse_pipeline
+from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
+from brewtrain.domain.run.execution_input import execution_input
 from brewtrain.resources import evaluation_code, images, load_pipeline
 from tests.functional.hostile.texts import KNOWN, hostile
 from tools.policy.narrowing import policies

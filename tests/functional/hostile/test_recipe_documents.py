@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brewtrain.domain.errors import RecipeFileError
-from brewtrain.domain.pipeline import Pipeline, parse_pipeline
-from brewtrain.domain.recipe_document import content_hash, parse_recipe
-from brewtrain.domain.recipe_inputs import check_second_inputs
-from brewtrain.domain.recipe_operations import OPERATIONS
+from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
+from brewtrain.domain.pipeline.recipe_document import content_hash, parse_recipe
+from brewtrain.domain.pipeline.recipe_inputs import check_second_inputs
+from brewtrain.domain.pipeline.recipe_operations import OPERATIONS
 from tests.functional.hostile.texts import KNOWN, hostile
 
 MEMBERS = ["Steps", "Action", "Operation", "Parameters", "ConditionExpressions", "Condition", "TargetColumn"]

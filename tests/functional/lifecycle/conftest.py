@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from brewtrain.domain.pipeline import Pipeline, parse_pipeline
+from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
 from tests.fixtures.hosted_models import HostedModels
 from tests.fixtures.switched_execution import SwitchedExecution
 

@@ -105,7 +105,7 @@ def test_a_request_does_not_look_for_modules(aws_client: Any, monkeypatch: pytes
 
 
 def test_another_moto_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from local_aws import compat
+    from local_aws.core import compat
 
     monkeypatch.setattr(compat, "_applied", False)
     monkeypatch.setattr(compat, "version", lambda name: "9.9.9")
@@ -114,14 +114,14 @@ def test_another_moto_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_attribute_is_named() -> None:
-    from local_aws import compat
+    from local_aws.core import compat
 
     with pytest.raises(compat.MotoIncompatibleError, match=r"has no Thing\.gone, which local_aws extends"):
         compat._attribute(type("Thing", (), {}), "gone")
 
 
 def test_every_patch_has_a_test() -> None:
-    from local_aws import compat
+    from local_aws.core import compat
 
     assert {patch.__name__ for patch in compat.PATCHES} == {
         "_state_machines_of_stacks",

@@ -310,7 +310,7 @@ def test_the_role_of_a_state_machine_makes_its_calls(aws_client: Any, control: A
 def test_a_denial_reaches_every_sdk_client(
     aws_client: Any, service: str, operation: str, members: dict[str, Any], code: str
 ) -> None:
-    from local_aws import authorisation
+    from local_aws.core import authorisation
 
     seen = []
 

@@ -97,7 +97,7 @@ def test_starts_answers_and_stops(processes: list[Process], number: int) -> None
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
 def test_refuses_what_is_not_loopback(host: str) -> None:
-    from local_aws import server
+    from local_aws.core import server
 
     with pytest.raises(server.ServerStartError, match="Refusing to bind"):
         server.start(host=host)
@@ -176,7 +176,7 @@ def test_state_survives_a_stop_and_a_kill(processes: list[Process], tmp_path: Pa
 
 
 def test_a_damaged_state_is_told_and_left_alone(tmp_path: Path) -> None:
-    from local_aws import persistence
+    from local_aws.core import persistence
 
     file = tmp_path / "snapshot.bin"
     file.write_bytes(b"garbage")
@@ -187,7 +187,7 @@ def test_a_damaged_state_is_told_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_state_file_cannot_run_code(tmp_path: Path) -> None:
-    from local_aws import persistence
+    from local_aws.core import persistence
 
     class Evil:
         def __reduce__(self) -> Any:
@@ -215,11 +215,11 @@ def reference(module: str, name: str) -> bytes:
         ("moto.s3.models", "os"),
         ("moto.s3.models", "datetime"),
         ("moto.core.base_backend", "re.compile"),
-        ("local_aws.server", "start"),
+        ("local_aws.core.server", "start"),
     ],
 )
 def test_functions_are_refused(module: str, name: str) -> None:
-    from local_aws.persistence import _Unpickler
+    from local_aws.core.persistence import _Unpickler
 
     with pytest.raises(pickle.UnpicklingError, match="not allowed in a state file"):
         _Unpickler(io.BytesIO(reference(module, name))).load()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from brewtrain.domain.pipeline import Pipeline, parse_pipeline
+from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
 from tests.fixtures.switched_execution import SwitchedExecution
 
 # Importing Airflow makes a configuration file in its home: not in the developer's own.

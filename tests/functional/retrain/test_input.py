@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from brewtrain.domain.errors import DeploymentError, InputError
-from brewtrain.domain.interval import DataInterval
+from brewtrain.domain.run.interval import DataInterval
 from brewtrain.hooks.s3_run import HEADER_BYTES, S3RunHook
 from tests.fixtures.switched_execution import SwitchedExecution
 
@@ -73,7 +73,7 @@ def test_bad_data_is_one_sentence(account: SwitchedExecution, name: str) -> None
 
 
 def test_a_run_whose_evaluation_is_not_deployed_is_one_sentence(account: SwitchedExecution) -> None:
-    from brewtrain.domain.evaluation import Code
+    from brewtrain.domain.evaluation.job import Code
     from brewtrain.resources import evaluation_code
 
     hook = S3RunHook("brewtrain_aws")

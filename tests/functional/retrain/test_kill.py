@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from brewtrain.domain.ladder import STOPPED_ERROR
-from brewtrain.domain.stages import Stage
+from brewtrain.domain.run.ladder import STOPPED_ERROR
+from brewtrain.domain.run.stages import Stage
 from brewtrain.triggers.stepfunctions import ExecutionStageTrigger
 from tests.fixtures.switched_execution import SwitchedExecution
 from tests.functional.retrain.test_trigger import start

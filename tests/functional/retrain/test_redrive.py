@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from brewtrain.domain.ladder import STOPPED_ERROR, Execution, stop_cause
-from brewtrain.domain.stages import Stage
+from brewtrain.domain.run.ladder import STOPPED_ERROR, Execution, stop_cause
+from brewtrain.domain.run.stages import Stage
 from brewtrain.triggers.stepfunctions import ExecutionStageTrigger
 from tests.fixtures.switched_execution import FAIL, PASS, SwitchedExecution
 from tests.functional.retrain.test_kill import TASK

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from brewtrain.domain.stages import Stage
+from brewtrain.domain.run.stages import Stage
 from brewtrain.hooks.stepfunctions import StepFunctionsHook
 from brewtrain.triggers.execution_watch import HISTORIES_PER_POLL, ExecutionWatch, state_machine_of, watch_key
 from brewtrain.triggers.pace import BURST_CALLS, CALLS_PER_SECOND, Pace
 from tests.fixtures.switched_execution import FAIL, OUTPUT, REJECTED, STATES, SwitchedExecution
 
 if TYPE_CHECKING:
-    from local_aws.server import ServerHandle
+    from local_aws.core.server import ServerHandle
 
 
 def start(account: SwitchedExecution, name: str) -> str:
@@ -261,7 +261,7 @@ def test_histories_are_read_in_turn(account: SwitchedExecution) -> None:
 
 
 def test_every_state_of_the_fixture_is_one_of_the_state_machines() -> None:
-    from brewtrain.domain.stages import STAGE_OF_STATE, stage_of
+    from brewtrain.domain.run.stages import STAGE_OF_STATE, stage_of
 
     assert [stage_of(state) for state in STATES[:5]] == list(Stage)[:5]
     assert set(STATES[:5]) <= set(STAGE_OF_STATE)

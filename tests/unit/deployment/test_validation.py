@@ -11,11 +11,11 @@ import pytest
 from brewtrain.deployment.stack import Content
 from brewtrain.deployment.validation import PASSED_ROLES, Validation
 from brewtrain.domain.errors import DeploymentError, TransientError
-from brewtrain.domain.evaluation import Code
-from brewtrain.domain.execution_input import ImageTable
+from brewtrain.domain.evaluation.job import Code
 from brewtrain.domain.names import Account
-from brewtrain.domain.pipeline import Pipeline
-from tests.unit.domain.test_pipeline import VALID, _parse
+from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.run.execution_input import ImageTable
+from tests.unit.domain.pipeline.test_pipeline import VALID, _parse
 
 CONTENT = Content(
     recipe_steps=[],

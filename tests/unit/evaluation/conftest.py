@@ -23,7 +23,7 @@ SEED = 20101129
 if str(SOURCE) not in sys.path:
     sys.path.insert(0, str(SOURCE))
 # Shipped as gate.py; the same module object, so that classes are the same.
-sys.modules.setdefault("gate", importlib.import_module("brewtrain.domain.gate"))
+sys.modules.setdefault("gate", importlib.import_module("brewtrain.domain.evaluation.gate"))
 
 
 def train(features: np.ndarray, labels: np.ndarray, *, depth: int = 3, rounds: int = 20, **parameters: Any) -> Any:

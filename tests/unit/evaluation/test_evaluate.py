@@ -27,9 +27,9 @@ from botocore.stub import Stubber
 from botocore.validate import ParamValidator
 from evaluation_errors import DownloadError, MissingObjectError, ModelArchiveError
 
-from brewtrain.domain import evaluation as domain
-from brewtrain.domain import gate
 from brewtrain.domain.errors import DeploymentError, RetrainingFailedError
+from brewtrain.domain.evaluation import gate
+from brewtrain.domain.evaluation import job as domain
 from tests.unit.evaluation.conftest import REPOSITORY, SOURCE, Run, train, write_archive, write_rows
 
 SCHEMA = json.loads((SOURCE / "evaluation.schema.json").read_text(encoding="utf-8"))
@@ -482,7 +482,7 @@ def test_everything_that_runs_on_aws_is_shipped() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*sorted(SOURCE.glob("*.py")), REPOSITORY / "plugins/brewtrain/domain/gate.py"], ids=str
+    "path", [*sorted(SOURCE.glob("*.py")), REPOSITORY / "plugins/brewtrain/domain/evaluation/gate.py"], ids=str
 )
 def test_runs_on_the_oldest_image(path: Path) -> None:
     """Python 3.7's grammar, and imports of what every image has."""

@@ -15,7 +15,7 @@ import cfnlint
 import pytest
 from botocore.config import Config
 
-from local_aws.call_identity import Call, identify
+from local_aws.core.call_identity import Call, identify
 from local_aws.iam.permissions import Permission, permissions_of
 
 REGION, ACCOUNT = "us-east-1", "123456789012"

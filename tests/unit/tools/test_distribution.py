@@ -18,7 +18,7 @@ workers: set[str | None] = set()
         ("tests/integration/retraining/test_retrain.py::test_x[a::b]", "tests/integration/"),
         ("tests/integration/retraining/test_faults.py::test_x", "tests/integration/retraining/test_faults.py"),
         ("tests/integration/retraining/test_deployments.py::test_x", "tests/integration/retraining/test_backfill.py"),
-        ("tests/unit/domain/test_gate.py::TestX::test_y", "tests/unit/domain/test_gate.py"),
+        ("tests/unit/domain/evaluation/test_gate.py::TestX::test_y", "tests/unit/domain/evaluation/test_gate.py"),
     ],
 )
 def test_each_airflow_shares_a_worker_and_so_does_a_file(nodeid: str, scope: str) -> None:

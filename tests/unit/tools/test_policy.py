@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from brewtrain.domain import names
-from brewtrain.domain.pipeline import Pipeline, parse_pipeline
+from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
 from tools.policy import __main__ as command
 from tools.policy.narrowing import MANAGED_LIMIT, TEMPLATE, UnknownResourceError, narrowed, policies, size
 

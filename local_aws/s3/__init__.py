@@ -1,0 +1,1 @@
+"""What local_aws adds to moto's S3."""

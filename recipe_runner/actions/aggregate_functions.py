@@ -1,0 +1,196 @@
+"""Aggregate functions: across the columns of each row (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.aggregate.html)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from recipe_runner.datatypes import as_text, to_double
+from recipe_runner.declaration import PAGES, Step, action
+from recipe_runner.parameters import choice, columns, integer, new_column
+from recipe_runner.table import Change, Columns, NewColumn, Table
+
+FAMILY = "Aggregate functions"
+PLACE = ("Place of the new column", "right of the last source listed", "seen for one source: right of it")
+NONE_LEFT = ("A row without any number", "null", "there is nothing to aggregate")
+
+
+def numbers_of(step: Step, table: Table) -> tuple[pl.Expr, pl.DataType]:
+    """The row's numbers as a list without nulls; whole where every source is. What is no number is left out."""
+    types = {table.dtype(name) for name in step["sourceColumns"]} - {pl.Null()}  # columns without values say nothing
+    whole = bool(types) and all(dtype.is_integer() for dtype in types)
+    items = [
+        pl.col(name).cast(pl.Int64) if whole else _number(pl.col(name), table.dtype(name))
+        for name in step["sourceColumns"]
+    ]
+    return pl.concat_list(items).list.drop_nulls(), pl.Int64() if whole else pl.Float64()
+
+
+def _number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if dtype == pl.Boolean or dtype.is_nested() or dtype.is_temporal():
+        return pl.lit(None, dtype=pl.Float64)
+    number = to_double(value, dtype)
+    return pl.when(number.is_nan()).then(None).otherwise(number)
+
+
+def _values_of(step: Step, table: Table) -> pl.Expr:
+    """The row's values as texts, without nulls and empty ones."""
+    items = [as_text(pl.col(name), table.dtype(name)) for name in step["sourceColumns"]]
+    return pl.concat_list([pl.when(item != "").then(item) for item in items]).list.drop_nulls()
+
+
+def _declare(
+    name: str,
+    change: Callable[[pl.Expr], pl.Expr],
+    ambiguities: Sequence[tuple[str, str, str]] = (),
+    page: str = "",
+    *,
+    of_none: int | None = None,
+) -> None:
+    @action(
+        name,
+        FAMILY,
+        columns(),
+        new_column(),
+        ambiguities=[PLACE, *([NONE_LEFT] if of_none is None else []), *ambiguities],
+        page=f"{PAGES}functions.{page or name}.html",
+    )
+    def apply(step: Step, table: Table) -> Change:
+        table.require(*step["sourceColumns"])
+        values, _ = numbers_of(step, table)
+        result = pl.when(values.list.len() > 0).then(change(values)).otherwise(of_none)
+        return Columns([NewColumn(step["targetColumn"], result, step["sourceColumns"][-1])])
+
+
+SAMPLE = (
+    "Sample or population",
+    "sample (n - 1), null for a single number",
+    "as Spark's stddev and variance, and the guide's profile statistics",
+)
+_declare("AVERAGE", lambda values: values.list.mean())
+_declare("MAX", lambda values: values.list.max())
+_declare("MEDIAN", lambda values: values.list.median())
+_declare("MIN", lambda values: values.list.min())
+_declare(
+    "STANDARD_DEVIATION",
+    lambda values: values.list.std(ddof=0),
+    [("Sample or population", "population (n)", "the root of VARIANCE, which the guide defines so")],
+    "STDDEV",
+)
+# The page: any non-number is treated as 0.
+_declare("SUM", lambda values: values.list.sum(), of_none=0)
+# The page defines it: Sum((X - mean(X))^2) / Count(X).
+_declare("VARIANCE", lambda values: values.list.var(ddof=0), page="VAR")
+
+
+@action(
+    "ANY",
+    FAMILY,
+    columns(),
+    new_column(),
+    page=f"{PAGES}functions.ANY.html",
+    ambiguities=[
+        PLACE,
+        ("Which value", "the first that is neither null nor empty, in the order listed", "so that a run is repeatable"),
+        ("Sources of different types", "a text", "one column has one type"),
+    ],
+)
+def any_value(step: Step, table: Table) -> Change:
+    names = step["sourceColumns"]
+    table.require(*names)
+    types = {table.dtype(name) for name in names} - {pl.Null()}
+    if len(types) == 1 and next(iter(types)) != pl.String:
+        return Columns([NewColumn(step["targetColumn"], pl.coalesce(*(pl.col(name) for name in names)), names[-1])])
+    return Columns([NewColumn(step["targetColumn"], _values_of(step, table).list.first(), names[-1])])
+
+
+@action("COUNT", FAMILY, columns(), new_column(), page=f"{PAGES}functions.COUNT.html", ambiguities=[PLACE])
+def count(step: Step, table: Table) -> Change:
+    table.require(*step["sourceColumns"])
+    return Columns(
+        [NewColumn(step["targetColumn"], _values_of(step, table).list.len().cast(pl.Int64), step["sourceColumns"][-1])]
+    )
+
+
+@action(
+    "COUNT_DISTINCT",
+    FAMILY,
+    columns(),
+    new_column(),
+    page=f"{PAGES}functions.COUNT_DISTINCT.html",
+    ambiguities=[
+        PLACE,
+        (
+            "1 and 1.0 in two columns",
+            "are the same where every source is a number, else texts are compared",
+            "equal numbers are equal",
+        ),
+    ],
+)
+def count_distinct(step: Step, table: Table) -> Change:
+    names = step["sourceColumns"]
+    table.require(*names)
+    values = numbers_of(step, table)[0] if all(table.is_numeric(name) for name in names) else _values_of(step, table)
+    return Columns([NewColumn(step["targetColumn"], values.list.n_unique().cast(pl.Int64), names[-1])])
+
+
+def _kth(name: str, unique: bool) -> None:
+    @action(
+        name,
+        FAMILY,
+        columns(),
+        new_column(),
+        integer("value", minimum=1),
+        page=f"{PAGES}functions.{name}.html",
+        ambiguities=[PLACE, ("Fewer than k numbers", "null", "there is no k-th")],
+    )
+    def apply(step: Step, table: Table) -> Change:
+        table.require(*step["sourceColumns"])
+        values, _ = numbers_of(step, table)
+        ranked = (values.list.unique() if unique else values).list.sort(descending=True)
+        return Columns(
+            [
+                NewColumn(
+                    step["targetColumn"],
+                    ranked.list.get(step["value"] - 1, null_on_oob=True),
+                    step["sourceColumns"][-1],
+                )
+            ]
+        )
+
+
+_kth("KTH_LARGEST", False)
+_kth("KTH_LARGEST_UNIQUE", True)
+
+MODE_TYPES = ("NONE", "MINIMUM", "MAXIMUM", "AVERAGE")
+MODE_NONE = (
+    "modeType NONE, or absent, and several modes",
+    "the smallest",
+    "one of the modes has to be taken, and the smallest does not depend on the order of rows",
+)
+
+
+def mode_of(values: pl.Expr, mode_type: str | None) -> pl.Expr:
+    """Mode of an aggregated column, ties resolved as modeType says; nulls left out."""
+    modes = values.drop_nulls().mode()
+    if mode_type == "MAXIMUM":
+        return modes.max()
+    return modes.mean() if mode_type == "AVERAGE" else modes.min()
+
+
+@action(
+    "MODE",
+    FAMILY,
+    columns(),
+    new_column(),
+    choice("modeType", *MODE_TYPES, required=False),
+    page=f"{PAGES}functions.MODE.html",
+    ambiguities=[PLACE, MODE_NONE],
+)
+def mode(step: Step, table: Table) -> Change:
+    table.require(*step["sourceColumns"])
+    values, dtype = numbers_of(step, table)
+    result_type = pl.Float64() if step["modeType"] == "AVERAGE" else dtype
+    result = values.list.eval(mode_of(pl.element(), step["modeType"])).list.first().cast(result_type)
+    return Columns([NewColumn(step["targetColumn"], result, step["sourceColumns"][-1])])

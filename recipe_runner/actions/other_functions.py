@@ -1,0 +1,46 @@
+"""Other functions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.other.html)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from recipe_runner.datatypes import as_text
+from recipe_runner.declaration import PAGES, Step, action
+from recipe_runner.errors import RecipeError
+from recipe_runner.parameters import columns, new_column
+from recipe_runner.table import Change, Columns, NewColumn, Table
+
+FAMILY = "Other functions"
+
+
+@action(
+    "COALESCE",
+    FAMILY,
+    columns(),
+    new_column(),
+    ambiguities=[
+        ("Sources of different types", "numbers as doubles, else texts", "one column has one type"),
+        ("Place of the new column", "right of the last source listed", "seen for one source: right of it"),
+    ],
+)
+def coalesce(step: Step, table: Table) -> Change:
+    names = step["sourceColumns"]
+    types = {table.dtype(name) for name in names} - {pl.Null()}  # a column without values takes any type
+    same = len(types) <= 1 or all(dtype.is_numeric() for dtype in types)
+    items = [pl.col(name) if same else as_text(pl.col(name), table.dtype(name)) for name in names]
+    return Columns([NewColumn(step["targetColumn"], pl.coalesce(items), names[-1])])
+
+
+def _session_only(name: str, page: str) -> None:
+    @action(
+        name,
+        FAMILY,
+        refusal="it asks a console session for an earlier result; a recipe job has no session, neither here nor on AWS",
+        page=f"{PAGES}functions.{page}.html",
+    )
+    def refuse(step: Step, table: Table) -> Change:
+        raise RecipeError("the operation works in a console session only")
+
+
+_session_only("GET_ACTION_RESULT", "GET_ACTION_RESULT")
+_session_only("GET_STEP_DATAFRAME", "GET_STEP_DATAFRAME")

@@ -1,0 +1,285 @@
+"""What the rest of local_aws calls: run, validate, profile, check rules, select files.
+
+Stable for the DataBrew service of local_aws. Knows neither moto nor S3: files are local, and whoever calls moves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+import polars.selectors as cs
+
+from recipe_runner.checking import check_document, typed_steps
+from recipe_runner.compression import scratch
+from recipe_runner.declaration import Step
+from recipe_runner.errors import RecipeError, RecipeErrors, StepError
+from recipe_runner.inputs import contradicts_types, scan_dataset
+from recipe_runner.outputs import WrittenOutput, write_outputs
+from recipe_runner.path_selection import select_files
+from recipe_runner.plan import build_plan, from_polars
+from recipe_runner.streaming import count_rows, sources
+from recipe_runner.table import DatasetFiles, RunContext, SecondaryInput, Table
+
+T = TypeVar("T")
+
+__all__ = [
+    "DatasetFiles",
+    "RecipeError",
+    "RecipeErrors",
+    "RunReport",
+    "SecondaryInput",
+    "StepError",
+    "run_profile",
+    "run_recipe",
+    "run_ruleset",
+    "select_files",
+    "validate_steps",
+    "validation_report",
+]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did.
+
+    Attributes:
+        outputs: per output, its shape and the files written, relative to the output's folder.
+        rows_in: rows read from the primary dataset; -1 if the format does not tell cheaply.
+        rows_out: rows written to each output.
+        columns: names of the columns written, in order.
+    """
+
+    outputs: list[WrittenOutput]
+    rows_in: int
+    rows_out: int
+    columns: list[str] = field(default_factory=list)
+
+
+def validate_steps(steps: Any, *, to_run: bool = True) -> list[StepError]:
+    """Every fault of a recipe that shows without data, in order of its steps.
+
+    Parameters:
+        steps: list of steps (API shape or another dialect).
+        to_run: whether operations that only the service can do are faults. CreateRecipe takes them; a run does not.
+    """
+    return check_document(steps, to_run=to_run)[1]
+
+
+def run_recipe(
+    steps: Any,
+    inputs: Sequence[Path],
+    *,
+    input_format: str,
+    input_options: Mapping[str, Any] | None = None,
+    output_dir: Path | Sequence[Path],
+    outputs: Sequence[Mapping[str, Any]],
+    job_name: str,
+    started_at: datetime,
+    extra_columns: Mapping[Path, Mapping[str, Any]] | None = None,
+    secondary: Callable[[SecondaryInput], DatasetFiles] | None = None,
+    secret: Callable[[str], bytes] | None = None,
+) -> RunReport:
+    """Run a recipe over local files and write its outputs.
+
+    Parameters:
+        steps: the recipe's steps.
+        inputs: files of the dataset, in order.
+        input_format: CSV, JSON, PARQUET, EXCEL, ORC; empty to go by the extension.
+        input_options: DataBrew's FormatOptions.
+        output_dir: folder that stands for the outputs' S3 location: one for all, or one each.
+        outputs: DataBrew's Output shapes (Format, FormatOptions, CompressionFormat, PartitionColumns, Overwrite,
+        MaxOutputFiles).
+        job_name: name of the job.
+        started_at: start of the run, with time zone.
+        extra_columns: per input file, columns to add with their values (path parameters with CreateColumn).
+        secondary: finds the files of a second dataset (JOIN, UNION).
+        secret: value of a secret by its id (PII actions).
+
+    Returns:
+        Files written and rows read and written.
+
+    Raises:
+        RecipeError: the recipe, the data or an output is at fault; no output has been written.
+    """
+    typed = typed_steps(steps)
+    files = DatasetFiles(list(inputs), input_format, input_options or {}, extra_columns or {})
+
+    def attempt(all_rows: bool) -> RunReport:
+        table = open_table(files, started_at=started_at, secondary=secondary, secret=secret, all_rows=all_rows)
+        rows_in = rows_of_dataset(table)
+        result = build_plan(typed, table)
+        written, rows_out = write_outputs(result, outputs, output_dir, job_name=job_name, started_at=started_at)
+        if rows_out < 0:
+            rows_out = _rows_of(written, output_dir, rows_in, typed)
+        return RunReport(written, rows_in, rows_out, result.names)
+
+    return with_types(attempt)
+
+
+def run_profile(
+    files: DatasetFiles,
+    *,
+    configuration: Mapping[str, Any] | None = None,
+    job_sample: Mapping[str, Any] | None = None,
+    rulesets: Sequence[Mapping[str, Any]] = (),
+    job_name: str,
+    started_at: datetime,
+    dataset_name: str = "",
+    job_run_id: str = "",
+    location: str = "",
+) -> dict[str, Any]:
+    """Profile a dataset; with rulesets, validate it too.
+
+    Parameters:
+        files: the dataset's local files.
+        configuration: ProfileConfiguration as in the API.
+        job_sample: JobSample as in the API; the first 20,000 rows by default.
+        rulesets: the rulesets of the job's ValidationConfigurations, as apply_ruleset takes them.
+        job_name, started_at, dataset_name, job_run_id, location: what the report says of the run.
+
+    Returns:
+        The report document, version 1.0, with `rulesetResults` where there are rulesets.
+
+    Raises:
+        RecipeError: the data cannot be read, a configuration is at fault, or a rule is malformed.
+    """
+    from recipe_runner.profile import dataset_override, default_configuration, profile_columns
+
+    frame = _sampled(files, job_sample or {})
+    chosen = configuration or {}
+    report: dict[str, Any] = {
+        "defaultProfileConfiguration": default_configuration(),
+        "datasetConfigurationOverride": dataset_override(chosen.get("DatasetStatisticsConfiguration") or {}),
+        **profile_columns(frame, chosen),
+        "datasetName": dataset_name,
+        "jobName": job_name,
+        "jobRunId": job_run_id,
+        "location": location,
+        "startedOn": started_at.replace(tzinfo=None).isoformat(),
+        "writtenOn": datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        "version": "1.0",
+    }
+    if rulesets:
+        report["rulesetResults"] = _ruleset_results(rulesets, frame)
+    return report
+
+
+def run_ruleset(
+    files: DatasetFiles, rulesets: Sequence[Mapping[str, Any]], *, job_sample: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Results of rulesets over a dataset: status per ruleset, rule and column.
+
+    Raises:
+        RecipeError: the data cannot be read, or a rule is malformed.
+    """
+    return _ruleset_results(rulesets, _sampled(files, job_sample or {}))
+
+
+def _ruleset_results(rulesets: Sequence[Mapping[str, Any]], frame: pl.DataFrame) -> list[dict[str, Any]]:
+    from recipe_runner.rulesets import apply_ruleset
+
+    return [apply_ruleset(ruleset, frame) for ruleset in rulesets]
+
+
+def validation_report(profile: Mapping[str, Any], *, location: str) -> dict[str, Any]:
+    """The document of a run's rule results, version 1.0, as the service writes it beside the profile.
+
+    Parameters:
+        profile: what run_profile made of a job with rulesets.
+        location: where the document goes.
+    """
+    about = {key: profile[key] for key in ("jobName", "jobRunId", "startedOn", "writtenOn", "version")}
+    return {
+        "sampleSize": profile["sampleSize"],
+        "rulesetResults": profile["rulesetResults"],
+        **about,
+        "location": location,
+    }
+
+
+def _sampled(files: DatasetFiles, job_sample: Mapping[str, Any]) -> pl.DataFrame:
+    from recipe_runner.profile import sample_size
+
+    size = sample_size(job_sample)
+
+    def attempt(all_rows: bool) -> pl.DataFrame:
+        frame = scan_dataset(files, all_rows=all_rows).frame
+        rows = (frame if size is None else frame.head(size)).collect(engine="streaming")
+        # Columns of nulls alone and of categories are texts to the service.
+        return rows.with_columns(cs.by_dtype(pl.Null, pl.Categorical, pl.Enum).cast(pl.String))
+
+    return with_types(attempt)
+
+
+def _rows_of(
+    written: Sequence[WrittenOutput], output_dir: Path | Sequence[Path], rows_in: int, steps: Sequence[Step]
+) -> int:
+    folder = output_dir if isinstance(output_dir, Path) else output_dir[0]
+    path = folder / written[0].files[0]
+    kind = str(written[0].output.get("Format") or "CSV").upper()
+    if written[0].output.get("CompressionFormat") and kind in ("CSV", "JSON"):
+        return -1
+    if kind == "CSV":
+        return count_rows(pl.scan_csv(sources(path), infer_schema=False))
+    if kind == "JSON":
+        with path.open("rb") as stream:
+            return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+    if kind in ("PARQUET", "GLUEPARQUET"):
+        return count_rows(pl.scan_parquet(sources(path)))
+    return -1
+
+
+def open_table(
+    files: DatasetFiles,
+    *,
+    started_at: datetime | None = None,
+    secondary: Callable[[SecondaryInput], DatasetFiles] | None = None,
+    secret: Callable[[str], bytes] | None = None,
+    all_rows: bool = False,
+    checked: bool = True,
+) -> Table:
+    """The dataset as a table that steps can be applied to.
+
+    Raises:
+        RecipeError: a file is not there or not of its format.
+    """
+
+    def scan(other: DatasetFiles) -> pl.LazyFrame:
+        return scan_dataset(other, all_rows=all_rows, checked=checked).frame
+
+    context = RunContext(secondary=secondary, scan=scan, secret=secret)
+    if started_at is not None:
+        context = replace(context, started_at=started_at)
+    dataset = scan_dataset(files, all_rows=all_rows, checked=checked)
+    return Table.of(dataset.frame, context, dataset.rows)
+
+
+def rows_of_dataset(table: Table) -> int:
+    """Rows of a table as it was opened, counted where reading the files' outline has not told them."""
+    return count_rows(table.frame) if table.dataset_rows is None else table.dataset_rows
+
+
+def with_types(attempt: Callable[[bool], T]) -> T:
+    """Run with types guessed from the first rows and, where a later value contradicts them, again with types from all
+    rows.
+
+    Raises:
+        RecipeError: what went wrong, also where polars raised it.
+    """
+    with scratch():
+        try:
+            return attempt(False)
+        except (pl.exceptions.PolarsError, RecipeError) as problem:
+            if not contradicts_types(problem):
+                if isinstance(problem, RecipeError):
+                    raise
+                raise from_polars(problem) from problem
+        try:
+            return attempt(True)
+        except pl.exceptions.PolarsError as problem:
+            raise from_polars(problem) from problem

@@ -1,0 +1,52 @@
+"""What the frames of a dataset's files have in common, whatever the format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recipe_runner.datatypes import as_text
+from recipe_runner.errors import RecipeError
+
+
+def with_extra(frame: pl.LazyFrame, extra: Mapping[str, Any] | None) -> pl.LazyFrame:
+    """The frame with columns of the file's path; moments in UTC, without a zone, as all timestamps are."""
+    if not extra:
+        return frame
+    for name in frame.collect_schema().names():
+        if name in extra:
+            raise RecipeError(
+                "the path's parameter makes a column that the files have already; rename the parameter", column=name
+            )
+    values = {
+        name: value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
+        for name, value in extra.items()
+    }
+    return frame.with_columns([pl.lit(value).alias(name) for name, value in values.items()])
+
+
+def of_one_shape(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
+    """The frames, where a column that holds lists, structs or single values by the file is JSON text in all of them."""
+    shapes: dict[str, set[str]] = {}
+    for frame in frames:
+        for name, dtype in frame.collect_schema().items():
+            if dtype != pl.Null:
+                shapes.setdefault(name, set()).add(str(dtype.base_type()) if dtype.is_nested() else "")
+    mixed = {name for name, found in shapes.items() if len(found) > 1}
+    return [
+        frame.with_columns(
+            as_text(pl.col(name), dtype) for name, dtype in frame.collect_schema().items() if name in mixed
+        )
+        for frame in frames
+    ]
+
+
+def repeated_column(path: Path, name: str) -> RecipeError:
+    """The error of a file with two columns of one name."""
+    return RecipeError(
+        f"{path.name} has the column {name!r} more than once; a dataset's column names must differ", column=name
+    )

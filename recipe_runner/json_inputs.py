@@ -1,0 +1,125 @@
+"""JSON documents and JSON Lines as lazy frames."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recipe_runner.datatypes import json_text
+from recipe_runner.errors import RecipeError
+from recipe_runner.streaming import sources
+
+# The end of a value that nests so deeply that polars, which does not look, would take the process down.
+TOO_DEEP = (b"]" * 200, b"}" * 200, b"]}" * 100)
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+SCHEMA_BLOCK = 16 * 1024 * 1024
+SCHEMA_THREADS = 4
+
+
+def scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.LazyFrame:
+    """JSON or JSON Lines; `tolerant` of values that polars finds no common type for, which takes memory for all."""
+    import json
+
+    with path.open("rb") as stream:
+        head = stream.read(4096).lstrip(codecs.BOM_UTF8).lstrip()
+    if not head:
+        raise RecipeError(f"{path.name} is empty")
+    lines = not head.startswith(b"[") and not options.get("MultiLine")
+    if lines and not tolerant:
+        try:
+            return pl.scan_ndjson(sources(path), schema=_json_lines_schema(path))
+        except pl.exceptions.PolarsError:
+            pass  # one pretty-printed object, or lines that need the tolerant reader below
+    content = path.read_bytes()
+    if any(end in content for end in TOO_DEEP):
+        raise RecursionError
+    try:
+        text = content.decode("utf-8-sig")
+        del content
+    except UnicodeDecodeError as problem:
+        raise RecipeError(f"{path.name} is not UTF-8 at byte {problem.start + 1}; convert it") from None
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as whole:
+        document = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                document.append(json.loads(line))
+            except json.JSONDecodeError as problem:
+                if number == 1 and ("\n" in text or head.startswith(b"[")):
+                    raise RecipeError(f"{path.name} is not JSON: {whole.msg} at line {whole.lineno}") from None
+                raise RecipeError(f"{path.name} is not JSON Lines: line {number}: {problem.msg}") from None
+    if "\\ud" in text or "\\uD" in text:
+        # Half a surrogate pair is no character that a column can hold.
+        document = json.loads(_HALF_PAIR.sub("\ufffd", json.dumps(document, ensure_ascii=False)))
+    rows = document if isinstance(document, list) else [document]
+    if not all(isinstance(row, dict) for row in rows):
+        raise RecipeError(f"{path.name} must hold JSON objects, one a row")
+    return frame_of_rows(rows).lazy()
+
+
+def _json_lines_schema(path: Path) -> pl.Schema:
+    """Columns and types that hold every line, found block by block.
+
+    Raises:
+        PolarsError: a line is not JSON, or two types have none that holds both.
+    """
+
+    def of_block(block: bytes) -> pl.DataFrame:
+        if any(end in block for end in TOO_DEEP):
+            raise RecursionError
+        return pl.scan_ndjson(block, infer_schema_length=None).collect_schema().to_frame()
+
+    found = pl.DataFrame()
+    with path.open("rb") as stream, ThreadPoolExecutor(SCHEMA_THREADS) as pool:
+        blocks = iter(lambda: stream.read(SCHEMA_BLOCK) + stream.readline(), b"")
+        while some := list(itertools.islice(blocks, SCHEMA_THREADS)):
+            parts = pool.map(of_block, [block for block in some if block.strip()])
+            found = pl.concat([found, *parts], how="diagonal_relaxed")
+    if "Struct({})" in str(found.schema):
+        raise pl.exceptions.SchemaError("an object without members takes in every other value, and forgets it")
+    return found.schema
+
+
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """JSON values with texts in place of those that have no common type, inside lists and objects too."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {dict}:
+        names = dict.fromkeys(name for value in values if value is not None for name in value)
+        fields = {
+            name: _of_one_type([None if value is None else value.get(name) for value in values]) for name in names
+        }
+        return [
+            None if value is None else {name: fields[name][index] for name in value}
+            for index, value in enumerate(values)
+        ]
+    if kinds == {list}:
+        items = iter(_of_one_type([item for value in values if value is not None for item in value]))
+        return [None if value is None else list(itertools.islice(items, len(value))) for value in values]
+    long = int in kinds and any(type(value) is int and not -(1 << 127) <= value < 1 << 127 for value in values)
+    if long or (len(kinds) > 1 and not kinds <= {int, float}):
+        return [value if value is None or isinstance(value, str) else json_text(value) for value in values]
+    return values
+
+
+def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Frame of JSON rows; a column whose values have no common type becomes text."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    data: list[pl.Series] = []
+    for name in names:
+        values = _of_one_type([row.get(name) for row in rows])
+        try:
+            series = pl.Series(name, values, strict=False)
+        except (pl.exceptions.PolarsError, TypeError, OverflowError):
+            series = pl.Series(name, [None if value is None else json_text(value) for value in values])
+        data.append(series)
+    return pl.DataFrame(data)

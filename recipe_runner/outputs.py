@@ -1,0 +1,382 @@
+"""Job outputs: formats, file names, partitions, compression; every output is complete or absent.
+
+https://docs.aws.amazon.com/databrew/latest/dg/jobs.recipe.html and API_Output.html. Files are written into a hidden
+folder
+beside their place and renamed when all are whole. Knows no action.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recipe_runner.compression import SUFFIX_OF, pack
+from recipe_runner.datatypes import as_text, timestamp_text, to_double
+from recipe_runner.errors import RecipeError
+from recipe_runner.streaming import batches_of, count_rows, sources
+from recipe_runner.table import NewColumn, Table, csv_delimiter
+
+EXTENSIONS = {
+    "CSV": "csv",
+    "JSON": "json",
+    "PARQUET": "parquet",
+    "GLUEPARQUET": "glue.parquet",
+    "AVRO": "avro",
+    "ORC": "orc",
+    "XML": "xml",
+}
+# What is compressed inside the file, so that the file stays one of its format.
+ORC_COMPRESSIONS = {"SNAPPY": "snappy", "ZLIB": "zlib", "LZ4": "lz4", "ZSTD": "zstd"}
+PARQUET_COMPRESSIONS = {"SNAPPY": "snappy", "GZIP": "gzip", "LZ4": "lz4", "BROTLI": "brotli", "ZSTD": "zstd"}
+LONGEST_NAME = 255
+# What Hive writes as percent and two digits in a partition's folder, and what XML has no way to write.
+_UNSAFE = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{}\[\]^]""")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class WrittenOutput:
+    """Files of one output, relative to its folder, in order."""
+
+    output: Mapping[str, Any]
+    files: list[Path]
+
+
+def output_stem(job_name: str, started_at: datetime) -> str:
+    """The service's name of one run's output: `<job>_<ddMonyyyy>_<epoch milliseconds>`."""
+    moment = started_at.astimezone(UTC) if started_at.tzinfo else started_at.replace(tzinfo=UTC)
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    return f"{job_name}_{moment.day:02d}{months[moment.month - 1]}{moment.year}_{int(moment.timestamp() * 1000)}"
+
+
+def check_output(output: Mapping[str, Any], table: Table) -> None:
+    """Refuse an output that cannot be written, before anything runs.
+
+    Raises:
+        RecipeError: unknown format, a compression the format does not take, a partition column that is not there,
+        nested
+            values in CSV's place, MaxOutputFiles out of bounds.
+    """
+    kind = str(output.get("Format") or "CSV").upper()
+    if kind == "TABLEAUHYPER":
+        raise RecipeError("the output format TABLEAUHYPER cannot be written locally: it needs Tableau's closed library")
+    if kind not in EXTENSIONS:
+        raise RecipeError(f"the output format {kind!r} is not one of {', '.join(EXTENSIONS)}")
+    _delimiter(output)
+    compression = str(output.get("CompressionFormat") or "").upper()
+    if compression and compression not in (*SUFFIX_OF, "LZO"):
+        raise RecipeError(f"the compression {compression!r} is not one of {', '.join(SUFFIX_OF)}, LZO")
+    inside = ORC_COMPRESSIONS if kind == "ORC" else PARQUET_COMPRESSIONS if kind.endswith("PARQUET") else {}
+    if compression and inside and compression not in inside:
+        raise RecipeError(f"{kind} output takes the compressions {', '.join(inside)}, not {compression}")
+    if compression == "LZO":
+        raise RecipeError(
+            f"{kind} output with the compression LZO cannot be written locally: no library for it is kept; use another"
+        )
+    files = output.get("MaxOutputFiles")
+    if files is not None and not 1 <= int(files) <= 999:
+        raise RecipeError(f"MaxOutputFiles must be 1 to 999; it is {files}")
+    partitions = output.get("PartitionColumns") or []
+    table.require(*partitions)
+    for name in partitions:
+        if table.schema[name].is_nested():
+            raise RecipeError("a partition column must hold single values; choose another", column=name)
+        if partitions.count(name) > 1:
+            raise RecipeError("the column is a partition column twice; name it once", column=name)
+    if partitions and set(partitions) >= set(table.names):
+        raise RecipeError("every column is a partition column, so that no column is left to write")
+    if kind == "ORC":
+        try:
+            import pyarrow  # type: ignore[import-untyped]  # noqa: F401
+        except ImportError as problem:
+            raise RecipeError("writing ORC needs the package pyarrow; install it") from problem
+
+
+def _delimiter(output: Mapping[str, Any]) -> str:
+    return csv_delimiter((output.get("FormatOptions") or {}).get("Csv") or {})
+
+
+def printable(table: Table, kind: str) -> pl.LazyFrame:
+    """Frame with the values as the format shows them: timestamps as text; nested values as JSON text in CSV and XML."""
+    expressions = []
+    for name, dtype in table.schema.items():
+        if dtype == pl.Null:
+            expressions.append(pl.col(name).cast(pl.String).alias(name))
+        elif isinstance(dtype, pl.Datetime) and kind in ("CSV", "JSON", "XML"):
+            expressions.append(timestamp_text(pl.col(name)).alias(name))
+        elif dtype.is_nested() and kind in ("CSV", "XML"):
+            expressions.append(as_text(pl.col(name), dtype).alias(name))
+        elif isinstance(dtype, pl.Decimal) and kind == "JSON":
+            expressions.append(to_double(pl.col(name), dtype).alias(name))
+        elif kind not in ("CSV", "JSON", "XML") and (stored := _stored_type(dtype, kind)) != dtype:
+            expressions.append(pl.col(name).cast(stored).alias(name))
+    frame = table.lazy()
+    return frame.with_columns(expressions) if expressions else frame
+
+
+def _stored_type(dtype: pl.DataType, kind: str) -> pl.DataType:
+    """The type that a file of a format has for a column, so that every reader of the format knows it."""
+    if isinstance(dtype, pl.List | pl.Array):
+        return pl.List(_stored_type(dtype.inner, kind))  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct([pl.Field(field.name, _stored_type(field.dtype, kind)) for field in dtype.fields])  # type: ignore[arg-type]
+    if dtype == pl.Int128 or (dtype == pl.UInt64 and kind in ("AVRO", "ORC")):
+        return pl.Decimal(38, 0)
+    if kind.endswith("PARQUET"):
+        return dtype
+    if dtype == pl.UInt32:
+        return pl.Int64()
+    if dtype in (pl.UInt8, pl.UInt16) or (dtype in (pl.Int8, pl.Int16) and kind == "AVRO"):
+        return pl.Int32()
+    if isinstance(dtype, pl.Datetime) and kind == "AVRO":
+        return pl.Datetime("us")
+    return pl.String() if dtype in (pl.Null, pl.Time, pl.Categorical, pl.Enum) else dtype
+
+
+def write_outputs(
+    table: Table,
+    outputs: Sequence[Mapping[str, Any]],
+    output_dir: Path | Sequence[Path],
+    *,
+    job_name: str,
+    started_at: datetime,
+) -> tuple[list[WrittenOutput], int]:
+    """Write a table to all outputs in one pass over the data.
+
+    Parameters:
+        table: what to write.
+        outputs: DataBrew Output shapes.
+        output_dir: folder that stands for each output's S3 location; one for all, or one each.
+        job_name: name of the job, in the file names.
+        started_at: start of the run, with zone, in the file names.
+
+    Returns:
+        The files of each output, and the number of rows written.
+
+    Raises:
+        RecipeError: an output cannot be written, or the data did not fit a step; nothing is left behind.
+    """
+    folders = [output_dir] * len(outputs) if isinstance(output_dir, Path) else list(output_dir)
+    if not re.fullmatch(r"[A-Za-z0-9_. -]+", job_name) or not job_name.strip(". "):
+        raise RecipeError(
+            f"the job name {job_name!r} cannot be part of a file's name; write letters, digits, '-', '.' and spaces"
+        )
+    for output in outputs:
+        check_output(output, table)
+    names = [f"{Path(f)}" for f in folders]
+    for folder in names:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".brewing-", dir=names[0] if names else None))
+    try:
+        whole = staging / "all"
+        single = len(outputs) == 1 and not outputs[0].get("PartitionColumns") and not outputs[0].get("MaxOutputFiles")
+        if single:
+            kind = str(outputs[0].get("Format") or "CSV").upper()
+            produced = [_write_parts(printable(table, kind), outputs[0], staging / "0", kind)]
+            rows = -1
+        else:
+            # Several outputs, or several files of one, share one run of the plan through a columnar copy.
+            whole.mkdir()
+            table = table.with_columns(
+                [
+                    NewColumn(name, pl.lit(None, dtype=pl.String), in_place=True)
+                    for name, dtype in table.schema.items()
+                    if dtype == pl.Null
+                ]
+            )
+            table.lazy().sink_parquet(whole / "rows.parquet", compression="lz4", maintain_order=True)
+            copy = Table(pl.scan_parquet(sources(whole / "rows.parquet")), table.schema, table.context)
+            rows = count_rows(copy.frame)
+            produced = []
+            for index, output in enumerate(outputs):
+                kind = str(output.get("Format") or "CSV").upper()
+                if output.get("PartitionColumns"):
+                    produced.append(_write_partitions(copy, output, staging / str(index), kind))
+                else:
+                    produced.append(_write_parts(printable(copy, kind), output, staging / str(index), kind, rows=rows))
+        written = []
+        placed: list[Path] = []
+        try:
+            for output, parts, name in zip(outputs, produced, names, strict=True):
+                files = _put_in_place(parts, output, Path(name), job_name, started_at, placed)
+                written.append(WrittenOutput(output, files))
+        except OSError:
+            for path in placed:
+                path.unlink()
+            raise
+        _remove_older_parts(written, [Path(name) for name in names], job_name)
+        return written, rows
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write_parts(
+    frame: pl.LazyFrame, output: Mapping[str, Any], folder: Path, kind: str, rows: int | None = None
+) -> list[tuple[str, Path]]:
+    """Write one or MaxOutputFiles files; returns (partition prefix, path) pairs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = int(output.get("MaxOutputFiles") or 1)
+    if rows is None or count == 1:
+        path = folder / "part00000"
+        write_file(frame, path, output, kind)
+        return [("", path)]
+    count = max(1, min(count, rows))
+    paths: list[tuple[str, Path]] = []
+    for number in range(count):
+        path = folder / f"part{number:05d}"
+        start, end = (-(-rows * edge // count) for edge in (number, number + 1))
+        write_file(frame.slice(start, end - start), path, output, kind)
+        paths.append(("", path))
+    return paths
+
+
+def _write_partitions(table: Table, output: Mapping[str, Any], folder: Path, kind: str) -> list[tuple[str, Path]]:
+    columns = list(output["PartitionColumns"])
+    keys = table.frame.select(columns).unique(maintain_order=True).collect(engine="streaming")
+    rest = table.select([name for name in table.names if name not in columns])
+    parts: list[tuple[str, Path]] = []
+    for index, row in enumerate(keys.iter_rows(named=True)):
+        keep = pl.lit(True)
+        for name in columns:
+            keep = keep & pl.col(name).eq_missing(pl.lit(row[name], dtype=table.schema[name]))
+        subset = Table(table.frame.filter(keep), rest.schema, table.context)
+        folders = [f"{partition_part(name)}={partition_value(row[name])}" for name in columns]
+        for name, part in zip(columns, folders, strict=True):
+            if len(part.encode()) > LONGEST_NAME:
+                raise RecipeError(f"the value {str(row[name])[:40]!r}… is too long for a folder's name", column=name)
+        prefix = "/".join([*folders, ""])
+        path = folder / f"{index:06d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_file(printable(subset, kind), path, output, kind)
+        parts.append((prefix, path))
+    return parts
+
+
+def partition_part(name: str) -> str:
+    """Name of a partition column inside a key: what would break a path is percent-encoded, as Hive does."""
+    return _UNSAFE.sub(lambda sign: f"%{ord(sign[0]):02X}", name)
+
+
+def partition_value(value: Any) -> str:
+    """Value inside a key; null and empty as Hive's default partition."""
+    if value is None or value == "":
+        return "__HIVE_DEFAULT_PARTITION__"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        fraction = f".{value.microsecond:06d}".rstrip("0") if value.microsecond else ""
+        return partition_part(f"{value:%Y-%m-%d %H:%M:%S}{fraction}")
+    return partition_part(str(value))
+
+
+def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind: str) -> None:
+    """Write one file of an output's format and compression."""
+    compression = str(output.get("CompressionFormat") or "").upper()
+    if kind == "CSV":
+        frame.sink_csv(
+            path,
+            separator=_delimiter(output),
+            line_terminator="\n",
+            quote_style="necessary",
+            maintain_order=True,
+        )
+    elif kind == "JSON":
+        frame.sink_ndjson(path, maintain_order=True)
+    elif kind in ("PARQUET", "GLUEPARQUET"):
+        chosen: Any = PARQUET_COMPRESSIONS[compression] if compression else "snappy"
+        frame.sink_parquet(path, compression=chosen, maintain_order=True)
+        return
+    elif kind == "AVRO":
+        # polars writes a file of its own for each chunk, one behind the other, which nothing reads.
+        frame.collect(engine="streaming").rechunk().write_avro(path, name="topLevelRecord")
+    elif kind == "ORC":
+        from pyarrow import orc
+
+        chosen = ORC_COMPRESSIONS[compression] if compression else "uncompressed"
+        with orc.ORCWriter(str(path), compression=chosen) as writer:
+            for batch in batches_of(frame):
+                writer.write(batch.to_arrow())
+        return
+    else:
+        _write_xml(frame, path)
+    if compression:
+        pack(path, compression)
+
+
+def _write_xml(frame: pl.LazyFrame, path: Path) -> None:
+    from xml.sax.saxutils import escape, quoteattr
+
+    replaced = "\ufffd"
+
+    def shown(value: Any) -> str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        text = "NaN" if value != value else str(value)
+        return escape(_NOT_XML.sub(replaced, text), {"\r": "&#13;"})
+
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<root>\n')
+        for batch in batches_of(frame):
+            for row in batch.iter_rows(named=True):
+                cells = "".join(
+                    f"<column name={quoteattr(_NOT_XML.sub(replaced, name))}>{shown(value)}</column>"
+                    for name, value in row.items()
+                    if value is not None
+                )
+                stream.write(f"<record>{cells}</record>\n")
+        stream.write("</root>\n")
+
+
+def _put_in_place(
+    parts: Sequence[tuple[str, Path]],
+    output: Mapping[str, Any],
+    folder: Path,
+    job_name: str,
+    started_at: datetime,
+    placed: list[Path],
+) -> list[Path]:
+    extension = _extension(output)
+    overwrite = bool(output.get("Overwrite"))
+    stem = job_name if overwrite else output_stem(job_name, started_at)
+    root = Path() if overwrite else Path(stem)
+    files: list[Path] = []
+    per_prefix: dict[str, int] = {}
+    for prefix, path in parts:
+        number = per_prefix.get(prefix, 0)
+        per_prefix[prefix] = number + 1
+        relative = root / prefix / f"{stem}_part{number:05d}.{extension}"
+        target = folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+        placed.append(target)
+        files.append(relative)
+    return files
+
+
+def _extension(output: Mapping[str, Any]) -> str:
+    """Extension of an output's files, as in jobs.recipe.html's table; compressed CSV with tabs is called `.tsv`."""
+    kind = str(output.get("Format") or "CSV").upper()
+    compression = str(output.get("CompressionFormat") or ("SNAPPY" if kind == "GLUEPARQUET" else "")).upper()
+    if not compression:
+        return EXTENSIONS[kind]
+    tabs = kind == "CSV" and _delimiter(output) == "\t"
+    return ("tsv" if tabs else EXTENSIONS[kind]) + SUFFIX_OF[compression]
+
+
+def _remove_older_parts(written: Sequence[WrittenOutput], folders: Sequence[Path], job_name: str) -> None:
+    """What an earlier run left under this job's name would double the data of an output with Overwrite."""
+    kept: dict[Path, set[Path]] = {}
+    for output, folder in zip(written, folders, strict=True):
+        kept.setdefault(folder, set()).update(output.files)
+    for folder in {folder for output, folder in zip(written, folders, strict=True) if output.output.get("Overwrite")}:
+        for old in folder.glob(f"**/{job_name}_part*"):
+            if old.relative_to(folder) not in kept[folder] and ".brewing-" not in str(old):
+                old.unlink()

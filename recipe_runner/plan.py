@@ -1,0 +1,85 @@
+"""Steps over a table: one lazy plan, step by step, each fault placed in its step. Reads and writes no file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from recipe_runner.conditions import combined
+from recipe_runner.declaration import Step
+from recipe_runner.errors import RecipeError, RecipeErrors, StepError
+from recipe_runner.table import Columns, RemoveRows, Table, first_line
+
+
+def apply_step(step: Step, table: Table) -> Table:
+    """Table after a step.
+
+    Raises:
+        RecipeError: the step does not fit the table; it carries the step's number.
+    """
+    try:
+        condition = combined(step.conditions, table)
+        change = step.action.function(step, table)
+        if isinstance(change, Columns):
+            table = table.with_columns(change.columns, condition)
+            return table.drop(change.drop) if change.drop else table
+        if isinstance(change, RemoveRows):
+            where = change.where.fill_null(False)
+            return table.filter(~(where if condition is None else where & condition))
+        return change
+    except RecipeError as problem:
+        raise problem.at(step.number, step.operation) from problem
+    except (pl.exceptions.PolarsError, OverflowError) as problem:
+        raise from_polars(problem).at(step.number, step.operation) from problem
+
+
+def build_plan(steps: Sequence[Step], table: Table) -> Table:
+    """Table after all steps; stops at the first that does not fit.
+
+    Raises:
+        RecipeError: with the step's number.
+    """
+    for step in steps:
+        table = apply_step(step, table)
+    return table
+
+
+def check_plan(steps: Sequence[Step], table: Table, *, skipped: bool = False) -> list[StepError]:
+    """Every step that does not fit the table.
+
+    A step at fault is passed over; columns it would have made are then unknown, and what later steps say of unknown
+    columns is
+    not repeated as a fault of their own.
+
+    Parameters:
+        steps: validated steps.
+        table: the input.
+        skipped: whether invalid steps were left out of `steps`; a column not there may then be theirs.
+    """
+    errors: list[StepError] = []
+    unknown: set[str] = set()
+    for step in steps:
+        try:
+            table = apply_step(step, table)
+        except RecipeErrors as problem:
+            errors.extend(problem.errors)
+        except RecipeError as problem:
+            absent = problem.column and problem.column not in table.schema
+            if not (absent and (skipped or problem.column in unknown)):
+                errors.append(problem.detail)
+            unknown.update(str(value) for name, value in step.arguments.items() if name.startswith("target") and value)
+    return errors
+
+
+def from_polars(problem: Exception) -> RecipeError:
+    """A RecipeError out of what polars raised; an error raised inside a callback comes out as it was."""
+    cause: BaseException | None = problem
+    while cause is not None:
+        if isinstance(cause, RecipeError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    text = first_line(problem)
+    if "RecipeError: " in text:
+        return RecipeError(text.split("RecipeError: ", 1)[1])
+    return RecipeError(f"the data does not fit the operation: {text}")

@@ -1,0 +1,345 @@
+"""The table that steps transform: a lazy polars frame whose columns, order and types are known without running it.
+
+Knowing the schema by hand keeps a 100-step plan cheap to build: polars is asked for the type of one new expression at a
+time, never for the schema of the whole plan. Must not know any action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recipe_runner.datatypes import as_text, to_double
+from recipe_runner.errors import RecipeError
+
+NUMERIC = (
+    pl.Int8,
+    pl.Int16,
+    pl.Int32,
+    pl.Int64,
+    pl.Int128,
+    pl.UInt8,
+    pl.UInt16,
+    pl.UInt32,
+    pl.UInt64,
+    pl.Float32,
+    pl.Float64,
+)
+
+
+@dataclass(frozen=True)
+class SecondaryInput:
+    """A second dataset as a JOIN or UNION step names it: dataset name, S3 location, either may be empty."""
+
+    name: str
+    location: str
+
+
+@dataclass(frozen=True)
+class DatasetFiles:
+    """Local files of a dataset: paths, format (CSV, JSON, PARQUET, EXCEL, ORC), FormatOptions, columns to add per
+    file."""
+
+    paths: Sequence[Path]
+    input_format: str = ""
+    input_options: Mapping[str, Any] = field(default_factory=dict)
+    extra_columns: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What steps may ask of the world.
+
+    Attributes:
+        started_at: the run's start, with time zone; NOW and TODAY read it, so a run is deterministic.
+        secondary: finds the files of a second dataset.
+        scan: makes a table of them.
+        secret: value of a Secrets Manager secret by its id, for the PII actions.
+        seed: seed of the random actions.
+    """
+
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    secondary: Callable[[SecondaryInput], DatasetFiles] | None = None
+    scan: Callable[[DatasetFiles], pl.LazyFrame] | None = None
+    secret: Callable[[str], bytes] | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class NewColumn:
+    """A column to add or, if the name is taken by the source, to change in place.
+
+    Attributes:
+        name: its name.
+        expression: its values, over the columns before the step.
+        after: column that it goes to the right of; None is the far right.
+        in_place: it replaces the column of that name where the conditions hold.
+    """
+
+    name: str
+    expression: pl.Expr
+    after: str | None = None
+    in_place: bool = False
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A change that adds or rewrites columns and keeps every row; `drop` names columns removed afterwards."""
+
+    columns: Sequence[NewColumn]
+    drop: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class RemoveRows:
+    """A change that removes the rows where the expression is true (null counts as false)."""
+
+    where: pl.Expr
+
+
+@dataclass(frozen=True)
+class Table:
+    """A lazy frame with its schema: column name → polars type, in column order."""
+
+    frame: pl.LazyFrame
+    schema: Mapping[str, pl.DataType]
+    context: RunContext = field(default_factory=RunContext)
+    # The dataset's own columns: JOIN keeps those that steps made although its leftColumns cannot list them.
+    origin: frozenset[str] = frozenset()
+    # Rows of the dataset, where reading its outline has told them.
+    dataset_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        require_plain(self.schema)
+
+    @classmethod
+    def of(cls, frame: pl.LazyFrame, context: RunContext | None = None, dataset_rows: int | None = None) -> Table:
+        schema = dict(frame.collect_schema())
+        return cls(frame, schema, context or RunContext(), frozenset(schema), dataset_rows)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.schema)
+
+    def lazy(self) -> pl.LazyFrame:
+        """The frame with exactly the table's columns, in order."""
+        return self.frame.select(self.names)
+
+    def dtype(self, name: str) -> pl.DataType:
+        """Type of a column.
+
+        Raises:
+            RecipeError: there is no such column; the nearest name is suggested.
+        """
+        if name not in self.schema:
+            raise missing_column(name, self.names)
+        return self.schema[name]
+
+    def require(self, *names: str) -> None:
+        for name in names:
+            self.dtype(name)
+
+    def require_free(self, name: str, *, unless: str | None = None) -> None:
+        """Refuse to overwrite a column, but for the step's own source."""
+        if name in self.schema and name != unless:
+            raise RecipeError(f"a column {name!r} exists already; choose another name for the new column", column=name)
+
+    def numeric(self, name: str) -> pl.Expr:
+        """The column as a numeric expression.
+
+        Raises:
+            RecipeError: the column holds something else.
+        """
+        dtype = self.dtype(name)
+        if dtype == pl.Null:
+            return pl.col(name).cast(pl.Float64)
+        if isinstance(dtype, pl.Decimal):
+            return pl.col(name)
+        if dtype not in NUMERIC:
+            raise RecipeError(
+                f"the column holds {type_name(dtype)}, and the operation needs numbers; convert it with "
+                f"CHANGE_DATA_TYPE first",
+                column=name,
+            )
+        return pl.col(name)
+
+    def double(self, name: str) -> pl.Expr:
+        """The column as doubles; raises as ``numeric`` does."""
+        return to_double(self.numeric(name), self.dtype(name))
+
+    def without_decimals(self, name: str) -> pl.Expr:
+        """The column as a numeric expression, decimals as the doubles that they show; raises as ``numeric`` does."""
+        return self.double(name) if self.dtype(name).is_decimal() else self.numeric(name)
+
+    def is_numeric(self, name: str) -> bool:
+        dtype = self.dtype(name)
+        return dtype in NUMERIC or dtype == pl.Null or isinstance(dtype, pl.Decimal)
+
+    def type_of(self, expression: pl.Expr) -> pl.DataType:
+        """Type an expression over this table has."""
+        try:
+            return pl.LazyFrame(schema=dict(self.schema)).select(expression.alias("value")).collect_schema()["value"]
+        except pl.exceptions.PolarsError as problem:
+            raise RecipeError(f"the operation does not fit the column's type: {first_line(problem)}") from problem
+
+    def collect_one(self, **expressions: pl.Expr) -> dict[str, Any]:
+        """One row of aggregates over the whole table: a pass over the data before the main one."""
+        frame = self.frame.select(**expressions).collect(engine="streaming")
+        return frame.row(0, named=True)
+
+    def with_columns(self, new: Sequence[NewColumn], condition: pl.Expr | None = None) -> Table:
+        """Add or rewrite columns; where `condition` fails, a new column is null and a rewritten one keeps its value."""
+        expressions: list[pl.Expr] = []
+        order = list(self.schema)
+        types = dict(self.schema)
+        last_after: dict[str, str] = {}
+        for column in new:
+            expression = column.expression
+            exists = column.name in self.schema
+            if exists and not column.in_place:
+                raise RecipeError(
+                    f"a column {column.name!r} exists already; choose another name for the new column",
+                    column=column.name,
+                )
+            if condition is not None:
+                # A struct or an array cannot stand in one column with the text it was made of.
+                fits = exists and (self.schema[column.name].is_nested() or not self.type_of(expression).is_nested())
+                if fits:
+                    expression, kept = self._of_one_type(expression, column.name)
+                    expression = pl.when(condition).then(expression).otherwise(kept)
+                else:
+                    expression = pl.when(condition).then(expression)
+            types[column.name] = self.type_of(expression)
+            if types[column.name] == pl.Null:
+                # A column of nulls still needs a type that every output format can hold.
+                expression = expression.cast(pl.String)
+                types[column.name] = pl.String()
+            expressions.append(expression.alias(column.name))
+            if not exists:
+                if column.name in order:
+                    raise RecipeError(f"the step makes the column {column.name!r} twice", column=column.name)
+                anchor = column.after
+                if anchor is None:
+                    order.append(column.name)
+                else:
+                    order.insert(order.index(last_after.get(anchor, anchor)) + 1, column.name)
+                    last_after[anchor] = column.name
+        return replace(self, frame=self.frame.with_columns(expressions), schema={name: types[name] for name in order})
+
+    def _of_one_type(self, new: pl.Expr, name: str) -> tuple[pl.Expr, pl.Expr]:
+        """New values and a column's old ones in a type that holds both: texts, unless both are numbers or dates."""
+        old_type, new_type = self.schema[name], self.type_of(new)
+        numbers = [dtype.is_numeric() or dtype == pl.Boolean for dtype in (old_type, new_type)]
+        if (
+            old_type == new_type
+            or pl.Null in (old_type, new_type)
+            or all(numbers)
+            or (old_type.is_temporal() and new_type.is_temporal())
+        ):
+            return new, pl.col(name)
+        return as_text(new, new_type), as_text(pl.col(name), old_type)
+
+    def select(self, order: Sequence[str]) -> Table:
+        """The same rows with these columns in this order."""
+        return replace(self, schema={name: self.schema[name] for name in order})
+
+    def drop(self, names: Sequence[str]) -> Table:
+        self.require(*names)
+        if len(set(names)) == len(self.schema):
+            raise RecipeError("the step would remove the last column")
+        gone = set(names)
+        return self.select([name for name in self.schema if name not in gone])
+
+    def rename(self, old: str, new: str) -> Table:
+        self.dtype(old)
+        self.require_free(new, unless=old)
+        if old == new:
+            return self
+        schema = {new if name == old else name: dtype for name, dtype in self.schema.items()}
+        return replace(self, frame=self.lazy().rename({old: new}), schema=schema)
+
+    def filter(self, keep: pl.Expr) -> Table:
+        return replace(self, frame=self.frame.filter(keep))
+
+    def with_frame(self, frame: pl.LazyFrame) -> Table:
+        """A new frame in place of this one; its schema is asked of polars."""
+        return replace(self, frame=frame, schema=dict(frame.collect_schema()))
+
+
+Change = Columns | RemoveRows | Table
+
+
+def require_plain(names: Iterable[str]) -> None:
+    """Refuse names that polars takes for all columns that fit them: it would lose or mix them up without a word."""
+    for name in names:
+        if name == "*" or (name.startswith("^") and name.endswith("$")):
+            raise RecipeError(
+                f"the column name {name!r} cannot be used here, as it reads as a pattern of names; choose another",
+                column=name,
+            )
+
+
+def can_delimit(text: str) -> bool:
+    """Whether a text can stand between the fields of a CSV: one ASCII character, and no quote or line end."""
+    return len(text.encode()) == 1 and text not in '"\r\n'
+
+
+def csv_delimiter(options: Mapping[str, Any]) -> str:
+    """Delimiter of CSV options, those of a dataset or of an output; a comma by default.
+
+    Raises:
+        RecipeError: it is none of the characters that can be one.
+    """
+    delimiter = str(options.get("Delimiter") or ",")
+    if delimiter == "\\t":
+        return "\t"
+    if not can_delimit(delimiter):
+        raise RecipeError(f"the delimiter {delimiter!r} must be one ASCII character, and no quote or line end")
+    return delimiter
+
+
+def first_line(problem: Exception) -> str:
+    """First sentence of a polars error: the rest is advice on polars' own options."""
+    return str(problem).strip().split("\n")[0].rstrip(".")
+
+
+def missing_column(name: str, known: Sequence[str]) -> RecipeError:
+    """Error for a column that is not there, with the nearest existing name."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}?" if near else f"the columns at this step are {', '.join(known[:30])}"
+    return RecipeError(f"there is no column {name!r}; {hint}", column=name)
+
+
+def type_name(dtype: pl.DataType) -> str:
+    """DataBrew's name of a polars type."""
+    for databrew, native in (
+        ("byte", pl.Int8),
+        ("short", pl.Int16),
+        ("int", pl.Int32),
+        ("long", pl.Int64),
+        ("float", pl.Float32),
+        ("double", pl.Float64),
+        ("string", pl.String),
+        ("boolean", pl.Boolean),
+        ("date", pl.Date),
+    ):
+        if dtype == native:
+            return databrew
+    if isinstance(dtype, pl.Datetime):
+        return "timestamp"
+    if isinstance(dtype, pl.Decimal):
+        return "decimal"
+    if isinstance(dtype, pl.List | pl.Array):
+        return "array"
+    if isinstance(dtype, pl.Struct):
+        return "struct"
+    if dtype == pl.Null:
+        return "string"
+    return "long" if dtype.is_integer() else str(dtype).lower()

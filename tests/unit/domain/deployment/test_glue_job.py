@@ -1,0 +1,63 @@
+"""The split job: what AWS adds is no difference, what a person changed is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from brewtrain.domain.deployment import glue_job
+from brewtrain.domain.names import Account
+from tests.unit.domain.pipeline.test_pipeline import VALID, _parse
+
+DESIRED = glue_job.definition(
+    _parse(VALID), Account("123456789012", "eu-central-1"), script_uri="s3://bucket/code/split-abc.py"
+)
+# What GetJob adds of itself.
+ADDED: dict[str, Any] = {
+    "Name": "brewtrain-churn-split",
+    "CreatedOn": "2024-01-01",
+    "LastModifiedOn": "2024-01-01",
+    "AllocatedCapacity": 2,
+    "MaxCapacity": 2.0,
+    "ExecutionClass": "STANDARD",
+    "JobMode": "SCRIPT",
+    "JobRunQueuingEnabled": False,
+    "Connections": {"Connections": []},
+    "NonOverridableArguments": {},
+    "AutoUpgradeMetadata": {},
+}
+
+
+def test_what_glue_adds_is_no_difference() -> None:
+    assert glue_job.differences(DESIRED, DESIRED | ADDED) == []
+    assert glue_job.differences(DESIRED, {k: v for k, v in (DESIRED | ADDED).items() if k != "MaxRetries"}) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "difference"),
+    [
+        ({"Timeout": 2880}, "Timeout: 2880 → 60"),
+        ({"NumberOfWorkers": 10}, "NumberOfWorkers: 10 → 2"),
+        ({"MaxRetries": 3}, "MaxRetries: 3 → none"),
+        ({"ExecutionClass": "FLEX"}, "ExecutionClass: FLEX → none"),
+        ({"SecurityConfiguration": "mine"}, "SecurityConfiguration: mine → none"),
+        ({"Connections": {"Connections": ["vpc"]}}, "Connections: dict → none"),
+        ({"Role": "arn:aws:iam::123456789012:role/admin"}, "Role: "),
+        ({"Command": DESIRED["Command"] | {"ScriptLocation": "s3://b/x.py"}}, "Command.ScriptLocation: s3://b/x.py → "),
+        ({"DefaultArguments": {"--job-language": "python", "--x": "1"}}, "DefaultArguments.--x: 1 → none"),
+        ({"ExecutionProperty": {"MaxConcurrentRuns": 1}}, "ExecutionProperty.MaxConcurrentRuns: 1 → 20"),
+    ],
+)
+def test_what_somebody_edited_is_named(edit: dict[str, Any], difference: str) -> None:
+    [phrase] = glue_job.differences(DESIRED, DESIRED | ADDED | edit)
+    assert phrase.startswith(difference)
+
+
+def test_the_job_is_what_create_job_takes() -> None:
+    from botocore.session import get_session
+    from botocore.validate import ParamValidator
+
+    model = get_session().get_service_model("glue").operation_model("CreateJob")
+    report = ParamValidator().validate({"Name": "x", "Tags": {"a": "b"}, **DESIRED}, model.input_shape)
+    assert not report.has_errors(), report.generate_report()

@@ -1,0 +1,254 @@
+"""What the on-call person reads: the failure, read from the history, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brewtrain.domain.failure.card import Card, JobReport, headline, render, sentence
+from brewtrain.domain.failure.diagnosis import advise, diagnose
+from brewtrain.domain.links import execution_link, job_link, log_link
+from brewtrain.domain.run.execution_history import JobReference, end_status, last_state_entered, read_failure
+from brewtrain.domain.run.ladder import Action, Execution
+from brewtrain.domain.run.stages import Stage
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+ARN = "arn:aws:states:eu-central-1:123456789012:execution:brewtrain-x:x-20260102T0000-g0"
+
+
+def entered(name: str, kind: str = "TaskStateEntered") -> dict[str, Any]:
+    return {"type": kind, "stateEnteredEventDetails": {"name": name}}
+
+
+def scheduled(service: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "TaskScheduled",
+        "taskScheduledEventDetails": {
+            "resourceType": service,
+            "resource": "startJobRun.sync",
+            "parameters": json.dumps(parameters),
+        },
+    }
+
+
+def submitted(output: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "TaskSubmitted", "taskSubmittedEventDetails": {"output": json.dumps(output)}}
+
+
+FAILED_TASK = {"type": "TaskFailed", "taskFailedEventDetails": {"error": "States.TaskFailed", "cause": "boom"}}
+FAILED_EXECUTION = {
+    "type": "ExecutionFailed",
+    "executionFailedEventDetails": {"error": "States.TaskFailed", "cause": "boom"},
+}
+
+
+def test_a_failed_databrew_job_is_found() -> None:
+    events = [
+        FAILED_EXECUTION,
+        FAILED_TASK,
+        submitted({"RunId": "db_1"}),
+        {"type": "TaskStarted", "taskStartedEventDetails": {}},
+        scheduled("databrew", {"Name": "brewtrain-x"}),
+        entered("Apply Transformation"),
+    ]
+    failure = read_failure(events, status="FAILED")
+    assert (failure.state, failure.error, failure.cause) == ("Apply Transformation", "States.TaskFailed", "boom")
+    assert failure.job == JobReference("databrew", "brewtrain-x", "db_1")
+
+
+@pytest.mark.parametrize(
+    ("service", "parameters", "output", "job"),
+    [
+        ("glue", {"JobName": "g"}, {"JobRunId": "jr_1"}, JobReference("glue", "g", "jr_1")),
+        ("sagemaker", {"TrainingJobName": "t"}, {"TrainingJobArn": "a"}, JobReference("sagemaker", "t", None)),
+        (
+            "sagemaker",
+            {"ProcessingJobName": "p"},
+            {"ProcessingJobArn": "a"},
+            JobReference("sagemaker processing", "p", None),
+        ),
+        ("sagemaker", {"ModelName": "m"}, {}, None),
+        ("lambda", {"FunctionName": "f"}, {}, None),
+    ],
+)
+def test_jobs(service: str, parameters: dict[str, Any], output: dict[str, Any], job: JobReference | None) -> None:
+    events = [FAILED_EXECUTION, FAILED_TASK, submitted(output), scheduled(service, parameters), entered("S")]
+    assert read_failure(events, status="FAILED").job == job
+
+
+def test_the_newest_try_of_a_retried_task_counts() -> None:
+    events = [
+        FAILED_EXECUTION,
+        FAILED_TASK,
+        submitted({"RunId": "second"}),
+        scheduled("databrew", {"Name": "j"}),
+        FAILED_TASK,
+        submitted({"RunId": "first"}),
+        scheduled("databrew", {"Name": "j"}),
+        entered("S"),
+    ]
+    job = read_failure(events, status="FAILED").job
+    assert job is not None
+    assert job.run_id == "second"
+
+
+def test_a_task_that_was_never_submitted_has_no_job_run() -> None:
+    events = [FAILED_EXECUTION, FAILED_TASK, scheduled("glue", {"JobName": "j"}), FAILED_TASK,
+              submitted({"JobRunId": "first"}), scheduled("glue", {"JobName": "j"}), entered("S")]  # fmt: skip
+    job = read_failure(events, status="FAILED").job
+    assert job is not None
+    assert job.run_id is None
+
+
+def test_timed_out_executions_carry_no_error_of_their_own() -> None:
+    # The failure before it was being tried again when the time was over.
+    events = [
+        {"type": "ExecutionTimedOut", "executionTimedOutEventDetails": {}},
+        FAILED_TASK,
+        entered("Model Training"),
+    ]
+    failure = read_failure(events, status="TIMED_OUT")
+    assert (failure.error, failure.state) == ("States.Timeout", "Model Training")
+
+
+def test_a_timed_out_task_says_so() -> None:
+    events = [
+        FAILED_EXECUTION | {"executionFailedEventDetails": {"error": "States.Timeout"}},
+        {"type": "TaskTimedOut", "taskTimedOutEventDetails": {"error": "States.Timeout"}},
+        scheduled("glue", {"JobName": "j"}),
+        entered("S"),
+    ]
+    assert read_failure(events, status="FAILED").error == "States.Timeout"
+
+
+def test_last_state_and_end() -> None:
+    events = [FAILED_EXECUTION, {"type": "TaskFailed"}, entered("B", "PassStateEntered"), entered("A")]
+    assert last_state_entered(events) == "B"
+    assert end_status(events) == "FAILED"
+    assert end_status(events[1:]) is None
+    assert last_state_entered([]) is None
+    assert end_status([]) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "status", "stage", "kind", "retryable"),
+    [
+        ("Brewtrain.QualityGateFailed", "", "FAILED", Stage.GATE, "quality-gate", False),
+        ("Brewtrain.EndpointRolledBack", "", "FAILED", Stage.DEPLOY, "endpoint-rolled-back", False),
+        ("Brewtrain.EndpointStuck", "", "FAILED", Stage.DEPLOY, "endpoint-failed", False),
+        ("Person", "stop", "ABORTED", Stage.TRAIN, "execution-stopped", False),
+        ("States.Timeout", "", "TIMED_OUT", Stage.TRAIN, "timed-out", False),
+        ("States.TaskFailed", "AccessDenied for s3:PutObject", "FAILED", Stage.SPLIT, "access-denied", False),
+        ("States.TaskFailed", "role is not authorized to perform: x", "FAILED", Stage.SPLIT, "access-denied", False),
+        ("Glue.ThrottlingException", "Rate exceeded", "FAILED", Stage.SPLIT, "aws-unavailable", True),
+        ("DataBrew.InternalServerException", "", "FAILED", Stage.TRANSFORM, "aws-unavailable", True),
+        ("States.TaskFailed", "CapacityError: Unable to provision", "FAILED", Stage.TRAIN, "aws-unavailable", True),
+        ("States.TaskFailed", "bad recipe", "FAILED", Stage.TRANSFORM, "transform-failed", False),
+        ("States.TaskFailed", "no such column", "FAILED", Stage.SPLIT, "split-failed", False),
+        ("States.TaskFailed", "AlgorithmError", "FAILED", Stage.TRAIN, "training-failed", False),
+        ("SageMaker.ValidationException", "", "FAILED", Stage.DEPLOY, "deploy-stage-failed", False),
+        ("States.TaskFailed", "OneClassError", "FAILED", Stage.EVALUATE, "evaluation-failed", False),
+        ("SageMaker.SageMakerException", "", "FAILED", Stage.EVALUATE, "evaluation-failed", False),
+        ("Brewtrain.UnknownEntry", "", "FAILED", Stage.TRANSFORM, "execution-failed", False),
+        ("States.Runtime", "", "FAILED", Stage.GATE, "execution-failed", False),
+        ("SomethingNew", "", "FAILED", Stage.TRAIN, "training-failed", False),
+    ],
+)
+def test_diagnosis(error: str, cause: str, status: str, stage: Stage, kind: str, retryable: bool) -> None:
+    found = diagnose(error, cause, status=status, stage=stage)
+    assert (found.kind, found.retryable) == (kind, retryable)
+
+
+@pytest.mark.parametrize(
+    ("stage", "fresh", "clear"),
+    [(Stage.TRANSFORM, True, True), (Stage.SPLIT, True, False), (Stage.TRAIN, True, True), (Stage.DEPLOY, False, True)],
+)
+def test_a_job_that_would_read_the_same_again_is_not_to_be_redriven(stage: Stage, fresh: bool, clear: bool) -> None:
+    advice = diagnose("States.TaskFailed", "column is text", status="FAILED", stage=stage).advice
+    assert ("clear start_execution" in advice) is fresh
+    assert ("clear this task" in advice) is clear
+
+
+def failed(redrive_status: str = "REDRIVABLE", status: str = "FAILED", reason: str | None = None) -> Execution:
+    return Execution(arn=ARN, status=status, started_at=NOW, stopped_at=NOW, redrive_status=redrive_status,
+                     redrive_status_reason=reason)  # fmt: skip
+
+
+def test_advice_follows_what_can_be_done() -> None:
+    diagnosis = diagnose("States.TaskFailed", "bad", status="FAILED", stage=Stage.TRAIN)
+    assert "clear this task" in advise(Action.REPORT, failed(), diagnosis)
+    refused = advise(Action.ADVISE_FRESH, failed("NOT_REDRIVABLE", reason="14 days passed"), diagnosis)
+    assert "clear from start_execution" in refused
+    assert "14 days passed" in refused
+    assert "clear from start_execution" in advise(Action.REPORT, failed("NOT_REDRIVABLE"), diagnosis)
+    assert "older than 90 days" in advise(Action.MISSING, None, None)
+    assert "'PAUSED'" in advise(Action.UNKNOWN, failed(status="PAUSED"), None)
+
+
+def test_the_card_says_everything_once() -> None:
+    job = JobReport(JobReference("glue", "brewtrain-x-split", "jr_1"), "FAILED", "column y\nis text", ["one", "two"])
+    card = Card(
+        pipeline="x", stage="split", run_id="x-20260102T0000-g0", status="FAILED", state="Split Train & Test DataSet",
+        error="States.TaskFailed", cause="boom\n" * 999, job=job, advice="mend it",
+        runbook="docs/runbooks/split-failed.md",
+        redrivable_until=NOW, links={"execution page": execution_link(ARN)},
+    )  # fmt: skip
+    text = render(card)
+    for part in (
+        "split failed in state 'Split Train & Test DataSet'", "States.TaskFailed", "column y is text", "jr_1", "│ two",
+        "until 2026-01-02 00:00 UTC", "mend it", "split-failed.md", ARN,
+    ):  # fmt: skip
+        assert text.count(part) >= 1, part
+    assert all(len(line) < 1700 for line in text.splitlines())
+    assert "\n" not in headline(card)
+
+
+def test_the_sentence_gives_the_jobs_own_reason() -> None:
+    card = Card(
+        pipeline="shop", stage="transform", run_id="shop-20260101T0000-g0", status="FAILED", advice="mend it",
+        runbook="docs/runbooks/transform-failed.md", state="Apply Transformation", error="States.TaskFailed",
+        cause='{"a": "long document"}',
+        job=JobReport(JobReference("databrew", "brewtrain-shop", None), reason="step 3:\ncolumn 'x' is gone"),
+    )  # fmt: skip
+    assert sentence(card) == (
+        "shop: transform failed in state 'Apply Transformation' (States.TaskFailed): "
+        "step 3: column 'x' is gone; mend it"
+    )
+
+
+def test_a_card_without_job_or_error_is_still_one() -> None:
+    text = render(Card(pipeline="x", stage="train", run_id="r", status="does not exist", advice="a", runbook="b"))
+    assert "redrivable" in text
+    assert "None" not in text
+
+
+@pytest.mark.parametrize("service", ["databrew", "glue", "sagemaker", "sagemaker processing"])
+def test_links(service: str) -> None:
+    job = JobReference(service, "brewtrain-x", "run/1")
+    assert job_link(job, partition="aws", region="eu-central-1").startswith(
+        "https://eu-central-1.console.aws.amazon.com/"
+    )
+    assert "brewtrain-x" in job_link(job, partition="aws", region="eu-central-1")
+    assert "console.amazonaws.cn" in log_link(job, partition="aws-cn", region="cn-north-1")
+    assert execution_link(ARN).endswith(ARN)
+
+
+def test_every_kind_of_failure_has_its_page() -> None:
+    folder = Path(__file__).resolve().parents[4]
+    errors = [
+        "Brewtrain.QualityGateFailed", "Brewtrain.UnknownEntry", "Brewtrain.EndpointRolledBack",
+        "Brewtrain.EndpointFailed", "States.Timeout", "AccessDenied", "Glue.ThrottlingException", "Other",
+    ]  # fmt: skip
+    pages = {
+        diagnose(error, "", status=status, stage=stage).runbook
+        for error in errors
+        for status in ("FAILED", "ABORTED", "TIMED_OUT")
+        for stage in Stage
+    }
+    assert len(pages) == 13
+    for page in pages:
+        assert (folder / page).is_file(), page
