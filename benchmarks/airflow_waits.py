@@ -1,7 +1,7 @@
 """What Airflow itself costs: an execution's end to its task's success at many waits, a whole run, a cleared deploy.
 
-A whole Airflow (scheduler, triggerer, dag-processor, api-server, PostgreSQL) against local AWS on this machine. Three
-measurements, each by itself with ``--only``:
+A whole Airflow (scheduler, triggerer, dag-processor, api-server, PostgreSQL) against local AWS on
+this machine. Three measurements, each by itself with ``--only``:
 
     waits     300 DAG runs of 75 pipelines wait in one stage, then their executions end within a minute at even
               distances: seconds from each end (as the execution says) to the success of the task (as Airflow says).

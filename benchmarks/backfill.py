@@ -1,14 +1,15 @@
 """Backfilling many daily intervals through the real scheduler: the retrain DAG against the provider's operators.
 
-Both sides have eleven tasks and wait for the same executions on the same local AWS, under the same Airflow
-(PostgreSQL, LocalExecutor, the settings of `make up`). The executions are real ones of a light state machine, on
-purpose: its states carry the retraining's names, all but one pass at once, and the one in the middle waits, so that
-what is measured is Airflow and not the training of models; real retrainings are in docs/backfill-report.md. Printed:
-intervals a minute, Airflow's processor time and its share of a run's time, each as a ratio to the provider's side; and
-how the time of an interval grows with their number.
+Both sides have eleven tasks and wait for the same executions on the same local AWS, under the same
+Airflow (PostgreSQL, LocalExecutor, the settings of `make up`). The executions are real ones of a
+light state machine, on purpose: its states carry the retraining's names, all but one pass at once,
+and the one in the middle waits, so that what is measured is Airflow and not the training of models;
+real retrainings are in docs/backfill-report.md. Printed: intervals a minute, Airflow's processor
+time and its share of a run's time, each as a ratio to the provider's side; and how the time of an
+interval grows with their number.
 
-Run with ``make bench BENCH=backfill`` or ``python -m benchmarks.backfill --counts 30 90 365``; the page is
-docs/benchmarks/backfill.md.
+Run with ``make bench BENCH=backfill`` or ``python -m benchmarks.backfill --counts 30 90 365``; the
+page is docs/benchmarks/backfill.md.
 """
 
 from __future__ import annotations
@@ -165,7 +166,8 @@ def airflow_processor_seconds(stack: LocalStack) -> float:
             try:
                 total += sum(process.cpu_times()[:4])
             except psutil.NoSuchProcess:
-                # Its time is its parent's by now, or is lost; a worker lives as long as the scheduler.
+                # Its time is its parent's by now, or is lost; a worker lives as long as the
+                # scheduler.
                 continue
     return total
 
@@ -254,7 +256,8 @@ def main() -> int:
         stack.start()
         account = LightAccount(_clients(stack.aws_endpoint_url), options.execution_seconds)
         api = AirflowApi(stack.api_url, stack.admin_password)
-        # Unpausing a DAG begins its newest interval, which would otherwise wait for its data for ever.
+        # Unpausing a DAG begins its newest interval, which would otherwise wait for its data for
+        # ever.
         account.deliver([datetime.now(UTC).date() - timedelta(days=1)])
         first = FIRST_DAY
         # Not counted: the first run of each side, in which every component imports what it needs.

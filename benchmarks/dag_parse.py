@@ -1,10 +1,11 @@
 """Processor time that Airflow takes to parse each of this project's DAG files ÷ the time it takes for an empty one.
 
-Measured twice, by Airflow's own parser both times. *Fresh*: an interpreter starts, Airflow fills a DagBag from the
-file, the interpreter ends; what the command line pays. *Forked*, as the DAG processor does it: a process that has
-imported Airflow, and the Airflow modules that the file names, forks; the child fills a DagBag, serialises the DAGs and
-ends; what every parse of a running Airflow pays. Parsing waits for nothing, so processor time is its time on an idle
-machine. Run with ``make bench BENCH=dag_parse``; the page is docs/benchmarks/dag_parse.md.
+Measured twice, by Airflow's own parser both times. *Fresh*: an interpreter starts, Airflow fills a
+DagBag from the file, the interpreter ends; what the command line pays. *Forked*, as the DAG
+processor does it: a process that has imported Airflow, and the Airflow modules that the file names,
+forks; the child fills a DagBag, serialises the DAGs and ends; what every parse of a running Airflow
+pays. Parsing waits for nothing, so processor time is its time on an idle machine. Run with ``make
+bench BENCH=dag_parse``; the page is docs/benchmarks/dag_parse.md.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Wall time of the whole state machine on local AWS ÷ the same work in one fresh Python process.
 
-Both apply the same recipe with the same engine, split the same rows by the same hash, train XGBoost with the same
-hyperparameters and evaluate the model by the same script, plots included, beside a champion (the peer's is its own
-model once more; the execution's also has a profile to measure drift against). The peer has no services, no state
-machine and no IAM: what is left of the ratio is what they cost. Run with ``make bench BENCH=end_to_end``; the page is
-docs/benchmarks/end_to_end.md.
+Both apply the same recipe with the same engine, split the same rows by the same hash, train XGBoost
+with the same hyperparameters and evaluate the model by the same script, plots included, beside a
+champion (the peer's is its own model once more; the execution's also has a profile to measure drift
+against). The peer has no services, no state machine and no IAM: what is left of the ratio is what
+they cost. Run with ``make bench BENCH=end_to_end``; the page is docs/benchmarks/end_to_end.md.
 """
 
 from __future__ import annotations

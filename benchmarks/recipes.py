@@ -1,10 +1,9 @@
 """How fast the recipe runner is: the seed's recipe against pandas by hand, PySpark where there is one, and the floor.
 
-The floor is polars reading and writing the same CSV with no step. Every contender runs in a process of its own, so
-that its peak memory is its
-own; figures are medians, and what counts are the ratios within one run. `python -m benchmarks.recipes --rows
-50000000` adds the big size, which needs 22 GB of disk. PySpark takes part where there is a Java, from an environment of
-its own in var/.
+The floor is polars reading and writing the same CSV with no step. Every contender runs in a process
+of its own, so that its peak memory is its own; figures are medians, and what counts are the ratios
+within one run. `python -m benchmarks.recipes --rows 50000000` adds the big size, which needs 22 GB
+of disk. PySpark takes part where there is a Java, from an environment of its own in var/.
 """
 
 from __future__ import annotations

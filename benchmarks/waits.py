@@ -1,10 +1,11 @@
 """Waiting for many executions at once: this package's trigger against the provider's, at the same poll interval.
 
-Both wait for the same executions on the same local AWS, each in a process of its own that runs nothing but the
-triggers' coroutines, as the triggerer does: the provider's own poll for each wait, this package's through Airflow's
-shared stream. Printed as ratios: AWS calls in the busiest minute, memory above idle, longest stall of the event loop.
-A provider that cannot keep its interval is compared by the calls that it owes. Run with ``make bench BENCH=waits``;
-the page is docs/benchmarks/waits.md.
+Both wait for the same executions on the same local AWS, each in a process of its own that runs
+nothing but the triggers' coroutines, as the triggerer does: the provider's own poll for each wait,
+this package's through Airflow's shared stream. Printed as ratios: AWS calls in the busiest minute,
+memory above idle, longest stall of the event loop. A provider that cannot keep its interval is
+compared by the calls that it owes. Run with ``make bench BENCH=waits``; the page is
+docs/benchmarks/waits.md.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 10
 PEER_REQUIREMENTS = ("apache-airflow==3.3.2", "apache-airflow-providers-amazon[aiobotocore]==9.39.0", "psutil")
 STALL_PERIOD_SECONDS = 0.05
-# Share of the calls that its interval asks for which a side must make to be compared by the calls that it made.
+# Share of the calls that its interval asks for which a side must make to be compared by the calls
+# that it made.
 KEEPS_UP = 0.8
 # Named like a stage's state, so that its history is read as in a real run.
 DEFINITION = {
@@ -63,8 +65,9 @@ def start_executions(endpoint_url: str, name: str, count: int) -> list[str]:
 
 
 def peer_python() -> Path:
-    """Interpreter of an environment with aiobotocore, which the provider's triggers need and which pins botocore to an
-    old release (docs/adr/0030): made once, in var/."""
+    """Interpreter of an environment with aiobotocore, which the provider's triggers need and which
+    pins botocore to an old release (docs/adr/0030): made once, in var/.
+    """
     folder = REPOSITORY / "var" / "venv-bench-peer"
     python = folder / "bin" / "python"
     if not (folder / ".complete").exists():
@@ -226,7 +229,8 @@ def main() -> int:
             own = measure("own", count, options.seconds, handle, handle.endpoint_url)
             for who, result in (("peer", peer), ("own", own)):
                 assert result["alive"] == count, f"{who}: {count - result['alive']} waits have ended by themselves"
-            # A provider whose event loop stands still makes few calls because it waits badly, not by sharing them.
+            # A provider whose event loop stands still makes few calls because it waits badly, not
+            # by sharing them.
             due = count * 60 / POLL_SECONDS
             keeps_up = peer["busiest_minute"] >= KEEPS_UP * due
             for key, label, form in (

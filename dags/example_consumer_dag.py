@@ -1,6 +1,7 @@
 """One `<pipeline>__example_consumer` DAG for each pipeline file: what to do when a new model serves, as an example.
 
-Nothing refers to this file. Delete it when you have a consumer of your own, or leave its DAGs paused, as they come.
+Nothing refers to this file. Delete it when you have a consumer of your own, or leave its DAGs
+paused, as they come.
 """
 
 from __future__ import annotations

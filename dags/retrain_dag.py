@@ -100,7 +100,8 @@ for pipeline in pipelines_to_parse():
             "retry_delay": timedelta(seconds=15),
             "retry_exponential_backoff": 2.0,
             "retry_policy": RetryTransientErrors(),
-            # By name: an object among the defaults is serialized with its address, and every parse makes a new version.
+            # By name: an object among the defaults is serialized with its address, and every parse
+            # makes a new version.
             "weight_rule": SCHEDULED_BEFORE_BACKFILL,
         },
     ):
@@ -108,7 +109,8 @@ for pipeline in pipelines_to_parse():
 
         check_input = S3CheckPartitionOperator(task_id="check_input", pipeline=pipeline, **on_worker)
         prepare_run = DataBrewPrepareRunOperator(task_id="prepare_run", pipeline=pipeline, **on_worker).as_setup()
-        # Stages begin in the triggerer without asking for a slot, but hold one while they wait: start_execution asks.
+        # Stages begin in the triggerer without asking for a slot, but hold one while they wait:
+        # start_execution asks.
         start_execution = StepFunctionsStartRetrainingOperator(
             task_id="start_execution", pipeline=pipeline, pool=pipeline.pool, **on_worker
         )

@@ -1,10 +1,9 @@
 """Advanced data types and personal data in text columns: detection, validity, details.
 
-https://docs.aws.amazon.com/databrew/latest/dg/projects.adv-data-types.html names the types; how the service detects
-them is
-not published. Phone numbers, ZIP codes, states and domains come from well-kept libraries, the rest are the formats'
-own rules
-(check digits included). Functions of one text; knows no action.
+https://docs.aws.amazon.com/databrew/latest/dg/projects.adv-data-types.html names the types; how the
+service detects them is not published. Phone numbers, ZIP codes, states and domains come from
+well-kept libraries, the rest are the formats' own rules (check digits included). Functions of one
+text; knows no action.
 """
 
 from __future__ import annotations
@@ -132,7 +131,8 @@ def _is_ip(value: str) -> bool:
     return True
 
 
-# ISO 3166-1: two letters and three; phone regions that the standard only reserves (AC, TA, XK) are as CLDR has them.
+# ISO 3166-1: two letters and three; phone regions that the standard only reserves (AC, TA, XK) are
+# as CLDR has them.
 _ALPHA_3 = (
     "AC:ASC AD:AND AE:ARE AF:AFG AG:ATG AI:AIA AL:ALB AM:ARM AO:AGO AR:ARG AS:ASM AT:AUT AU:AUS AW:ABW AX:ALA "
     "AZ:AZE BA:BIH BB:BRB BD:BGD BE:BEL BF:BFA BG:BGR BH:BHR BI:BDI BJ:BEN BL:BLM BM:BMU BN:BRN BO:BOL BQ:BES "
@@ -329,8 +329,8 @@ _DETAILS: dict[str, Callable[[str, str], str | None]] = {
     "URL": _url_detail,
 }
 
-# Personal data inside free text: https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html
-# (EntityTypes).
+# Personal data inside free text:
+# https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html (EntityTypes).
 _ENTITY_SHAPES: dict[str, str] = {
     "USA_SSN": r"\b(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}\b",
     "EMAIL": r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b",
@@ -390,7 +390,8 @@ def entity_pattern(types: list[str]) -> re.Pattern[str]:
 def best_type(values: list[str]) -> str | None:
     """The advanced data type that at least half of the texts are of, the most specific first; None if none is.
 
-    The share is that of https://docs.aws.amazon.com/databrew/latest/dg/projects.adv-data-types.html.
+    The share is that of
+    https://docs.aws.amazon.com/databrew/latest/dg/projects.adv-data-types.html.
     """
     if not values:
         return None

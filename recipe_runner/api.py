@@ -1,6 +1,7 @@
 """What the rest of local_aws calls: run, validate, profile, check rules, select files.
 
-Stable for the DataBrew service of local_aws. Knows neither moto nor S3: files are local, and whoever calls moves them.
+Stable for the DataBrew service of local_aws. Knows neither moto nor S3: files are local, and
+whoever calls moves them.
 """
 
 from __future__ import annotations
@@ -265,8 +266,8 @@ def rows_of_dataset(table: Table) -> int:
 
 
 def with_types(attempt: Callable[[bool], T]) -> T:
-    """Run with types guessed from the first rows and, where a later value contradicts them, again with types from all
-    rows.
+    """Run with types guessed from the first rows and, where a later value contradicts them, again
+    with types from all rows.
 
     Raises:
         RecipeError: what went wrong, also where polars raised it.

@@ -1,7 +1,7 @@
 """From raw steps to validated, typed steps; every fault of a recipe at once.
 
-Reads nothing but the declarations. A parameter that is not declared is a named error with the nearest valid name, never
-skipped: recipes with invented operations are in circulation.
+Reads nothing but the declarations. A parameter that is not declared is a named error with the
+nearest valid name, never skipped: recipes with invented operations are in circulation.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ def _arguments(raw: RawStep, found: Action, errors: list[StepError]) -> dict[str
 
 def _conditions(raw: RawStep, found: Action, arguments: Mapping[str, Any], errors: list[StepError]) -> list[Condition]:
     conditions: list[Condition] = []
-    # UNNEST_STRUCT_N and JSON_TO_STRUCTS list the conditions among their parameters too; they mean the same there.
+    # UNNEST_STRUCT_N and JSON_TO_STRUCTS list the conditions among their parameters too; they mean
+    # the same there.
     inner, shape_errors = read_conditions(raw.number, raw.operation, arguments.get("conditionExpressions") or [])
     errors.extend(shape_errors)
     for condition in (*raw.conditions, *inner):

@@ -1,8 +1,8 @@
 """The command line: run, check and preview a recipe without AWS.
 
-Exit codes: 0 done, 1 the recipe or the data is at fault, 2 the command is. Results go to stdout, everything else to
-stderr. polars is
-imported when a command needs it, so that `--help` answers at once.
+Exit codes: 0 done, 1 the recipe or the data is at fault, 2 the command is. Results go to stdout,
+everything else to stderr. polars is imported when a command needs it, so that `--help` answers at
+once.
 """
 
 from __future__ import annotations

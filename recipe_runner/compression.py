@@ -1,10 +1,12 @@
 """Compressed text files, in and out: the codecs that DataBrew names for CSV and JSON, in the shapes of Hadoop's codecs.
 
-A compressed input is unpacked beside the run before it is read, so that it is checked, typed and streamed exactly as a
-plain file is. https://docs.aws.amazon.com/databrew/latest/dg/supported-data-file-sources.html names the input codecs by
-extension (.gz .snappy .lz4 .bz2 .deflate); the others are what a job may have written. Hadoop's block codecs
-(SnappyCodec, Lz4Codec) write blocks of: length of the block, then chunks of length and data, lengths in four bytes, big
-end first. Its DeflateCodec writes zlib's format. Knows no dataset and no table.
+A compressed input is unpacked beside the run before it is read, so that it is checked, typed and
+streamed exactly as a plain file is.
+https://docs.aws.amazon.com/databrew/latest/dg/supported-data-file-sources.html names the input
+codecs by extension (.gz .snappy .lz4 .bz2 .deflate); the others are what a job may have written.
+Hadoop's block codecs (SnappyCodec, Lz4Codec) write blocks of: length of the block, then chunks of
+length and data, lengths in four bytes, big end first. Its DeflateCodec writes zlib's format. Knows
+no dataset and no table.
 """
 
 from __future__ import annotations
@@ -196,7 +198,8 @@ def _hadoop_blocks(machine: Any, content: bytes) -> Iterator[bytes]:
 def _chunk(machine: Any, data: bytes, most: int) -> bytes:
     if machine.name == "snappy":
         return _snappy_raw(machine, data)
-    # LZ4's own blocks do not tell their length; Hadoop cuts a block into chunks only where it exceeds its buffer.
+    # LZ4's own blocks do not tell their length; Hadoop cuts a block into chunks only where it
+    # exceeds its buffer.
     return bytes(machine.decompress(data, decompressed_size=most))
 
 

@@ -1,8 +1,9 @@
 """The 15 conditions that narrow a step to some rows.
 
-Rules of https://docs.aws.amazon.com/databrew/latest/dg/recipes.html (Using conditions): all conditions of a step must
-hold. A null satisfies IS_MISSING only, as in the SQL that runs below the service. IS and IS_NOT take a JSON list in a
-string; the others a bare string, so that `[TEST]` is itself. Knows no action.
+Rules of https://docs.aws.amazon.com/databrew/latest/dg/recipes.html (Using conditions): all
+conditions of a step must hold. A null satisfies IS_MISSING only, as in the SQL that runs below the
+service. IS and IS_NOT take a JSON list in a string; the others a bare string, so that `[TEST]` is
+itself. Knows no action.
 """
 
 from __future__ import annotations

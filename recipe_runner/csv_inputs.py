@@ -1,7 +1,7 @@
 """CSV files as lazy frames, with types.
 
-Types are guessed from the first rows and from places further down; where the rest contradicts them, the caller asks
-again with types from all rows.
+Types are guessed from the first rows and from places further down; where the rest contradicts them,
+the caller asks again with types from all rows.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from recipe_runner.table import DatasetFiles, csv_delimiter, first_line
 # Stands in the types guessed for whole numbers of more than 128 bits.
 BEYOND = pl.Decimal(38, 0)
 SAMPLE_ROWS = 10_000
-# Types are also guessed further down a long file: at one place in so many bytes, of so many bytes each.
+# Types are also guessed further down a long file: at one place in so many bytes, of so many bytes
+# each.
 SAMPLE_EVERY = 4 * 1024 * 1024
 MOST_SAMPLES = 32
 SAMPLE_BYTES = 32 * 1024
 
 
 def scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[pl.LazyFrame], int | None]:
-    """One frame for each stretch of files of one shape: hundreds of small files as one scan are as fast as one file.
-    With them the number of rows, if it is known of all files."""
+    """One frame for each stretch of files of one shape: hundreds of small files as one scan are as
+    fast as one file. With them the number of rows, if it is known of all files.
+    """
     paths = files.paths
     delimiter, header = _csv_options(files.input_options.get("Csv") or {})
     shapes = [csv_shape(path, delimiter, header, checked=checked) for path in paths]
@@ -71,8 +73,8 @@ def _csv_options(options: Mapping[str, Any]) -> tuple[str, bool]:
 
 
 def _guessed_types(shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str, pl.DataType]:
-    # Polars parses in pieces that reach beyond the rows asked for, and would stop there at a value of another type:
-    # rows are taken as texts, and only they are guessed from.
+    # Polars parses in pieces that reach beyond the rows asked for, and would stop there at a value
+    # of another type: rows are taken as texts, and only they are guessed from.
     texts = pl.scan_csv(
         sources(shape.path), separator=delimiter, has_header=shape.header, new_columns=shape.names, infer_schema=False
     )
@@ -135,7 +137,8 @@ def _types_further_down(shape: CsvShape, delimiter: str) -> dict[str, pl.DataTyp
     with shape.path.open("rb") as stream:
         places = min(MOST_SAMPLES, size // SAMPLE_EVERY + 1)
         for place in range(1, places + 1):
-            # The last place is the end of the file, where ordered data differs most from its beginning.
+            # The last place is the end of the file, where ordered data differs most from its
+            # beginning.
             stream.seek(max(0, size * place // places - SAMPLE_BYTES))
             stream.readline()
             block = stream.read(SAMPLE_BYTES)

@@ -1,7 +1,8 @@
 """Outline of a CSV file: its columns, and whether every row has a field for each.
 
-A file is looked at whole (fields per row, quotes, encoding) before anything is written, in one fast pass where it can
-be. https://docs.aws.amazon.com/databrew/latest/dg/datasets.connecting-to-data-in-text-files.html
+A file is looked at whole (fields per row, quotes, encoding) before anything is written, in one fast
+pass where it can be.
+https://docs.aws.amazon.com/databrew/latest/dg/datasets.connecting-to-data-in-text-files.html
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ LONG_FILE_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class CsvShape:
-    """Facts of one CSV file: where its rows are to be read, column names, whether the first row is the header, whether
-    every line is a row, whether some lines are blank, and the number of rows below the header, where looking at every
-    row has told it."""
+    """Facts of one CSV file: where its rows are to be read, column names, whether the first row is
+    the header, whether every line is a row, whether some lines are blank, and the number of rows
+    below the header, where looking at every row has told it.
+    """
 
     path: Path
     names: list[str]
@@ -63,8 +65,9 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
         counted = pool.submit(_count_lines, path, delimiter)
         seen = _rows_and_nulls(path, delimiter, len(names))
         lines, delimiters = counted.result()
-    # Without nulls in the last column no row is short (its last field would be null), and without more delimiters than
-    # its rows need none is long, so that most files need no look at their lines at all.
+    # Without nulls in the last column no row is short (its last field would be null), and without
+    # more delimiters than its rows need none is long, so that most files need no look at their
+    # lines at all.
     if seen == (lines, 0) and delimiters == (len(names) - 1) * lines:
         return CsvShape(path, names, header, line_is_row=True, rows=lines - header)
     readable, line_is_row, blank = _checked_rows(path, delimiter, len(names), seen)
@@ -149,9 +152,10 @@ def _rows_and_nulls(path: Path, delimiter: str, width: int) -> tuple[int, int] |
 def _checked_rows(path: Path, delimiter: str, width: int, seen: tuple[int, int] | None) -> tuple[Path, bool, bool]:
     """Look at every row: where to read them, whether no row goes over several lines, and whether there are blank lines.
 
-    A line without quotes is right with as many delimiters as it should have; in one with quotes, each field in quotes
-    is taken for a single quote first. Whether line and row are the same, polars tells: it must have `seen` a row in
-    each line, and a null at the end of those only that are blank or end in a delimiter.
+    A line without quotes is right with as many delimiters as it should have; in one with quotes,
+    each field in quotes is taken for a single quote first. Whether line and row are the same,
+    polars tells: it must have `seen` a row in each line, and a null at the end of those only that
+    are blank or end in a delimiter.
     """
     lines = pl.scan_csv(
         sources(path),
@@ -184,7 +188,8 @@ def _checked_rows(path: Path, delimiter: str, width: int, seen: tuple[int, int] 
             wrong = (outside.str.count_matches(delimiter, literal=True) != width - 1) | outside.str.contains(
                 f'[^{mark}]"|"[^{mark}]'
             )
-            # A line short by a delimiter in quotes has as many as it should; ending in one, it hides its null too.
+            # A line short by a delimiter in quotes has as many as it should; ending in one, it
+            # hides its null too.
             quoted = text.str.contains('"', literal=True) & text.str.ends_with(delimiter)
             doubtful = lines.filter(unusual | quoted | text.str.contains(f'[^{mark}]"[^{mark}]')).select(wrong.any())
             right = not doubtful.collect(engine="streaming").item() and seen == (
@@ -218,8 +223,8 @@ def _has_quotes(path: Path) -> bool:
 def _check_rows_slowly(path: Path, delimiter: str, width: int) -> tuple[Path, bool, bool]:
     """Row by row, for small files, for files with line breaks inside quotes, and to say where a ragged row is.
 
-    Rows that polars would take for others (quotes inside a field without quotes, rows without values among blank lines)
-    are read from a copy that leaves no doubt.
+    Rows that polars would take for others (quotes inside a field without quotes, rows without
+    values among blank lines) are read from a copy that leaves no doubt.
     """
     records = line = blank = empty = 0
     doubtful = False

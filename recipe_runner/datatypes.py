@@ -1,7 +1,7 @@
 """DataBrew's data types over polars': conversion, rendering as text, dates in the spellings the service takes.
 
-Types of https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.CHANGE_DATA_TYPE.html. What cannot be converted
-becomes null. Knows no action.
+Types of https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.CHANGE_DATA_TYPE.html. What
+cannot be converted becomes null. Knows no action.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def to_double(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 def divided(left: pl.Expr, right: pl.Expr | float) -> pl.Expr:
     """Doubles divided to the last bit.
 
-    By a constant polars multiplies with its reciprocal, and 49 / 49 is 0.9999999999999999 then; so the constant is
-    made a column first.
+    By a constant polars multiplies with its reciprocal, and 49 / 49 is 0.9999999999999999 then; so
+    the constant is made a column first.
     """
     divisor = right if isinstance(right, pl.Expr) else pl.lit(float(right))
     return pl.when(left.is_finite()).then(left / (left * 0.0 + divisor)).otherwise(left / divisor)
@@ -190,7 +190,8 @@ def convert(column: pl.Expr, dtype: pl.DataType, to: str) -> pl.Expr:
         # Cut off as of doubles; polars would round.
         return column.cast(pl.String).str.extract(r"^(-?\d+)", 1).cast(target, strict=False)
     if dtype.is_float() and to == "decimal":
-        # The decimal that the double shows: polars' own cast makes 890.822000000000065536 of 890.822.
+        # The decimal that the double shows: polars' own cast makes 890.822000000000065536 of
+        # 890.822.
         return column.cast(pl.String).cast(target, strict=False)
     if dtype == pl.Boolean and to == "decimal":
         column = column.cast(pl.Int8)  # polars knows no way from one to the other
@@ -215,8 +216,9 @@ def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """The column as timestamp (no zone); texts in the spellings below, numbers as seconds since 1970, else null.
 
     Which spellings: those of AWS's MONTH_NAME table
-    (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-pyspark-transforms-MonthName.html): year-month-day first,
-    then month before day, then day before month, separators `-`, `/`, blank or `.`, month names before the day.
+    (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-pyspark-transforms-MonthName.html):
+    year-month-day first, then month before day, then day before month, separators `-`, `/`, blank
+    or `.`, month names before the day.
     """
     if isinstance(dtype, pl.Datetime):
         return (
@@ -230,7 +232,8 @@ def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         seconds = pl.from_epoch((to_double(column, dtype) * 1_000_000).cast(pl.Int64, strict=False), time_unit="us")
         if not dtype.is_integer():
             return seconds
-        # 20200304 is a day in 2020: public recipes format such columns as dates, and nobody means August 1970.
+        # 20200304 is a day in 2020: public recipes format such columns as dates, and nobody means
+        # August 1970.
         day = column.cast(pl.String).str.to_date("%Y%m%d", strict=False).cast(pl.Datetime("us"))
         return pl.when(column.is_between(19_000_101, 21_001_231)).then(day).otherwise(seconds)
     if dtype != pl.String:
@@ -239,7 +242,8 @@ def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def _texts_to_timestamps(texts: pl.Series) -> pl.Series:
-    # Run batch by batch: as one expression the many spellings would swell every plan that uses a date twice.
+    # Run batch by batch: as one expression the many spellings would swell every plan that uses a
+    # date twice.
     text, clock = pl.col("text"), pl.col("clock")
     zone = clock.str.extract(r"(Z|UTC|GMT|[+-]\d{2}:?\d{2})$", 1)
     digits = zone.str.replace(":", "").str.slice(1)

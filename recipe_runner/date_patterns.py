@@ -1,7 +1,8 @@
 """Date patterns as DataBrew's pages and exports write them, for polars' strftime.
 
-The pages write `mm` for the month and `MM` for the minute (`yyyy-mm-dd HH:MM:SS`), console exports follow Java
-(`MM-dd-yyyy HH:mm:ss`). Both work: `mm` or `MM` is the minute next to an hour or a second, the month elsewhere. Pure.
+The pages write `mm` for the month and `MM` for the minute (`yyyy-mm-dd HH:MM:SS`), console exports
+follow Java (`MM-dd-yyyy HH:mm:ss`). Both work: `mm` or `MM` is the minute next to an hour or a
+second, the month elsewhere. Pure.
 """
 
 from __future__ import annotations

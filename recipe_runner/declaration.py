@@ -1,8 +1,8 @@
 """How an action is declared, and the register of all of them.
 
-An action is a small declared thing: name, family, parameters with types, function. The checker, the command line and
-the
-coverage page all read these declarations; nothing about an action is said twice. Must not import polars.
+An action is a small declared thing: name, family, parameters with types, function. The checker, the
+command line and the coverage page all read these declarations; nothing about an action is said
+twice. Must not import polars.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {}
-# Names that the guide uses too: the examples of the two rolling functions, the heading of NORMALIZATION.
+# Names that the guide uses too: the examples of the two rolling functions, the heading of
+# NORMALIZATION.
 OTHER_NAMES = {
     "ROLLING_STDEV": "ROLLING_STANDARD_DEVIATION",
     "ROLLING_VAR": "ROLLING_VARIANCE",

@@ -1,6 +1,7 @@
 """What can be wrong with a recipe or its data, said with the step's number and the column.
 
-One exception class, so that a caller (the DataBrew service, the command line) needs one `except`. Imports nothing.
+One exception class, so that a caller (the DataBrew service, the command line) needs one `except`.
+Imports nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Files of a dataset as one lazy frame: CSV, JSON, Parquet, Excel, ORC.
 
-Formats and options: https://docs.aws.amazon.com/databrew/latest/dg/API_FormatOptions.html. Knows no action.
+Formats and options: https://docs.aws.amazon.com/databrew/latest/dg/API_FormatOptions.html. Knows no
+action.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """All files of a dataset as one lazy frame, in the order given, and how many rows it has where reading the files'
-    outline has told it."""
+    """All files of a dataset as one lazy frame, in the order given, and how many rows it has where
+    reading the files' outline has told it.
+    """
 
     frame: pl.LazyFrame
     rows: int | None = None

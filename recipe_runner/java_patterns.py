@@ -1,9 +1,10 @@
 """What Java's regular expressions, which the service uses, say otherwise than the engines here. Pure.
 
-Rules of https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html: ``\\Q...\\E`` quotes; the classes
-``\\w``, ``\\d`` and ``\\s`` and the POSIX classes such as ``\\p{Punct}`` hold ASCII characters only; here ``\\w`` would
-hold every script's letters, and ``\\p{Punct}`` would be Unicode's punctuation, without `$`, `+`, `<` and other symbols.
-A character may be written by its number as ``\\x{41}`` or ``\\0101``.
+Rules of https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html: ``\\Q...\\E``
+quotes; the classes ``\\w``, ``\\d`` and ``\\s`` and the POSIX classes such as ``\\p{Punct}`` hold
+ASCII characters only; here ``\\w`` would hold every script's letters, and ``\\p{Punct}`` would be
+Unicode's punctuation, without `$`, `+`, `<` and other symbols. A character may be written by its
+number as ``\\x{41}`` or ``\\0101``.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from recipe_runner.datatypes import json_text
 from recipe_runner.errors import RecipeError
 from recipe_runner.streaming import sources
 
-# The end of a value that nests so deeply that polars, which does not look, would take the process down.
+# The end of a value that nests so deeply that polars, which does not look, would take the process
+# down.
 TOO_DEEP = (b"]" * 200, b"}" * 200, b"]}" * 100)
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 SCHEMA_BLOCK = 16 * 1024 * 1024

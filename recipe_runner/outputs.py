@@ -1,8 +1,7 @@
 """Job outputs: formats, file names, partitions, compression; every output is complete or absent.
 
-https://docs.aws.amazon.com/databrew/latest/dg/jobs.recipe.html and API_Output.html. Files are written into a hidden
-folder
-beside their place and renamed when all are whole. Knows no action.
+https://docs.aws.amazon.com/databrew/latest/dg/jobs.recipe.html and API_Output.html. Files are
+written into a hidden folder beside their place and renamed when all are whole. Knows no action.
 """
 
 from __future__ import annotations
@@ -37,7 +36,8 @@ EXTENSIONS = {
 ORC_COMPRESSIONS = {"SNAPPY": "snappy", "ZLIB": "zlib", "LZ4": "lz4", "ZSTD": "zstd"}
 PARQUET_COMPRESSIONS = {"SNAPPY": "snappy", "GZIP": "gzip", "LZ4": "lz4", "BROTLI": "brotli", "ZSTD": "zstd"}
 LONGEST_NAME = 255
-# What Hive writes as percent and two digits in a partition's folder, and what XML has no way to write.
+# What Hive writes as percent and two digits in a partition's folder, and what XML has no way to
+# write.
 _UNSAFE = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{}\[\]^]""")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -183,7 +183,8 @@ def write_outputs(
             produced = [_write_parts(printable(table, kind), outputs[0], staging / "0", kind)]
             rows = -1
         else:
-            # Several outputs, or several files of one, share one run of the plan through a columnar copy.
+            # Several outputs, or several files of one, share one run of the plan through a columnar
+            # copy.
             whole.mkdir()
             table = table.with_columns(
                 [

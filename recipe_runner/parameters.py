@@ -1,9 +1,9 @@
 """Types of an action's parameters, and the parsing of what recipes write into them.
 
 In the API a parameter is a string, lists and objects are JSON inside the string
-(https://docs.aws.amazon.com/databrew/latest/dg/API_RecipeAction.html); AWS's examples also show real lists, booleans
-and
-numbers. Both are accepted. Must not import polars: `check` runs without data.
+(https://docs.aws.amazon.com/databrew/latest/dg/API_RecipeAction.html); AWS's examples also show
+real lists, booleans and numbers. Both are accepted. Must not import polars: `check` runs without
+data.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 
 from recipe_runner.java_patterns import from_java
 
-# Keys that console exports carry and the guide does not document; they change nothing in the result.
+# Keys that console exports carry and the guide does not document; they change nothing in the
+# result.
 IGNORED_PARAMETERS = frozenset({"mappingOption", "functionStepType", "isText", "targetIndex"})
 
 
@@ -112,7 +113,8 @@ def _list(parameter: Parameter, raw: Any) -> list[Any]:
         return [raw.strip().strip('"')]
     value = _json(parameter, raw, "a list")
     if parameter.kind is Kind.JSON_LIST:
-        # One entry without its list, or entries that are JSON texts themselves: nothing else can be meant.
+        # One entry without its list, or entries that are JSON texts themselves: nothing else can be
+        # meant.
         value = [value] if isinstance(value, dict) else value
         if isinstance(value, list) and all(isinstance(item, str) and item.startswith("{") for item in value):
             value = [_json(parameter, item, "an object") for item in value]

@@ -1,10 +1,10 @@
 """Which S3 objects a dataset's path means: regular expressions, path parameters, conditions, limits. Pure.
 
-Exists apart from the reader because it decides on names and times alone, before anything is downloaded. Must not import
-boto3 or polars.
+Exists apart from the reader because it decides on names and times alone, before anything is
+downloaded. Must not import boto3 or polars.
 
-Sources: "Connecting data in multiple files in Amazon S3" in the AWS Glue DataBrew Developer Guide; PathOptions,
-DatasetParameter, FilterExpression and FilesLimit in the DataBrew API Reference.
+Sources: "Connecting data in multiple files in Amazon S3" in the AWS Glue DataBrew Developer Guide;
+PathOptions, DatasetParameter, FilterExpression and FilesLimit in the DataBrew API Reference.
 """
 
 from __future__ import annotations
@@ -178,8 +178,9 @@ def _matcher(key_pattern: str, parameters: Mapping[str, _Parameter]) -> tuple[re
 
 
 def _shape(parameter: _Parameter) -> str:
-    """Expression of the texts that a parameter can stand for: part of one name, so that only a date whose format has a
-    slash reaches across folders."""
+    """Expression of the texts that a parameter can stand for: part of one name, so that only a date
+    whose format has a slash reaches across folders.
+    """
     if parameter.type == "String":
         return "[^/]+?"
     if parameter.type == "Number":

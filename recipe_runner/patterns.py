@@ -1,9 +1,8 @@
 """Regular expressions over columns, in bounded time.
 
-The service uses Java's dialect. Polars' engine (Rust) runs in linear time but has no look-around and no
-back-references;
-a pattern it does not take goes to the `regex` package, value by value, with a limit on the time of each. Knows no
-action.
+The service uses Java's dialect. Polars' engine (Rust) runs in linear time but has no look-around
+and no back-references; a pattern it does not take goes to the `regex` package, value by value, with
+a limit on the time of each. Knows no action.
 """
 
 from __future__ import annotations
@@ -86,7 +85,8 @@ class Pattern:
         parts = replacement_parts(replacement, self.groups, self._compiled.groupindex)
         if self._native:
             native = "".join(part.replace("$", "$$") if isinstance(part, str) else f"${{{part}}}" for part in parts)
-            # Of a pattern without any special sign polars makes a plain search, and `$$` would stay as it is.
+            # Of a pattern without any special sign polars makes a plain search, and `$$` would stay
+            # as it is.
             source = f"(?:{self.source})" if "$" in native else self.source
             return text.str.replace_all(pl.lit(source), pl.lit(native))
 

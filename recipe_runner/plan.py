@@ -48,9 +48,8 @@ def build_plan(steps: Sequence[Step], table: Table) -> Table:
 def check_plan(steps: Sequence[Step], table: Table, *, skipped: bool = False) -> list[StepError]:
     """Every step that does not fit the table.
 
-    A step at fault is passed over; columns it would have made are then unknown, and what later steps say of unknown
-    columns is
-    not repeated as a fault of their own.
+    A step at fault is passed over; columns it would have made are then unknown, and what later
+    steps say of unknown columns is not repeated as a fault of their own.
 
     Parameters:
         steps: validated steps.

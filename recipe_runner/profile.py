@@ -1,7 +1,8 @@
 """Profile jobs: the service's statistics of a dataset's columns, in the service's report document.
 
-Statistics, names and defaults: https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html. The
-document's members and the bounds of its buckets follow a real report (version 1.0). Text columns are measured by the
+Statistics, names and defaults:
+https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html. The document's members
+and the bounds of its buckets follow a real report (version 1.0). Text columns are measured by the
 length of their values. Knows no S3.
 """
 
@@ -368,8 +369,8 @@ MEMBERS = {
 def statistics(series: pl.Series, values: pl.Series, counts: pl.DataFrame) -> dict[str, Any]:
     """Single-valued statistics of a column, by their name in the report.
 
-    Standard deviation and variance are the sample's, kurtosis (excess) and skewness the population's, entropy is in
-    nats.
+    Standard deviation and variance are the sample's, kurtosis (excess) and skewness the
+    population's, entropy is in nats.
     """
     share = counts["count"] / len(values) if len(values) else counts["count"].cast(pl.Float64)
     facts: dict[str, Any] = {
@@ -445,8 +446,9 @@ def distribution(values: pl.Series, bins: int | None, *, first_open: bool) -> li
 
 
 def _whole_edges(low: int, high: int, bins: int) -> list[int]:
-    """Lower bounds of buckets over whole numbers: one a value where they suffice, else widths that differ by at most
-    one, the narrower first (as in a real report)."""
+    """Lower bounds of buckets over whole numbers: one a value where they suffice, else widths that
+    differ by at most one, the narrower first (as in a real report).
+    """
     if high - low < bins:
         return list(range(low, high + 1))
     width, wider = divmod(high - low, bins)

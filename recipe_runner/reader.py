@@ -1,11 +1,10 @@
 """Recipe files in every dialect that is in use, brought to one shape.
 
-Accepted (https://docs.aws.amazon.com/databrew/latest/dg/recipes.html and exports seen in public): a list of steps, or
-an
-object holding one under Steps; a step bare or wrapped as RecipeStep; the action as Action, RecipeAction or flat; JSON
-and
-YAML; PascalCase (API), camelCase (CDK). Parameter names and values are left as they are: `parameters` types them.
-Must not import polars: `check` reads recipes without it.
+Accepted (https://docs.aws.amazon.com/databrew/latest/dg/recipes.html and exports seen in public): a
+list of steps, or an object holding one under Steps; a step bare or wrapped as RecipeStep; the
+action as Action, RecipeAction or flat; JSON and YAML; PascalCase (API), camelCase (CDK). Parameter
+names and values are left as they are: `parameters` types them. Must not import polars: `check`
+reads recipes without it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Data quality rulesets: parse CheckExpressions, apply them to rows or to statistics, weigh them against thresholds.
 
-https://docs.aws.amazon.com/databrew/latest/dg/profile.data-quality-available-checks.html and API_Rule.html. The
-results have the members of a real validation report (version 1.0). That report also shows the console's own
-spellings, which are taken too: `IS BETWEEN :a AND :b`, `AGG(:col, MAX)`.
+https://docs.aws.amazon.com/databrew/latest/dg/profile.data-quality-available-checks.html and
+API_Rule.html. The results have the members of a real validation report (version 1.0). That report
+also shows the console's own spellings, which are taken too: `IS BETWEEN :a AND :b`, `AGG(:col,
+MAX)`.
 """
 
 from __future__ import annotations
@@ -90,8 +91,9 @@ _TOKEN = re.compile(r"\s*(:[A-Za-z0-9_]+|[A-Za-z_][A-Za-z0-9_.]*|==|!=|<=|>=|<|>
 
 @dataclass(frozen=True)
 class Operand:
-    """Left side of a check: a column, its length, or an aggregate (statistic's name and argument, of the rule's columns
-    or of one)."""
+    """Left side of a check: a column, its length, or an aggregate (statistic's name and argument,
+    of the rule's columns or of one).
+    """
 
     variable: str | None = None
     length: bool = False
@@ -296,8 +298,8 @@ class Rule:
     def apply(self, frame: pl.DataFrame) -> dict[str, Any]:
         """The rule's result: its status, and that of each column it is applied to.
 
-        What the rows do not allow to check (a column is not there, a value is not of its type) is in ERROR, and says
-        why in `errorMessage`.
+        What the rows do not allow to check (a column is not there, a value is not of its type) is
+        in ERROR, and says why in `errorMessage`.
         """
         definition = {"Disabled": False, **self.definition}
         return {"name": self.name, "definition": definition, **self._guarded(partial(self._results, frame))}
@@ -556,8 +558,9 @@ def _member(left: pl.Expr, dtype: pl.DataType, values: Sequence[Any]) -> pl.Expr
 
 
 def _aligned(left: pl.Expr, left_type: pl.DataType, right: pl.Expr, right_type: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
-    """Both sides in one type: dates, numbers, else texts; a text column is compared with a number as a number where
-    it is one."""
+    """Both sides in one type: dates, numbers, else texts; a text column is compared with a number
+    as a number where it is one.
+    """
     if left_type.is_temporal() and right_type.is_temporal():
         return left.cast(pl.Datetime("us")), right.cast(pl.Datetime("us"))
     if left_type.is_numeric() and right_type.is_numeric():

@@ -1,7 +1,8 @@
 """Files and expressions in a form that polars' streaming engine takes batch by batch, in bounded memory.
 
-What polars 1.44 has for the same expressions (`replace_strict`, `is_in` with several values) leaves the streaming
-engine or splits its stream in two, and a plan with it then holds every row in memory at once. Knows no action.
+What polars 1.44 has for the same expressions (`replace_strict`, `is_in` with several values) leaves
+the streaming engine or splits its stream in two, and a plan with it then holds every row in memory
+at once. Knows no action.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ BATCH_ROWS = 100_000
 def sources(*paths: Path) -> list[str]:
     """Files as polars' scan functions should be given them.
 
-    Polars maps a file that it gets by path, and what it has read of it then counts as memory of the process, up to the
-    whole file; one that it gets by URI is read piece by piece. A URI also keeps `*`, `?` and `[` in a name from meaning
-    more than themselves.
+    Polars maps a file that it gets by path, and what it has read of it then counts as memory of the
+    process, up to the whole file; one that it gets by URI is read piece by piece. A URI also keeps
+    `*`, `?` and `[` in a name from meaning more than themselves.
     """
     if any(path.stat().st_size > MAPPED_BYTES or set("*?[") & set(str(path)) for path in paths):
         return [path.absolute().as_uri() for path in paths]
@@ -36,7 +37,8 @@ def sources(*paths: Path) -> list[str]:
 def count_rows(frame: pl.LazyFrame) -> int:
     """Number of rows, by reading one column.
 
-    What polars does for ``pl.len()`` of a file copies one that was given by URI to a folder of its own first.
+    What polars does for ``pl.len()`` of a file copies one that was given by URI to a folder of its
+    own first.
     """
     one = pl.first()
     counted = frame.select(rows=one.null_count() + one.count()).collect(engine="streaming")

@@ -1,7 +1,7 @@
 """The table that steps transform: a lazy polars frame whose columns, order and types are known without running it.
 
-Knowing the schema by hand keeps a 100-step plan cheap to build: polars is asked for the type of one new expression at a
-time, never for the schema of the whole plan. Must not know any action.
+Knowing the schema by hand keeps a 100-step plan cheap to build: polars is asked for the type of one
+new expression at a time, never for the schema of the whole plan. Must not know any action.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ class SecondaryInput:
 
 @dataclass(frozen=True)
 class DatasetFiles:
-    """Local files of a dataset: paths, format (CSV, JSON, PARQUET, EXCEL, ORC), FormatOptions, columns to add per
-    file."""
+    """Local files of a dataset: paths, format (CSV, JSON, PARQUET, EXCEL, ORC), FormatOptions,
+    columns to add per file.
+    """
 
     paths: Sequence[Path]
     input_format: str = ""
@@ -109,7 +110,8 @@ class Table:
     frame: pl.LazyFrame
     schema: Mapping[str, pl.DataType]
     context: RunContext = field(default_factory=RunContext)
-    # The dataset's own columns: JOIN keeps those that steps made although its leftColumns cannot list them.
+    # The dataset's own columns: JOIN keeps those that steps made although its leftColumns cannot
+    # list them.
     origin: frozenset[str] = frozenset()
     # Rows of the dataset, where reading its outline has told them.
     dataset_rows: int | None = None

@@ -1,10 +1,9 @@
 """The expressions inside BOOLEAN_OPERATION and CASE_OPERATION: parsed, typed, turned into polars.
 
 Language of https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.BOOLEAN_OPERATION.html and
-CASE_OPERATION.html:
-columns and aggregate parameters in back-ticks, texts in quotes, comparisons, and/or/not, the listed functions, `case
-when … then …
-else … end`. A recursive-descent parser, so that a fault is named with its place. Knows no action.
+CASE_OPERATION.html: columns and aggregate parameters in back-ticks, texts in quotes, comparisons,
+and/or/not, the listed functions, `case when … then … else … end`. A recursive-descent parser, so
+that a fault is named with its place. Knows no action.
 """
 
 from __future__ import annotations

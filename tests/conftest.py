@@ -17,8 +17,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # Before Airflow's first import: a DAG is serialized with what the package's plugin has registered.
 os.environ.setdefault("AIRFLOW__CORE__PLUGINS_FOLDER", str(REPOSITORY / "plugins"))
 
-# Examples are the same in every run and nothing is measured: on a busy machine a slow draw says nothing about the code.
-# `pytest --hypothesis-profile=default` searches at random and prints the seed of what it finds.
+# Examples are the same in every run and nothing is measured: on a busy machine a slow draw says
+# nothing about the code. `pytest --hypothesis-profile=default` searches at random and prints the
+# seed of what it finds.
 hypothesis.settings.register_profile(
     "brewtrain", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], database=None
 )

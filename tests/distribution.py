@@ -1,10 +1,11 @@
 """Says which tests share a pytest-xdist worker, and which start first.
 
-Loaded by the Makefile (``-p tests.distribution``) with ``--dist loadscope``. Tests of one file stay together, so that
-module fixtures are built once. What starts real Airflow components is three groups, which start first, since they take
-longest and often wait; those that end up on one worker share an Airflow. ``loadgroup`` of xdist cannot be used: it
-writes the group into the test's id, which pytest 9.2 ignores without a word. Must not import anything of the project:
-it is loaded before the paths are set.
+Loaded by the Makefile (``-p tests.distribution``) with ``--dist loadscope``. Tests of one file stay
+together, so that module fixtures are built once. What starts real Airflow components is three
+groups, which start first, since they take longest and often wait; those that end up on one worker
+share an Airflow. ``loadgroup`` of xdist cannot be used: it writes the group into the test's id,
+which pytest 9.2 ignores without a word. Must not import anything of the project: it is loaded
+before the paths are set.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The environment variables under which Airflow runs on this machine, against local_aws.
 
-One place for `make run`, `make up` and the integration tests, so that they cannot drift apart. Everything is set by
-environment variables, as on MWAA; nothing is written but the secrets, once, readable by their owner only. Must not
-import Airflow: the environment has to be complete before Airflow's first import.
+One place for `make run`, `make up` and the integration tests, so that they cannot drift apart.
+Everything is set by environment variables, as on MWAA; nothing is written but the secrets, once,
+readable by their owner only. Must not import Airflow: the environment has to be complete before
+Airflow's first import.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 CONNECTION_ID = "brewtrain_aws"
 ADMIN = "admin"
-# local_aws takes any key for the account's root. These are no secret, and real ones must never reach it.
+# local_aws takes any key for the account's root. These are no secret, and real ones must never
+# reach it.
 LOCAL_ACCESS_KEY_ID = "local"
 LOCAL_SECRET_ACCESS_KEY = "local"
 
-# What a person's shell may hold and what must not leak in: another Airflow's settings, and real AWS credentials.
+# What a person's shell may hold and what must not leak in: another Airflow's settings, and real AWS
+# credentials.
 _FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "AWS_")
 
 
@@ -89,8 +92,8 @@ class AwsLogin:
 
 
 def connection(endpoint_url: str | None, region: str = REGION, login: AwsLogin | None = None) -> str:
-    """The Airflow connection `brewtrain_aws` as JSON. Without an endpoint URL it means real AWS and boto3's own
-    credentials; without a login, the account's root in local_aws.
+    """The Airflow connection `brewtrain_aws` as JSON. Without an endpoint URL it means real AWS and
+    boto3's own credentials; without a login, the account's root in local_aws.
     """
     value: dict[str, object] = {"conn_type": "aws", "extra": {"region_name": region}}
     if endpoint_url:
@@ -98,7 +101,8 @@ def connection(endpoint_url: str | None, region: str = REGION, login: AwsLogin |
         value |= {"login": login.access_key_id, "password": login.secret_access_key}
         extra: dict[str, object] = {"region_name": region, "endpoint_url": endpoint_url}
         if login.role_arn:
-            # The provider asks STS for a role at the address of its service_config only, never at endpoint_url.
+            # The provider asks STS for a role at the address of its service_config only, never at
+            # endpoint_url.
             extra |= {"role_arn": login.role_arn, "service_config": {"sts": {"endpoint_url": endpoint_url}}}
         value["extra"] = extra
     return json.dumps(value)
@@ -116,12 +120,12 @@ def airflow_environment(
 ) -> dict[str, str]:
     """The whole environment of an Airflow component, this process's own variables included.
 
-    Parameters: `airflow_home`, created if absent; `endpoint_url` of local_aws, or None for real AWS; `database_url`, an
-    SQLAlchemy URL, SQLite in `airflow_home` if None; `api_port`, where the api-server listens on 127.0.0.1;
-    `dag_folders`, more DAG folders by bundle name; `overrides`, variables that win over everything else;
-    `login`, how the connection signs, as local_aws's root if None.
-    Raises ValueError if the secrets in `airflow_home` are damaged.
-    Settings: https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html
+    Parameters: `airflow_home`, created if absent; `endpoint_url` of local_aws, or None for real
+    AWS; `database_url`, an SQLAlchemy URL, SQLite in `airflow_home` if None; `api_port`, where the
+    api-server listens on 127.0.0.1; `dag_folders`, more DAG folders by bundle name; `overrides`,
+    variables that win over everything else; `login`, how the connection signs, as local_aws's root
+    if None. Raises ValueError if the secrets in `airflow_home` are damaged. Settings:
+    https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html
     """
     home = airflow_home.resolve()
     secrets = Secrets.of(home)
@@ -160,9 +164,11 @@ def airflow_environment(
         "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
-        # Pipeline files are edited while this runs: look for new ones twice a minute and not every five minutes.
+        # Pipeline files are edited while this runs: look for new ones twice a minute and not every
+        # five minutes.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
-        # Takes more than half a second off every step between two tasks; less than this takes a tenth of a core.
+        # Takes more than half a second off every step between two tasks; less than this takes a
+        # tenth of a core.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "SCARF_ANALYTICS": "false",
@@ -171,7 +177,8 @@ def airflow_environment(
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     }
     if endpoint_url:
-        # A boto3 client made without the connection must fail rather than look for credentials outside this machine.
+        # A boto3 client made without the connection must fail rather than look for credentials
+        # outside this machine.
         settings["AWS_EC2_METADATA_DISABLED"] = "true"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_PREFIXES)}
     else:

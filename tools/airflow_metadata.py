@@ -1,8 +1,9 @@
 """Bring Airflow's metadata database to where the DAGs can run on it: migrated, with the pools that pipelines name.
 
-A task of a pool that does not exist is never scheduled, and the only sign of it is a warning in the UI. So whatever
-starts Airflow on one machine runs this first. A pool that is there keeps the slots that a person gave it. On an Airflow
-of your own, `airflow pools set NAME SLOTS DESCRIPTION --include-deferred` does the same (docs/backfill.md).
+A task of a pool that does not exist is never scheduled, and the only sign of it is a warning in the
+UI. So whatever starts Airflow on one machine runs this first. A pool that is there keeps the slots
+that a person gave it. On an Airflow of your own, `airflow pools set NAME SLOTS DESCRIPTION
+--include-deferred` does the same (docs/backfill.md).
 
     python -m tools.airflow_metadata
 

@@ -21,8 +21,8 @@ ROLE = "brewtrain-airflow"
 def make_airflow_login(client_for: Callable[[str], Any]) -> AwsLogin:
     """Make the user if it is not there, and new keys for it; returns what the Airflow connection needs.
 
-    `client_for` gives a boto3 client by service name, with the rights to manage users. The role itself is part of the
-    stack of include/cloudformation/roles.yaml and need not exist yet.
+    `client_for` gives a boto3 client by service name, with the rights to manage users. The role
+    itself is part of the stack of include/cloudformation/roles.yaml and need not exist yet.
     """
     iam = client_for("iam")
     account = client_for("sts").get_caller_identity()["Account"]

@@ -2,14 +2,16 @@
 
 Three checks, each said in a line of its own:
 
-1. *locks*, always: every requirement is one exact version with SHA-256 hashes and nothing else (no address, no other
-   index), so that what is audited is what is installed.
-2. *yanked*: uv asks the package index about the locked versions and reports those that their authors took back.
-3. *vulnerabilities*: pip-audit asks PyPI's advisory database. It counts a package that the index does not answer for as
-   skipped and then says that it found nothing, so the answers are counted here.
+1. *locks*, always: every requirement is one exact version with SHA-256 hashes and nothing else (no
+   address, no other index), so that what is audited is what is installed.
+2. *yanked*: uv asks the package index about the locked versions and reports those that their
+   authors took back.
+3. *vulnerabilities*: pip-audit asks PyPI's advisory database. It counts a package that the index
+   does not answer for as skipped and then says that it found nothing, so the answers are counted
+   here.
 
-Exit code: 0 nothing found (in what was looked at), 1 something found, 3 nothing found but not everything could be asked
-and ``--strict`` was given. Must not import Airflow.
+Exit code: 0 nothing found (in what was looked at), 1 something found, 3 nothing found but not
+everything could be asked and ``--strict`` was given. Must not import Airflow.
 """
 
 from __future__ import annotations

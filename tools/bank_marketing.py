@@ -1,11 +1,11 @@
 """Facts about the UCI bank marketing data that give its rows a date.
 
-The file has a month but neither year nor day. Its rows stand in order of time, and every year-month has economic
-indicators of its own, so either the order or the indicators tell when a call was made. `load_data` dates rows by them;
-`sample_data` makes rows that follow them.
+The file has a month but neither year nor day. Its rows stand in order of time, and every year-month
+has economic indicators of its own, so either the order or the indicators tell when a call was made.
+`load_data` dates rows by them; `sample_data` makes rows that follow them.
 
-Source of the figures: S. Moro, P. Cortez, P. Rita, Bank Marketing (bank-additional-full.csv), UCI Machine Learning
-Repository, CC BY 4.0.
+Source of the figures: S. Moro, P. Cortez, P. Rita, Bank Marketing (bank-additional-full.csv), UCI
+Machine Learning Repository, CC BY 4.0.
 
 Must not import polars or boto3: it is a table.
 """
@@ -30,9 +30,9 @@ class CallMonth(NamedTuple):
     """One month of the campaign.
 
     `rows` is the number of rows in the full file, `employment_variation_rate` (percent, quarterly),
-    `consumer_price_index` (monthly), `consumer_confidence_index` (monthly) and `employees` (thousands, quarterly) are
-    the month's constants, `euribor_first` and `euribor_last` the 3-month Euribor (percent) at its start and end,
-    `yes_share` the share of calls that sold a deposit.
+    `consumer_price_index` (monthly), `consumer_confidence_index` (monthly) and `employees`
+    (thousands, quarterly) are the month's constants, `euribor_first` and `euribor_last` the 3-month
+    Euribor (percent) at its start and end, `yes_share` the share of calls that sold a deposit.
     """
 
     year: int

@@ -1,7 +1,8 @@
 """Deploy the CloudFormation stacks an account needs before the first DAG run: storage, then roles.
 
-What belongs to the account (bucket, roles) is deployed by a person or this tool; what belongs to a pipeline is deployed
-by its deploy DAG. Running it twice changes nothing. Against local_aws by default; real AWS only when asked for by name.
+What belongs to the account (bucket, roles) is deployed by a person or this tool; what belongs to a
+pipeline is deployed by its deploy DAG. Running it twice changes nothing. Against local_aws by
+default; real AWS only when asked for by name.
 
     python -m tools.bootstrap --endpoint-url http://127.0.0.1:4566
     python -m tools.bootstrap --aws [--region eu-west-1]
@@ -34,8 +35,8 @@ class BootstrapError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class StackOutcome:
-    """What became of one stack: `action` is ``created``, ``updated`` or ``unchanged``; `changes` has a line a
-    resource.
+    """What became of one stack: `action` is ``created``, ``updated`` or ``unchanged``; `changes`
+    has a line a resource.
     """
 
     stack: str
@@ -53,10 +54,10 @@ def bootstrap(
 ) -> list[StackOutcome]:
     """Deploy `stacks` in order through change sets, so that every change is told before it is made.
 
-    Parameters: `client_for` gives a boto3 client by service name; `parameters`, template parameters by stack; `log`
-    gets one line a change; `templates`, the folder of ``<stack>.yaml``. Returns one outcome a stack.
-    Raises BootstrapError if a template is missing or AWS refuses or fails to deploy it; stacks before it stay deployed.
-    CloudFormation:
+    Parameters: `client_for` gives a boto3 client by service name; `parameters`, template parameters
+    by stack; `log` gets one line a change; `templates`, the folder of ``<stack>.yaml``. Returns one
+    outcome a stack. Raises BootstrapError if a template is missing or AWS refuses or fails to
+    deploy it; stacks before it stay deployed. CloudFormation:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
     """
     client = client_for("cloudformation")

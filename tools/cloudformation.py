@@ -1,7 +1,7 @@
 """Reads the project's CloudFormation templates as far as they use the language.
 
-For what looks at policies without deploying them: ``python -m tools.policy``, docs/permissions.md, the contract tests.
-Must not import Airflow, boto3 or local_aws.
+For what looks at policies without deploying them: ``python -m tools.policy``, docs/permissions.md,
+the contract tests. Must not import Airflow, boto3 or local_aws.
 """
 
 from __future__ import annotations

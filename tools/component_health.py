@@ -1,7 +1,7 @@
 """Whether one component is healthy: the health check of every service in docker-compose.yaml.
 
-Asks over HTTP, so that a check every ten seconds costs no start of Airflow's command line (6 s each). Standard library
-only.
+Asks over HTTP, so that a check every ten seconds costs no start of Airflow's command line (6 s
+each). Standard library only.
 
     python -m tools.component_health scheduler http://api-server:8080
     python -m tools.component_health local_aws http://127.0.0.1:4566
@@ -30,9 +30,9 @@ def get_json(url: str) -> dict[str, Any]:
 def complaint(component: str, url: str) -> str | None:
     """What is wrong with a component in one sentence, or None if it is healthy.
 
-    `url` is the api-server's address (for `local_aws`, local_aws's own): Airflow's components write heartbeats to the
-    metadata database, and the api-server tells how old they are. ``/api/v2/monitor/health`` is Airflow's page,
-    ``/health`` that of local_aws.
+    `url` is the api-server's address (for `local_aws`, local_aws's own): Airflow's components write
+    heartbeats to the metadata database, and the api-server tells how old they are.
+    ``/api/v2/monitor/health`` is Airflow's page, ``/health`` that of local_aws.
     """
     page = f"{url}/health" if component == LOCAL_AWS else f"{url}/api/v2/monitor/health"
     try:

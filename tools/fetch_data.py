@@ -1,8 +1,8 @@
 """Fetch bank-additional-full.csv from UCI into var/data, once, and check that it is the file it should be.
 
-The download is a zip file that holds a zip file. The CSV file is checked by what defines it for this project: its size,
-its header, and the number of rows of every month in order (which is what gives the rows their dates). Must not import
-Airflow or boto3.
+The download is a zip file that holds a zip file. The CSV file is checked by what defines it for
+this project: its size, its header, and the number of rows of every month in order (which is what
+gives the rows their dates). Must not import Airflow or boto3.
 """
 
 from __future__ import annotations

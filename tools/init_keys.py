@@ -1,7 +1,7 @@
 """Make the keys of docker-compose.yaml at its first start; later starts change nothing.
 
-One file a key, because that is how Airflow (``…_CMD: cat /keys/…``) and PostgreSQL (``POSTGRES_PASSWORD_FILE``) take
-them. Prints no key.
+One file a key, because that is how Airflow (``…_CMD: cat /keys/…``) and PostgreSQL
+(``POSTGRES_PASSWORD_FILE``) take them. Prints no key.
 
     python -m tools.init_keys --keys /keys --login /login --database postgres:5432
 """
@@ -24,9 +24,10 @@ _MODE = 0o640  # the database runs as another user, in the same group
 def make_keys(keys: Path, login: Path, database: str) -> bool:
     """Write every key that is not there; returns whether any was written.
 
-    Parameters: `keys`, folder of the keys; `login`, folder of ``passwords.json``, which only the api-server sees;
-    `database`, ``host:port`` of PostgreSQL. All keys of one folder are made together, the last one last: a first start
-    that is broken off is taken up again with the same keys where they exist.
+    Parameters: `keys`, folder of the keys; `login`, folder of ``passwords.json``, which only the
+    api-server sees; `database`, ``host:port`` of PostgreSQL. All keys of one folder are made
+    together, the last one last: a first start that is broken off is taken up again with the same
+    keys where they exist.
     """
     made = Secrets.generate()
     password_file = keys / "database_password"

@@ -1,9 +1,10 @@
 """The licences of everything that the locks install, from the packages' own metadata: ``make licences``.
 
-docs/licences.md lists them; a licence that would bind who uses brewtrain, or that forbids a use, fails. Must not import
-Airflow.
+docs/licences.md lists them; a licence that would bind who uses brewtrain, or that forbids a use,
+fails. Must not import Airflow.
 
-Source: Core metadata specifications (License-Expression, Classifier, License) of the Python Packaging User Guide.
+Source: Core metadata specifications (License-Expression, Classifier, License) of the Python
+Packaging User Guide.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _ALLOWED = re.compile(
     re.IGNORECASE,
 )
 UNKNOWN = "not said"
-# What a package's metadata do not say, or say in the words of a whole licence text; looked up in its source archive.
+# What a package's metadata do not say, or say in the words of a whole licence text; looked up in
+# its source archive.
 KNOWN = {"us": "BSD-3-Clause"}
 _HEAD = """\
 # Licences
@@ -104,7 +106,8 @@ def rows(page: str) -> dict[str, str]:
 def page(before: str = "") -> str:
     """Return the page.
 
-    :param before: The page until now: packages for other systems and Pythons, which this environment lacks, stay.
+    :param before: The page until now: packages for other systems and Pythons, which this
+        environment lacks, stay.
     """
     kept, here = rows(before), installed()
     users: dict[str, str] = {}

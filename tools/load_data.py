@@ -3,26 +3,29 @@
 
 The file has neither year nor day. The rule that gives its rows a date:
 
-1. *Year and month*: the month's name together with the consumer price index belongs to exactly one month of the
-   campaign (see `tools.bank_marketing`); where the index is not one of the table's, the confidence index and then the
-   number of employees decide. So the full file, its shuffled 4,119-row sample and the output of `tools.sample_data` all
-   work.
-2. *Day*: the rows of one month, in the order of the file, are spread evenly over all days of that month: row i of n
-   stands on day ⌊i · days / n⌋ + 1. A month with fewer rows than days leaves days without a partition.
-3. A row that cannot be dated stays with the row before it. When more than half the rows cannot be dated, the file is
-   not this data.
+1. *Year and month*: the month's name together with the consumer price index belongs to exactly one
+   month of the campaign (see `tools.bank_marketing`); where the index is not one of the table's,
+   the confidence index and then the number of employees decide. So the full file, its shuffled
+   4,119-row sample and the output of `tools.sample_data` all work.
+2. *Day*: the rows of one month, in the order of the file, are spread evenly over all days of that
+   month: row i of n stands on day ⌊i · days / n⌋ + 1. A month with fewer rows than days leaves days
+   without a partition.
+3. A row that cannot be dated stays with the row before it. When more than half the rows cannot be
+   dated, the file is not this data.
 
-The lines of the file are not touched, so it can be taken back: the partitions in order of their names, each without its
-first line, which is the header, are the file's rows in order of time. Of a file that stands in order of time and has no
-empty lines, such as UCI's, that is the file byte for byte, whatever its line ends; of a shuffled one, such as the
-4,119-row sample, it is every row once, sorted by month and within a month in the order of the file.
+The lines of the file are not touched, so it can be taken back: the partitions in order of their
+names, each without its first line, which is the header, are the file's rows in order of time. Of a
+file that stands in order of time and has no empty lines, such as UCI's, that is the file byte for
+byte, whatever its line ends; of a shuffled one, such as the 4,119-row sample, it is every row once,
+sorted by month and within a month in the order of the file.
 
-A file that cannot be dated at all (columns missing, another delimiter, not UTF-8, no rows) is loaded byte for byte as
-the partition of the newest date: the pipeline itself then reports what is wrong with it.
+A file that cannot be dated at all (columns missing, another delimiter, not UTF-8, no rows) is
+loaded byte for byte as the partition of the newest date: the pipeline itself then reports what is
+wrong with it.
 
-Partitions of one load carry the digest of the whole file in their names. They are complete or absent: if an upload
-fails, those already made are deleted again; partitions of an earlier load are deleted only after the last upload.
-Anything else below the prefix stays.
+Partitions of one load carry the digest of the whole file in their names. They are complete or
+absent: if an upload fails, those already made are deleted again; partitions of an earlier load are
+deleted only after the last upload. Anything else below the prefix stays.
 
     python -m tools.load_data FILE --bucket BUCKET --prefix data/bank_marketing [--endpoint-url URL]
 
@@ -62,8 +65,9 @@ class LoadError(Exception):
 class LoadReport:
     """What was loaded.
 
-    `partitions` and `rows` are counts (rows without headers), `first_date` and `last_date` the oldest and newest
-    partition, `dated` says whether the rows could be dated, `warnings` are sentences for the person who loaded.
+    `partitions` and `rows` are counts (rows without headers), `first_date` and `last_date` the
+    oldest and newest partition, `dated` says whether the rows could be dated, `warnings` are
+    sentences for the person who loaded.
     """
 
     partitions: int
@@ -91,8 +95,8 @@ class _NotDatableError(Exception):
 def partition(data: bytes, undated: datetime.date = NEWEST_DATE) -> Partitions:
     """Split a file's bytes into dated partitions by the rule in the module's docstring; pure.
 
-    Parameters: `data`, the file's bytes; `undated`, the day under which a file without dates is put. Raises nothing:
-    what cannot be dated becomes one partition, with a warning that says why.
+    Parameters: `data`, the file's bytes; `undated`, the day under which a file without dates is
+    put. Raises nothing: what cannot be dated becomes one partition, with a warning that says why.
     """
     try:
         return _dated(data)
@@ -190,11 +194,12 @@ def load(
 ) -> LoadReport:
     """Upload dated partitions under ``s3://<bucket>/<prefix>/``, complete or absent.
 
-    Parameters: `path_or_frame`, a file, or a polars frame with the file's columns; `bucket` exists already; `prefix`
-    with or without a slash at its end; `s3_client`, a boto3 S3 client; `on_progress(done, total)` is called with counts
-    of partitions; `undated`, the day under which a file without dates is put. Raises LoadError if the path cannot be
-    read, bucket or prefix is not plainly one, or if S3 refuses an upload (then nothing of this load is left behind).
-    S3: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+    Parameters: `path_or_frame`, a file, or a polars frame with the file's columns; `bucket` exists
+    already; `prefix` with or without a slash at its end; `s3_client`, a boto3 S3 client;
+    `on_progress(done, total)` is called with counts of partitions; `undated`, the day under which a
+    file without dates is put. Raises LoadError if the path cannot be read, bucket or prefix is not
+    plainly one, or if S3 refuses an upload (then nothing of this load is left behind). S3:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
     """
     folder = _folder(bucket, prefix)
     if isinstance(path_or_frame, pl.DataFrame):

@@ -1,10 +1,9 @@
 """A whole Airflow on this machine as processes: PostgreSQL, local_aws, api-server, scheduler, dag-processor, triggerer.
 
-`make up` leaves it running behind a person's back; the integration tests start one for a session. Every process is
-known by its id **and** its
-start time, written to a file when it starts, so that stopping touches exactly what was started here and never a
-stranger that was given
-the same id later. Must not import Airflow or local_aws: it starts programs.
+`make up` leaves it running behind a person's back; the integration tests start one for a session.
+Every process is known by its id **and** its start time, written to a file when it starts, so that
+stopping touches exactly what was started here and never a stranger that was given the same id
+later. Must not import Airflow or local_aws: it starts programs.
 """
 
 from __future__ import annotations
@@ -109,12 +108,11 @@ def record_process(folder: Path, name: str, pid: int) -> None:
 class LocalStack:
     """Starts, watches and stops the processes of one folder.
 
-    Parameters: `folder` keeps everything: ``airflow/``, ``postgres/``, ``local_aws/``, ``log/<component>.log``,
-    ``processes/``;
-    `ports`; `use_postgres`, or else SQLite; `enforce_iam`, and Airflow signs as a user that may only assume
-    `brewtrain-airflow`; `dag_folders`, more DAG folders by bundle name; `overrides`,
-    environment variables of the
-    Airflow components that win over `tools.airflow_env`; `report` gets one line a step.
+    Parameters: `folder` keeps everything: ``airflow/``, ``postgres/``, ``local_aws/``,
+    ``log/<component>.log``, ``processes/``; `ports`; `use_postgres`, or else SQLite; `enforce_iam`,
+    and Airflow signs as a user that may only assume `brewtrain-airflow`; `dag_folders`, more DAG
+    folders by bundle name; `overrides`, environment variables of the Airflow components that win
+    over `tools.airflow_env`; `report` gets one line a step.
     """
 
     def __init__(
@@ -167,10 +165,9 @@ class LocalStack:
     def start(self, prepare: Callable[[str], None] | None = None, timeout_seconds: float = 180.0) -> None:
         """Start everything and wait until every component says that it is healthy.
 
-        `prepare` is called with the endpoint URL once local_aws answers, while Airflow is being started. Raises
-        StackError if a port is
-        in use, a component ends or is not healthy in time; then everything started is stopped again, as it is on
-        any exception.
+        `prepare` is called with the endpoint URL once local_aws answers, while Airflow is being
+        started. Raises StackError if a port is in use, a component ends or is not healthy in time;
+        then everything started is stopped again, as it is on any exception.
         """
         if running := self.running():
             raise StackError(f"{', '.join(sorted(running))} already run from {self.folder}; run make down first.")
@@ -287,7 +284,8 @@ class LocalStack:
             )
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> None:
-        # A session of its own: Ctrl-C in the terminal reaches this program, which stops its components in order.
+        # A session of its own: Ctrl-C in the terminal reaches this program, which stops its
+        # components in order.
         with self.log_file(name).open("ab") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
@@ -353,8 +351,8 @@ class LocalStack:
     def stop(self) -> list[str]:
         """Stop exactly what was started from this folder; returns the names of what still ran.
 
-        The Airflow components first, then local_aws, then the database, so that nobody loses what it works on.
-        Stopping twice is no error. Raises StackError if a process cannot be stopped.
+        The Airflow components first, then local_aws, then the database, so that nobody loses what
+        it works on. Stopping twice is no error. Raises StackError if a process cannot be stopped.
         """
         running = self.running()
         airflow = [running[name] for name in reversed(AIRFLOW_COMPONENTS) if name in running]

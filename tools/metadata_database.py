@@ -1,8 +1,8 @@
 """Airflow's metadata database: a PostgreSQL of our own where the embedded server can run, SQLite otherwise.
 
-Run as a program, because the embedded server's module holds on to the process that starts it, and warns on import.
-The server listens on no
-network address, only on a socket in its own folder, and asks for a password. Must not import Airflow.
+Run as a program, because the embedded server's module holds on to the process that starts it, and
+warns on import. The server listens on no network address, only on a socket in its own folder, and
+asks for a password. Must not import Airflow.
 
     python -m tools.metadata_database start --folder DIR     prints {"url": …, "pid": …}
     python -m tools.metadata_database stop --folder DIR
@@ -30,7 +30,8 @@ _READY_SECONDS = 30
 def start_postgres(folder: Path, password: str) -> tuple[str, int]:
     """Start PostgreSQL in `folder` (made at the first start) in a process of its own, and leave it running.
 
-    Returns the SQLAlchemy URL and the server's process id. Raises RuntimeError, in one sentence, if it cannot run here.
+    Returns the SQLAlchemy URL and the server's process id. Raises RuntimeError, in one sentence, if
+    it cannot run here.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     completed = subprocess.run(

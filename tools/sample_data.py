@@ -1,10 +1,11 @@
-"""A seeded stand-in for the UCI bank marketing file: same columns, value sets, marginals, economics and drift, any
-number of rows.
+"""A seeded stand-in for the UCI bank marketing file: same columns, value sets, marginals, economics
+and drift, any number of rows.
 
-It exists because the project ships no data and must run where none can be fetched. The label depends on the features
-about as much as in the real file: a gradient-boosted model reaches an AUC near 0.79 without `duration` and near 0.94
-with it, while answering "no" errs in 11 % of the calls. The rows are invented; only small tables of shares come from
-the data (source: see `tools.bank_marketing`).
+It exists because the project ships no data and must run where none can be fetched. The label
+depends on the features about as much as in the real file: a gradient-boosted model reaches an AUC
+near 0.79 without `duration` and near 0.94 with it, while answering "no" errs in 11 % of the calls.
+The rows are invented; only small tables of shares come from the data (source: see
+`tools.bank_marketing`).
 
     python -m tools.sample_data --rows 41188 --seed 1 --out bank.csv
 
@@ -76,8 +77,9 @@ _JOB_EDUCATION = (
     0.1),
 )  # fmt: skip
 
-# By month, in the order of CALL_MONTHS: share of cellular calls, of clients never called before, of clients to whom an
-# earlier campaign sold, of unknown defaults; mean number of calls in this campaign.
+# By month, in the order of CALL_MONTHS: share of cellular calls, of clients never called before, of
+# clients to whom an earlier campaign sold, of unknown defaults; mean number of calls in this
+# campaign.
 _BY_MONTH = (
     (0.001, 1.0, 0.0, 0.31, 2.6),  # may 2008
     (0.001, 1.0, 0.0, 0.3, 3.25),  # jun 2008
@@ -120,8 +122,8 @@ _CALLS_EFFECT = -0.09
 _EURIBOR_EFFECT = -0.35  # per standard deviation within the month
 _EFFECT_SCALE = 0.95
 
-# Logarithm of the call's length in seconds: mean and standard deviation. Selling takes the longer, the less likely it
-# was.
+# Logarithm of the call's length in seconds: mean and standard deviation. Selling takes the longer,
+# the less likely it was.
 _LOG_DURATION_NO = (5.05, 0.86)
 _LOG_DURATION_YES = (5.65, 0.55)
 _LOG_DURATION_BY_LOG_ODDS = -0.33
@@ -156,8 +158,8 @@ def _economics() -> _Economics:
 def rows_per_month(rows: int) -> NDArray[np.int64]:
     """Share `rows` out over the campaign's months as in the full file, by largest remainder.
 
-    Parameters: `rows`, at least 0. Returns an array of shape (26,), which sums to `rows`. Raises ValueError if `rows`
-    is negative.
+    Parameters: `rows`, at least 0. Returns an array of shape (26,), which sums to `rows`. Raises
+    ValueError if `rows` is negative.
     """
     if rows < 0:
         raise ValueError(f"rows is {rows}; ask for 0 or more rows.")
@@ -198,8 +200,8 @@ class _Clients(NamedTuple):
 
 
 def _draw_clients(random: np.random.Generator, month: Codes, position: Floats, economics: _Economics) -> _Clients:
-    """Draw features. `month` (rows,) indexes CALL_MONTHS; `position` (rows,) in [0, 1) says where in its month a row
-    stands.
+    """Draw features. `month` (rows,) indexes CALL_MONTHS; `position` (rows,) in [0, 1) says where
+    in its month a row stands.
     """
     rows = month.size
     late = (month >= 10).astype(np.intp)  # June 2009 and after
@@ -282,8 +284,8 @@ def _log_odds(clients: _Clients, economics: _Economics, month: Codes) -> Floats:
 def _month_intercepts(economics: _Economics) -> Floats:
     """The log-odds of each month at which its share of "yes" is the real file's; shape (26,).
 
-    Solved by Newton's method on a pilot sample of its own, so that a month's intercept depends on neither seed nor
-    number of rows.
+    Solved by Newton's method on a pilot sample of its own, so that a month's intercept depends on
+    neither seed nor number of rows.
     """
     pilot_rows = 4000
     random = np.random.default_rng(0)
@@ -343,8 +345,8 @@ def _number_text(value: float) -> str:
 def _columns(
     calls: _Calls, economics: _Economics, text: Callable[[str], str], number: Callable[[str, Floats, Codes], pl.Series]
 ) -> dict[str, pl.Series]:
-    """The 21 columns of the file. `text` spells a text value; `number` makes a column from a table of numbers and codes
-    into it.
+    """The 21 columns of the file. `text` spells a text value; `number` makes a column from a table
+    of numbers and codes into it.
     """
     clients = calls.clients
 
@@ -384,9 +386,10 @@ def _columns(
 def generate(rows: int = FULL_ROWS, seed: int = DEFAULT_SEED) -> pl.DataFrame:
     """Make calls in order of time.
 
-    Parameters: `rows`, number of calls (0 or more); `seed`, a non-negative integer: the same seed and rows give the
-    same frame. Returns a polars frame of shape (`rows`, 21) with the columns of `tools.bank_marketing.COLUMNS`:
-    integers, floats, strings. Raises ValueError if `rows` or `seed` is negative.
+    Parameters: `rows`, number of calls (0 or more); `seed`, a non-negative integer: the same seed
+    and rows give the same frame. Returns a polars frame of shape (`rows`, 21) with the columns of
+    `tools.bank_marketing.COLUMNS`: integers, floats, strings. Raises ValueError if `rows` or `seed`
+    is negative.
     """
     economics = _economics()
 
@@ -411,9 +414,9 @@ def _checked_seed(seed: int) -> int:
 def write_csv(path: str | os.PathLike[str], rows: int = FULL_ROWS, seed: int = DEFAULT_SEED) -> Path:
     """Write `generate(rows, seed)` as the original is written: ``;`` between fields, text and header in double quotes.
 
-    Streams chunk by chunk, so memory does not grow with `rows`. The file is complete or absent: it is written beside
-    `path` and renamed. Raises ValueError as `generate` does, and OSError if the file cannot be written. Returns the
-    path.
+    Streams chunk by chunk, so memory does not grow with `rows`. The file is complete or absent: it
+    is written beside `path` and renamed. Raises ValueError as `generate` does, and OSError if the
+    file cannot be written. Returns the path.
     """
     target = Path(path)
     economics = _economics()

@@ -1,7 +1,8 @@
 """Stops a stack when the program that started it is gone, however it went.
 
-A test run that is killed gets no chance to stop what it started. This waits for the end of its standard input, which
-the operating system closes with the starter, and then stops what the folder's records name. Must not import Airflow.
+A test run that is killed gets no chance to stop what it started. This waits for the end of its
+standard input, which the operating system closes with the starter, and then stops what the folder's
+records name. Must not import Airflow.
 
     python -m tools.stack_guard FOLDER [--delete]
 """

@@ -1,7 +1,8 @@
 """The peer of `benchmarks/backfill.py`: the same run written with the provider's own operators, task for task.
 
-Eleven tasks in a row as in the retrain DAG: a check of the input, an object prepared, the execution started, six
-waits, an object written, one deleted. The provider has no task for a stage: every wait is its sensor of the execution.
+Eleven tasks in a row as in the retrain DAG: a check of the input, an object prepared, the execution
+started, six waits, an object written, one deleted. The provider has no task for a stage: every wait
+is its sensor of the execution.
 """
 
 from __future__ import annotations

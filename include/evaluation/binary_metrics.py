@@ -1,18 +1,22 @@
 """Metrics of a binary classifier's probabilities, all computed for many weightings of the same rows at once.
 
-A weighting is a vector of non-negative counts, one a row; a bootstrap resample is a weighting. One pass over the sorted
-scores then gives every metric of every resample. Must not import anything outside the standard library and numpy.
+A weighting is a vector of non-negative counts, one a row; a bootstrap resample is a weighting. One
+pass over the sorted scores then gives every metric of every resample. Must not import anything
+outside the standard library and numpy.
 
 Definitions and their sources:
 
 - ``auc``: area under the ROC curve with ties counted half (Hanley & McNeil, Radiology 143, 1982).
-- ``aucpr``: average precision, the step-wise area Σ (Rᵢ − Rᵢ₋₁)·Pᵢ over distinct scores (Davis & Goadrich, ICML 2006,
-  on why not to interpolate linearly). XGBoost's own ``aucpr`` interpolates and differs in the third digit.
-- ``logloss``, ``error``: as XGBoost's metrics of that name (probabilities at least 1e-16; positive above 0.5).
+- ``aucpr``: average precision, the step-wise area Σ (Rᵢ − Rᵢ₋₁)·Pᵢ over distinct scores (Davis &
+  Goadrich, ICML 2006, on why not to interpolate linearly). XGBoost's own ``aucpr`` interpolates and
+  differs in the third digit.
+- ``logloss``, ``error``: as XGBoost's metrics of that name (probabilities at least 1e-16; positive
+  above 0.5).
 - ``brier``: mean squared error of the probability (Brier, Monthly Weather Review 78, 1950).
-- ``ece``: expected calibration error over ten bins of equal numbers of rows (Naeini et al., AAAI 2015).
-- ``lift_top_decile``: share of positives in the tenth of rows with the highest scores over the share in all rows;
-  rows with the same score share their positives evenly.
+- ``ece``: expected calibration error over ten bins of equal numbers of rows (Naeini et al., AAAI
+  2015).
+- ``lift_top_decile``: share of positives in the tenth of rows with the highest scores over the
+  share in all rows; rows with the same score share their positives evenly.
 """
 
 from __future__ import annotations
@@ -81,8 +85,8 @@ def metrics(scored: ScoredRows, weights: np.ndarray | None = None) -> dict[str, 
     """Compute every metric.
 
     :param scored: The model's scores.
-    :param weights: Shape ``(weightings, rows)`` in the rows' original order, each with weight in both classes;
-        default: one weighting of ones.
+    :param weights: Shape ``(weightings, rows)`` in the rows' original order, each with weight in
+        both classes; default: one weighting of ones.
     :returns: Metric → shape ``(weightings,)``.
     """
     if weights is None:
@@ -152,9 +156,11 @@ def curves(scored: ScoredRows, weights: np.ndarray, grid: np.ndarray) -> dict[st
     """Sample the curves of every weighting on a grid, for bands around them.
 
     :param weights: Shape ``(weightings, rows)`` in original order.
-    :param grid: Shape ``(points,)``, from 0 to 1: false positive rates of ``roc``, recalls of ``pr``.
-    :returns: ``roc`` (true positive rate) and ``pr`` (precision), shape ``(weightings, points)``, and ``lift`` (lift of
-        each tenth of the rows, highest scores first), shape ``(weightings, 10)``.
+    :param grid: Shape ``(points,)``, from 0 to 1: false positive rates of ``roc``, recalls of
+        ``pr``.
+    :returns: ``roc`` (true positive rate) and ``pr`` (precision), shape ``(weightings, points)``,
+        and ``lift`` (lift of each tenth of the rows, highest scores first), shape ``(weightings,
+        10)``.
     """
     weights = np.asarray(weights, dtype=np.float64)[:, scored.order]
     positive, every = scored.group_weights(weights)
@@ -170,7 +176,8 @@ def curves(scored: ScoredRows, weights: np.ndarray, grid: np.ndarray) -> dict[st
         roc[line] = np.interp(grid, np.append(0.0, misses / misses[-1]), np.append(0.0, recall))
         seen = looked > 0
         precision = hits[seen] / looked[seen]
-        # The precision at a recall is that of the first depth which reaches it: a step, as in average precision.
+        # The precision at a recall is that of the first depth which reaches it: a step, as in
+        # average precision.
         at = np.minimum(np.searchsorted(recall[seen], grid - 1e-12, side="left"), precision.size - 1)
         pr[line] = precision[at]
         depths = looked[-1] * np.arange(LIFT_GROUPS + 1) / LIFT_GROUPS

@@ -1,8 +1,9 @@
 """Bootstrap resamples of validation rows, as weightings.
 
-Resamples are drawn within each class, as pROC does by default (Robin et al., BMC Bioinformatics 12:77, 2011), so that
-each has positives and negatives however rare they are. Intervals are percentile intervals (Efron & Tibshirani, 1993).
-Must not import anything outside the standard library and numpy.
+Resamples are drawn within each class, as pROC does by default (Robin et al., BMC Bioinformatics
+12:77, 2011), so that each has positives and negatives however rare they are. Intervals are
+percentile intervals (Efron & Tibshirani, 1993). Must not import anything outside the standard
+library and numpy.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Profiles of features, and how far one window's distribution has moved from another's.
 
-The measure is the population stability index, PSI = Σ (a − e)·ln(a / e) over bins, where e is the champion's share of
-rows and a this window's (Siddiqi, Credit Risk Scorecards, Wiley 2006; his rule of thumb: below 0.1 stable, above 0.25
-shifted). Bins are those of the champion's profile. Must not import anything outside the standard library and numpy.
+The measure is the population stability index, PSI = Σ (a − e)·ln(a / e) over bins, where e is the
+champion's share of rows and a this window's (Siddiqi, Credit Risk Scorecards, Wiley 2006; his rule
+of thumb: below 0.1 stable, above 0.25 shifted). Bins are those of the champion's profile. Must not
+import anything outside the standard library and numpy.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ def feature_profile(name: str, column: np.ndarray) -> dict[str, Any]:
 
     :param name: The feature's name.
     :param column: Shape ``(rows,)``, ``nan`` for missing.
-    :returns: ``kind`` is ``values`` (``bins`` are the values, a last count is for all others) or ``ranges`` (``bins``
-        are inner edges, value ≤ edge; one count more than edges); ``counts``; ``missing``; ``mean``.
+    :returns: ``kind`` is ``values`` (``bins`` are the values, a last count is for all others) or
+        ``ranges`` (``bins`` are inner edges, value ≤ edge; one count more than edges); ``counts``;
+        ``missing``; ``mean``.
     """
     column = np.asarray(column, dtype=np.float64)
     present = column[np.isfinite(column)]
@@ -82,7 +84,8 @@ def profile_rows(names: list[str], features: np.ndarray, labels: np.ndarray) -> 
 def population_stability_index(expected: np.ndarray, actual: np.ndarray) -> float:
     """PSI of two vectors of counts over the same bins.
 
-    Empty bins count as a share of 0.0001, so that a value that appears or disappears shows without being infinite.
+    Empty bins count as a share of 0.0001, so that a value that appears or disappears shows without
+    being infinite.
 
     :param expected: Shape ``(bins,)``, counts of the reference.
     :param actual: Shape ``(bins,)``, counts now.
@@ -106,7 +109,8 @@ def drift(reference: dict[str, Any], names: list[str], features: np.ndarray, lab
     :param names: Names of this window's features; those that the profile lacks are left out.
     :param features: Shape ``(rows, features)``.
     :param labels: Shape ``(rows,)``, bool.
-    :returns: ``features``: list of ``name``, ``psi``, ``level``, most shifted first; ``label``: the same for the label.
+    :returns: ``features``: list of ``name``, ``psi``, ``level``, most shifted first; ``label``: the
+        same for the label.
     :raises ValueError: If the profile is not of this layout.
     """
     if not isinstance(reference, dict) or reference.get("layout") != PROFILE_LAYOUT:

@@ -1,13 +1,15 @@
 """Scores the candidate of one run, and the champion that serves, on the run's validation rows, and asks the gate.
 
-Runs as a SageMaker processing job in the built-in XGBoost image (Python 3.7 to 3.12, numpy 1.19 to 2, matplotlib; no
-brewtrain there). Its neighbours are shipped with it, and so is ``gate.py``, which is
-plugins/brewtrain/domain/evaluation/gate.py.
-Must not import anything else outside the standard library, numpy and boto3.
+Runs as a SageMaker processing job in the built-in XGBoost image (Python 3.7 to 3.12, numpy 1.19 to
+2, matplotlib; no brewtrain there). Its neighbours are shipped with it, and so is ``gate.py``, which
+is plugins/brewtrain/domain/evaluation/gate.py. Must not import anything else outside the standard
+library, numpy and boto3.
 
-Results appear in the output folder all at once, ``verdict.json`` last; after an error there are none, the exit code is
-1 and the error's sentence is in /opt/ml/output/message, which DescribeProcessingJob returns as ExitMessage
-(https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html). A candidate that the gate refuses is no error.
+Results appear in the output folder all at once, ``verdict.json`` last; after an error there are
+none, the exit code is 1 and the error's sentence is in /opt/ml/output/message, which
+DescribeProcessingJob returns as ExitMessage
+(https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html). A candidate that the gate
+refuses is no error.
 """
 
 from __future__ import annotations
@@ -359,7 +361,8 @@ def _measure(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Measure every model on the rows and on the same resamples of them.
 
-    :returns: Role → metrics, curves, reliability and lift; and metric → paired difference challenger − champion.
+    :returns: Role → metrics, curves, reliability and lift; and metric → paired difference
+        challenger − champion.
     """
     grid = np.linspace(0.0, 1.0, _CURVE_POINTS)
     sorted_once = {role: binary_metrics.ScoredRows(labels, values) for role, values in scores.items()}
@@ -461,7 +464,8 @@ def make_smoke_test(features: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
 
     :param features: Shape ``(rows, features)``, float32, ``nan`` for missing.
     :param scores: Shape ``(rows,)``, of the candidate.
-    :returns: Content of smoke.json: CSV rows as the endpoint takes them, evenly over the range of scores.
+    :returns: Content of smoke.json: CSV rows as the endpoint takes them, evenly over the range of
+        scores.
     """
     usable = np.flatnonzero(~np.isnan(features).all(axis=1))  # a line without any number is no row
     by_score = usable[np.argsort(scores[usable], kind="stable")]

@@ -1,7 +1,7 @@
 """Reads what the split job writes and the training job reads: CSV without header, label first, empty for missing.
 
-Must not import anything outside the standard library and numpy.
-Format: https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-training.html
+Must not import anything outside the standard library and numpy. Format:
+https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-training.html
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class LabelledRows:
     """Rows of one data set.
 
     :param labels: Shape ``(rows,)``, bool.
-    :param features: Shape ``(rows, features)``, float32, ``nan`` for missing: the type that XGBoost scores.
+    :param features: Shape ``(rows, features)``, float32, ``nan`` for missing: the type that XGBoost
+        scores.
     """
 
     labels: np.ndarray
@@ -50,7 +51,8 @@ def read_labelled_csv(folder: Path, *, what: str) -> LabelledRows:
 
     :param folder: Where the processing job has put the files of one S3 prefix.
     :param what: What the rows are, for messages, e.g. ``validation``.
-    :raises DataError: If there is no row, a field is not a number, a label is not 0 or 1, or rows differ in width.
+    :raises DataError: If there is no row, a field is not a number, a label is not 0 or 1, or rows
+        differ in width.
     """
     folder = Path(folder)
     files = sorted(
@@ -110,7 +112,8 @@ def _read_file(path: Path, what: str) -> np.ndarray | None:
 
 
 def _may_have_empty_fields(content: bytes) -> bool:
-    # Finding fixed text takes a hundredth of the time of the pattern, and most data has no empty field.
+    # Finding fixed text takes a hundredth of the time of the pattern, and most data has no empty
+    # field.
     within = any(text in content for text in (b",,", b",\n", b",\r", b"\n,"))
     return within or content.startswith(b",") or content.endswith(b",")
 

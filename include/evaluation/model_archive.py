@@ -1,8 +1,9 @@
 """Loads a model archive without trusting it: a champion may have been put there by anybody who can write to the bucket.
 
-An archive is read in memory, never unpacked; members that are not plain files, or whose path leaves the archive, refuse
-the whole archive; sizes are bounded while decompressing; pickles are refused, since loading one runs its author's code.
-Must not import anything outside the standard library and numpy: score_model.py, a process of its own, runs XGBoost.
+An archive is read in memory, never unpacked; members that are not plain files, or whose path leaves
+the archive, refuse the whole archive; sizes are bounded while decompressing; pickles are refused,
+since loading one runs its author's code. Must not import anything outside the standard library and
+numpy: score_model.py, a process of its own, runs XGBoost.
 
 Format: the built-in algorithm saves ``xgboost-model`` with ``Booster.save_model``
 (https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html); containers before 1.3 pickled it.
@@ -36,8 +37,8 @@ class ScoredModel:
 
     :param feature_count: Number of features that the model was trained on.
     :param feature_names: Their names if the model carries them; models trained on CSV do not.
-    :param scores: Shape ``(rows,)``, float64, probability of class 1; ``None`` if the rows have another number of
-        features.
+    :param scores: Shape ``(rows,)``, float64, probability of class 1; ``None`` if the rows have
+        another number of features.
     """
 
     feature_count: int
@@ -48,13 +49,15 @@ class ScoredModel:
 def score_archive(archive: Path, features: np.ndarray, *, role: str) -> ScoredModel:
     """Score rows with an archive's model, as the built-in container's endpoint would.
 
-    XGBoost works in a process of its own: it does not check a UBJSON model's sizes, and a damaged one ends the process.
+    XGBoost works in a process of its own: it does not check a UBJSON model's sizes, and a damaged
+    one ends the process.
 
     :param archive: A ``model.tar.gz`` as SageMaker's training writes it.
     :param features: Shape ``(rows, features)``, float32, ``nan`` for missing.
     :param role: ``challenger`` or ``champion``, for messages.
     :raises PickledModelError: If the model is a pickle.
-    :raises ModelArchiveError: If the archive is not there, not whole, not trusted, or holds no binary XGBoost model.
+    :raises ModelArchiveError: If the archive is not there, not whole, not trusted, or holds no
+        binary XGBoost model.
     """
     content = _model_bytes(archive, role)
     if content[:1] == b"\x80" or content[:2] in (b"(c", b"cc"):
@@ -64,7 +67,8 @@ def score_archive(archive: Path, features: np.ndarray, *, role: str) -> ScoredMo
         )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # XGBoost chooses the parser by the extension; without one, old and new releases expect different formats.
+        # XGBoost chooses the parser by the extension; without one, old and new releases expect
+        # different formats.
         model = folder / ("model" + _extension(content))
         model.write_bytes(content)
         np.save(str(folder / "features.npy"), features)
@@ -142,7 +146,8 @@ def _model_bytes(archive: Path, role: str) -> bytes:
 class _Bounded:
     """A stream that ends in an error when it has given more than a model may have.
 
-    It counts what is read, not what members say: headers are read whole, and a small archive can hold very long ones.
+    It counts what is read, not what members say: headers are read whole, and a small archive can
+    hold very long ones.
 
     :param stream: The decompressed archive.
     :param where: The archive, for the message.

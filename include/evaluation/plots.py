@@ -1,7 +1,7 @@
 """Draws the plots of one evaluation, and of many over time, from evaluation.json alone.
 
-Must not import anything outside the standard library and matplotlib; pyplot not at all, for it keeps state.
-Colours are those of Okabe & Ito, which colour-blind people tell apart.
+Must not import anything outside the standard library and matplotlib; pyplot not at all, for it
+keeps state. Colours are those of Okabe & Ito, which colour-blind people tell apart.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def _calibration(document: dict[str, Any], models: list[tuple[str, str, dict[str
         bins = model["reliability"]
         scores = [bin_["mean_score"] for bin_ in bins]
         observed = [bin_["observed"] for bin_ in bins]
-        # Where scores are equal the interval's end may differ from the share by a rounding error only.
+        # Where scores are equal the interval's end may differ from the share by a rounding error
+        # only.
         below = [max(0.0, bin_["observed"] - bin_["low"]) for bin_ in bins]
         above = [max(0.0, bin_["high"] - bin_["observed"]) for bin_ in bins]
         axes.errorbar(

@@ -1,6 +1,7 @@
 """Writes the evaluation as one HTML page that needs no other file: tables and the plots inline.
 
-Every text is escaped: names of features come from the data. Must not import anything outside the standard library.
+Every text is escaped: names of features come from the data. Must not import anything outside the
+standard library.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Loads one model and scores rows, in a process that may crash without taking the evaluation along.
 
-Called by model_archive.py as ``score_model.py MODEL FOLDER``; reads ``features.npy`` there, and writes
-``model_facts.json`` and ``scores.npy``. Must not import anything outside the standard library, numpy and xgboost.
+Called by model_archive.py as ``score_model.py MODEL FOLDER``; reads ``features.npy`` there, and
+writes ``model_facts.json`` and ``scores.npy``. Must not import anything outside the standard
+library, numpy and xgboost.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ def main(model: Path, folder: Path) -> int:
     """Score, and return the exit code; the last line on standard error says why it is not 0.
 
     :param model: File that XGBoost loads by its extension.
-    :param folder: Holds ``features.npy`` of shape ``(rows, features)``, float32, ``nan`` for missing.
+    :param folder: Holds ``features.npy`` of shape ``(rows, features)``, float32, ``nan`` for
+        missing.
     """
     features = np.load(str(folder / "features.npy"))
     written_by = _version(model.read_bytes())
     if written_by is not None and written_by > tuple(int(part) for part in xgboost.__version__.split(".")[:2]):
-        # An older release may load it without a word and score nonsense: 1.7 misreads the base score of 3.2.
+        # An older release may load it without a word and score nonsense: 1.7 misreads the base
+        # score of 3.2.
         print(f"XGBoost {written_by[0]}.{written_by[1]} wrote it, this is {xgboost.__version__}", file=sys.stderr)
         return 1
     booster = xgboost.Booster()
@@ -58,7 +61,8 @@ def main(model: Path, folder: Path) -> int:
 def _version(content: bytes) -> tuple[int, int] | None:
     """Release that wrote a model, major and minor, or nothing if the model does not say (the binary format before 2.1).
 
-    It is the last entry of the document (https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html).
+    It is the last entry of the document
+    (https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html).
     """
     end = content[-200:]
     for found in _JSON_VERSION.finditer(end):
@@ -71,7 +75,8 @@ def _version(content: bytes) -> tuple[int, int] | None:
 def _predict(booster: Any, features: np.ndarray) -> np.ndarray:
     options: dict[str, Any] = {}
     if "ntree_limit" in inspect.signature(booster.predict).parameters:
-        # Up to XGBoost 1.7 the container serves the best iteration of an early stopped model; later, all trees.
+        # Up to XGBoost 1.7 the container serves the best iteration of an early stopped model;
+        # later, all trees.
         options["ntree_limit"] = int(getattr(booster, "best_ntree_limit", 0) or 0)
     scores = booster.predict(xgboost.DMatrix(features, nthread=1), validate_features=False, **options)
     return np.asarray(scores, dtype=np.float64)

@@ -1,13 +1,14 @@
 """Divide the transformed rows of one run into a training and a validation part (Glue job ``brewtrain-<slug>-split``).
 
-A row's side is a pure function of its values, so that a retry, a redrive and a backfill divide the same rows in the
-same way, and equal rows never sit on both sides. Plain PySpark 3.5 with boto3 (Glue 5.0 has both): no awsglue, so that
-the same text runs wherever the DataFrame API does. Must not import anything of this project.
+A row's side is a pure function of its values, so that a retry, a redrive and a backfill divide the
+same rows in the same way, and equal rows never sit on both sides. Plain PySpark 3.5 with boto3
+(Glue 5.0 has both): no awsglue, so that the same text runs wherever the DataFrame API does. Must
+not import anything of this project.
 
-Input is what DataBrew writes: CSV with a header in every file, empty for null. Output is what SageMaker's built-in
-XGBoost reads: CSV without header, label first, empty for missing
-(https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html). The summary object is written last: where it exists,
-both parts are complete.
+Input is what DataBrew writes: CSV with a header in every file, empty for null. Output is what
+SageMaker's built-in XGBoost reads: CSV without header, label first, empty for missing
+(https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html). The summary object is written last:
+where it exists, both parts are complete.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class SplitError(ValueError):
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """Read the job's arguments; those that Glue adds on its own are ignored.
 
-    :param arguments: ``--source``, ``--train``, ``--validation`` (S3 prefixes), ``--summary`` (S3 object),
-        ``--label`` (column name), ``--validation-fraction`` (0 < fraction < 1).
+    :param arguments: ``--source``, ``--train``, ``--validation`` (S3 prefixes), ``--summary`` (S3
+        object), ``--label`` (column name), ``--validation-fraction`` (0 < fraction < 1).
     """
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("source", "train", "validation", "summary", "label", "validation-fraction"):
@@ -133,8 +134,9 @@ def mark_rows(rows: Any, functions: Any, *, label_index: int, width: int, thresh
     :param label_index: Position of the label.
     :param width: Number of columns.
     :param threshold: From :func:`hash_threshold`.
-    :returns: DataFrame with the same columns, ``target`` (``0`` or ``1``, or the label as it was where it is neither),
-        ``joined`` (the features, each in brackets) and ``side`` (1: validation, 0: training).
+    :returns: DataFrame with the same columns, ``target`` (``0`` or ``1``, or the label as it was
+        where it is neither), ``joined`` (the features, each in brackets) and ``side`` (1:
+        validation, 0: training).
     """
     f = functions
     names = [f"c{index}" for index in range(width)]
@@ -150,8 +152,9 @@ def mark_rows(rows: Any, functions: Any, *, label_index: int, width: int, thresh
 def count_rows(marked: Any, functions: Any) -> dict[str, int]:
     """Count, in one pass and with few expressions however many columns there are, what checks and summary need.
 
-    :returns: ``rows_0``, ``rows_1``, ``positives_0``, ``positives_1`` by side; ``bad_labels`` and ``bad_features``:
-        rows whose label is neither 0 nor 1, and rows with a feature that is no number.
+    :returns: ``rows_0``, ``rows_1``, ``positives_0``, ``positives_1`` by side; ``bad_labels`` and
+        ``bad_features``: rows whose label is neither 0 nor 1, and rows with a feature that is no
+        number.
     """
     f = functions
     left_over = f.regexp_replace(f.col("joined"), f"{OPEN}({NUMBER})?{CLOSE}", "")
@@ -202,7 +205,8 @@ def check_counts(
     """Check that the rows can be learned from.
 
     :param find: Tells the first unusable column, see :func:`first_unusable`.
-    :raises SplitError: If there are none, the label is not 0 and 1, a feature is not a number, or a side lacks a class.
+    :raises SplitError: If there are none, the label is not 0 and 1, a feature is not a number, or a
+        side lacks a class.
     """
     total = counts["rows_0"] + counts["rows_1"]
     if total == 0:
@@ -231,9 +235,9 @@ def check_counts(
 def summary(counts: dict[str, int], features: list[str]) -> dict[str, Any]:
     """Build the document that the state machine and the gate read.
 
-    ``error_to_beat`` is the majority class's error as XGBoost would report it, less half of the last digit: XGBoost
-    logs five decimals and SageMaker keeps a metric as a 32-bit number, so a model that always answers with the
-    majority class could seem to beat the exact value.
+    ``error_to_beat`` is the majority class's error as XGBoost would report it, less half of the
+    last digit: XGBoost logs five decimals and SageMaker keeps a metric as a 32-bit number, so a
+    model that always answers with the majority class could seem to beat the exact value.
     """
     rows, positives = counts["rows_1"], counts["positives_1"]
     majority_class_error = min(positives, rows - positives) / rows
@@ -251,7 +255,8 @@ def summary(counts: dict[str, int], features: list[str]) -> dict[str, Any]:
 def main(arguments: list[str]) -> None:
     """Run the job.
 
-    :raises SplitError: If the data cannot be divided; nothing but part files may have been written then.
+    :raises SplitError: If the data cannot be divided; nothing but part files may have been written
+        then.
     """
     import boto3
     from pyspark.sql import SparkSession, functions

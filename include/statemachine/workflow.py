@@ -1,13 +1,16 @@
 """Build the retraining state machine with the Step Functions Data Science SDK and render what the project deploys.
 
-Two files come out, both committed, so that neither Airflow nor the machine that deploys needs the SDK:
+Two files come out, both committed, so that neither Airflow nor the machine that deploys needs the
+SDK:
 
-* ``retraining.asl.json``: the definition. It names no pipeline: everything a run needs comes in by input paths
-  (docs/architecture.md has the input), so every pipeline deploys the same text.
-* ``images.json``: registry of SageMaker's built-in XGBoost image by version and region, from sagemaker's own tables.
+* ``retraining.asl.json``: the definition. It names no pipeline: everything a run needs comes in by
+  input paths (docs/architecture.md has the input), so every pipeline deploys the same text.
+* ``images.json``: registry of SageMaker's built-in XGBoost image by version and region, from
+  sagemaker's own tables.
 
-Run ``python workflow.py --write`` to render and ``--check`` to compare with the committed files (exit code 1 and a
-diff when they differ). Runs in the authoring environment (``make statemachine``) and must not be imported by anything.
+Run ``python workflow.py --write`` to render and ``--check`` to compare with the committed files
+(exit code 1 and a diff when they differ). Runs in the authoring environment (``make statemachine``)
+and must not be imported by anything.
 
 Decisions that are not visible in the text are in docs/adr/0010-state-machine.md.
 """
@@ -24,11 +27,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# The SDK asks boto3 for a region to pick the ARN partition; the text must not depend on who renders it.
+# The SDK asks boto3 for a region to pick the ARN partition; the text must not depend on who renders
+# it.
 os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
 with warnings.catch_warnings():
-    # stepfunctions 2.3.0 imports pkg_resources and compares a string with `is`; both go with the SDK itself.
+    # stepfunctions 2.3.0 imports pkg_resources and compares a string with `is`; both go with the
+    # SDK itself.
     warnings.simplefilter("ignore")
     from sagemaker import image_uris
     from stepfunctions import steps
@@ -40,7 +45,8 @@ DEFINITION_FILE = HERE / "retraining.asl.json"
 IMAGES_FILE = HERE / "images.json"
 
 LAYOUT_VERSION = 2
-# Seven days. A redrive starts the clock again; SageMaker's own longest training job is 28 days, ours is one.
+# Seven days. A redrive starts the clock again; SageMaker's own longest training job is 28 days,
+# ours is one.
 EXECUTION_TIMEOUT_SECONDS = 604_800
 API_CALL_TIMEOUT_SECONDS = 60
 # An endpoint is looked at this often at short intervals before the pipeline's own interval applies.
@@ -69,7 +75,8 @@ STUCK = "Brewtrain.EndpointStuck"
 QUALITY_GATE = "Brewtrain.QualityGateFailed"
 UNKNOWN_ENTRY = "Brewtrain.UnknownEntry"
 
-# Of the evaluation's container: the champion comes in by environment, because a list cannot be appended to.
+# Of the evaluation's container: the champion comes in by environment, because a list cannot be
+# appended to.
 EVALUATION_ENTRYPOINT = ["python3", "/opt/ml/processing/input/code/evaluate.py"]
 EVALUATION_INPUTS = {
     "code": "$.evaluation.code_uri",
@@ -80,7 +87,8 @@ EVALUATION_INPUTS = {
 }
 EVALUATION_OUTPUT = "/opt/ml/processing/output/evaluation"
 NO_CHAMPION = "none"
-# SageMaker refuses empty arguments of a container; that it takes empty values of its environment is said nowhere.
+# SageMaker refuses empty arguments of a container; that it takes empty values of its environment is
+# said nowhere.
 NO_REASON = "none"
 UNKNOWN_CHAMPION = "unknown"
 
@@ -115,9 +123,10 @@ def _retry(errors: list[str], *, first: int, attempts: int, longest: int) -> Any
     )
 
 
-# Names of errors. Optimized integrations carry the names of the Java SDK 1 (`AmazonSageMakerException` is what
-# SageMaker answers when the error has no shape of its own: throttling, internal failures, but also validation, which
-# is why the retries on it are few); SDK integrations carry those of the Java SDK 2 (`SageMakerException`).
+# Names of errors. Optimized integrations carry the names of the Java SDK 1
+# (`AmazonSageMakerException` is what SageMaker answers when the error has no shape of its own:
+# throttling, internal failures, but also validation, which is why the retries on it are few); SDK
+# integrations carry those of the Java SDK 2 (`SageMakerException`).
 DATABREW_RETRY = [
     # The run of an execution that was just stopped may still be stopping.
     _retry(["DataBrew.ServiceQuotaExceededException", "DataBrew.ConflictException"], first=30, attempts=6, longest=300),
@@ -173,7 +182,8 @@ SAGEMAKER_CALL_RETRY = [
     _retry([*SAGEMAKER_TRANSIENT, "States.Timeout"], first=2, attempts=8, longest=60),
     _retry(["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"], first=2, attempts=3, longest=30),
 ]
-# Calls whose "could not find" is an answer: that has the same name as throttling, so it is told apart by its text.
+# Calls whose "could not find" is an answer: that has the same name as throttling, so it is told
+# apart by its text.
 SAGEMAKER_LOOKUP_RETRY = [_retry([*SAGEMAKER_TRANSIENT, "States.Timeout"], first=2, attempts=8, longest=60)]
 S3_RETRY = [
     _retry(
@@ -234,7 +244,8 @@ def _one_of(variable: str, values: tuple[str, ...]) -> BaseRule:
 
 
 def _text_has(variable: str, *fragments: str) -> BaseRule:
-    # A caught States.Timeout may carry no Cause, and a Choice on an absent path is a failure that nothing catches.
+    # A caught States.Timeout may carry no Cause, and a Choice on an absent path is a failure that
+    # nothing catches.
     matches = _any(*(ChoiceRule.StringMatches(variable, f"*{fragment}*") for fragment in fragments))
     return _all(ChoiceRule.IsPresent(variable, True), matches)
 
@@ -307,7 +318,8 @@ def _split() -> Any:
 def _train() -> Any:
     """Training job: https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html.
 
-    A plain Task, since the SDK's TrainingStep wants an estimator, and that wants a role, an image and a region.
+    A plain Task, since the SDK's TrainingStep wants an estimator, and that wants a role, an image
+    and a region.
     """
 
     def channel(name: str) -> dict[str, Any]:
@@ -359,9 +371,10 @@ def _lookup(
 ) -> Any:
     """Build an aws-sdk call to SageMaker whose "could not find" is an answer.
 
-    SageMaker gives what is not there, what is throttled and what is denied one and the same error name, so a Catch
-    tells the first by its text. All else is asked for again by a Task with ordinary retries and no Catch: it fails by
-    itself, with AWS's own words, and a redrive asks once more.
+    SageMaker gives what is not there, what is throttled and what is denied one and the same error
+    name, so a Catch tells the first by its text. All else is asked for again by a Task with
+    ordinary retries and no Catch: it fails by itself, with AWS's own words, and a redrive asks once
+    more.
 
     :param found: Where to go on with the answer.
     :param absent: Where to go on when there is no such thing.
@@ -379,8 +392,9 @@ def _lookup(
 def _find_champion(evaluate: Any) -> Any:
     """Endpoint → endpoint config → model → archive, or why there is none.
 
-    ``$.champion`` gets ``uri`` (null without one), ``argument`` (what the container is told) and ``reason``. A champion
-    that cannot be found although the endpoint is there is *unknown*, never absent: to the gate it is not comparable.
+    ``$.champion`` gets ``uri`` (null without one), ``argument`` (what the container is told) and
+    ``reason``. A champion that cannot be found although the endpoint is there is *unknown*, never
+    absent: to the gate it is not comparable.
 
     :param evaluate: Where to go on.
     """
@@ -437,7 +451,8 @@ def _find_champion(evaluate: Any) -> Any:
             "Champion Model Deleted", f"States.Format('the model {{}} that serves was deleted by hand', {model})"
         ),
         text="Could not find model",
-        # Of the primary container, or of each of several: a path to a member that may be absent would fail.
+        # Of the primary container, or of each of several: a path to a member that may be absent
+        # would fail.
         selector={"archives.$": "$..ModelDataUrl"},
         result_path="$.champion_model",
     )
@@ -503,7 +518,8 @@ def _evaluate() -> tuple[Any, Any]:
         "aws-sdk:sagemaker:describeTrainingJob",
         {"TrainingJobName.$": "$.training_job.name"},
         retry=SAGEMAKER_CALL_RETRY,
-        # For the record: the gate decides by what the evaluation measures. Searched for, since the list may be absent.
+        # For the record: the gate decides by what the evaluation measures. Searched for, since the
+        # list may be absent.
         selector={"metrics.$": "$..FinalMetricDataList[*]"},
         result_path="$.training_results",
     )
@@ -635,7 +651,8 @@ def _deploy() -> tuple[Any, Any]:
         _text_has(cause, "Rate exceeded", "Throttling", "Status Code: 5"),
     )
 
-    # -- before ------------------------------------------------------------------------------------------------------
+    # -- before
+    # ------------------------------------------------------------------------------------------------------
     save_model = _call(
         "Save Model",
         "sagemaker:createModel",
@@ -693,7 +710,8 @@ def _deploy() -> tuple[Any, Any]:
         comment="The whole answer is kept: some of its fields are absent while an endpoint is being created.",
     )
 
-    # -- how a deployment fails --------------------------------------------------------------------------------------
+    # -- how a deployment fails
+    # --------------------------------------------------------------------------------------
     look_again = steps.Pass("Look At Endpoint Again", comment="Leads back to Prepare Deployment.")
     fail_states = {
         ROLLED_BACK: steps.Fail("Endpoint Rolled Back", error=ROLLED_BACK),
@@ -768,7 +786,8 @@ def _deploy() -> tuple[Any, Any]:
         " $.endpoint.name, $.waits.count, $.endpoint.wait_seconds, $.endpoint_config.name)",
     )
 
-    # -- waiting -----------------------------------------------------------------------------------------------------
+    # -- waiting
+    # -----------------------------------------------------------------------------------------------------
     count_wait = steps.Pass(
         "Count Wait", parameters={"count.$": "States.MathAdd($.waits.count, 1)"}, result_path="$.waits"
     )
@@ -792,7 +811,8 @@ def _deploy() -> tuple[Any, Any]:
         state.next(count_wait)
     count_wait.next(query)
 
-    # -- the writes --------------------------------------------------------------------------------------------------
+    # -- the writes
+    # --------------------------------------------------------------------------------------------------
     watch_created = steps.Pass(
         "Watch New Endpoint",
         parameters={
@@ -829,8 +849,9 @@ def _deploy() -> tuple[Any, Any]:
         comment=not_retried,
     )
     create.next(watch_created)
-    # Not the SDK's EndpointStep: an optimized integration refuses definitions with fields it does not know, and that of
-    # updateEndpoint may know the two names only. The SDK integration takes the whole API.
+    # Not the SDK's EndpointStep: an optimized integration refuses definitions with fields it does
+    # not know, and that of updateEndpoint may know the two names only. The SDK integration takes
+    # the whole API.
     update = _call(
         "Update Model Endpoint",
         "aws-sdk:sagemaker:updateEndpoint",
@@ -869,7 +890,8 @@ def _deploy() -> tuple[Any, Any]:
     for state in (create, update):
         state.add_catch(steps.Catch(error_equals=["States.ALL"], next_step=write_refused, result_path="$.failure"))
 
-    # -- may this config replace that one? ---------------------------------------------------------------------------
+    # -- may this config replace that one?
+    # ---------------------------------------------------------------------------
     older_than_serving = _outcome(
         "Record Older Than Serving",
         "rejected",
@@ -928,7 +950,8 @@ def _deploy() -> tuple[Any, Any]:
     )
     read_shape.next(whose_capacity)
     newer_serves = _all(
-        # A config made by hand, which a rollback may go back to, has no date, and null is no string to compare with.
+        # A config made by hand, which a rollback may go back to, has no date, and null is no string
+        # to compare with.
         ChoiceRule.IsString("$.run.data_date", True),
         ChoiceRule.NumericGreaterThan("$.serving_tags.count", 0),
         ChoiceRule.StringMatches("$.serving_tags.data_dates[0]", "*-*-*"),
@@ -986,7 +1009,8 @@ def _deploy() -> tuple[Any, Any]:
     )
     lookup_config.next(read_date)
 
-    # -- what the endpoint says --------------------------------------------------------------------------------------
+    # -- what the endpoint says
+    # --------------------------------------------------------------------------------------
     promoted = _outcome(
         "Record Promotion",
         "promoted",

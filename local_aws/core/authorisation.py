@@ -1,7 +1,7 @@
 """The seam for IAM: one decision per call, made before the call reaches its service.
 
-By default every call is allowed; ``local_aws.iam.enforcement`` replaces both decisions through ``set_authoriser``. Must
-not import moto.
+By default every call is allowed; ``local_aws.iam.enforcement`` replaces both decisions through
+``set_authoriser``. Must not import moto.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Denial:
     status: int = 403
 
 
-#: Resources of the call being served that it must leave alone: DeleteObjects is answered key by key.
+#: Resources of the call being served that it must leave alone: DeleteObjects is answered key by
+#: key.
 refused_resources: ContextVar[frozenset[str]] = ContextVar("refused_resources", default=frozenset())
 
 Authoriser = Callable[[Call], Denial | None]
@@ -45,7 +46,8 @@ _role_check: RoleCheck | None = None
 def set_authoriser(authoriser: Authoriser, role_check: RoleCheck | None = None) -> None:
     """Decide with ``authoriser`` from now on; ``allow_all`` switches enforcement off.
 
-    :param role_check: decides what services do with a role without a call of their own; without it all is allowed.
+    :param role_check: decides what services do with a role without a call of their own; without it
+        all is allowed.
     """
     global _authoriser, _role_check
     _authoriser, _role_check = authoriser, role_check

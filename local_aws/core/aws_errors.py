@@ -25,7 +25,8 @@ def render(
 ) -> tuple[list[tuple[str, str]], bytes]:
     """Headers and body of an error answer.
 
-    :param protocol: botocore protocol name (``json``, ``rest-json``, ``query``, ``rest-xml``, ``cbor``, ``ec2``).
+    :param protocol: botocore protocol name (``json``, ``rest-json``, ``query``, ``rest-xml``,
+        ``cbor``, ``ec2``).
     :param code: error code, for example ``ThrottlingException``.
     :param message: the text shown to the caller.
     :param request_id: defaults to a fresh one.

@@ -1,8 +1,8 @@
 """Which AWS call an HTTP request is: service, operation, region, principal and resource.
 
-Exists because the call log, the fault rules and IAM all need the same answer, and moto only knows it deep inside each
-service. Reads botocore's models, so that every service moto serves is covered. Must not import any service of
-local_aws.
+Exists because the call log, the fault rules and IAM all need the same answer, and moto only knows
+it deep inside each service. Reads botocore's models, so that every service moto serves is covered.
+Must not import any service of local_aws.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _ACTION_PREFIX = {
     "resourcegroupstaggingapi": "tag",
 }
 
-#: Operations whose IAM action is named differently (service authorization reference of each service).
+#: Operations whose IAM action is named differently (service authorization reference of each
+#: service).
 _ACTION_NAMES = {
     ("lambda", "Invoke"): "InvokeFunction",
     ("s3", "HeadObject"): "GetObject",
@@ -109,8 +110,8 @@ _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/")
 class Principal:
     """Who calls: ``arn`` of a user, of an assumed-role session, or of the account's root.
 
-    ``role_arn`` is the ARN of the assumed role, ``None`` for users and root. ``access_key_id`` is what signed the
-    request.
+    ``role_arn`` is the ARN of the assumed role, ``None`` for users and root. ``access_key_id`` is
+    what signed the request.
     """
 
     arn: str
@@ -270,9 +271,8 @@ def _assumed_role(backend: Any, access_key_id: str) -> Any:
 def identify(environ: dict[str, Any]) -> Call:
     """Identify the AWS call in a WSGI request; the body stays readable.
 
-    Follows the protocols of AWS: ``X-Amz-Target`` (JSON), the smithy RPC path (CBOR), ``Action`` (query), method
-    and path
-    (REST). Requests without a signature are taken for S3, as moto does.
+    Follows the protocols of AWS: ``X-Amz-Target`` (JSON), the smithy RPC path (CBOR), ``Action``
+    (query), method and path (REST). Requests without a signature are taken for S3, as moto does.
     """
     query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     authorization = environ.get("HTTP_AUTHORIZATION", "")
@@ -418,7 +418,8 @@ def _databrew_arn(operation: str, params: Mapping[str, Any], region: str, accoun
     if isinstance(params.get("ResourceArn"), str):
         return str(params["ResourceArn"])
     name = params.get("name") or params.get("Name") or params.get("JobName")
-    # Creating calls have no resource type (Service Authorization Reference): only a policy on everything allows them.
+    # Creating calls have no resource type (Service Authorization Reference): only a policy on
+    # everything allows them.
     if not isinstance(name, str) or operation.startswith("Create"):
         return "*"
     kind = next((noun for word, noun in kinds if word in operation), "project")

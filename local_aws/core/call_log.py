@@ -18,8 +18,8 @@ _MAX_ENTRIES = 50_000
 class CallRecord:
     """One answered call.
 
-    ``time`` is in epoch seconds, ``seconds`` how long the answer took, ``name`` the request's own ``name``:
-    StartExecution names the state machine as its resource, and the execution only there.
+    ``time`` is in epoch seconds, ``seconds`` how long the answer took, ``name`` the request's own
+    ``name``: StartExecution names the state machine as its resource, and the execution only there.
     """
 
     id: int

@@ -1,7 +1,8 @@
 """boto3 clients with which local_aws calls itself, as AWS services call each other.
 
-Exists so that the interpreter and the jobs go through the front with the credentials of *their* role: only then do the
-call log, fault rules and IAM see the right principal. Must not import any service of local_aws.
+Exists so that the interpreter and the jobs go through the front with the credentials of *their*
+role: only then do the call log, fault rules and IAM see the right principal. Must not import any
+service of local_aws.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def endpoint_url() -> str:
 def role_credentials(role_arn: str, session_name: str, region: str = DEFAULT_REGION) -> RoleCredentials:
     """Credentials of ``role_arn`` for one of AWS's own services, cached until shortly before they expire.
 
-    The service principals (states, glue, …) assume the role inside AWS, so this does not go through the front.
+    The service principals (states, glue, …) assume the role inside AWS, so this does not go through
+    the front.
 
     :param role_arn: the role that the state machine or job was given.
     :param session_name: what the role session is called in the caller's ARN.
@@ -113,7 +115,8 @@ def client(
     :param service: botocore service name, for example ``stepfunctions``.
     :param credentials: whose calls these are; without it the server's own root principal.
     :param region: AWS region name.
-    :param max_attempts: total attempts, the first one included; 1 means that errors are not retried.
+    :param max_attempts: total attempts, the first one included; 1 means that errors are not
+        retried.
     :param read_timeout_seconds: seconds to wait for an answer.
     """
     global _session

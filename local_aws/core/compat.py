@@ -1,7 +1,7 @@
 """Every change to moto's own objects, in one place and in order.
 
-Each patch asserts that what it replaces is still there, names the moto behaviour it mends and says when it can go. Each
-has a contract test in tests/functional/local_aws/test_compat.py.
+Each patch asserts that what it replaces is still there, names the moto behaviour it mends and says
+when it can go. Each has a contract test in tests/functional/local_aws/test_compat.py.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def _attribute(owner: Any, name: str) -> Any:
 def apply_patches() -> None:
     """Apply every patch once per process, before the first request.
 
-    :raises MotoIncompatibleError: another moto version is installed, or an attribute that is patched is gone.
+    :raises MotoIncompatibleError: another moto version is installed, or an attribute that is
+        patched is gone.
     """
     global _applied
     if _applied:
@@ -49,8 +50,8 @@ def apply_patches() -> None:
 
 
 def _state_machines_of_stacks() -> None:
-    # moto 5.2.5 keeps a stack's state machines in its own backend, where they cannot be executed. Goes when local_aws
-    # serves Step Functions from moto's backend again.
+    # moto 5.2.5 keeps a stack's state machines in its own backend, where they cannot be executed.
+    # Goes when local_aws serves Step Functions from moto's backend again.
     from moto.stepfunctions.models import StateMachine
 
     from local_aws.states import cloudformation
@@ -69,9 +70,8 @@ def _state_machines_of_stacks() -> None:
 
 
 def _aws_managed_policies_on_demand() -> None:
-    # moto 5.2.5 knows AWS's managed policies only when all 1,500 are loaded into every partition at start. Goes
-    # when moto
-    # loads them one by one.
+    # moto 5.2.5 knows AWS's managed policies only when all 1,500 are loaded into every partition at
+    # start. Goes when moto loads them one by one.
     from moto.iam.models import AWSManagedPolicy, IAMBackend
 
     _attribute(AWSManagedPolicy, "from_data")
@@ -97,9 +97,8 @@ def _aws_managed_policies_on_demand() -> None:
 
 
 def _managed_policies_of_stack_roles() -> None:
-    # moto 5.2.5 ignores ManagedPolicyArns of AWS::IAM::Role, so that such a role could do nothing under
-    # enforcement. Goes
-    # when moto attaches them.
+    # moto 5.2.5 ignores ManagedPolicyArns of AWS::IAM::Role, so that such a role could do nothing
+    # under enforcement. Goes when moto attaches them.
     from moto.iam.models import Role, iam_backends
 
     create = _attribute(Role, "create_from_cloudformation_json")
@@ -130,8 +129,8 @@ def _managed_policies_of_stack_roles() -> None:
 
 
 def _nothing_in_lists_of_stacks() -> None:
-    # moto 5.2.5 leaves None where AWS::NoValue stands in a list, such as a policy's statements, although AWS removes
-    # the element. Goes when moto does.
+    # moto 5.2.5 leaves None where AWS::NoValue stands in a list, such as a policy's statements,
+    # although AWS removes the element. Goes when moto does.
     from moto.cloudformation import parsing
 
     clean = _attribute(parsing, "clean_json")
@@ -144,8 +143,8 @@ def _nothing_in_lists_of_stacks() -> None:
 
 
 def _inline_policies_of_stack_roles() -> None:
-    # moto 5.2.5 stores them as Python objects, which GetRolePolicy cannot answer as JSON, and a stack's update changes
-    # neither them nor trust policy or boundary. Goes when moto does both.
+    # moto 5.2.5 stores them as Python objects, which GetRolePolicy cannot answer as JSON, and a
+    # stack's update changes neither them nor trust policy or boundary. Goes when moto does both.
     from moto.iam.models import Role
 
     create = _attribute(Role, "create_from_cloudformation_json")
@@ -178,8 +177,8 @@ def _inline_policies_of_stack_roles() -> None:
 
 
 def _bucket_policies_of_stacks() -> None:
-    # moto 5.2.5 skips AWS::S3::BucketPolicy with a warning. It knows a type by its model's class, once that exists.
-    # Goes when moto has one.
+    # moto 5.2.5 skips AWS::S3::BucketPolicy with a warning. It knows a type by its model's class,
+    # once that exists. Goes when moto has one.
     from moto.core.common_models import CloudFormationModel
 
     from local_aws.s3.stack_bucket_policy import StackBucketPolicy
@@ -189,8 +188,9 @@ def _bucket_policies_of_stacks() -> None:
 
 
 def _bucket_policies_are_not_decided_twice() -> None:
-    # moto 5.2.5 looks at a bucket's policy on its own account, without conditions and principals, so that a policy
-    # against plain HTTP denies every call. local_aws.iam decides, when asked to. Goes when moto can be told not to.
+    # moto 5.2.5 looks at a bucket's policy on its own account, without conditions and principals,
+    # so that a policy against plain HTTP denies every call. local_aws.iam decides, when asked to.
+    # Goes when moto can be told not to.
     from moto.iam.access_control import PermissionResult
     from moto.s3.models import FakeBucket
 
@@ -226,8 +226,8 @@ def _policy_simulation() -> None:
 
 
 def _list_modules_once() -> None:
-    # moto 5.2.5 reads its own folder and asks for 170 files twice in every request, a third of what a request costs.
-    # Goes when moto remembers what it found.
+    # moto 5.2.5 reads its own folder and asks for 170 files twice in every request, a third of what
+    # a request costs. Goes when moto remembers what it found.
     from moto import backends
 
     modules = tuple(_attribute(backends, "list_of_moto_modules")())

@@ -1,6 +1,7 @@
 """Control endpoints below ``/_local/``: how tests steer local_aws without going through an AWS API.
 
-Exists as a seam: a service registers a handler for its own prefix and the front serves it. Must not import moto.
+Exists as a seam: a service registers a handler for its own prefix and the front serves it. Must not
+import moto.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-#: ``handler(method, path, query, body) -> (HTTP status, JSON-serialisable answer)``; ``path`` is what follows the
-#: prefix.
+#: ``handler(method, path, query, body) -> (HTTP status, JSON-serialisable answer)``; ``path`` is
+#: what follows the prefix.
 ControlHandler = Callable[[str, str, Mapping[str, str], Any], tuple[int, Any]]
 
 _lock = threading.Lock()
@@ -21,8 +22,8 @@ def register(prefix: str, handler: ControlHandler) -> None:
     """Serve ``/_local/<prefix>[/…]`` with ``handler``.
 
     :param prefix: first path segment below ``/_local/``, for example ``sagemaker``.
-    :param handler: called with method, remaining path (no leading slash), query and parsed JSON body (``None`` if
-        empty).
+    :param handler: called with method, remaining path (no leading slash), query and parsed JSON
+        body (``None`` if empty).
     :raises ValueError: the prefix contains a slash or is empty.
     """
     if not prefix or "/" in prefix:

@@ -1,8 +1,7 @@
 """Fault rules: AWS misbehaving on request, so that tests can see the product survive it.
 
-Rules are data (``POST /_local/faults``), evaluated in the front before a call reaches its service: a refused call
-has had
-no effect. Must not import moto.
+Rules are data (``POST /_local/faults``), evaluated in the front before a call reaches its service:
+a refused call has had no effect. Must not import moto.
 """
 
 from __future__ import annotations
@@ -37,7 +36,8 @@ _FIELDS = {
     "when",
 }
 
-#: What each service answers when it throttles; everything else says ThrottlingException with HTTP 400.
+#: What each service answers when it throttles; everything else says ThrottlingException with HTTP
+#: 400.
 _THROTTLE = {
     "s3": ("SlowDown", 503, "Please reduce your request rate."),
     "lambda": ("TooManyRequestsException", 429, "Rate Exceeded."),
@@ -63,9 +63,10 @@ class Refusal:
 class FaultRule:
     """One rule. ``service``, ``operation``, ``principal`` and ``resource`` are glob patterns (``*`` by default).
 
-    ``nth`` lists which matching calls (1 = first) are hit; ``times`` bounds how many are; ``probability`` draws from a
-    generator seeded with ``seed``; ``after`` and ``until`` are epoch seconds. ``when`` is ``before`` (the call has no
-    effect) or ``after`` (the service did its work and the answer is lost).
+    ``nth`` lists which matching calls (1 = first) are hit; ``times`` bounds how many are;
+    ``probability`` draws from a generator seeded with ``seed``; ``after`` and ``until`` are epoch
+    seconds. ``when`` is ``before`` (the call has no effect) or ``after`` (the service did its work
+    and the answer is lost).
     """
 
     id: str
@@ -130,7 +131,8 @@ class FaultRules:
     def add(self, data: Any) -> str:
         """Add a rule given as JSON.
 
-        :raises ValueError: an unknown field or effect, or a value of the wrong type, named in the message.
+        :raises ValueError: an unknown field or effect, or a value of the wrong type, named in the
+            message.
         """
         if not isinstance(data, dict):
             raise ValueError("A fault rule must be a JSON object.")

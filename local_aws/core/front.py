@@ -1,8 +1,8 @@
 """The WSGI front: what every request passes before moto sees it.
 
-Order: health and control endpoints, identification, fault rules, authorisation, the service, call log. An exception
-that
-nobody handled becomes an AWS error here, never an HTML page. Must not import any service of local_aws.
+Order: health and control endpoints, identification, fault rules, authorisation, the service, call
+log. An exception that nobody handled becomes an AWS error here, never an HTML page. Must not import
+any service of local_aws.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ class Front:
         if denial is not None:
             usual = "AccessDenied" if call.protocol in ("query", "rest-xml") else "AccessDeniedException"
             status, headers, body = _refuse(call, Refusal(denial.code or usual, denial.message, denial.status))
-            # Nothing follows the headers of an answer to HEAD: SDKs then make the status their code.
+            # Nothing follows the headers of an answer to HEAD: SDKs then make the status their
+            # code.
             return status, headers, b"" if environ.get("REQUEST_METHOD") == "HEAD" else body
         answer: dict[str, Any] = {}
 
@@ -197,8 +198,8 @@ class Front:
 def is_foreign_page(environ: dict[str, Any], loopback_only: bool) -> bool:
     """Whether a web page made the request: local_aws runs the code it is sent, so a page must not be able to send any.
 
-    Browsers say so by ``Origin`` or ``Sec-Fetch-Site``; a page that had its own name resolved to this machine (DNS
-    rebinding) is told by the ``Host`` header.
+    Browsers say so by ``Origin`` or ``Sec-Fetch-Site``; a page that had its own name resolved to
+    this machine (DNS rebinding) is told by the ``Host`` header.
     """
     origin = environ.get("HTTP_ORIGIN")
     if origin is not None and not _is_this_machine(urllib.parse.urlsplit(origin).hostname or ""):

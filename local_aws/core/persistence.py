@@ -1,9 +1,8 @@
 """State kept across restarts (``--state-dir``): moto's backends and what the services keep themselves.
 
-One file holds everything, written beside and renamed into place, so that after a crash the state is that of one moment:
-complete or absent. Reading it constructs only classes of moto, local_aws and plain data types, never functions, so
-that a
-state file from elsewhere cannot run code.
+One file holds everything, written beside and renamed into place, so that after a crash the state is
+that of one moment: complete or absent. Reading it constructs only classes of moto, local_aws and
+plain data types, never functions, so that a state file from elsewhere cannot run code.
 """
 
 from __future__ import annotations
@@ -28,7 +27,8 @@ _QUIET_SECONDS = 1.0
 _PAUSE_PER_SECOND_OF_SAVING = 9.0
 _ATTEMPTS = 5
 
-#: moto backends that are saved; the services of local_aws keep their own state (``snapshot`` and ``restore``).
+#: moto backends that are saved; the services of local_aws keep their own state (``snapshot`` and
+#: ``restore``).
 MOTO_SERVICES = (
     "s3", "iam", "sts", "sns", "sqs", "logs", "cloudwatch", "events", "cloudformation", "glue", "databrew",
     "sagemaker", "secretsmanager", "dynamodb",
@@ -123,7 +123,8 @@ def _backends(service: str) -> Iterator[tuple[str, str, Any]]:
     from moto.backends import get_backend
 
     if f"moto.{service}.models" not in sys.modules:
-        # Never used in this process: nothing to save, and importing it would cost more than the rest.
+        # Never used in this process: nothing to save, and importing it would cost more than the
+        # rest.
         return
     accounts = get_backend(service)
     for account in list(accounts):
@@ -301,7 +302,8 @@ class StateDirectory:
             try:
                 _Pickler(buffer, references).dump(state())
             except RuntimeError:
-                # Another thread changed a dictionary meanwhile; the state of a moment later will do.
+                # Another thread changed a dictionary meanwhile; the state of a moment later will
+                # do.
                 time.sleep(0.02 * (attempt + 1))
             except Exception as error:  # noqa: BLE001 - one service that cannot be saved must not lose the others
                 self._report(f"State of {name} is not kept across restarts: {type(error).__name__}: {error}.")

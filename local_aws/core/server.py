@@ -1,8 +1,8 @@
 """The server: one process, one port, loopback only.
 
-Exists to put werkzeug, the front and moto together and to start and stop them in order; ``start`` is also what
-tests use
-in process. moto keeps its state per process, so two servers in one process share it. Must not know any service by name.
+Exists to put werkzeug, the front and moto together and to start and stop them in order; ``start``
+is also what tests use in process. moto keeps its state per process, so two servers in one process
+share it. Must not know any service by name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class ServerStartError(Exception):
 class ServerHandle:
     """A running server.
 
-    ``endpoint_url`` is what clients are given. ``front`` gives tests in the same process the call log and fault rules.
+    ``endpoint_url`` is what clients are given. ``front`` gives tests in the same process the call
+    log and fault rules.
     """
 
     def __init__(
@@ -107,7 +108,8 @@ def start(
     :param host: address to bind.
     :param unsafe_allow_non_loopback: permit an address that other machines can reach.
     :param warm_up: let services preload their workers in the background.
-    :param enforce_iam: check every call against the policies of its principal (for all servers of this process).
+    :param enforce_iam: check every call against the policies of its principal (for all servers of
+        this process).
     :raises ServerStartError: the port is taken, the address is refused or the state cannot be read.
     """
     if not unsafe_allow_non_loopback:
@@ -125,7 +127,8 @@ def start(
             return
 
         def handle(self) -> None:
-            # A client that goes away, or a fault rule that drops the connection, is no server error.
+            # A client that goes away, or a fault rule that drops the connection, is no server
+            # error.
             with contextlib.suppress(ConnectionError, ConnectionDropped):
                 super().handle()
 
@@ -186,7 +189,8 @@ def start(
 
 
 def _set_environment() -> None:
-    # moto signs nothing and calls nobody, but boto3 insists on finding credentials and must never find real ones.
+    # moto signs nothing and calls nobody, but boto3 insists on finding credentials and must never
+    # find real ones.
     os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 

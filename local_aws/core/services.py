@@ -1,14 +1,17 @@
 """The registry of AWS services that local_aws adds to moto or replaces in it.
 
-Exists so that the server knows no service by name and a service knows no server. Each module in ``SERVICE_MODULES``
-is a package with one required and some optional module-level functions:
+Exists so that the server knows no service by name and a service knows no server. Each module in
+``SERVICE_MODULES`` is a package with one required and some optional module-level functions:
 
-* ``register() -> None``: extend moto (url_paths, dispatch, backend subclass). Called once, before the first request.
-* ``warm_up() -> None``: optional, called in a background thread after the server is ready (preload workers).
-* ``stop_jobs() -> None``: optional, called at shutdown: stop everything the service started, wait until it is gone.
-* ``snapshot() -> object`` and ``restore(state: object) -> None``: optional, picklable state for ``--state-dir``.
-  Only for
-  state that lives outside moto's backends, which persistence saves by itself.
+* ``register() -> None``: extend moto (url_paths, dispatch, backend subclass). Called once, before
+  the first request.
+* ``warm_up() -> None``: optional, called in a background thread after the server is ready (preload
+  workers).
+* ``stop_jobs() -> None``: optional, called at shutdown: stop everything the service started, wait
+  until it is gone.
+* ``snapshot() -> object`` and ``restore(state: object) -> None``: optional, picklable state for
+  ``--state-dir``. Only for state that lives outside moto's backends, which persistence saves by
+  itself.
 
 This module must not import moto or any service at import time.
 """
@@ -34,7 +37,7 @@ _registered: list[ModuleType] = []
 def register_all() -> tuple[ModuleType, ...]:
     """Import and register every service once per process.
 
-    :return: the registered modules, in the order of ``SERVICE_MODULES``.
+    :returns: the registered modules, in the order of ``SERVICE_MODULES``.
     :raises ImportError: a listed service cannot be imported.
     """
     with _lock:
@@ -54,9 +57,9 @@ def registered() -> tuple[ModuleType, ...]:
 def call_hook(name: str) -> None:
     """Call the optional hook ``name`` of every registered service, in the order of ``SERVICE_MODULES``.
 
-    State machines come first: at shutdown an execution is to be aborted, not to fail because its job was stopped
-    under it.
-    Every service gets its call even if an earlier one raises; the first error is raised at the end.
+    State machines come first: at shutdown an execution is to be aborted, not to fail because its
+    job was stopped under it. Every service gets its call even if an earlier one raises; the first
+    error is raised at the end.
     """
     errors: list[Exception] = []
     for module in tuple(_registered):

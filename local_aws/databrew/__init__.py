@@ -1,7 +1,8 @@
-"""AWS Glue DataBrew: datasets, recipes with versions, rulesets, recipe and profile jobs, and job runs that really
-transform data.
+"""AWS Glue DataBrew: datasets, recipes with versions, rulesets, recipe and profile jobs, and job
+runs that really transform data.
 
-moto keeps what is left (projects and schedules do not exist there either). Must not import anything from `plugins`.
+moto keeps what is left (projects and schedules do not exist there either). Must not import anything
+from `plugins`.
 """
 
 from __future__ import annotations

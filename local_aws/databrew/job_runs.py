@@ -1,6 +1,7 @@
 """DataBrew's job runs: start, watch, stop; STARTING → RUNNING → SUCCEEDED, FAILED, STOPPED or TIMEOUT.
 
-API: https://docs.aws.amazon.com/databrew/latest/dg/API_StartJobRun.html and DescribeJobRun, ListJobRuns, StopJobRun.
+API: https://docs.aws.amazon.com/databrew/latest/dg/API_StartJobRun.html and DescribeJobRun,
+ListJobRuns, StopJobRun.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """DataBrew's datasets, recipes, rulesets, jobs and tags.
 
-Follows the API reference (https://docs.aws.amazon.com/databrew/latest/dg/api-reference.html) and botocore's model.
-Nothing here runs a job.
+Follows the API reference (https://docs.aws.amazon.com/databrew/latest/dg/api-reference.html) and
+botocore's model. Nothing here runs a job.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
-# "Valid characters are alphanumeric (A-Z, a-z, 0-9), hyphen (-), period (.), and space", says every Create call's page;
-# whether AWS refuses an underscore is not known, so that it passes here. Names become files of a job's output.
+# "Valid characters are alphanumeric (A-Z, a-z, 0-9), hyphen (-), period (.), and space", says every
+# Create call's page; whether AWS refuses an underscore is not known, so that it passes here. Names
+# become files of a job's output.
 _NAME = re.compile(r"[A-Za-z0-9_. -]+")
 
 

@@ -1,8 +1,8 @@
-"""Executes a DataBrew job run: select the dataset's files on S3, apply the recipe (or profile the data), write the
-outputs to S3.
+"""Executes a DataBrew job run: select the dataset's files on S3, apply the recipe (or profile the
+data), write the outputs to S3.
 
-Runs in a forked process with the job role's keys; every S3 call carries them. Must not import moto or anything of the
-server.
+Runs in a forked process with the job role's keys; every S3 call carries them. Must not import moto
+or anything of the server.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
     name = payload["dataset"]["Name"]
     location = payload["outputs"][0]["Location"]
     bucket = location["Bucket"]
-    # As in the service's own examples: dataset and run id, the validation report apart from the profile.
+    # As in the service's own examples: dataset and run id, the validation report apart from the
+    # profile.
     stem = _join(location.get("Key", ""), f"{name}_{payload['run_id'].removeprefix('db_')}")
     files = _fetch_dataset(s3, payload["dataset"], started_at, Path("input"))
     try:
@@ -236,7 +237,8 @@ def _publish(s3: Any, output: Mapping[str, Any], folder: Path, job_name: str) ->
     done: list[str] = []
     try:
         if output.get("Overwrite"):
-            # A run that writes fewer files than the last one must not leave the rest of the last one beside its own.
+            # A run that writes fewer files than the last one must not leave the rest of the last
+            # one beside its own.
             base = prefix.rstrip("/") + "/" if prefix.rstrip("/") else ""
             stale = [
                 item.key

@@ -1,5 +1,5 @@
-"""AWS Glue jobs: definitions, runs and stops, where a run executes the job's Python script from S3 in a process of
-its own.
+"""AWS Glue jobs: definitions, runs and stops, where a run executes the job's Python script from S3
+in a process of its own.
 
 The Data Catalog, crawlers and all else stay moto's. Must not import anything from `plugins`.
 """

@@ -208,7 +208,8 @@ def _launch(partition: Partition, record: Record) -> None:
 def _retry(partition: Partition, failed: Record) -> None:
     attempt = failed["Attempt"] + 1
     moment = now()
-    # On AWS the automatic retry is a run of its own whose id is the first one's with the attempt appended.
+    # On AWS the automatic retry is a run of its own whose id is the first one's with the attempt
+    # appended.
     record: Record = {
         **failed,
         "Id": f"{failed['Id'].split('_attempt_')[0]}_attempt_{attempt}",

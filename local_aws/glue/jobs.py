@@ -1,7 +1,7 @@
 """Glue's job definitions.
 
-API: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-job.html and botocore's model. Nothing here runs a
-job.
+API: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-job.html and botocore's model.
+Nothing here runs a job.
 """
 
 from __future__ import annotations
@@ -203,7 +203,8 @@ def _with_defaults(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def _moto_backend(request: Request) -> Any:
-    # Tags of every Glue resource live in moto's tagger, so that its TagResource, UntagResource and GetTags see them.
+    # Tags of every Glue resource live in moto's tagger, so that its TagResource, UntagResource and
+    # GetTags see them.
     from moto.glue.models import glue_backends
 
     return glue_backends[request.account_id][request.region]

@@ -1,8 +1,8 @@
-"""Executes a Glue job's Python script: fetched from S3, run as ``__main__`` with the job's arguments, in a forked
-process.
+"""Executes a Glue job's Python script: fetched from S3, run as ``__main__`` with the job's
+arguments, in a forked process.
 
-`pyspark` and `awsglue` resolve to this package's shims over DuckDB (sqlframe).
-Must not import moto or anything of the server.
+`pyspark` and `awsglue` resolve to this package's shims over DuckDB (sqlframe). Must not import moto
+or anything of the server.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The ``Condition`` element: operators, ``IfExists``, ``ForAllValues`` and ``ForAnyValue``.
 
-See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and
-reference_policies_condition-single-vs-multi-valued-context-keys.html. A key that the request does not have is absent,
-also a key that local_aws does not know. Must not import moto.
+See
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+and reference_policies_condition-single-vs-multi-valued-context-keys.html. A key that the request
+does not have is absent, also a key that local_aws does not know. Must not import moto.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Refusals as AWS words them, in each service's own form.
 
-Wording: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html; codes: the "Common Errors" of
-the services. Must not import moto.
+Wording: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html; codes:
+the "Common Errors" of the services. Must not import moto.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Policy evaluation: an explicit Deny wins, then something has to allow, and boundaries only take away.
 
-Follows https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html. Not modelled: service
-and resource control policies, VPC endpoint policies, managed session policies. Must not import moto.
+Follows https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html.
+Not modelled: service and resource control policies, VPC endpoint policies, managed session
+policies. Must not import moto.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ _Grant = Literal["direct", "role", "account"]
 class Identity:
     """Who asks.
 
-    ``kind`` is ``root``, ``user``, ``role`` (an assumed role's session), ``service`` (``arn`` is then its name, such as
-    ``glue.amazonaws.com``) or ``anonymous``. ``role_arn`` is the ARN of the assumed role.
+    ``kind`` is ``root``, ``user``, ``role`` (an assumed role's session), ``service`` (``arn`` is
+    then its name, such as ``glue.amazonaws.com``) or ``anonymous``. ``role_arn`` is the ARN of the
+    assumed role.
     """
 
     kind: Literal["root", "user", "role", "service", "anonymous"]
@@ -55,9 +57,9 @@ class AccessRequest:
 class PolicySet:
     """Everything that has a say.
 
-    ``boundary`` and ``session`` are None where there is none. ``resource_account_id`` is the account of the resource.
-    ``delegated`` marks resources whose own policy has to let the account in before identity policies count: KMS keys
-    and roles (their trust policy).
+    ``boundary`` and ``session`` are None where there is none. ``resource_account_id`` is the
+    account of the resource. ``delegated`` marks resources whose own policy has to let the account
+    in before identity policies count: KMS keys and roles (their trust policy).
     """
 
     identity: tuple[Policy, ...] = ()

@@ -1,6 +1,7 @@
 """Policy documents as objects: what a statement says, checked once when the document is read.
 
-See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html. Must not import moto.
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html. Must not
+import moto.
 """
 
 from __future__ import annotations

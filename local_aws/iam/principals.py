@@ -30,7 +30,8 @@ class CredentialProblem(Exception):  # noqa: N818 - an answer for the caller, in
 def identity_of(principal: Principal) -> Identity:
     """The identity behind the access key of a call.
 
-    :raises CredentialProblem: a key in AWS's own form that belongs to nobody, is inactive or has expired.
+    :raises CredentialProblem: a key in AWS's own form that belongs to nobody, is inactive or has
+        expired.
     """
     key = principal.access_key_id
     if key is None:
@@ -123,7 +124,8 @@ def _document(managed_policy: Any) -> str:
 def permissions_boundary(identity: Identity) -> Policy | None:
     """The managed policy that bounds a role; moto stores none for users.
 
-    :raises PolicyDocumentError: the boundary is no policy of the account, or cannot be read: then nothing is allowed.
+    :raises PolicyDocumentError: the boundary is no policy of the account, or cannot be read: then
+        nothing is allowed.
     """
     if identity.kind != "role" or not identity.role_arn:
         return None

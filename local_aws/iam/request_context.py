@@ -1,6 +1,7 @@
 """The condition keys that every request has: who calls, when, from where, over what.
 
-See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html. Must not import moto.
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html. Must
+not import moto.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class RequestContext(Mapping[str, tuple[str, ...]]):
 
 
 def _of_any_service(key: str) -> str:
-    # Some services have a key of their own for the same thing: sagemaker:ResourceTag/x, glue:resourceTag/x.
+    # Some services have a key of their own for the same thing: sagemaker:ResourceTag/x,
+    # glue:resourceTag/x.
     _, separator, tag = key.partition(":resourcetag/")
     return f"aws:resourcetag/{tag}" if separator else key
 
@@ -48,8 +50,8 @@ def _of_any_service(key: str) -> str:
 def global_keys(call: Call, identity: Identity, now: datetime.datetime) -> dict[str, tuple[str, ...]]:
     """The keys of a request that do not depend on the action.
 
-    A request counts as made over TLS: the loopback stands for it, since local_aws speaks plain HTTP. A proxy in front
-    that says otherwise (``X-Forwarded-Proto: http``) is believed.
+    A request counts as made over TLS: the loopback stands for it, since local_aws speaks plain
+    HTTP. A proxy in front that says otherwise (``X-Forwarded-Proto: http``) is believed.
     """
     keys: dict[str, tuple[str, ...]] = {
         "aws:securetransport": ("false" if call.headers.get("x-forwarded-proto") == "http" else "true",),

@@ -1,6 +1,7 @@
 """Policies that resources have of their own, as moto stores them: buckets, KMS keys, topics and roles.
 
-Other services' resource policies (queues, functions, log groups) are not looked at: docs/local-aws.md says so.
+Other services' resource policies (queues, functions, log groups) are not looked at:
+docs/local-aws.md says so.
 """
 
 from __future__ import annotations

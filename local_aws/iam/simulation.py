@@ -1,7 +1,7 @@
 """``iam:SimulatePrincipalPolicy``: the answer that enforcement would give, without making the call.
 
-API: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html. As there, the policies of
-resources count only if the request brings one; boundaries count.
+API: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html. As there,
+the policies of resources count only if the request brings one; boundaries count.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class SimulationError(Exception):
 def simulate(params: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluate every action on every resource.
 
-    :param params: members of the request: ``PolicySourceArn``, ``ActionNames``, ``ResourceArns``, ``ContextEntries``,
-        ``PolicyInputList``, ``ResourcePolicy``.
-    :return: ``EvaluationResults`` and ``IsTruncated``.
+    :param params: members of the request: ``PolicySourceArn``, ``ActionNames``, ``ResourceArns``,
+        ``ContextEntries``, ``PolicyInputList``, ``ResourcePolicy``.
+    :returns: ``EvaluationResults`` and ``IsTruncated``.
     :raises SimulationError: no such principal, or a policy that cannot be read.
     """
     identity = _identity(str(params.get("PolicySourceArn") or ""))

@@ -18,7 +18,8 @@ from local_aws.iam.resource_policies import trust_policy
 def role_problem(role_arn: str, service_principal: str, source_arn: str | None = None) -> str | None:
     """Why a service cannot assume a role, in one sentence; None if it can.
 
-    A role whose trust policy has no statement at all is accepted: only a policy that says something can say no.
+    A role whose trust policy has no statement at all is accepted: only a policy that says something
+    can say no.
 
     :param role_arn: ARN of the role.
     :param service_principal: for example ``sagemaker.amazonaws.com``.

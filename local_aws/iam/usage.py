@@ -1,7 +1,7 @@
 """What principals were allowed and denied: one entry per principal, action, resource and context, with a count.
 
-Read by ``GET /_local/permissions``; tests ask the same questions again against policies with a statement removed. Must
-not import moto.
+Read by ``GET /_local/permissions``; tests ask the same questions again against policies with a
+statement removed. Must not import moto.
 """
 
 from __future__ import annotations

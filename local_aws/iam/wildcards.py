@@ -43,7 +43,7 @@ def substitute(pattern: str, context: Context) -> tuple[str, dict[str, str]]:
 
     :param pattern: for example ``arn:aws:s3:::home/${aws:username}/*``.
     :param context: the request's condition keys.
-    :return: the pattern with placeholders (private-use characters), and placeholder → value.
+    :returns: the pattern with placeholders (private-use characters), and placeholder → value.
     :raises UnknownVariableError: the request has no single value for a variable.
     """
     values: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """The worker's side: how a run's process reads S3, reports its result, and reports an error in one sentence.
 
-Runs in a forked process whose environment holds the role's keys and the endpoint. Must not import moto or anything of
-the server.
+Runs in a forked process whose environment holds the role's keys and the endpoint. Must not import
+moto or anything of the server.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class S3Object:
 def warm_up() -> None:
     """Load boto3 and the S3 model before the fork, so that no worker has to.
 
-    It is boto3's default session that is warmed, because scripts use it too. It finds keys and endpoint in the
-    environment when it makes a client, and the environment is the run's by then.
+    It is boto3's default session that is warmed, because scripts use it too. It finds keys and
+    endpoint in the environment when it makes a client, and the environment is the run's by then.
     """
     session = _boto_session()
     session.client("s3", aws_access_key_id="warm", aws_secret_access_key="up", region_name="us-east-1")  # noqa: S106
@@ -63,7 +63,8 @@ def client(service: str) -> Any:
     """A boto3 client with the run's keys, region and endpoint, all from the environment."""
     from botocore.config import Config
 
-    # Keys are passed on each call because the session was made before the fork, when the environment held none.
+    # Keys are passed on each call because the session was made before the fork, when the
+    # environment held none.
     options: dict[str, Any] = {"retries": {"mode": "standard", "max_attempts": 4}}
     if service == "s3":
         options["s3"] = {"addressing_style": "path"}
@@ -81,7 +82,8 @@ def client(service: str) -> Any:
 def reports_result(work: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], int]:
     """Turn a function ``payload -> result`` into a worker's entry point.
 
-    The result, or the error in one sentence, goes to the file that the payload names, written complete or not at all.
+    The result, or the error in one sentence, goes to the file that the payload names, written
+    complete or not at all.
     """
 
     @functools.wraps(work)

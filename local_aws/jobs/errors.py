@@ -1,5 +1,5 @@
-"""The error that a service answers with: AWS's code, AWS's message, the HTTP status and any further members of the
-error shape.
+"""The error that a service answers with: AWS's code, AWS's message, the HTTP status and any further
+members of the error shape.
 
 Must not import moto: workers in other processes raise it too.
 """

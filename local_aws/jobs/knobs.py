@@ -6,9 +6,9 @@ Real services take minutes; local AWS takes none unless told to. What can be tol
     slow      a service's runs stay in their running state for so many seconds before the work starts
     endpoint  the next creation or update of an endpoint is "stuck", rolls back or fails
 
-Through the environment: ``LOCAL_AWS_DELAY_DATABREW_SECONDS``, ``…_GLUE_…``, ``…_TRAINING_…``, ``…_PROCESSING_…``,
-``…_ENDPOINT_…``, ``…_LAMBDA_…``.
-Through HTTP (`handle_jobs`, `handle_sagemaker`, which the server's front mounts below ``/_local/``):
+Through the environment: ``LOCAL_AWS_DELAY_DATABREW_SECONDS``, ``…_GLUE_…``, ``…_TRAINING_…``,
+``…_PROCESSING_…``, ``…_ENDPOINT_…``, ``…_LAMBDA_…``. Through HTTP (`handle_jobs`,
+`handle_sagemaker`, which the server's front mounts below ``/_local/``):
     GET    /_local/jobs                        the knobs as they are
     POST   /_local/jobs                        {"service": "glue", "delay_seconds": 2} or {"minute_seconds": 1}
     DELETE /_local/jobs                        everything back to normal

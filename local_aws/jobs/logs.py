@@ -1,6 +1,7 @@
 """What runs print, in CloudWatch Logs under the names that AWS uses, written with the run's own role.
 
-As on AWS, a role that may not write logs does not fail the run: the lines are lost, and the run's record says why.
+As on AWS, a role that may not write logs does not fail the run: the lines are lost, and the run's
+record says why.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Answers requests of an API from handlers, with botocore's model as the law: what is required, which values, which
-shape the answer has.
+"""Answers requests of an API from handlers, with botocore's model as the law: what is required,
+which values, which shape the answer has.
 
-A handler is a function of a `Request`; operations without one go to moto. moto does the routing, the parsing and the
-serialising.
+A handler is a function of a `Request`; operations without one go to moto. moto does the routing,
+the parsing and the serialising.
 """
 
 from __future__ import annotations
@@ -276,7 +276,8 @@ def _pattern(text: str | None) -> regex.Pattern[str] | None:
     if not text:
         return None
     try:
-        # The models are written for Java, whose `\p{..}` this dialect knows; what it does not know is left to AWS.
+        # The models are written for Java, whose `\p{..}` this dialect knows; what it does not know
+        # is left to AWS.
         return regex.compile(text, regex.DOTALL)
     except regex.error:
         return None

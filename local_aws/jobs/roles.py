@@ -1,7 +1,7 @@
 """Roles that runs work with: whether the service may assume one and pull the run's image with it, and its keys.
 
-Every call a run makes carries its role's keys, so that whoever enforces IAM in front of the server sees the right
-principal.
+Every call a run makes carries its role's keys, so that whoever enforces IAM in front of the server
+sees the right principal.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The life of a run: assume the role, fork the worker, watch it, stop it, time it out, keep its log, say how it ended.
 
-One daemon thread per run. A service gives a `RunPlan` and three callbacks; it alone knows its states' names.
+One daemon thread per run. A service gives a `RunPlan` and three callbacks; it alone knows its
+states' names.
 """
 
 from __future__ import annotations
@@ -283,7 +284,8 @@ _active_lock = threading.Lock()
 
 
 def _wait_either(exited: threading.Event, stop: threading.Event, limit_seconds: float | None) -> None:
-    # Both events matter, so the wait on the likelier one is short; a stop is seen within the interval.
+    # Both events matter, so the wait on the likelier one is short; a stop is seen within the
+    # interval.
     interval = 0.1 if limit_seconds is None else max(0.0, min(0.1, limit_seconds))
     if not stop.is_set():
         exited.wait(interval)

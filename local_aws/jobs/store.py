@@ -1,8 +1,8 @@
 """Where the job services keep their resources: plain records in named tables, per account and region.
 
-Records are dictionaries of JSON values and datetimes, so that a snapshot needs no pickle (a pickled snapshot would
-run whatever is in it).
-Keys that start with an underscore are the service's own and never leave it.
+Records are dictionaries of JSON values and datetimes, so that a snapshot needs no pickle (a pickled
+snapshot would run whatever is in it). Keys that start with an underscore are the service's own and
+never leave it.
 
 Must not import moto or boto3.
 """
@@ -38,7 +38,8 @@ class Partition:
 class ServiceStore:
     """All partitions of one service, behind one lock.
 
-    `lock` guards every read-modify-write of a record; handlers and supervisor threads both take it. It is re-entrant.
+    `lock` guards every read-modify-write of a record; handlers and supervisor threads both take it.
+    It is re-entrant.
     """
 
     def __init__(self, service: str) -> None:
@@ -62,8 +63,9 @@ class ServiceStore:
             return iter(list(self._partitions.values()))
 
     def after_load(self, mend: Callable[[Partition], None]) -> None:
-        """Register what must happen to a partition's records after a restart, for example runs that died with the
-        server."""
+        """Register what must happen to a partition's records after a restart, for example runs that
+        died with the server.
+        """
         if mend not in self._after_load:
             self._after_load.append(mend)
 

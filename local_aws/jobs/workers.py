@@ -1,8 +1,8 @@
 """The server's side of the zygotes: start a worker, wait for it, kill it.
 
-One zygote per set of libraries, because a process that has imported everything is larger than any run needs, and
-because a DataBrew run should not
-wait until xgboost has been imported. Nothing is started by importing this module; `warm_up` or the first run does it.
+One zygote per set of libraries, because a process that has imported everything is larger than any
+run needs, and because a DataBrew run should not wait until xgboost has been imported. Nothing is
+started by importing this module; `warm_up` or the first run does it.
 
 Must not import moto or boto3.
 """
@@ -29,8 +29,10 @@ ZYGOTES: dict[str, tuple[str, ...]] = {
     "xgboost": ("local_aws.sagemaker.training_worker", "local_aws.sagemaker.processing_worker"),
     "python": ("local_aws.jobs.entry",),
 }
-"""What each zygote imports before it forks; a module that has a `warm_up` function gets it called once. A run waits for
-the modules up to its own, or for the first if none is its own; the others are imported while nothing is asked."""
+"""What each zygote imports before it forks; a module that has a `warm_up` function gets it called
+once. A run waits for the modules up to its own, or for the first if none is its own; the others are
+imported while nothing is asked.
+"""
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,7 +86,8 @@ class _ZygoteClient:
             "PYTHONUNBUFFERED": "1",
             # A BLAS with threads of its own could not be forked safely.
             "OPENBLAS_NUM_THREADS": "1",
-            # OpenMP's waiting threads spin by default; with more runs than cores that makes training ten times slower.
+            # OpenMP's waiting threads spin by default; with more runs than cores that makes
+            # training ten times slower.
             "OMP_WAIT_POLICY": "PASSIVE",
             "LANG": "C.UTF-8",
         }

@@ -1,16 +1,17 @@
 """A process that has imported the heavy libraries once and forks a worker per run.
 
-Importing polars, xgboost and sqlframe costs seconds; a fork costs milliseconds. The server is multi-threaded and must
-not fork itself, so this
-is a separate single-threaded process, started with exec by `local_aws.jobs.workers`.
+Importing polars, xgboost and sqlframe costs seconds; a fork costs milliseconds. The server is
+multi-threaded and must not fork itself, so this is a separate single-threaded process, started with
+exec by `local_aws.jobs.workers`.
 
 Protocol, JSON lines over the socket whose file descriptor is the only argument:
     in   {"op": "run", "id", "entry": "module:function", "needs": [...], "payload": {...}, "env": {...}, "cwd",
     "stdout", "stderr"}
     in   {"op": "preload", "modules": [...]}
     out  {"event": "ready"} | {"event": "started", "id", "pid"} | {"event": "exited", "id", "code"}
-A module that cannot be imported is no reason to fail: the worker that needs it will say so.
-When the socket closes or the parent is another one, the server is gone: every worker is killed and the process ends.
+A module that cannot be imported is no reason to fail: the worker that needs it will say so. When
+the socket closes or the parent is another one, the server is gone: every worker is killed and the
+process ends.
 
 Must not import moto, nor anything that starts threads when it is imported.
 """

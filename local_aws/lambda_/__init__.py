@@ -1,8 +1,8 @@
-"""AWS Lambda: functions from zip archives with a Python runtime, invoked in a process of their own with the function
-role's credentials.
+"""AWS Lambda: functions from zip archives with a Python runtime, invoked in a process of their own
+with the function role's credentials.
 
-Function definitions stay moto's. The package is named with an underscore because of the keyword. Must not import
-anything from `plugins`.
+Function definitions stay moto's. The package is named with an underscore because of the keyword.
+Must not import anything from `plugins`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Invoke: run a function and answer with its result or its error, as Lambda does.
 
-API: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html; error forms: https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+API: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html; error forms:
+https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 """
 
 from __future__ import annotations

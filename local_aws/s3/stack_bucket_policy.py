@@ -1,6 +1,7 @@
 """``AWS::S3::BucketPolicy`` for moto's CloudFormation, which skips it: a stack's bucket has the policy it is given.
 
-See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-s3-bucketpolicy.html.
+See
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-s3-bucketpolicy.html.
 """
 
 from __future__ import annotations

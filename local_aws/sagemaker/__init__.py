@@ -1,7 +1,7 @@
 """Amazon SageMaker: training and processing jobs, models, endpoints that answer from the trained model, and their tags.
 
-The built-in XGBoost algorithm is really trained and really served. All else of SageMaker stays moto's. Must not
-import anything from `plugins`.
+The built-in XGBoost algorithm is really trained and really served. All else of SageMaker stays
+moto's. Must not import anything from `plugins`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""SageMaker endpoints: Creating → InService or Failed; Updating → InService on the new configuration, or rolled back
-to the old one.
+"""SageMaker endpoints: Creating → InService or Failed; Updating → InService on the new
+configuration, or rolled back to the old one.
 
-API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html, API_UpdateEndpoint.html,
-API_DescribeEndpoint.html;
-roll-back: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html. Each variant is served by a
-process of its own.
+API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html,
+API_UpdateEndpoint.html, API_DescribeEndpoint.html; roll-back:
+https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html. Each variant is served
+by a process of its own.
 """
 
 from __future__ import annotations
@@ -352,7 +352,8 @@ def _deploy(record: Record, config_name: str, variants: list[Record], generation
             record["EndpointStatus"] = "Failed"
             record["FailureReason"] = reason
         else:
-            # As on AWS: the old fleet still serves, and nothing but the configuration's name tells of the failure.
+            # As on AWS: the old fleet still serves, and nothing but the configuration's name tells
+            # of the failure.
             record["EndpointStatus"] = "InService"
         record["LastModifiedTime"] = now()
 

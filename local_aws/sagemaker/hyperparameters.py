@@ -1,9 +1,9 @@
-"""Hyperparameters of SageMaker's built-in XGBoost: which exist, their types and ranges, and the container's wording
-when one is wrong.
+"""Hyperparameters of SageMaker's built-in XGBoost: which exist, their types and ranges, and the
+container's wording when one is wrong.
 
-Facts from https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html and the behaviour of the
-public container
-(github.com/aws/sagemaker-xgboost-container). Must not import xgboost: it is checked before anything heavy happens.
+Facts from https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html and the
+behaviour of the public container (github.com/aws/sagemaker-xgboost-container). Must not import
+xgboost: it is checked before anything heavy happens.
 """
 
 from __future__ import annotations

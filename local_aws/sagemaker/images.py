@@ -1,6 +1,7 @@
 """Which container images local AWS can stand in for.
 
-Registry paths: https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html
+Registry paths:
+https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html
 """
 
 from __future__ import annotations

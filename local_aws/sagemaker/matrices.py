@@ -1,7 +1,7 @@
 """Training and inference data of the built-in XGBoost: CSV without header and label first, or libsvm.
 
-Format: https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html#InputOutput-XGBoost. An empty CSV cell is a
-missing value.
+Format: https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html#InputOutput-XGBoost. An empty
+CSV cell is a missing value.
 """
 
 from __future__ import annotations

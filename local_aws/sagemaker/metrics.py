@@ -1,7 +1,7 @@
 """The metrics that SageMaker's XGBoost container adds to xgboost's own, on numpy alone.
 
-Names as in https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html. `precision`, `recall` and `f1_binary`
-are of class 1; `f1` is the macro mean.
+Names as in https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html. `precision`,
+`recall` and `f1_binary` are of class 1; `f1` is the macro mean.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SageMaker models and endpoint configurations: what an endpoint is made from.
 
-API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html, API_CreateEndpointConfig.html.
-Nothing here starts a process.
+API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html,
+API_CreateEndpointConfig.html. Nothing here starts a process.
 """
 
 from __future__ import annotations
@@ -213,8 +213,8 @@ def _variant(request: Request, variant: dict[str, Any]) -> Record:
 
 def _packaged_container(request: Request, name: str) -> dict[str, Any]:
     package = get_model_package(request, name)
-    # "For versioned models, the value of this parameter must be set to Approved to deploy the model"
-    # (CreateModelPackage, ModelApprovalStatus).
+    # "For versioned models, the value of this parameter must be set to Approved to deploy the
+    # model" (CreateModelPackage, ModelApprovalStatus).
     if package.get("ModelApprovalStatus", "Approved") != "Approved":
         raise invalid(
             f"Model Package {package['ModelPackageArn']} cannot be deployed: its approval status is"

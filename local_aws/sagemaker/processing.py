@@ -67,7 +67,8 @@ def create_processing_job(request: Request) -> dict[str, Any]:
 
 
 def _check_texts(application: dict[str, Any]) -> None:
-    # The API's model allows empty ones; SageMaker's own words: github.com/aws/sagemaker-python-sdk/issues/3758.
+    # The API's model allows empty ones; SageMaker's own words:
+    # github.com/aws/sagemaker-python-sdk/issues/3758.
     for member in ("ContainerEntrypoint", "ContainerArguments"):
         for index, text in enumerate(application.get(member) or []):
             if not text:

@@ -1,11 +1,10 @@
-"""Executes a processing job's Python script with its inputs and outputs below a private directory that stands for
-/opt/ml.
+"""Executes a processing job's Python script with its inputs and outputs below a private directory
+that stands for /opt/ml.
 
-A container sees /opt/ml/processing; here every run has a directory of its own, and the path is replaced in the
-script's text, its arguments and its
-environment. That needs no root and no namespace, and two jobs at once do not meet. Runs in a forked process with the
-job role's keys.
-Must not import moto or anything of the server.
+A container sees /opt/ml/processing; here every run has a directory of its own, and the path is
+replaced in the script's text, its arguments and its environment. That needs no root and no
+namespace, and two jobs at once do not meet. Runs in a forked process with the job role's keys. Must
+not import moto or anything of the server.
 """
 
 from __future__ import annotations

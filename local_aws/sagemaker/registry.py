@@ -1,10 +1,10 @@
 """SageMaker's model registry: package groups, versioned and unversioned packages, approval.
 
-API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html. moto's numbers versions by
-counting, accepts duplicates and deletes nothing. Nothing here starts a process.
+API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html. moto's
+numbers versions by counting, accepts duplicates and deletes nothing. Nothing here starts a process.
 
-A version has the tags of its group and none of its own, which is what CreateModelPackage documents of ``Tags``; AWS's
-wording of that refusal is not documented, ours is.
+A version has the tags of its group and none of its own, which is what CreateModelPackage documents
+of ``Tags``; AWS's wording of that refusal is not documented, ours is.
 """
 
 from __future__ import annotations

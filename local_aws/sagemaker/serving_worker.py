@@ -1,13 +1,12 @@
-"""An endpoint's container: loads the model from its archive and answers invocations as SageMaker's XGBoost container
-does.
+"""An endpoint's container: loads the model from its archive and answers invocations as SageMaker's
+XGBoost container does.
 
-Runs in a forked process with the model's execution role's keys. An archive is untrusted: only regular files with
-plain relative names are taken out,
-their size is bounded, and nothing is ever unpickled. Must not import moto or anything of the server.
+Runs in a forked process with the model's execution role's keys. An archive is untrusted: only
+regular files with plain relative names are taken out, their size is bounded, and nothing is ever
+unpickled. Must not import moto or anything of the server.
 
-Protocol on the Unix socket, one request a connection: a JSON line ``{"content_type", "accept", "length"}`` and the
-body; back a JSON line
-``{"status", "content_type", "length"}`` and the body.
+Protocol on the Unix socket, one request a connection: a JSON line ``{"content_type", "accept",
+"length"}`` and the body; back a JSON line ``{"status", "content_type", "length"}`` and the body.
 """
 
 from __future__ import annotations

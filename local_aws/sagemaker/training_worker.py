@@ -18,7 +18,8 @@ from local_aws.jobs.entry import JobError, reports_result
 
 from . import hyperparameters
 
-# What xgboost says when the user's data or settings are at fault; the container turns these into a ClientError.
+# What xgboost says when the user's data or settings are at fault; the container turns these into a
+# ClientError.
 _CUSTOMER_ERRORS = (
     "label must be in [0,1] for logistic regression",
     "label must be in [0, num_class)",
@@ -42,8 +43,8 @@ def warm_up() -> None:
     from . import matrices, metrics, processing_worker, serving_worker  # noqa: F401
 
     entry.warm_up()
-    # A fork must not happen after xgboost has started threads, so nothing is trained here; one matrix loads the
-    # library's lazy parts.
+    # A fork must not happen after xgboost has started threads, so nothing is trained here; one
+    # matrix loads the library's lazy parts.
     xgboost.DMatrix(np.zeros((2, 2), dtype=np.float32), label=np.zeros(2), nthread=1)
 
 

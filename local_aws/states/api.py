@@ -34,7 +34,8 @@ _MAX_VERSIONS = 1000
 _MAX_ALIASES = 100
 _CLIENT_TOKENS_KEPT = 10
 _CLIENT_TOKEN_SECONDS = 15 * 60
-#: Closed executions kept per state machine; the oldest are forgotten first so that memory stays bounded.
+#: Closed executions kept per state machine; the oldest are forgotten first so that memory stays
+#: bounded.
 MAX_CLOSED_EXECUTIONS = 10_000
 
 Item = TypeVar("Item")

@@ -1,8 +1,8 @@
 """Cancelling a running execution or branch, and the deadlines of executions and tasks.
 
-Every wait of the interpreter goes through a ``Scope`` here, so that StopExecution, a sibling's failure, a task's
-timeout
-and the execution's timeout all interrupt it at once. Must not import moto or boto3.
+Every wait of the interpreter goes through a ``Scope`` here, so that StopExecution, a sibling's
+failure, a task's timeout and the execution's timeout all interrupt it at once. Must not import moto
+or boto3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """``AWS::StepFunctions::StateMachine`` for moto's CloudFormation, so that a stack's state machines can be executed.
 
-See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-stepfunctions-statemachine.html.
+See
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-stepfunctions-statemachine.html.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from local_aws.states.interpreter import Interpreter, Program, dump
 from local_aws.states.models import TERMINAL, Execution
 
 _STOP_WAIT_SECONDS = 5.0
-#: Error of executions that were running when local_aws ended; they can be redriven after the next start.
+#: Error of executions that were running when local_aws ended; they can be redriven after the next
+#: start.
 SERVER_STOPPED = ("LocalAws.ServerStopped", "local_aws was stopped while this execution ran: redrive it to go on.")
 _ROLE_SESSION = "StepFunctions"
 
@@ -102,7 +103,8 @@ def redrive(execution: Execution) -> None:
 
 
 def _reset_retries(frame: Any) -> None:
-    # "The retry attempt count for these states is reset to 0 to allow for the maximum number of attempts on redrive."
+    # "The retry attempt count for these states is reset to 0 to allow for the maximum number of
+    # attempts on redrive."
     frame.retry_count, frame.retries = 0, {}
     for branch in frame.branches or ():
         if branch.status != "SUCCEEDED":
@@ -183,8 +185,8 @@ def _close(
 def stop(execution: Execution, error: str | None, cause: str | None) -> float:
     """Stop a running execution and the remote job it waits for; answers the stop date (epoch seconds).
 
-    Returns once the execution is closed, or after a few seconds if a call it makes does not return. Stopping a closed
-    execution changes nothing.
+    Returns once the execution is closed, or after a few seconds if a call it makes does not return.
+    Stopping a closed execution changes nothing.
     """
     with execution.lock:
         if execution.status in TERMINAL:

@@ -1,6 +1,7 @@
 """The event history of an execution: the record from which everything else about it can be told.
 
-See https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html. Must not import moto or boto3.
+See https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html. Must not
+import moto or boto3.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class History:
     ) -> int:
         """Append an event after the latest of ``trail``; answers its id (1 = first).
 
-        :param details_name: the member that holds the details, for example ``taskFailedEventDetails``.
+        :param details_name: the member that holds the details, for example
+            ``taskFailedEventDetails``.
         :param attempt: the attempt that writes, if it must still be the present one.
         :param details: members of the details; ``None`` values are left out.
         :raises Cancelled: the attempt is over.
@@ -113,9 +115,8 @@ class History:
 class HistoryWriter:
     """The history as one attempt of an execution sees it.
 
-    A call that does not return may keep an attempt's thread alive after the execution was closed, or even redriven;
-    such a
-    thread can write nothing any more and ends at its next event.
+    A call that does not return may keep an attempt's thread alive after the execution was closed,
+    or even redriven; such a thread can write nothing any more and ends at its next event.
     """
 
     def __init__(self, history: History, attempt: int) -> None:

@@ -1,9 +1,9 @@
 """Service integrations: what a Task state does when it runs.
 
-One table describes every ``.sync`` integration (start, describe, stop, states); everything else is one API call.
-Calls go
-through boto3 to this server with the credentials of the state machine's role. See
-https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html. Must not import moto.
+One table describes every ``.sync`` integration (start, describe, stop, states); everything else is
+one API call. Calls go through boto3 to this server with the credentials of the state machine's
+role. See https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html. Must not
+import moto.
 """
 
 from __future__ import annotations
@@ -77,8 +77,9 @@ class RemoteJob(Protocol):
 class SyncJob:
     """How Step Functions runs a job: start it, describe it until it ends, stop it when the task is aborted.
 
-    ``describe`` and ``stop`` answer request members from the start request and response; ``description`` names the job
-    in the describe response, ``listed`` the list in it and the member that is equal in the start response.
+    ``describe`` and ``stop`` answer request members from the start request and response;
+    ``description`` names the job in the describe response, ``listed`` the list in it and the member
+    that is equal in the start response.
     """
 
     describe_operation: str

@@ -1,10 +1,10 @@
 """The interpreter of Amazon States Language: runs a frame (a position in a definition) to its end.
 
-A ``Frame`` is plain data: current state, its input, variables and the frames of its branches. The event history is the
-record, the frame is where to go on: a redrive runs the same frame again and whatever had succeeded in it is not
-repeated.
-See https://states-language.net/spec.html and
-https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html. Must not import moto or boto3.
+A ``Frame`` is plain data: current state, its input, variables and the frames of its branches. The
+event history is the record, the frame is where to go on: a redrive runs the same frame again and
+whatever had succeeded in it is not repeated. See https://states-language.net/spec.html and
+https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html. Must not import moto
+or boto3.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ class Interpreter:
             frame.entered = True
         runner = _StateRun(self, self._program, self._history, name, state, frame, scope, trail)
         following = runner.run()
-        # A state's exit and the move to the next one are one step: a redrive never finds a state half left.
+        # A state's exit and the move to the next one are one step: a redrive never finds a state
+        # half left.
         if kind != "Fail":
             self._history.append(
                 trail,
@@ -769,8 +770,7 @@ def error_matches(names: Sequence[str], error: str) -> bool:
     """Whether a retrier or catcher that lists ``names`` takes ``error``.
 
     ``States.ALL`` takes everything except ``States.Runtime`` and ``States.DataLimitExceeded``;
-    ``States.TaskFailed`` takes
-    everything that ``States.ALL`` does except ``States.Timeout``.
+    ``States.TaskFailed`` takes everything that ``States.ALL`` does except ``States.Timeout``.
     """
     if error in names:
         return True

@@ -1,7 +1,8 @@
 """What the ``Resource`` of a Task state names: an integration, its service and API action, checked against botocore.
 
-Exists apart from the integrations so that validation can judge a definition without calling anything. See
-https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html. Must not import moto.
+Exists apart from the integrations so that validation can judge a definition without calling
+anything. See https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html. Must not
+import moto.
 """
 
 from __future__ import annotations
@@ -85,11 +86,10 @@ class UnknownResourceError(ValueError):
 class TaskResource:
     """A parsed ``Resource``.
 
-    ``kind`` is ``lambda`` (function ARN), ``optimized``, ``aws-sdk`` or ``activity``; ``service`` is the name in
-    the ARN,
-    ``boto_service`` botocore's; ``action`` is in camelCase, ``operation`` as in the API; ``pattern`` is empty,
-    ``sync``,
-    ``sync:2`` or ``waitForTaskToken``; ``supported`` is false for what AWS runs and local_aws does not.
+    ``kind`` is ``lambda`` (function ARN), ``optimized``, ``aws-sdk`` or ``activity``; ``service``
+    is the name in the ARN, ``boto_service`` botocore's; ``action`` is in camelCase, ``operation``
+    as in the API; ``pattern`` is empty, ``sync``, ``sync:2`` or ``waitForTaskToken``; ``supported``
+    is false for what AWS runs and local_aws does not.
     """
 
     arn: str

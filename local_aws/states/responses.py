@@ -1,6 +1,7 @@
 """The HTTP face of Step Functions: AWS JSON 1.0 in, AWS JSON 1.0 out.
 
-Registered with moto in place of its own handler; see https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html.
+Registered with moto in place of its own handler; see
+https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html.
 """
 
 from __future__ import annotations

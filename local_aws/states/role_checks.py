@@ -1,8 +1,9 @@
 """What Step Functions checks about a state machine's role, when IAM is enforced.
 
-The role has to trust states.amazonaws.com, and may have to manage the EventBridge rule by which a ``.sync`` integration
-learns that its job has ended:
-https://docs.aws.amazon.com/step-functions/latest/dg/service-integration-iam-templates.html. Must not import moto.
+The role has to trust states.amazonaws.com, and may have to manage the EventBridge rule by which a
+``.sync`` integration learns that its job has ended:
+https://docs.aws.amazon.com/step-functions/latest/dg/service-integration-iam-templates.html. Must
+not import moto.
 """
 
 from __future__ import annotations

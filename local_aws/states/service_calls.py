@@ -1,7 +1,8 @@
 """Parameters, results and errors of the API calls that a state machine makes, in the shapes Step Functions gives them.
 
 See https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html and
-https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html. Must not import moto.
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html. Must not import
+moto.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 from local_aws.states.asl.errors import RuntimeStateError, StateError
 from local_aws.states.resources import TaskResource, service_model
 
-#: Error prefix, base exception and service name in causes of the optimised integrations (AWS SDK for Java 1 names).
+#: Error prefix, base exception and service name in causes of the optimised integrations (AWS SDK
+#: for Java 1 names).
 _OPTIMIZED_NAMES = {
     "sagemaker": ("SageMaker", "AmazonSageMakerException", "AmazonSageMaker"),
     "glue": ("Glue", "AWSGlueException", "AWSGlue"),
@@ -58,7 +60,8 @@ def to_request(value: Any, resource: TaskResource) -> dict[str, Any]:
 
     :param value: the evaluated ``Parameters`` or ``Arguments`` (``None`` means no members).
     :param resource: the integration.
-    :raises StateError: ``States.Runtime`` for values of the wrong type, worded as Step Functions does.
+    :raises StateError: ``States.Runtime`` for values of the wrong type, worded as Step Functions
+        does.
     """
     shape = service_model(resource.boto_service).operation_model(resource.operation).input_shape
     if value is None or shape is None:
@@ -124,11 +127,13 @@ def _timestamp(value: Any, field: str, problems: list[str]) -> Any:
 def to_output(response: dict[str, Any], resource: TaskResource, *, metadata: bool = True) -> dict[str, Any]:
     """A boto3 response as the state's result.
 
-    Keys begin with a capital. Dates become ISO strings in SDK integrations and epoch milliseconds in optimised ones.
+    Keys begin with a capital. Dates become ISO strings in SDK integrations and epoch milliseconds
+    in optimised ones.
 
     :param response: boto3's answer; streams are read.
     :param resource: the integration.
-    :param metadata: add ``SdkHttpMetadata`` and ``SdkResponseMetadata`` (optimised request-response calls have them).
+    :param metadata: add ``SdkHttpMetadata`` and ``SdkResponseMetadata`` (optimised request-response
+        calls have them).
     """
     shape = service_model(resource.boto_service).operation_model(resource.operation).output_shape
     about = response.get("ResponseMetadata", {})
@@ -193,8 +198,8 @@ def error_of(error: Exception, resource: TaskResource) -> StateError:
     """The error name and cause of a failed call.
 
     Optimised integrations name the exception classes of the AWS SDK for Java 1
-    (``SageMaker.AmazonSageMakerException`` for
-    codes that the service's model lacks), SDK integrations those of version 2 (``SageMaker.SageMakerException``).
+    (``SageMaker.AmazonSageMakerException`` for codes that the service's model lacks), SDK
+    integrations those of version 2 (``SageMaker.SageMakerException``).
 
     :param error: what boto3 raised.
     """

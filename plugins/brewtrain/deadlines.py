@@ -1,8 +1,9 @@
 """From when on the time of a run is counted until its model is late.
 
-Airflow's own reference for this, DAGRUN_QUEUED_AT, makes the api-server answer 500 to every clear of a failed run in
-3.3.2 (``_recalculate_dagrun_queued_at_deadlines`` takes the stored interval for a number), so that nobody could mend
-the run. It can go when Airflow has mended that. Must not import boto3; the scheduler loads it through the plugin.
+Airflow's own reference for this, DAGRUN_QUEUED_AT, makes the api-server answer 500 to every clear
+of a failed run in 3.3.2 (``_recalculate_dagrun_queued_at_deadlines`` takes the stored interval for
+a number), so that nobody could mend the run. It can go when Airflow has mended that. Must not
+import boto3; the scheduler loads it through the plugin.
 """
 
 from __future__ import annotations

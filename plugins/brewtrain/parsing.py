@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def pipelines_to_parse() -> list[Pipeline]:
     """Return all valid pipelines, or only that of the task which Airflow parses the file to run.
 
-    Every task parses its DAG file again in a process of its own; with a hundred pipelines it would make a hundred DAGs
-    to use one (https://airflow.apache.org/docs/apache-airflow/stable/howto/dynamic-dag-generation.html, "Optimizing DAG
-    parsing delays during execution").
+    Every task parses its DAG file again in a process of its own; with a hundred pipelines it would
+    make a hundred DAGs to use one
+    (https://airflow.apache.org/docs/apache-airflow/stable/howto/dynamic-dag-generation.html,
+    "Optimizing DAG parsing delays during execution").
     """
     dag_id = get_parsing_context().dag_id
     return valid_pipelines(only=dag_id.rpartition("__")[0] if dag_id else None)

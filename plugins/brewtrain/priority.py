@@ -1,8 +1,9 @@
 """Which task gets a free slot of a pool first, where backfills and scheduled runs share it.
 
-Airflow hands slots out by priority weight, then by logical date, oldest first: without this a backfill of the past
-would keep today's retraining waiting until its last interval has begun. Registered by the plugin: every Airflow
-component must know it. Must not import boto3 or a hook: DAG files are serialized with it.
+Airflow hands slots out by priority weight, then by logical date, oldest first: without this a
+backfill of the past would keep today's retraining waiting until its last interval has begun.
+Registered by the plugin: every Airflow component must know it. Must not import boto3 or a hook: DAG
+files are serialized with it.
 
 Source: "Priority Weights", Custom Weight Rule, in Airflow's documentation.
 """
@@ -24,8 +25,8 @@ BEFORE_BACKFILLS = 1000
 class ScheduledBeforeBackfill(PriorityWeightStrategy):
     """Scheduled and triggered runs before backfills; within either, a run that is under way before one not yet begun.
 
-    The DAG run itself is not at hand when Airflow asks, only its id. So a scheduled run that a backfill runs again
-    keeps its place.
+    The DAG run itself is not at hand when Airflow asks, only its id. So a scheduled run that a
+    backfill runs again keeps its place.
     """
 
     def get_weight(self, ti: TaskInstance) -> int:

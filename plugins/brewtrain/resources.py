@@ -58,8 +58,8 @@ def pipeline_files() -> list[Path]:
 def valid_pipelines(only: str | None = None) -> list[Pipeline]:
     """Return the pipelines of all valid files, in order of name: what DAG files make DAGs of.
 
-    A file that is not valid is left out, so that a typo in one pipeline stops no other; dags/pipeline_file_errors.py
-    shows it in the UI as an import error.
+    A file that is not valid is left out, so that a typo in one pipeline stops no other;
+    dags/pipeline_file_errors.py shows it in the UI as an import error.
 
     :param only: Name of the only pipeline that is wanted; no other file is read.
     """
@@ -86,8 +86,8 @@ def _load_all(only: str | None = None) -> list[Pipeline | PipelineFileError]:
 def load_pipeline(path: Path) -> Pipeline:
     """Read and validate one pipeline file.
 
-    :raises PipelineFileError: If it is not YAML, not valid, names a recipe that is not there, or is called otherwise
-        than its pipeline.
+    :raises PipelineFileError: If it is not YAML, not valid, names a recipe that is not there, or is
+        called otherwise than its pipeline.
     """
     source = f"include/pipelines/{path.name}"
     try:

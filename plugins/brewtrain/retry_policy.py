@@ -29,9 +29,10 @@ _REASON_LIMIT = 2000
 class RetryTransientErrors(RetryPolicy):
     """Retries what may mend itself and fails at once what somebody has to mend.
 
-    Airflow keeps a policy's reason on the task instance only where it retries; so this one leaves the reason of every
-    failure, with its try number, in the task instance's state store, under :data:`FAILURE_KEY`. What this package did
-    not raise (a bug) follows the task's ``retries`` as usual.
+    Airflow keeps a policy's reason on the task instance only where it retries; so this one leaves
+    the reason of every failure, with its try number, in the task instance's state store, under
+    :data:`FAILURE_KEY`. What this package did not raise (a bug) follows the task's ``retries`` as
+    usual.
     """
 
     def evaluate(

@@ -1,7 +1,7 @@
 """Which revision of the DAGs a task runs from, for what it records.
 
-Reads git's files itself: a worker need not have git, and a task should not start a process for a line of text. Must not
-be called while DAG files are parsed.
+Reads git's files itself: a worker need not have git, and a task should not start a process for a
+line of text. Must not be called while DAG files are parsed.
 
 Source: gitrepository-layout(5) for HEAD, packed-refs, and the ``.git`` file of a worktree.
 """
@@ -23,7 +23,7 @@ def revision_of(context: Mapping[str, Any]) -> str:
     """Return the revision: that of Airflow's DAG bundle, else ``$BREWTRAIN_REVISION``, else the checkout's commit.
 
     :param context: The task's context.
-    :return: ``unknown`` if nothing tells.
+    :returns: ``unknown`` if nothing tells.
     """
     bundle = getattr(context.get("ti"), "bundle_instance", None)
     version = getattr(bundle, "version", None)

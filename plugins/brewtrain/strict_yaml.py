@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-# libyaml's composer recurses on the C stack, so that a deeply nested text would end the process: the length bounds it.
+# libyaml's composer recurses on the C stack, so that a deeply nested text would end the process:
+# the length bounds it.
 _MAX_CHARACTERS = 20_000
 
 
@@ -64,9 +65,10 @@ def load(text: str) -> Any:
     """Parse one YAML document.
 
     :param text: The document.
-    :return: Plain Python objects; ``None`` for a document without content.
-    :raises YamlError: If it is not YAML, holds several documents, or gives a key twice. The message is a predicate,
-        such as ``is not YAML at line 3, column 1: …``, for the caller to put the file's name before.
+    :returns: Plain Python objects; ``None`` for a document without content.
+    :raises YamlError: If it is not YAML, holds several documents, or gives a key twice. The message
+        is a predicate, such as ``is not YAML at line 3, column 1: …``, for the caller to put the
+        file's name before.
     """
     if len(text) > _MAX_CHARACTERS:
         raise YamlError(f"has {len(text)} characters; a pipeline file has at most {_MAX_CHARACTERS}")
@@ -80,7 +82,8 @@ def load(text: str) -> Any:
     except (ValueError, OverflowError, LookupError, AttributeError, TypeError) as error:
         if isinstance(error, YamlError):
             raise
-        # PyYAML lets pass what Python says of a value that a tag does not fit, or of a number of thousands of digits.
+        # PyYAML lets pass what Python says of a value that a tag does not fit, or of a number of
+        # thousands of digits.
         raise YamlError(f"holds a value that is not what it looks like ({error}); put it in quotes") from None
     try:
         return yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  (a SafeLoader)

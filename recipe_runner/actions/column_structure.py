@@ -97,8 +97,9 @@ def _check_expressions(*names: str) -> Callable[[Mapping[str, Any]], Sequence[st
 
 
 def _operand(source: str, table: Table, aggregates: Mapping[str, Any]) -> Typed:
-    """A result of BOOLEAN_OPERATION: a column or aggregate in back-ticks, a text in quotes, else the constant
-    itself."""
+    """A result of BOOLEAN_OPERATION: a column or aggregate in back-ticks, a text in quotes, else
+    the constant itself.
+    """
     stripped = source.strip()
     if stripped.startswith(("`", "'", ":")) and stripped[:2] != ": ":
         try:

@@ -101,7 +101,8 @@ _SPECIAL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 def _class(characters: str) -> str:
-    # Only what a class gives a meaning is escaped: Rust reads `\\<` and its like as word boundaries.
+    # Only what a class gives a meaning is escaped: Rust reads `\\<` and its like as word
+    # boundaries.
     return "[" + "".join("\\" + character if character in "\\]^[-&~" else character for character in characters) + "]"
 
 

@@ -1,8 +1,7 @@
 """Data quality actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-quality.html).
 
-FILL_WITH_… acts on missing values (null and empty texts), REPLACE_WITH_… on invalid ones (not convertible to
-columnDataType, not
-of advancedDataType, NaN and infinities in numbers).
+FILL_WITH_… acts on missing values (null and empty texts), REPLACE_WITH_… on invalid ones (not
+convertible to columnDataType, not of advancedDataType, NaN and infinities in numbers).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Data structure actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-structure.html).
 
-Polars has no map type: a map is held as a struct whose null fields are absent keys, which JSON writes alike.
+Polars has no map type: a map is held as a struct whose null fields are absent keys, which JSON
+writes alike.
 """
 
 from __future__ import annotations
@@ -702,7 +703,8 @@ def join(step: Step, table: Table) -> Change:
         frame = frame.filter(pl.col("\x00left").is_null())
     elif how == "OUTER_EXCLUDING_JOIN":
         frame = frame.filter(pl.col("\x00left").is_null() | pl.col("\x00right").is_null())
-    # Where every row has a left side, the left key is the key; else the right one fills in, in a type that holds both.
+    # Where every row has a left side, the left key is the key; else the right one fills in, in a
+    # type that holds both.
     filled = shared if how not in ("INNER_JOIN", "LEFT_JOIN", "LEFT_EXCLUDING_JOIN") else []
     values = [_either(name, table.dtype(name), other.dtype(name)) if name in filled else pl.col(name) for name in lefts]
     return table.with_frame(

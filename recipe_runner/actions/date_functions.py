@@ -191,7 +191,8 @@ def date_diff(step: Step, table: Table) -> Change:
         for name in names
     )
     units = step["units"]
-    # As columns of their own the two moments are computed once, however often a difference in months looks at them.
+    # As columns of their own the two moments are computed once, however often a difference in
+    # months looks at them.
     parsed = table.with_columns([NewColumn(_FIRST, first), NewColumn(_SECOND, second)])
     first, second = pl.col(_FIRST), pl.col(_SECOND)
     if units in _MONTHS:

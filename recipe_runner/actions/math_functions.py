@@ -116,7 +116,8 @@ def _pair(
     def apply(step: Step, table: Table) -> Change:
         left, right = (number_operand(step, table, operand) for operand in pair_names(step))
         if table.type_of(left).is_integer() and table.type_of(right).is_integer():
-            # 64 bits would wrap around to a wrong number without a word; what does not fit becomes null.
+            # 64 bits would wrap around to a wrong number without a word; what does not fit becomes
+            # null.
             left, right = left.cast(pl.Int128), right.cast(pl.Int128)
         result = change(left, right, [table.type_of(left), table.type_of(right)])
         if table.type_of(result) == pl.Int128:

@@ -1,10 +1,8 @@
 """Personal data actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.pii.html).
 
-Hashing and deterministic encryption need a secret. `RunContext.secret` gives its bytes; without one a key is derived
-from
-the secret's name, so that a recipe can be tried, but never equals what the service writes. ENCRYPT and DECRYPT wrap
-their keys with
-AWS KMS and are refused.
+Hashing and deterministic encryption need a secret. `RunContext.secret` gives its bytes; without one
+a key is derived from the secret's name, so that a recipe can be tried, but never equals what the
+service writes. ENCRYPT and DECRYPT wrap their keys with AWS KMS and are refused.
 """
 
 from __future__ import annotations

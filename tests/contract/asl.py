@@ -1,7 +1,7 @@
 """Reads a state machine definition the way Step Functions does: its states, their ways, the data each can rely on.
 
-For the contract tests only. Written from the Amazon States Language specification (https://states-language.net/spec.html),
-not from the code that renders the definition.
+For the contract tests only. Written from the Amazon States Language specification
+(https://states-language.net/spec.html), not from the code that renders the definition.
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ def test_the_state_machine_may_do_what_it_does_and_no_more(roles: dict[str, Any]
     wanted = definition_actions(definition)
     granted = allowed(roles["StatesRole"])
     assert wanted <= granted, f"not allowed: {wanted - granted}"
-    # AWS's list for the integration has ListTags; DescribeAlarms is what SageMaker needs for the alarms of an update.
+    # AWS's list for the integration has ListTags; DescribeAlarms is what SageMaker needs for the
+    # alarms of an update.
     assert granted - wanted <= {"sagemaker:ListTags", "cloudwatch:DescribeAlarms"}
 
 

@@ -23,8 +23,9 @@ pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).resolve().parents[2] / "include" / "glue" / "split.py"
 SEED = 20101129
-# Runs the script's own functions over files, as main() does with objects; in a process of its own, since putting a
-# DataFrame engine in pyspark's place cannot be undone. One process for all cases: the engine takes a second to import.
+# Runs the script's own functions over files, as main() does with objects; in a process of its own,
+# since putting a DataFrame engine in pyspark's place cannot be undone. One process for all cases:
+# the engine takes a second to import.
 DRIVER = """
 import importlib.util, json, pathlib, sys
 if sys.argv[1] == "sqlframe":

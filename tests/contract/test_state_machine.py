@@ -259,7 +259,8 @@ def test_the_evaluation_is_told_what_its_script_reads(definition: dict[str, Any]
 
 
 def test_a_date_that_may_be_null_is_compared_only_where_it_is_text(definition: dict[str, Any]) -> None:
-    # A rollback to a config made by hand has no data date; a comparison with null may fail the execution uncaught.
+    # A rollback to a config made by hand has no data date; a comparison with null may fail the
+    # execution uncaught.
     compared = 0
 
     def look(rules: list[dict[str, Any]], guards: list[dict[str, Any]]) -> None:

@@ -27,7 +27,8 @@ KINDS = {
     "rollback": "rollback_dag.py",
 }
 WITHOUT_DAGS = {"pipeline_file_errors.py"}
-# Heavy, or not there at all where DAG files are parsed. botocore alone would double the time of a parse.
+# Heavy, or not there at all where DAG files are parsed. botocore alone would double the time of a
+# parse.
 FORBIDDEN = ["boto3", "botocore", "aiobotocore", "moto", "pandas", "polars", "sagemaker", "stepfunctions", "xgboost"]
 PARSE = """
 import json, sys

@@ -1,6 +1,7 @@
 """One account on local AWS with everything of a pipeline, deployed by plain boto3.
 
-The deploy DAG is not used on purpose: these tests hold the state machine, the scripts and the templates by themselves.
+The deploy DAG is not used on purpose: these tests hold the state machine, the scripts and the
+templates by themselves.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The evaluation inside the state machine: whom it compares with, what it decides, and how it fails.
 
-The cases run a machine that starts after the training, with the results of one real training in its input; every other
-state is the committed one.
+The cases run a machine that starts after the training, with the results of one real training in its
+input; every other state is the committed one.
 """
 
 from __future__ import annotations
@@ -252,7 +252,8 @@ def test_a_failed_evaluation_says_why_and_a_redrive_has_a_job_of_its_own(evaluat
     evaluation.s3.put_object(Bucket=BUCKET, Key=f"{prefix}part-0.csv", Body=one_class.encode())
     rows = document["evaluation"]["validation_uri"]
     document["evaluation"]["validation_uri"] = f"s3://{BUCKET}/{prefix}"
-    # The answer to the first call is lost although the job was made: the retry must ask for another name.
+    # The answer to the first call is lost although the job was made: the retry must ask for another
+    # name.
     faults(service="sagemaker", operation="CreateProcessingJob", effect="error", code="InternalFailure", status=500,
            message="lost", when="after", times=1)  # fmt: skip
     seen = evaluation.run(document)

@@ -1,8 +1,8 @@
 """The roles are enough, and no more: every DAG under enforcement, and every statement of roles.yaml needed by it.
 
-Sufficient: the DAGs are green. Minimal: each permission check of those runs is asked again of a policy that lacks one
-statement, one action or one resource, and at least one is then denied. What only AWS itself asks for is listed, with a
-reason; the list may not grow old either.
+Sufficient: the DAGs are green. Minimal: each permission check of those runs is asked again of a
+policy that lacks one statement, one action or one resource, and at least one is then denied. What
+only AWS itself asks for is listed, with a reason; the list may not grow old either.
 """
 
 from __future__ import annotations

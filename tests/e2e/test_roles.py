@@ -1,6 +1,7 @@
 """Executions under enforcement: without a statement of a role they fail and name the action; stopped, they stop jobs.
 
-tests/e2e/test_least_privilege.py asks for every statement; these few show that what it asks is what happens.
+tests/e2e/test_least_privilege.py asks for every statement; these few show that what it asks is what
+happens.
 """
 
 from __future__ import annotations

@@ -93,7 +93,8 @@ def test_the_sample_deploys_when_its_gate_lets_it(
     assert report["output"]["EndpointArn"]
     sagemaker, name = aws_client("sagemaker"), report["names"]["EndpointName"]
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    # age_binning, marital_divorced, _married, _single, _unknown, house_without_loan, duration, long_call
+    # age_binning, marital_divorced, _married, _single, _unknown, house_without_loan, duration,
+    # long_call
     answer = aws_client("sagemaker-runtime").invoke_endpoint(
         EndpointName=name, ContentType="text/csv", Body="2,0,1,0,0,1,600,1"
     )

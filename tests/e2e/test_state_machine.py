@@ -1,7 +1,7 @@
 """The state machine on local AWS: real transform, split, training and endpoint, and what can go wrong with each.
 
-Most cases are about the deployment. They run a machine that starts at Deploy Policy, with the results of one real
-training in its input; every other state is the committed one.
+Most cases are about the deployment. They run a machine that starts at Deploy Policy, with the
+results of one real training in its input; every other state is the committed one.
 """
 
 from __future__ import annotations

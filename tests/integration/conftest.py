@@ -1,7 +1,7 @@
 """A real Airflow on PostgreSQL, with local AWS behind its endpoint.
 
-Everything it starts it stops, also when starting fails or the test run is killed. ``BREWTRAIN_KEEP=1`` keeps the folder
-with the logs.
+Everything it starts it stops, also when starting fails or the test run is killed.
+``BREWTRAIN_KEEP=1`` keeps the folder with the logs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Starts every service of docker-compose.yaml without Docker: its own command, environment and health check.
 
-Only what containers would give is mapped: host names and ports to free ports of 127.0.0.1, volumes and
-``/opt/brewtrain`` to folders. The PostgreSQL image's entry point is played by the embedded server's own programs, from
-the variables that the file sets.
+Only what containers would give is mapped: host names and ports to free ports of 127.0.0.1, volumes
+and ``/opt/brewtrain`` to folders. The PostgreSQL image's entry point is played by the embedded
+server's own programs, from the variables that the file sets.
 """
 
 from __future__ import annotations
@@ -187,8 +187,8 @@ class NativeCompose:
         record_process(self._folder, "postgres", self._processes["postgres"].pid)
 
     def stop(self) -> None:
-        """Stop everything and what it has left behind; the database last, because the others talk to it until their
-        end.
+        """Stop everything and what it has left behind; the database last, because the others talk
+        to it until their end.
         """
         others = [name for name in self._processes if name != "postgres"]
         for names, number in ((others, signal.SIGTERM), (["postgres"], signal.SIGINT)):

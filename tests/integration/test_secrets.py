@@ -1,7 +1,8 @@
 """Canaries in connection, variable and environment: after runs that succeed and fail they are found nowhere.
 
-Looked through: the whole metadata database (XCom, rendered templates, params, logs), task logs, what the process
-printed, every S3 key and body, local AWS's call log, and what was published for whoever is on call.
+Looked through: the whole metadata database (XCom, rendered templates, params, logs), task logs,
+what the process printed, every S3 key and body, local AWS's call log, and what was published for
+whoever is on call.
 """
 
 from __future__ import annotations

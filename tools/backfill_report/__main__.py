@@ -2,9 +2,10 @@
 
     python -m tools.backfill_report [--data FILE] [--at-once N]
 
-Everything is started in ``var/backfill-report/`` on free ports and stopped at the end; its logs stay there. The monthly
-pipeline is a copy of a pipeline file with another name, schedule, endpoint and pool, made for this run only. Must not
-do anything the DAGs are there to do, and must not import Airflow.
+Everything is started in ``var/backfill-report/`` on free ports and stopped at the end; its logs
+stay there. The monthly pipeline is a copy of a pipeline file with another name, schedule, endpoint
+and pool, made for this run only. Must not do anything the DAGs are there to do, and must not import
+Airflow.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class ReportError(Exception):
 def choose_data(path: Path | None) -> tuple[bytes, str]:
     """The file to backfill, and a sentence that says which it is.
 
-    A file that was named wins, then the full file where `make data` has fetched it, then the sample generator's rows.
-    Raises LoadError if a file that was named cannot be read.
+    A file that was named wins, then the full file where `make data` has fetched it, then the sample
+    generator's rows. Raises LoadError if a file that was named cannot be read.
     """
     if path is None and not FULL_FILE.exists():
         from tools.sample_data import DEFAULT_SEED, write_csv
@@ -114,8 +115,8 @@ def monthly_include(include: Path, pipeline: str, folder: Path) -> str:
 class MonthlyBackfill:
     """The backfill in a running stack.
 
-    Parameters: `stack`; `pipeline`, the monthly pipeline; `clients` gives a boto3 client of its local_aws by service;
-    `tell` gets one line a step.
+    Parameters: `stack`; `pipeline`, the monthly pipeline; `clients` gives a boto3 client of its
+    local_aws by service; `tell` gets one line a step.
     """
 
     def __init__(

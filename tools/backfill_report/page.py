@@ -40,9 +40,10 @@ class Measured:
 class MonthReport:
     """What became of one month's run.
 
-    `month` is its first day; `state`, the DAG run's; `outcome`, ``promoted``, ``rejected`` … or None where nothing was
-    recorded; `reason` says why in words; `model` names what was recorded: the model package's version or the training
-    job; `validation_rows` are those of the whole training window.
+    `month` is its first day; `state`, the DAG run's; `outcome`, ``promoted``, ``rejected`` … or
+    None where nothing was recorded; `reason` says why in words; `model` names what was recorded:
+    the model package's version or the training job; `validation_rows` are those of the whole
+    training window.
     """
 
     month: datetime.date
@@ -81,9 +82,9 @@ def render(
 ) -> str:
     """The page as Markdown.
 
-    Parameters: `months` in order; `data`, one sentence on which data was used; `settings`, facts about the pipeline;
-    `machine`, where and when; `seconds`, how long the backfill itself took; `plot`, file name of the plot beside the
-    page, if there is one.
+    Parameters: `months` in order; `data`, one sentence on which data was used; `settings`, facts
+    about the pipeline; `machine`, where and when; `seconds`, how long the backfill itself took;
+    `plot`, file name of the plot beside the page, if there is one.
     """
     models = sum(month.model is not None for month in months)
     with_data = [month for month in months if month.data.rows]

@@ -3,7 +3,8 @@
 Must not import Airflow, boto3 (botocore's models suffice) or local_aws.
 
 Sources: Service Authorization Reference; the "IAM policies" sections of
-https://docs.aws.amazon.com/step-functions/latest/dg/connect-databrew.html, connect-glue.html, connect-sagemaker.html.
+https://docs.aws.amazon.com/step-functions/latest/dg/connect-databrew.html, connect-glue.html,
+connect-sagemaker.html.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ SYNC_ACTIONS = {
         "events:DescribeRule",
     },
 }
-# Not in AWS's lists for the integrations, but what their pollers call, or what SageMaker asks for its caller.
+# Not in AWS's lists for the integrations, but what their pollers call, or what SageMaker asks for
+# its caller.
 POLLED = {
     "databrew:startJobRun": {"databrew:DescribeJobRun"},
     "sagemaker:createTrainingJob": {"sagemaker:ListTags"},

@@ -1,8 +1,9 @@
 """Who uses an action: tasks and callbacks of the DAGs, states of the state machine, jobs and the endpoint.
 
-Of the DAGs it is read from the source: a DAG file names operators, an operator names hooks, a hook calls boto3. A call
-of a method counts for every class that the module knows and that has such a method, so that a task may be named that
-gets there only by another way; never is one missing. Must not import Airflow, boto3 or local_aws.
+Of the DAGs it is read from the source: a DAG file names operators, an operator names hooks, a hook
+calls boto3. A call of a method counts for every class that the module knows and that has such a
+method, so that a task may be named that gets there only by another way; never is one missing. Must
+not import Airflow, boto3 or local_aws.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from tools.permissions.actions import POLLED, calls, declared_clients, iam_actio
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
-# By action: users, each with the part of a resource's ARN that the use is about; "" where it may be any.
+# By action: users, each with the part of a resource's ARN that the use is about; "" where it may be
+# any.
 Use = dict[str, set[tuple[str, str]]]
 
 # What else a request needs by what stands in it, and on what.

@@ -1,7 +1,8 @@
 """``python -m tools.policy FILE``: the policies that one pipeline needs, as JSON that IAM takes.
 
-Without ``--role``, an object with a policy for each of the five roles; with it, that one policy document, for
-``aws iam put-role-policy --policy-document file://…``. What is to be known about sizes and defaults goes to stderr.
+Without ``--role``, an object with a policy for each of the five roles; with it, that one policy
+document, for ``aws iam put-role-policy --policy-document file://…``. What is to be known about
+sizes and defaults goes to stderr.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """From what include/cloudformation/roles.yaml allows for every pipeline to what one pipeline needs.
 
-The template's roles serve all pipelines of an account, so it says ``brewtrain-*``. Here each such pattern becomes the
-names that :mod:`brewtrain.domain.names` makes for one pipeline. Must not import boto3, Airflow or local_aws.
+The template's roles serve all pipelines of an account, so it says ``brewtrain-*``. Here each such
+pattern becomes the names that :mod:`brewtrain.domain.names` makes for one pipeline. Must not import
+boto3, Airflow or local_aws.
 
-Sources: "Actions, resources, and condition keys for AWS services" in the Service Authorization Reference; quotas from
-"IAM and AWS STS quotas" in the IAM User Guide.
+Sources: "Actions, resources, and condition keys for AWS services" in the Service Authorization
+Reference; quotas from "IAM and AWS STS quotas" in the IAM User Guide.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from brewtrain.domain.pipeline.file import Pipeline
 from tools import cloudformation
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "include" / "cloudformation" / "roles.yaml"
-# Characters without white space: of all inline policies of a role together, of one managed policy, of a trust policy.
+# Characters without white space: of all inline policies of a role together, of one managed policy,
+# of a trust policy.
 INLINE_LIMIT = 10_240
 MANAGED_LIMIT = 6_144
 
-# YYYYMMDDTHHMM of a run id, and the same after the p or r of a deployment's. Counted, because `bank-*` would also match
-# what belongs to a pipeline `bank_marketing`; not spelled with its T, because SageMaker's ARNs are in lower case.
+# YYYYMMDDTHHMM of a run id, and the same after the p or r of a deployment's. Counted, because
+# `bank-*` would also match what belongs to a pipeline `bank_marketing`; not spelled with its T,
+# because SageMaker's ARNs are in lower case.
 _RUN = "?" * len("YYYYMMDDTHHMM")
 _DEPLOYMENT = "?" * len("pYYYYMMDDTHHMM")
 _ON_CALL_TOPIC = "brewtrain-on-call"
@@ -44,7 +47,7 @@ def policies(
     :param pipeline: The pipeline file.
     :param account: Where the pipeline is deployed.
     :param kms_key_arn: Key that encrypts the bucket; empty for the pipeline's own, if it names one.
-    :return: By ``airflow``, ``states``, ``databrew``, ``glue``, ``sagemaker``.
+    :returns: By ``airflow``, ``states``, ``databrew``, ``glue``, ``sagemaker``.
     :raises UnknownResourceError: If the template names a resource that there is no rule for.
     """
     own = pipeline.bucket_name(account)
@@ -67,7 +70,8 @@ def policies(
             continue
         found[item["Properties"]["RoleName"].removeprefix(f"{names.PREFIX}-")] = {
             "Version": "2012-10-17",
-            # What a pipeline has none of, such as alarms, leaves a statement without resource, which IAM refuses.
+            # What a pipeline has none of, such as alarms, leaves a statement without resource,
+            # which IAM refuses.
             "Statement": [
                 statement
                 for one in cloudformation.statements(item)
@@ -124,7 +128,7 @@ def narrowed(resource: str, pipeline: Pipeline) -> list[str]:
 
     :param resource: ARN or pattern of the template, its parameters filled in.
     :param pipeline: The pipeline file.
-    :return: Patterns; none if the pipeline has nothing of the kind.
+    :returns: Patterns; none if the pipeline has nothing of the kind.
     :raises UnknownResourceError: If it covers every pipeline and there is no rule for it.
     """
     if (alarms := resource.partition(":alarm:"))[1] and alarms[2] == "*":
@@ -141,7 +145,8 @@ def narrowed(resource: str, pipeline: Pipeline) -> list[str]:
 
     if service == "s3":
         bucket, _, below = rest.partition(f"/{names.PREFIX}/*")
-        # `brewtrain/*` covers everything below it; in `brewtrain/*/runs/…` the sign stands for the pipeline's folder.
+        # `brewtrain/*` covers everything below it; in `brewtrain/*/runs/…` the sign stands for the
+        # pipeline's folder.
         return named(f"{bucket}/{names.PREFIX}/{pipeline.name}{below or '/*'}")
     if service == "sns" and rest == f"{names.PREFIX}-*":
         return named(_ON_CALL_TOPIC)

@@ -1,7 +1,8 @@
 """`make run`: deploy, retrain, ask the endpoint, tell. Everything it starts, it stops.
 
-Order of work: local_aws, Airflow's database and the data side by side; then the deploy DAG and the retrain DAG of the
-newest interval, through Airflow; then the summary. Must not do anything the DAGs are there to do.
+Order of work: local_aws, Airflow's database and the data side by side; then the deploy DAG and the
+retrain DAG of the newest interval, through Airflow; then the summary. Must not do anything the DAGs
+are there to do.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Airflow's side of `make run`: migrates a metadata database and runs DAGs in one process, telling what happens.
 
-Commands come as JSON lines on standard input, ``{"dag_id": …, "logical_date": …}`` and, if wanted, ``conf`` and
-``confirmed`` (a pattern of task ids that a person would answer); events go as JSON lines to the file
-descriptor named by ``--events``. Runs through ``DAG.test``, Airflow's own way to run a whole DAG without a scheduler.
-Must not import boto3 or local_aws: what the DAGs do is theirs to say.
+Commands come as JSON lines on standard input, ``{"dag_id": …, "logical_date": …}`` and, if wanted,
+``conf`` and ``confirmed`` (a pattern of task ids that a person would answer); events go as JSON
+lines to the file descriptor named by ``--events``. Runs through ``DAG.test``, Airflow's own way to
+run a whole DAG without a scheduler. Must not import boto3 or local_aws: what the DAGs do is theirs
+to say.
 """
 
 from __future__ import annotations
@@ -88,8 +89,9 @@ def main() -> int:
         if dag is None:
             events.emit("dag_run", dag_id=command["dag_id"], state="missing")
             continue
-        # DAG.test of Airflow 3.3 cannot end the run of a DAG with a deadline: it looks for the alerts' database ids in
-        # a DAG that never was in the database. Nobody is to be alerted here; goes when DAG.test can.
+        # DAG.test of Airflow 3.3 cannot end the run of a DAG with a deadline: it looks for the
+        # alerts' database ids in a DAG that never was in the database. Nobody is to be alerted
+        # here; goes when DAG.test can.
         dag.deadline = None
         run = dag.test(
             logical_date=datetime.fromisoformat(command["logical_date"]),

@@ -20,7 +20,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    # A parent that is killed outright cannot stop its children; the kernel does (Linux only, harmless elsewhere).
+    # A parent that is killed outright cannot stop its children; the kernel does (Linux only,
+    # harmless elsewhere).
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

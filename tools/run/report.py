@@ -25,14 +25,16 @@ _STYLES = {"promoted": "green", "rejected": "yellow", "pending": "yellow", "brok
 class RunReport:
     """What var/last_run.json says.
 
-    :param outcome: ``promoted``: the endpoint serves the new model; ``rejected``: the gate said no; ``pending``: a
-        person must approve it; ``broken``.
+    :param outcome: ``promoted``: the endpoint serves the new model; ``rejected``: the gate said no;
+        ``pending``: a person must approve it; ``broken``.
     :param reason: One sentence.
     :param stages: ``{"name", "seconds"}`` of every stage that ran, in order.
     :param metrics: Value by the metric's name.
     :param thresholds: ``{"min": …}`` or ``{"max": …}`` by the metric's name.
-    :param majority_class_error: Error of always answering with the commoner class, on the validation rows.
-    :param evaluation: Path of the evaluation's page, with curves, calibration, lift and the gate's reasons.
+    :param majority_class_error: Error of always answering with the commoner class, on the
+        validation rows.
+    :param evaluation: Path of the evaluation's page, with curves, calibration, lift and the gate's
+        reasons.
     :param endpoint: ``name``, ``config`` and ``model`` that serve.
     :param predictions: ``{"label", "score"}`` of rows the model has not seen.
     :param seconds: ``setup``, ``deploy``, ``retrain``, ``total``.

@@ -1,6 +1,6 @@
 # ruff: noqa: S608  SQL is built from quoted names only
-"""``spark.read`` with Spark's defaults: no header, comma, every column a string unless a schema or ``inferSchema``
-says otherwise.
+"""``spark.read`` with Spark's defaults: no header, comma, every column a string unless a schema or
+``inferSchema`` says otherwise.
 
 Source: https://spark.apache.org/docs/latest/sql-data-sources-csv.html
 """
@@ -126,8 +126,8 @@ class LocalReader:
         if not non_empty:
             raise ValueError("[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for CSV. It must be specified manually.")
         names = ", ".join(_quote(str(file)) for file in non_empty)
-        # DuckDB accepts an escape other than the quote only where the data has it; both conventions are
-        # tried, Spark's first.
+        # DuckDB accepts an escape other than the quote only where the data has it; both conventions
+        # are tried, Spark's first.
         attempts = [escape, quote] if quote else [""]
         for number, sign in enumerate(attempts):
             try:
@@ -162,8 +162,8 @@ class LocalReader:
         return self._frame(typed)
 
     def _infer(self, table: str, columns: list[str]) -> list[str]:
-        # Spark's order: integer, long, double, timestamp, boolean, string. DuckDB's own inference takes
-        # "yes" for a boolean.
+        # Spark's order: integer, long, double, timestamp, boolean, string. DuckDB's own inference
+        # takes "yes" for a boolean.
         tests = {
             "INTEGER": "regexp_full_match({c}, '[+-]?[0-9]+') AND TRY_CAST({c} AS INTEGER) IS NOT NULL",
             "BIGINT": "regexp_full_match({c}, '[+-]?[0-9]+') AND TRY_CAST({c} AS BIGINT) IS NOT NULL",

@@ -1,7 +1,8 @@
-"""Paths of Spark scripts: s3://, s3a://, s3n:// through the endpoint with the run's keys, anything else on the local
-disk.
+"""Paths of Spark scripts: s3://, s3a://, s3n:// through the endpoint with the run's keys, anything
+else on the local disk.
 
-A folder is written to a private directory first and goes to its place file by file, the _SUCCESS marker last.
+A folder is written to a private directory first and goes to its place file by file, the _SUCCESS
+marker last.
 """
 
 from __future__ import annotations

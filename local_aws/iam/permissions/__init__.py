@@ -1,7 +1,7 @@
 """What a call needs: every action, resource and service-specific condition key that AWS checks for it.
 
-Checked against the Service Authorization Reference in tests/unit/local_aws/test_iam_permissions.py. Must not import
-moto.
+Checked against the Service Authorization Reference in tests/unit/local_aws/test_iam_permissions.py.
+Must not import moto.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ _IMAGE = re.compile(
 def repository_arn(image: str) -> str | None:
     """ARN of the ECR repository of an image, None for an image that lies elsewhere.
 
-    :param image: for example ``683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1``.
+    :param image: for example
+        ``683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1``.
     """
     match = _IMAGE.match(image)
     return arn("ecr", match["region"], match["registry"], f"repository/{match['repository']}") if match else None

@@ -1,6 +1,7 @@
 """Roles that a call hands to a service: the caller needs ``iam:PassRole`` for each.
 
-See https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html. Must not import moto.
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html. Must not import
+moto.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any
 from local_aws.core.call_identity import Call
 from local_aws.iam.permissions.model import Permission
 
-#: Member path of the role, per service and operation; ``*`` stands for every operation that has the member.
+#: Member path of the role, per service and operation; ``*`` stands for every operation that has the
+#: member.
 _ROLE_MEMBERS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "stepfunctions": (("CreateStateMachine", ("roleArn",)), ("UpdateStateMachine", ("roleArn",))),
     "databrew": (("*", ("RoleArn",)),),

@@ -1,6 +1,7 @@
 """The resources of calls to the JSON and query services, as the Service Authorization Reference lists them.
 
-See https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html.
+See
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html.
 A call without a resource type has the resource ``*``. Must not import moto.
 """
 

@@ -1,6 +1,7 @@
 """Permissions of S3 calls, whose actions are mostly not called like the operation.
 
-See https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html. Must not import moto.
+See https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html. Must
+not import moto.
 """
 
 from __future__ import annotations

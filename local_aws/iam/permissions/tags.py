@@ -12,8 +12,9 @@ from typing import Any
 
 from local_aws.core.call_identity import Call
 
-#: Service prefix → the action that tags on creation need as well. "Providing permissions for tagging" in the guides of
-#: SageMaker and Step Functions; Glue checks it since April 2024; DataBrew is taken to do what Glue does.
+#: Service prefix → the action that tags on creation need as well. "Providing permissions for
+#: tagging" in the guides of SageMaker and Step Functions; Glue checks it since April 2024; DataBrew
+#: is taken to do what Glue does.
 TAGGING_ACTIONS = {
     "sagemaker": "sagemaker:AddTags",
     "glue": "glue:TagResource",

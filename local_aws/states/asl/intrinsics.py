@@ -132,7 +132,8 @@ def _parse_argument(text: str, position: int) -> tuple[Call | jsonpath.Path | Co
 
 
 def _parse_text(text: str, start: int) -> tuple[Constant, int]:
-    # States.Format needs to tell an escaped brace from a placeholder, so those two keep their backslash.
+    # States.Format needs to tell an escaped brace from a placeholder, so those two keep their
+    # backslash.
     position = start + 1
     parts: list[str] = []
     while position < len(text):

@@ -1,7 +1,7 @@
 """JSONPath as Step Functions understands it (the Jayway dialect).
 
-A *definite* path names one node and fails when it is missing; an *indefinite* one (wildcard, filter, slice, union, deep
-scan) answers a list, empty when nothing matches. See
+A *definite* path names one node and fails when it is missing; an *indefinite* one (wildcard,
+filter, slice, union, deep scan) answers a list, empty when nothing matches. See
 https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html.
 """
 
@@ -441,7 +441,8 @@ def evaluate(path: Path, document: Any, context: Any, variables: dict[str, Any])
 def assign(path: Path, document: Any, value: Any) -> Any:
     """``document`` with ``value`` written at a reference path (``ResultPath``), without changing ``document``.
 
-    :raises PathNotFoundError: the path crosses something that is neither object nor list, or an index out of range.
+    :raises PathNotFoundError: the path crosses something that is neither object nor list, or an
+        index out of range.
     """
 
     def write(node: Any, tokens: list[str | int]) -> Any:

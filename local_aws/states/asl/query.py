@@ -1,6 +1,7 @@
 """Evaluating what a definition says against data: paths, payload templates and JSONata, behind one object per state.
 
-See https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html. Must import neither moto nor boto3.
+See https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html. Must import neither
+moto nor boto3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Validation of state machine definitions, with diagnostics like those of ValidateStateMachineDefinition.
 
-See https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinition.html and
-https://states-language.net/spec.html. Must import neither moto nor boto3.
+See
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinition.html
+and https://states-language.net/spec.html. Must import neither moto nor boto3.
 """
 
 from __future__ import annotations

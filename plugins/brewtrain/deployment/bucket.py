@@ -1,7 +1,7 @@
 """The bucket: made by the storage stack, only looked for here.
 
-A bucket outlives every pipeline that writes to it, and holds the data; a DAG that could make one could also make it
-wrong (public, unencrypted, in the wrong region).
+A bucket outlives every pipeline that writes to it, and holds the data; a DAG that could make one
+could also make it wrong (public, unencrypted, in the wrong region).
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Bucket:
     def of_pipeline(cls, name: str, s3: S3DeploymentHook, *, is_default: bool) -> Bucket:
         """Return the bucket that a pipeline writes to.
 
-        :param is_default: Whether it is called as the storage stack calls its bucket without parameters.
+        :param is_default: Whether it is called as the storage stack calls its bucket without
+            parameters.
         """
         stack = "brewtrain-storage" if is_default else f"brewtrain-storage-{name.replace('.', '-')}"
         named = "" if is_default else f" --parameter-overrides BucketName={name}"

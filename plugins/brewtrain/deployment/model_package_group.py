@@ -29,7 +29,8 @@ class ModelPackageGroup:
     def __init__(self, pipeline: Pipeline, registry: ModelRegistryHook) -> None:
         self._name = names.model_package_group(pipeline.name)
         self._tags = {_PIPELINE_TAG: pipeline.name}
-        # Control characters, such as the line breaks of a YAML block, are refused (CreateModelPackageGroup).
+        # Control characters, such as the line breaks of a YAML block, are refused
+        # (CreateModelPackageGroup).
         text = f"Candidates of brewtrain's pipeline {pipeline.name}. {pipeline.description}"
         self._description = " ".join(text.split())[:_DESCRIPTION_LENGTH]
         self._registry = registry

@@ -1,7 +1,8 @@
 """The DataBrew recipe: its working version, its newest published version, and the tag that says what is published.
 
-Runs are pinned to a published version, so what counts is that one. Creating or updating, publishing and tagging are
-three calls, any of which may be the last before a failure: each is made unless its own effect is already there.
+Runs are pinned to a published version, so what counts is that one. Creating or updating, publishing
+and tagging are three calls, any of which may be the last before a failure: each is made unless its
+own effect is already there.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _HASH_TAG = f"{names.PREFIX}:content-hash"
 class _Deployed:
     """A recipe as AWS has it.
 
-    :param working: Steps of the working version; ``None`` without a recipe, or if somebody deleted that version.
+    :param working: Steps of the working version; ``None`` without a recipe, or if somebody deleted
+        that version.
     :param published: Steps of the newest published version; ``None`` if none was published.
     """
 
@@ -80,7 +82,8 @@ class Recipe:
     def apply(self) -> None:
         """Create or update, publish, and tag, each only if needed."""
         deployed = self._read()
-        # The tag with the hash speaks of the published version, so it comes last and not with the recipe.
+        # The tag with the hash speaks of the published version, so it comes last and not with the
+        # recipe.
         own_tag = {_PIPELINE_TAG: self._tags[_PIPELINE_TAG]}
         created = deployed.working is None and self._databrew.create_recipe(self._name, self._steps, tags=own_tag)
         if deployed.working is None and not created:

@@ -10,8 +10,8 @@ from brewtrain.domain.deployment.plan import Change
 class DeployedResource(Protocol):
     """One thing on AWS that a deployment brings to what the repository says.
 
-    Both methods look at AWS first and rely on nothing an earlier attempt may have left unfinished, so that repeating
-    them after any failure ends in the same state.
+    Both methods look at AWS first and rely on nothing an earlier attempt may have left unfinished,
+    so that repeating them after any failure ends in the same state.
     """
 
     def plan(self) -> Change:

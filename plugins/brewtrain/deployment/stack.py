@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from brewtrain.hooks.s3_deployment import S3DeploymentHook
     from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
 
-# DescribeStateMachine is eventually consistent (API reference): what was just written may not be read at once.
+# DescribeStateMachine is eventually consistent (API reference): what was just written may not be
+# read at once.
 _SETTLE_LOOKS = 5
 _SETTLE_SECONDS = 2.0
 
@@ -95,8 +96,9 @@ class Stack:
 
         :param report: Called with each resource's change once it has been made.
         :param sleep: Waits between two looks.
-        :return: The changes made.
-        :raises TransientError: If a resource is not what it should be afterwards: somebody else is deploying.
+        :returns: The changes made.
+        :raises TransientError: If a resource is not what it should be afterwards: somebody else is
+            deploying.
         """
         changes = []
         for resource in self.resources:

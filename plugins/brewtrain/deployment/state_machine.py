@@ -1,8 +1,9 @@
 """The state machine, its published version, and the alias that runs are started on.
 
-Definition and role are compared, the definition as parsed JSON. Logging, tracing and encryption are the account
-owner's: brewtrain sets none of them (a run's history is in Step Functions for 90 days, and a log group would cost money
-and CloudWatch Logs permissions on every resource), and leaves alone what somebody has set.
+Definition and role are compared, the definition as parsed JSON. Logging, tracing and encryption are
+the account owner's: brewtrain sets none of them (a run's history is in Step Functions for 90 days,
+and a log group would cost money and CloudWatch Logs permissions on every resource), and leaves
+alone what somebody has set.
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ class LiveAlias:
     def apply(self) -> None:
         """Publish a version if there is none of what the state machine is now, and point the alias at it.
 
-        :raises TransientError: If the state machine is not (any more) what it should be: somebody else is deploying.
+        :raises TransientError: If the state machine is not (any more) what it should be: somebody
+            else is deploying.
         """
         route = self._states.describe_alias(self._arn)
         if route is not None and self._is_current(route):
@@ -143,7 +145,8 @@ class LiveAlias:
         return f"{shares or 'nothing'} → version of this definition 100 %"
 
     def _prune(self) -> None:
-        # Versions that an alias refers to are refused by AWS and stay; running executions are not affected.
+        # Versions that an alias refers to are refused by AWS and stay; running executions are not
+        # affected.
         for version in self._states.list_versions(self._machine.arn)[KEPT_VERSIONS:]:
             self._states.delete_version(version)
 
@@ -151,8 +154,8 @@ class LiveAlias:
 def for_partition(definition: str, account: names.Account) -> str:
     """Return the definition with the ARNs of its service integrations in the account's partition.
 
-    The committed text is that of the partition ``aws``; China and GovCloud refuse it (Developer Guide, "Integrating
-    services": the partition is part of a Task's ``Resource``).
+    The committed text is that of the partition ``aws``; China and GovCloud refuse it (Developer
+    Guide, "Integrating services": the partition is part of a Task's ``Resource``).
 
     :param definition: Amazon States Language, JSON.
     """

@@ -1,6 +1,7 @@
 """The package's exception tree.
 
-Must not import Airflow: operators translate these into Airflow's own exceptions where the scheduler has to know.
+Must not import Airflow: operators translate these into Airflow's own exceptions where the scheduler
+has to know.
 
 ::
 

@@ -1,6 +1,7 @@
 """Addresses in the AWS console of what a run made.
 
-Must not import Airflow or boto3. Source: the consoles' own addresses, as the Amazon provider's links build them.
+Must not import Airflow or boto3. Source: the consoles' own addresses, as the Amazon provider's
+links build them.
 """
 
 from __future__ import annotations

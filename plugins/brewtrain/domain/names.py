@@ -1,10 +1,11 @@
 """Every name on AWS, built from the pipeline and the run's identity and from nothing else.
 
-The one module that concatenates names: limits and alphabets are checked here, so that no call fails on them later.
-Must not import Airflow or boto3, and must not use random numbers or the clock.
+The one module that concatenates names: limits and alphabets are checked here, so that no call fails
+on them later. Must not import Airflow or boto3, and must not use random numbers or the clock.
 
-Limits: execution names ≤ 80 characters without ``< > { } [ ] ? * " # % \\ ^ | ~ ` $ & , ; : /`` (StartExecution);
-SageMaker job, model and endpoint config names match ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`` (CreateTrainingJob).
+Limits: execution names ≤ 80 characters without ``< > { } [ ] ? * " # % \\ ^ | ~ ` $ & , ; : /``
+(StartExecution); SageMaker job, model and endpoint config names match
+``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`` (CreateTrainingJob).
 """
 
 from __future__ import annotations
@@ -43,9 +44,10 @@ def slug(pipeline: str) -> str:
 def generation(clear_number: int, *, fresh_key: str | None = None) -> str:
     """Return the generation of a run.
 
-    :param clear_number: How often the DAG run had been cleared when ``start_execution`` ran (0 for never).
-    :param fresh_key: The DAG run's own id when ``rerun_mode=fresh`` asks for an execution of its own even though
-        another DAG run of the same interval has one; ``None`` otherwise.
+    :param clear_number: How often the DAG run had been cleared when ``start_execution`` ran (0 for
+        never).
+    :param fresh_key: The DAG run's own id when ``rerun_mode=fresh`` asks for an execution of its
+        own even though another DAG run of the same interval has one; ``None`` otherwise.
     """
     if fresh_key is None:
         return str(clear_number)
@@ -294,7 +296,7 @@ def run_of_job(pipeline: str, name: str) -> str | None:
     """Return the id of the run, promotion or rollback that a job, model or endpoint config was made for.
 
     :param name: Name that begins with a job name prefix, such as ``brewtrain-<run id>-0-0``.
-    :return: ``None`` if the name is not one of this pipeline's.
+    :returns: ``None`` if the name is not one of this pipeline's.
     """
     start = f"{PREFIX}-{slug(pipeline)}-"
     match = re.match(r"[pr]?\d{8}T\d{4}(-[0-9a-f]{4})?-g\d+(f[0-9a-f]{4})?(?=-|$)", name.removeprefix(start))

@@ -2,14 +2,14 @@
 
 Every hook wraps its calls in :func:`aws_errors`, so that what reaches an operator is a
 :class:`~brewtrain.domain.errors.TransientError` (trying again may help) or a
-:class:`~brewtrain.domain.errors.DeploymentError` (somebody has to change something), each saying in one sentence what
-failed, where, and what to do. A hook that treats an error as an answer ("does not exist") catches it *inside* the
-``with`` block, by :func:`error_code`.
+:class:`~brewtrain.domain.errors.DeploymentError` (somebody has to change something), each saying in
+one sentence what failed, where, and what to do. A hook that treats an error as an answer ("does not
+exist") catches it *inside* the ``with`` block, by :func:`error_code`.
 
 Must not import Airflow.
 
-Sources: "Common Errors" of the API references of DataBrew, Glue, Step Functions, SageMaker, S3, IAM and STS;
-"Standard retry mode" in the AWS SDKs and Tools Reference Guide.
+Sources: "Common Errors" of the API references of DataBrew, Glue, Step Functions, SageMaker, S3, IAM
+and STS; "Standard retry mode" in the AWS SDKs and Tools Reference Guide.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ UNAVAILABLE_CODES = frozenset(
         "ServiceUnavailableException",
     }
 )
-# Two writers of one resource: the loser comes back and finds the work done. A hook for which a conflict means
-# something else catches it itself.
+# Two writers of one resource: the loser comes back and finds the work done. A hook for which a
+# conflict means something else catches it itself.
 CONCURRENT_WRITE_CODES = frozenset({"ConcurrentModificationException", "ConflictException", "OperationAborted"})
 ACCESS_DENIED_CODES = frozenset(
     {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "Forbidden", "UnauthorizedOperation"}
@@ -135,7 +135,8 @@ _NETWORK_ERRORS = (
     ResponseStreamingError,
 )
 
-# IAM's action where it is not called like the operation (Service Authorization Reference, Amazon S3).
+# IAM's action where it is not called like the operation (Service Authorization Reference, Amazon
+# S3).
 _ACTION_OF_OPERATION = {
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
@@ -170,7 +171,8 @@ def aws_errors(service: str, subject: str) -> Iterator[None]:
     """Translate what botocore raises inside the block.
 
     :param service: boto3's name of the client, e.g. ``stepfunctions``.
-    :param subject: What the call is about, as a reader of the log knows it, e.g. ``"Glue job 'brewtrain-x-split'"``.
+    :param subject: What the call is about, as a reader of the log knows it, e.g. ``"Glue job
+        'brewtrain-x-split'"``.
     :raises TransientError: Throttled, 5xx, timed out, out of reach, or two writers at once.
     :raises DeploymentError: Everything else AWS or botocore refuses.
     """

@@ -18,19 +18,21 @@ from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.names import Account
 from brewtrain.hooks.aws_errors import CONNECTION_ID, aws_errors
 
-# A call that AWS answers late, once, must not fail a night's run; five attempts in standard mode take at most about
-# a minute. What the connection's own config_kwargs say wins.
+# A call that AWS answers late, once, must not fail a night's run; five attempts in standard mode
+# take at most about a minute. What the connection's own config_kwargs say wins.
 BOTOCORE_DEFAULTS = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5})
 
 
 class AwsClientHook(AwsGenericHook[Any]):
     """A boto3 client of one service, made from the connection ``brewtrain_aws``.
 
-    Subclasses set :attr:`service` and wrap each call in ``with self.errors("what the call is about"):``.
+    Subclasses set :attr:`service` and wrap each call in ``with self.errors("what the call is
+    about"):``.
 
     :param aws_conn_id: Airflow connection of type ``aws``.
-    :param beside: A hook of the same task and connection, whose session is used as well: the connection is read once,
-        and botocore reads its endpoint rules once instead of once a service.
+    :param beside: A hook of the same task and connection, whose session is used as well: the
+        connection is read once, and botocore reads its endpoint rules once instead of once a
+        service.
     """
 
     service: str = "sts"
@@ -45,8 +47,8 @@ class AwsClientHook(AwsGenericHook[Any]):
     def conn_config(self) -> AwsConnectionWrapper:
         """The connection with botocore's settings filled in.
 
-        :raises DeploymentError: If the connection does not exist. The provider would fall back to whatever credentials
-            the worker happens to have, which may be those of another account.
+        :raises DeploymentError: If the connection does not exist. The provider would fall back to
+            whatever credentials the worker happens to have, which may be those of another account.
         """
         if self._beside is not None:
             return self._beside.conn_config

@@ -2,8 +2,8 @@
 
 Must not be imported while DAG files are parsed.
 
-Source: ListJobs, ListDatasets, ListRecipeVersions, DeleteJob, DeleteDataset and BatchDeleteRecipeVersion in the AWS
-Glue DataBrew API Reference.
+Source: ListJobs, ListDatasets, ListRecipeVersions, DeleteJob, DeleteDataset and
+BatchDeleteRecipeVersion in the AWS Glue DataBrew API Reference.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class DataBrewLeftoversHook(AwsClientHook):
     def _delete(self, what: str, name: str, call: Any) -> str:
         """Delete by name.
 
-        :return: ``deleted``, ``gone`` if it was, or ``in use`` if something still uses it.
+        :returns: ``deleted``, ``gone`` if it was, or ``in use`` if something still uses it.
         """
         with self.errors(f"DataBrew {what} {name!r}"):
             try:
@@ -102,7 +102,7 @@ class DataBrewLeftoversHook(AwsClientHook):
     def delete_recipe_versions(self, pipeline: str, versions: list[str]) -> dict[str, str]:
         """Delete published versions of the recipe.
 
-        :return: Version → why it was not deleted, of those that were not: a job still uses them.
+        :returns: Version → why it was not deleted, of those that were not: a job still uses them.
         """
         name = names.recipe(pipeline)
         kept: dict[str, str] = {}

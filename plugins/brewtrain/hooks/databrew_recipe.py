@@ -23,7 +23,8 @@ class DataBrewRecipeHook(AwsClientHook):
         self, name: str, version: Literal["LATEST_WORKING", "LATEST_PUBLISHED"]
     ) -> dict[str, Any] | None:
         """Return what DescribeRecipe says, or ``None`` if the recipe has no such version."""
-        # The reference documents the newest published version as what comes without a RecipeVersion.
+        # The reference documents the newest published version as what comes without a
+        # RecipeVersion.
         which = {"RecipeVersion": version} if version == "LATEST_WORKING" else {}
         with self.errors(f"DataBrew recipe {name!r}"):
             try:
@@ -37,7 +38,7 @@ class DataBrewRecipeHook(AwsClientHook):
     def create_recipe(self, name: str, steps: Sequence[Mapping[str, Any]], *, tags: Mapping[str, str]) -> bool:
         """Make a recipe with a working version.
 
-        :return: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
         """
         with self.errors(f"DataBrew recipe {name!r}"):
             try:

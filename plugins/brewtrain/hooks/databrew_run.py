@@ -1,10 +1,11 @@
 """The DataBrew dataset and recipe job of one run.
 
-StartJobRun takes nothing but a job's name, and UpdateRecipeJob can change neither dataset nor recipe, so every run has
-a dataset and a job of its own. Must not be imported while DAG files are parsed.
+StartJobRun takes nothing but a job's name, and UpdateRecipeJob can change neither dataset nor
+recipe, so every run has a dataset and a job of its own. Must not be imported while DAG files are
+parsed.
 
-Source: CreateDataset, CreateRecipeJob, DatasetParameter in the AWS Glue DataBrew API Reference; "Connecting data in
-multiple files in Amazon S3" in its Developer Guide.
+Source: CreateDataset, CreateRecipeJob, DatasetParameter in the AWS Glue DataBrew API Reference;
+"Connecting data in multiple files in Amazon S3" in its Developer Guide.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _ACTIVE_JOB_RUNS = frozenset({"STARTING", "RUNNING", "STOPPING"})
 def _dataset(pipeline: Pipeline, identity: names.RunIdentity, bucket: str) -> dict[str, Any]:
     """Build CreateDataset's request but for name and tags.
 
-    The pages do not say whether ``after`` and ``before`` include their bound. Days are compared with times a second
-    beside midnight, so that it does not matter.
+    The pages do not say whether ``after`` and ``before`` include their bound. Days are compared
+    with times a second beside midnight, so that it does not matter.
     """
     interval = DataInterval(identity.interval_start, identity.interval_end)
     first = first_day(pipeline.window_start(identity.interval_end))
@@ -91,7 +92,8 @@ def _job(
 
 
 def _encryption(pipeline: Pipeline) -> dict[str, str]:
-    # A job states its encryption, which beats the bucket's default: there is no mode that follows it.
+    # A job states its encryption, which beats the bucket's default: there is no mode that follows
+    # it.
     if pipeline.kms_key is None:
         return {"EncryptionMode": "SSE-S3"}
     return {"EncryptionMode": "SSE-KMS", "EncryptionKeyArn": pipeline.kms_key}
@@ -140,7 +142,7 @@ class DataBrewRunHook(AwsClientHook):
 
         :param bucket: The pipeline's bucket.
         :param recipe_version: Published version that the run is pinned to.
-        :return: One line per resource, what was done.
+        :returns: One line per resource, what was done.
         """
         name = identity.job_name_prefix
         dataset = _dataset(pipeline, identity, bucket)
@@ -175,7 +177,8 @@ class DataBrewRunHook(AwsClientHook):
                     Name=name, **{key: value for key, value in wanted.items() if key not in fixed}
                 )
                 return f"~ job {name}"
-            # Neither dataset nor recipe of a job can be changed, and the execution was not started with it.
+            # Neither dataset nor recipe of a job can be changed, and the execution was not started
+            # with it.
             self.conn.delete_job(Name=name)
             self.conn.create_recipe_job(Name=name, Tags=tags, **wanted)
             return f"-/+ job {name}"
@@ -203,8 +206,9 @@ class DataBrewRunHook(AwsClientHook):
     def release(self, identity: names.RunIdentity) -> list[str]:
         """Remove the run's job, then its dataset. What is gone already is fine.
 
-        :return: One line per resource, what was done.
-        :raises TransientError: If AWS still uses one of them: a job run is stopping. Trying again helps.
+        :returns: One line per resource, what was done.
+        :raises TransientError: If AWS still uses one of them: a job run is stopping. Trying again
+            helps.
         """
         name = identity.job_name_prefix
         return [
@@ -230,7 +234,7 @@ class DataBrewRunHook(AwsClientHook):
     def stop_job_runs(self, identity: names.RunIdentity) -> int:
         """Stop what still runs of the run's job, such as a run whose execution was ended without stopping it.
 
-        :return: How many job runs were told to stop.
+        :returns: How many job runs were told to stop.
         """
         name = identity.job_name_prefix
         stopped = 0

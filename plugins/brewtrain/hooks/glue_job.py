@@ -34,7 +34,7 @@ class GlueJobHook(AwsClientHook):
         """Make a job.
 
         :param definition: As :func:`brewtrain.domain.deployment.glue_job.definition` returns it.
-        :return: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
         """
         with self.errors(f"Glue job {name!r}"):
             try:

@@ -1,7 +1,7 @@
 """What a failed DataBrew, Glue or SageMaker job says itself, and the end of its log.
 
-For the on-call card alone: a job that cannot be asked leaves the card shorter, it never hides the failure. Must not be
-imported while DAG files are parsed.
+For the on-call card alone: a job that cannot be asked leaves the card shorter, it never hides the
+failure. Must not be imported while DAG files are parsed.
 
 Source: DescribeJobRun (DataBrew), GetJobRun (Glue), DescribeTrainingJob and DescribeProcessingJob
 (SageMaker), DescribeLogStreams and GetLogEvents (CloudWatch Logs) in their API references.

@@ -2,8 +2,8 @@
 
 Must not be imported while DAG files are parsed.
 
-Source: CreateModelPackageGroup, CreateModelPackage, ListModelPackages and UpdateModelPackage in the Amazon SageMaker
-API Reference.
+Source: CreateModelPackageGroup, CreateModelPackage, ListModelPackages and UpdateModelPackage in the
+Amazon SageMaker API Reference.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ModelRegistryHook(AwsClientHook):
     def create_group(self, name: str, *, description: str, tags: Mapping[str, str]) -> bool:
         """Make a group.
 
-        :return: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
         """
         with self.errors(f"model package group {name!r}"):
             try:

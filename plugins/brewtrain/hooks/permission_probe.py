@@ -1,10 +1,11 @@
 """Asks AWS whether a call would be allowed, by making it about something that does not exist.
 
-AWS checks permission first: "there is no such execution" means that the call is allowed. Nothing can be changed this
-way, and no permission beyond the run's own is needed. Must not be imported while DAG files are parsed.
+AWS checks permission first: "there is no such execution" means that the call is allowed. Nothing
+can be changed this way, and no permission beyond the run's own is needed. Must not be imported
+while DAG files are parsed.
 
-Source: the API references of Step Functions, DataBrew, SageMaker and Service Quotas; IAM User Guide, "Policy evaluation
-logic".
+Source: the API references of Step Functions, DataBrew, SageMaker and Service Quotas; IAM User
+Guide, "Policy evaluation logic".
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ class S3DeploymentHook(AwsClientHook):
     def bucket_exists(self, bucket: str) -> bool:
         """Return whether the bucket exists and may be used.
 
-        :raises DeploymentError: If access is denied, which is also what AWS says of other people's buckets.
+        :raises DeploymentError: If access is denied, which is also what AWS says of other people's
+            buckets.
         """
         with self.errors(f"S3 bucket {bucket!r}"):
             try:

@@ -1,7 +1,7 @@
 """What a run reads from and writes to S3 itself: the check of its input, and its result document.
 
-The data is read by DataBrew; only the newest file's header is looked at here, so that a wrong file costs seconds rather
-than a transform. Must not be imported while DAG files are parsed.
+The data is read by DataBrew; only the newest file's header is looked at here, so that a wrong file
+costs seconds rather than a transform. Must not be imported while DAG files are parsed.
 
 Source: ListObjectsV2, GetObject (Range) and PutObject in the Amazon S3 API Reference.
 """
@@ -37,13 +37,14 @@ class S3RunHook(AwsClientHook):
     def check_partition(self, pipeline: Pipeline, interval: DataInterval, *, bucket: str) -> dict[str, Any]:
         """Check that an interval has data of the promised shape.
 
-        The newest partition of the interval counts: a week's or month's last day may be one without business, which
-        has no partition, or one with a header and no row.
+        The newest partition of the interval counts: a week's or month's last day may be one without
+        business, which has no partition, or one with a header and no row.
 
         :param bucket: The pipeline's bucket.
-        :return: ``{path, files, bytes, newest}`` of that partition.
-        :raises InputError: If no day of the interval has a partition, if the newest one has only empty files, if its
-            newest file's header is not what the pipeline file says, or if none has a row.
+        :returns: ``{path, files, bytes, newest}`` of that partition.
+        :raises InputError: If no day of the interval has a partition, if the newest one has only
+            empty files, if its newest file's header is not what the pipeline file says, or if none
+            has a row.
         """
         source_bucket = pipeline.source.bucket(bucket)
         without_rows: InputError | None = None
@@ -153,7 +154,7 @@ class S3RunHook(AwsClientHook):
     def put_document(self, bucket: str, key: str, document: dict[str, Any]) -> str:
         """Write a JSON document in one PutObject, so that it is complete or absent.
 
-        :return: Its address.
+        :returns: Its address.
         """
         path = f"s3://{bucket}/{key}"
         body = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,7 +1,7 @@
 """SageMaker endpoints as they are: what serves, whose it is, and what it answers.
 
-Source: DescribeEndpoint and ListTags in the Amazon SageMaker API Reference; InvokeEndpoint in that of Amazon SageMaker
-Runtime.
+Source: DescribeEndpoint and ListTags in the Amazon SageMaker API Reference; InvokeEndpoint in that
+of Amazon SageMaker Runtime.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class SageMakerRuntimeHook(AwsClientHook):
         """Ask an endpoint that is in service.
 
         :param body: At most 6 MiB.
-        :raises TransientError: If the endpoint, its container or AWS gave no answer; trying again may help.
+        :raises TransientError: If the endpoint, its container or AWS gave no answer; trying again
+            may help.
         :raises DeploymentError: If AWS refuses the call.
         """
         subject = f"SageMaker endpoint {endpoint!r}"
@@ -85,7 +86,8 @@ class SageMakerRuntimeHook(AwsClientHook):
                         f"{subject}: its container failed ({status}: {said}); trying again may help, and its log is "
                         f"/aws/sagemaker/Endpoints/{endpoint}"
                     ) from error
-                # The runtime learns of an endpoint some moments after DescribeEndpoint shows it in service.
+                # The runtime learns of an endpoint some moments after DescribeEndpoint shows it in
+                # service.
                 if code == "ValidationError" and "not found" in str(error).lower():
                     raise TransientError(f"{subject}: not known to the runtime yet; trying again may help") from error
                 raise

@@ -1,10 +1,11 @@
 """What SageMaker hosts for a pipeline: its endpoint, and the endpoint configs and models that it made.
 
-Reads, and deletes what nothing serves; endpoints are created and updated by the state machine alone. Must not be
-imported while DAG files are parsed.
+Reads, and deletes what nothing serves; endpoints are created and updated by the state machine
+alone. Must not be imported while DAG files are parsed.
 
-Source: DescribeEndpoint, ListEndpoints, DescribeEndpointConfig, ListEndpointConfigs, DeleteEndpointConfig,
-DescribeModel, ListModels, DeleteModel and ListTags in the Amazon SageMaker API Reference.
+Source: DescribeEndpoint, ListEndpoints, DescribeEndpointConfig, ListEndpointConfigs,
+DeleteEndpointConfig, DescribeModel, ListModels, DeleteModel and ListTags in the Amazon SageMaker
+API Reference.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class SageMakerHostingHook(AwsClientHook):
 
     service = "sagemaker"
 
-    # -- one resource ---------------------------------------------------------------------------------------------
+    # -- one resource
+    # ---------------------------------------------------------------------------------------------
 
     def describe_endpoint(self, name: str) -> dict[str, Any] | None:
         """Return what DescribeEndpoint says; ``None`` if there is no such endpoint."""
@@ -80,7 +82,8 @@ class SageMakerHostingHook(AwsClientHook):
     def serving_config(self, endpoint: str) -> tuple[str, dict[str, str]] | None:
         """Return the config that an endpoint serves, with its tags.
 
-        :return: ``None`` if there is no such endpoint, or it serves nothing yet; no tags if the config was deleted.
+        :returns: ``None`` if there is no such endpoint, or it serves nothing yet; no tags if the
+            config was deleted.
         """
         found = self.describe_endpoint(endpoint)
         if found is None or not found.get("EndpointConfigName"):
@@ -88,7 +91,8 @@ class SageMakerHostingHook(AwsClientHook):
         config = self.describe_config(found["EndpointConfigName"])
         return found["EndpointConfigName"], {} if config is None else self.tags(config["EndpointConfigArn"])
 
-    # -- the inventory --------------------------------------------------------------------------------------------
+    # -- the inventory
+    # --------------------------------------------------------------------------------------------
 
     def endpoints(self, own: str) -> tuple[list[Endpoint], list[str]]:
         """Return the account's endpoints with what they serve, and a sentence for each that may not be looked at.
@@ -195,12 +199,13 @@ class SageMakerHostingHook(AwsClientHook):
         # NameContains finds those of a pipeline whose name begins with this one's, too.
         return (item for item in listed if run_of_job(pipeline, item[name]) is not None)
 
-    # -- deleting -------------------------------------------------------------------------------------------------
+    # -- deleting
+    # -------------------------------------------------------------------------------------------------
 
     def delete_config(self, name: str) -> bool:
         """Delete an endpoint config.
 
-        :return: ``False`` if it was gone already.
+        :returns: ``False`` if it was gone already.
         """
         with self.errors(f"SageMaker endpoint config {name!r}"):
             try:
@@ -214,7 +219,7 @@ class SageMakerHostingHook(AwsClientHook):
     def delete_model(self, name: str) -> bool:
         """Delete a model; its files in S3 stay.
 
-        :return: ``False`` if it was gone already.
+        :returns: ``False`` if it was gone already.
         """
         with self.errors(f"SageMaker model {name!r}"):
             try:

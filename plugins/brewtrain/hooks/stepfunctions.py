@@ -1,6 +1,7 @@
 """Step Functions as a retraining run uses it: describe, start, redrive, stop, list, read the history.
 
-Executions only; the state machine itself is deployed elsewhere. Must not be imported while DAG files are parsed.
+Executions only; the state machine itself is deployed elsewhere. Must not be imported while DAG
+files are parsed.
 
 Source: AWS Step Functions API Reference.
 """
@@ -72,7 +73,8 @@ class StepFunctionsHook(AwsClientHook):
         :param alias_arn: Alias of the state machine.
         :param name: Name of the execution.
         :param document: Its input.
-        :return: ``False`` if an execution of this name exists already: somebody was faster, describe it.
+        :returns: ``False`` if an execution of this name exists already: somebody was faster,
+            describe it.
         :raises DeploymentError: If the state machine or its alias is not deployed, or AWS refuses.
         """
         with self.errors(f"execution {name!r}"):
@@ -96,7 +98,8 @@ class StepFunctionsHook(AwsClientHook):
         """Redrive an execution from its failed state.
 
         :param client_token: Makes a repeated call of the same attempt the same redrive.
-        :return: ``False`` if the execution is not redrivable (any more): it runs already, or its time is over.
+        :returns: ``False`` if the execution is not redrivable (any more): it runs already, or its
+            time is over.
         """
         with self.errors(f"redrive of {execution_arn}"):
             try:
@@ -111,7 +114,7 @@ class StepFunctionsHook(AwsClientHook):
     def stop(self, execution_arn: str, *, error: str, cause: str) -> bool:
         """Stop an execution, and with it the jobs that its ``.sync`` states run.
 
-        :return: ``False`` if there is none. Stopping one that has ended changes nothing.
+        :returns: ``False`` if there is none. Stopping one that has ended changes nothing.
         """
         with self.errors(f"execution {execution_arn}"):
             try:
@@ -160,12 +163,13 @@ class StepFunctionsHook(AwsClientHook):
 
         :param state_machine_arn: Without version or alias.
         :param since: Failures before this are left out, aware.
-        :return: Empty if there is no such state machine.
+        :returns: Empty if there is no such state machine.
         """
         found: list[tuple[str, datetime | None]] = []
         with self.errors(f"executions of {state_machine_arn}"):
             try:
-                # PENDING_REDRIVE is of Map Run children only; ListExecutions refuses it for a state machine.
+                # PENDING_REDRIVE is of Map Run children only; ListExecutions refuses it for a state
+                # machine.
                 for status in ("RUNNING", "FAILED", "TIMED_OUT", "ABORTED"):
                     pages = self.conn.get_paginator("list_executions").paginate(
                         stateMachineArn=state_machine_arn, statusFilter=status, PaginationConfig={"PageSize": 1000}

@@ -43,7 +43,7 @@ class StepFunctionsStateMachineHook(AwsClientHook):
     def create_state_machine(self, name: str, definition: str, *, role_arn: str, tags: Mapping[str, str]) -> bool:
         """Make a state machine and publish its first version.
 
-        :return: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
         """
         with self.errors(f"state machine {name!r}"):
             try:
@@ -70,7 +70,8 @@ class StepFunctionsStateMachineHook(AwsClientHook):
         """Publish the state machine as a version.
 
         :param revision_id: The revision that was looked at: another one is not published.
-        :return: ARN of the version; that of the existing one if this revision has been published before.
+        :returns: ARN of the version; that of the existing one if this revision has been published
+            before.
         :raises TransientError: If the state machine has changed since.
         """
         with self.errors(f"state machine {arn}"):
@@ -95,7 +96,7 @@ class StepFunctionsStateMachineHook(AwsClientHook):
     def delete_version(self, arn: str) -> bool:
         """Delete a version.
 
-        :return: Whether it was deleted; ``False`` if an alias refers to it.
+        :returns: Whether it was deleted; ``False`` if an alias refers to it.
         """
         with self.errors(f"state machine version {arn}"):
             try:
@@ -120,7 +121,7 @@ class StepFunctionsStateMachineHook(AwsClientHook):
     def create_alias(self, name: str, version_arn: str) -> bool:
         """Make an alias that sends every new execution to one version.
 
-        :return: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
         """
         with self.errors(f"state machine alias {name!r}"):
             try:
@@ -139,7 +140,8 @@ class StepFunctionsStateMachineHook(AwsClientHook):
     def validate_definition(self, definition: str) -> list[dict[str, str]]:
         """Return AWS's diagnostics of a definition.
 
-        :return: ``severity`` (``ERROR`` or ``WARNING``), ``code``, ``message`` and, if known, ``location`` of each.
+        :returns: ``severity`` (``ERROR`` or ``WARNING``), ``code``, ``message`` and, if known,
+            ``location`` of each.
         """
         with self.errors("state machine definition"):
             diagnostics: list[dict[str, str]] = self.conn.validate_state_machine_definition(

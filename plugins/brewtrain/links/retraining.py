@@ -1,7 +1,7 @@
 """Links on a task's page: the execution, the failed or running job, its log.
 
-Airflow asks for a link when a task ends on a worker; a stage that ends in the triggerer hands its links over itself, as
-XComs under the same keys. Must not import boto3.
+Airflow asks for a link when a task ends on a worker; a stage that ends in the triggerer hands its
+links over itself, as XComs under the same keys. Must not import boto3.
 """
 
 from __future__ import annotations

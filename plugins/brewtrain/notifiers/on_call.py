@@ -1,11 +1,12 @@
 """Tells whoever is on call: the card of a failed task, or that a model is late.
 
 Says it through Amazon SNS, topic ``brewtrain-on-call`` of the account, unless the Airflow variable
-``brewtrain_on_call`` names another topic or another notifier. A notifier that fails is logged and never fails the task
-a second time. Must not import a hook at module level.
+``brewtrain_on_call`` names another topic or another notifier. A notifier that fails is logged and
+never fails the task a second time. Must not import a hook at module level.
 
-``brewtrain_on_call`` is JSON, either ``{"sns_topic_arn": "arn:…"}`` or ``{"notifier": "path.of.AnyNotifier",
-"arguments": {…}}``, whose arguments may use ``{{ on_call_subject }}`` and ``{{ on_call_card }}``.
+``brewtrain_on_call`` is JSON, either ``{"sns_topic_arn": "arn:…"}`` or ``{"notifier":
+"path.of.AnyNotifier", "arguments": {…}}``, whose arguments may use ``{{ on_call_subject }}`` and
+``{{ on_call_card }}``.
 """
 
 from __future__ import annotations

@@ -89,8 +89,8 @@ class _CleanupOperator(BaseOperator):
         from brewtrain.operators.serving import history_of
 
         name = self.pipeline.name
-        # What may begin to use something is looked at before what it may use: what is made after is not in the
-        # inventory at all.
+        # What may begin to use something is looked at before what it may use: what is made after is
+        # not in the inventory at all.
         executions = self._executions()
         endpoints, problems = self._sagemaker.endpoints(self.pipeline.endpoint_name)
         for problem in problems:
@@ -165,8 +165,8 @@ class PlanCleanupOperator(_CleanupOperator):
 class ApplyCleanupOperator(_CleanupOperator):
     """Deletes what the plan named and what, looked at again, may still go.
 
-    Before each endpoint config and model the endpoint is asked again what it serves. Every deletion is idempotent: a
-    second try goes on where the first one ended.
+    Before each endpoint config and model the endpoint is asked again what it serves. Every deletion
+    is idempotent: a second try goes on where the first one ended.
 
     Returns ``{"deleted": …, "kept": …, "bytes": …}``.
     """
@@ -174,7 +174,8 @@ class ApplyCleanupOperator(_CleanupOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Delete.
 
-        :raises AirflowSkipException: If the run was asked for the plan only, or there is nothing to delete.
+        :raises AirflowSkipException: If the run was asked for the plan only, or there is nothing to
+            delete.
         :raises TransientError: If AWS was not available; what was deleted so far stays deleted.
         """
         if _dry_run(context):

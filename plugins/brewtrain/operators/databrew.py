@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class DataBrewPrepareRunOperator(BaseOperator):
     """Decides which execution the DAG run stands for, and makes the dataset and job that it needs.
 
-    Runs again whenever a stage is cleared, since Airflow clears a task's setup with it. Whether ``start_execution``
-    will run again too decides the generation: if it has succeeded and was not cleared, its execution stays the run's.
+    Runs again whenever a stage is cleared, since Airflow clears a task's setup with it. Whether
+    ``start_execution`` will run again too decides the generation: if it has succeeded and was not
+    cleared, its execution stays the run's.
 
     Returns ``{"run_id", "execution_arn", "recipe_version", "job_name", "try_number"}``.
 
@@ -45,8 +46,8 @@ class DataBrewPrepareRunOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Prepare.
 
-        :raises DeploymentError: If the recipe was never published, or ``start_execution`` was marked success without an
-            execution.
+        :raises DeploymentError: If the recipe was never published, or ``start_execution`` was
+            marked success without an execution.
         """
         from brewtrain.hooks.databrew_run import DataBrewRunHook
         from brewtrain.hooks.stepfunctions import StepFunctionsHook

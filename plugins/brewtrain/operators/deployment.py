@@ -1,7 +1,7 @@
 """The tasks of the deploy DAG: plan, validate, apply.
 
-Imported while DAG files are parsed, so what a task needs when it runs (hooks, which pull in botocore, and the
-deployment itself) is imported then.
+Imported while DAG files are parsed, so what a task needs when it runs (hooks, which pull in
+botocore, and the deployment itself) is imported then.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PLAN_ONLY = "plan_only"
 def _plan_only(context: Context) -> bool:
     """Whether the run is to change nothing.
 
-    :raises InputError: If the param is neither true nor false: a text such as "false" would count as true, and an empty
-        one as false.
+    :raises InputError: If the param is neither true nor false: a text such as "false" would count
+        as true, and an empty one as false.
     """
     value = context["params"].get(PLAN_ONLY, False)
     if not isinstance(value, bool):
@@ -107,7 +107,8 @@ class PlanDeploymentOperator(_DeploymentOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Log and return the plan.
 
-        :raises BrewtrainError: If a file, the connection or the bucket is not usable; says what to do.
+        :raises BrewtrainError: If a file, the connection or the bucket is not usable; says what to
+            do.
         """
         from brewtrain.domain.deployment.plan import summary
 
@@ -150,15 +151,17 @@ class ValidateDeploymentOperator(_DeploymentOperator):
 class ApplyDeploymentOperator(_DeploymentOperator):
     """Brings every resource to what the repository says, the alias last.
 
-    Looks at AWS again instead of trusting the plan: the account may have changed since. Returns the changes made, as
-    :class:`PlanDeploymentOperator` does.
+    Looks at AWS again instead of trusting the plan: the account may have changed since. Returns the
+    changes made, as :class:`PlanDeploymentOperator` does.
     """
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Make the changes, log one line for each, and look again whether they are there.
 
-        :raises DeploymentError: If AWS refuses something; what was done so far stays and the next run goes on from it.
-        :raises TransientError: If AWS was not available, or somebody else deployed at the same time.
+        :raises DeploymentError: If AWS refuses something; what was done so far stays and the next
+            run goes on from it.
+        :raises TransientError: If AWS was not available, or somebody else deployed at the same
+            time.
         :raises AirflowSkipException: If the run was asked for a plan only.
         """
         from brewtrain.domain.deployment.plan import summary

@@ -37,8 +37,8 @@ Entry = Literal["promote", "rollback"]
 class CheckEndpointOperator(BaseOperator):
     """Checks the params, that this pipeline alone may change its endpoint, and that its state machine is deployed.
 
-    It is the run's setup, so that it runs again with every clear: that is how the wait for the execution tells a clear
-    from a move to another triggerer.
+    It is the run's setup, so that it runs again with every clear: that is how the wait for the
+    execution tells a clear from a move to another triggerer.
 
     Returns ``{"try_number", "version"}``.
 
@@ -57,7 +57,8 @@ class CheckEndpointOperator(BaseOperator):
         """Check.
 
         :raises InputError: If a param is not what it may be; nothing has been asked of AWS by then.
-        :raises DeploymentError: If another pipeline file names the same endpoint, or nothing is deployed.
+        :raises DeploymentError: If another pipeline file names the same endpoint, or nothing is
+            deployed.
         """
         self.check_params(context["params"])
         from brewtrain import resources
@@ -95,7 +96,8 @@ class StartDeploymentOperator(StartExecutionOperator):
         """Start, attach or redrive.
 
         :raises RetrainingFailedError: If the execution failed earlier and cannot be redriven.
-        :raises DeploymentError: If nothing was chosen, or what was chosen cannot be deployed any more.
+        :raises DeploymentError: If nothing was chosen, or what was chosen cannot be deployed any
+            more.
         """
         from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
@@ -130,7 +132,8 @@ class StartDeploymentOperator(StartExecutionOperator):
 
         :param chosen: What the choosing task returned.
         :param name: Name of the execution.
-        :param started: Whether the execution exists already, so that what it may have changed must not be checked.
+        :param started: Whether the execution exists already, so that what it may have changed must
+            not be checked.
         """
         raise NotImplementedError
 
@@ -170,7 +173,8 @@ class RecordDeploymentOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Record.
 
-        :raises AirflowSkipException: If nothing was deployed: nothing was chosen, or a person said no.
+        :raises AirflowSkipException: If nothing was deployed: nothing was chosen, or a person said
+            no.
         :raises ServingSkewError: If the endpoint answers otherwise than the evaluated model.
         :raises DeploymentError: If there is no execution, or it did not succeed.
         :raises TransientError: If AWS was not available.

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     Check = tuple[str, Callable[[], str]]
 
-# Of the form of a run id, so that a policy narrowed to the pipeline's own names allows to ask; no interval ends then.
+# Of the form of a run id, so that a policy narrowed to the pipeline's own names allows to ask; no
+# interval ends then.
 NEVER = "00000000T0000-never"
 SERVICES = ("states", "databrew", "glue", "sagemaker")
 # Airflow passes these; SageMaker's is passed by the state machine.
@@ -53,7 +54,8 @@ class CheckAccountOperator(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Check, and return the lines.
 
-        :raises DeploymentError: If a check failed; every other check has been made and logged all the same.
+        :raises DeploymentError: If a check failed; every other check has been made and logged all
+            the same.
         :raises TransientError: If AWS was not available.
         """
         from brewtrain.hooks.connection import AwsClientHook

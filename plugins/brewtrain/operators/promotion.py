@@ -52,8 +52,8 @@ class CheckPromotionOperator(CheckEndpointOperator):
 class ChooseCandidateOperator(BaseOperator):
     """Finds the run whose model is to be deployed, and checks that it can be.
 
-    Returns ``{"run_id", "data_date", "metrics", "model_artifacts", "model_package_arn", "evaluation_uri", "serving",
-    "deploy_policy", "subject", "body"}``.
+    Returns ``{"run_id", "data_date", "metrics", "model_artifacts", "model_package_arn",
+    "evaluation_uri", "serving", "deploy_policy", "subject", "body"}``.
 
     :param pipeline: The pipeline file.
     :param aws_conn_id: Airflow connection of type ``aws``.
@@ -69,8 +69,10 @@ class ChooseCandidateOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Choose.
 
-        :raises InputError: If a param is not what it may be, there is no such candidate, or it was refused.
-        :raises DeploymentError: If its model archive is gone, or another pipeline file names the same endpoint.
+        :raises InputError: If a param is not what it may be, there is no such candidate, or it was
+            refused.
+        :raises DeploymentError: If its model archive is gone, or another pipeline file names the
+            same endpoint.
         :raises AirflowSkipException: If the endpoint serves this very model already.
         """
         request = read_request(context["params"], pipeline=self.pipeline.name)
@@ -231,7 +233,8 @@ class RecordPromotionOperator(RecordDeploymentOperator):
     def _refused(self, chosen: Mapping[str, Any], approval: Mapping[str, Any] | None) -> None:
         user = (approval or {}).get("responded_by_user")
         if approval is None or approved(approval) or not isinstance(user, Mapping):
-            # Nobody answered: the candidate goes on waiting for an approval, which a promotion may ask for again.
+            # Nobody answered: the candidate goes on waiting for an approval, which a promotion may
+            # ask for again.
             return
         who = user.get("name") or user.get("id")
         self._note(chosen, Decision("rejected", "approval_refused", f"{who} did not approve it", f"person:{who}"))
@@ -252,8 +255,8 @@ class RequestApprovalOperator(BaseOperator):
     def execute(self, context: Context) -> NoReturn:
         """Trigger.
 
-        :raises AirflowSkipException: If there is nothing to approve, or the run is a backfill's: nobody is asked for
-            each of its models.
+        :raises AirflowSkipException: If there is nothing to approve, or the run is a backfill's:
+            nobody is asked for each of its models.
         :raises DeploymentError: If the promote DAG is paused: the question would wait unseen.
         """
         recorded = run_context.pull(context, RECORD_RESULT) or {}

@@ -48,8 +48,8 @@ class CheckRollbackOperator(CheckEndpointOperator):
 class ChooseVersionOperator(BaseOperator):
     """Finds the endpoint config to go back to, and checks that it can serve.
 
-    Returns ``{"endpoint_config", "model", "run_id", "data_date", "metrics", "model_package_arn", "evaluation_uri",
-    "serving", "subject", "body"}``.
+    Returns ``{"endpoint_config", "model", "run_id", "data_date", "metrics", "model_package_arn",
+    "evaluation_uri", "serving", "subject", "body"}``.
 
     :param pipeline: The pipeline file.
     :param aws_conn_id: Airflow connection of type ``aws``.
@@ -66,7 +66,8 @@ class ChooseVersionOperator(BaseOperator):
         """Choose.
 
         :raises InputError: If the param ``target`` cannot be the name of an endpoint config.
-        :raises DeploymentError: If there is nothing to go back to, or it cannot serve; the endpoint is untouched.
+        :raises DeploymentError: If there is nothing to go back to, or it cannot serve; the endpoint
+            is untouched.
         :raises TransientError: If the endpoint is being updated, or AWS was not available.
         """
         wanted = read_target(context["params"])

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 def model_asset(pipeline: str) -> Asset:
     """Return the asset that stands for a pipeline's model in service."""
-    # With x- Airflow asks no provider how to read the address, and imports none while a DAG file is parsed.
+    # With x- Airflow asks no provider how to read the address, and imports none while a DAG file is
+    # parsed.
     return Asset(name=f"{pipeline}_model", uri=f"x-brewtrain://{pipeline}/model")
 
 
@@ -69,7 +70,8 @@ class S3CheckPartitionOperator(BaseOperator):
         """Check.
 
         :raises InputError: If the data cannot be trained on; says where and what to do.
-        :raises DeploymentError: If another pipeline file names the same endpoint: neither may touch it.
+        :raises DeploymentError: If another pipeline file names the same endpoint: neither may touch
+            it.
         """
         from brewtrain import resources
         from brewtrain.hooks.s3_run import S3RunHook
@@ -86,13 +88,16 @@ class S3CheckPartitionOperator(BaseOperator):
 class S3RecordResultOperator(BaseOperator):
     """Ends a run: smoke test of what was deployed, version in the model registry, result document, asset event.
 
-    In this order, and red at the first that fails: a model that answers otherwise than it was evaluated gets neither a
-    result document nor an asset event. Repeating it makes no second version.
+    In this order, and red at the first that fails: a model that answers otherwise than it was
+    evaluated gets neither a result document nor an asset event. Repeating it makes no second
+    version.
 
-    It decides the DAG run's state, which is why it runs whatever happened: when a person fails a run, Airflow marks
-    what has not run yet as skipped, and a run whose last task is skipped would turn green once its teardown is through.
+    It decides the DAG run's state, which is why it runs whatever happened: when a person fails a
+    run, Airflow marks what has not run yet as skipped, and a run whose last task is skipped would
+    turn green once its teardown is through.
 
-    Returns ``{"outcome", "reason", "message", "metrics", "run_id", "result", "evaluation", "model_package_arn"}``.
+    Returns ``{"outcome", "reason", "message", "metrics", "run_id", "result", "evaluation",
+    "model_package_arn"}``.
 
     :param pipeline: The pipeline file.
     :param stages: Task ids of the stages.
@@ -119,10 +124,13 @@ class S3RecordResultOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Record.
 
-        :raises AirflowSkipException: If the execution still runs: somebody marked its stages success.
-        :raises RetrainingFailedError: If a task before this one failed: there is nothing to record but a refusal.
+        :raises AirflowSkipException: If the execution still runs: somebody marked its stages
+            success.
+        :raises RetrainingFailedError: If a task before this one failed: there is nothing to record
+            but a refusal.
         :raises ServingSkewError: If the endpoint answers otherwise than the evaluated model.
-        :raises DeploymentError: If there is no execution, it did not succeed, or AWS refuses what has to be written.
+        :raises DeploymentError: If there is no execution, it did not succeed, or AWS refuses what
+            has to be written.
         :raises TransientError: If AWS was not available.
         """
         broken = self._broken(context)

@@ -19,8 +19,8 @@ def history_of(
 ) -> list[Serving]:
     """Return what served the pipeline's endpoint, oldest first.
 
-    :param configs: Configs that there are. Those that no deployment record names may be from before there were records:
-        the result document of their run tells.
+    :param configs: Configs that there are. Those that no deployment record names may be from before
+        there were records: the result document of their run tells.
     """
     keys = s3.keys(bucket, names.deployments_prefix(pipeline.name))
     records = [document for _, document in s3.read_documents(bucket, keys)]

@@ -15,7 +15,8 @@ from brewtrain.hooks.sagemaker_endpoint import SageMakerEndpointHook, SageMakerR
 
 SMOKE_FILE = "smoke.json"
 RUNBOOK = "docs/runbooks/serving-skew.md"
-# What answers invocations (EndpointStatus in DescribeEndpoint): while it is updated, the config before does.
+# What answers invocations (EndpointStatus in DescribeEndpoint): while it is updated, the config
+# before does.
 _ANSWERING = ("InService", "Updating", "SystemUpdating", "RollingBack")
 
 
@@ -30,8 +31,8 @@ class ServingSkewError(RetrainingFailedError):
 class SmokeTestResult:
     """How a smoke test went.
 
-    :param status: ``passed``, ``moved_on`` (the endpoint serves, or is about to serve, another config) or ``none``
-        (the run wrote no rows).
+    :param status: ``passed``, ``moved_on`` (the endpoint serves, or is about to serve, another
+        config) or ``none`` (the run wrote no rows).
     :param message: One sentence.
     """
 
@@ -56,8 +57,10 @@ def check_serving(
 
     :param aws_conn_id: Airflow connection of type ``aws``.
     :param pipeline: Name of the pipeline.
-    :param endpoint_config: Config that the run deployed; nothing is compared once the endpoint serves another.
-    :param evaluation_uri: ``s3://…/evaluation/`` of the run that trained the model; ``None`` where there is none.
+    :param endpoint_config: Config that the run deployed; nothing is compared once the endpoint
+        serves another.
+    :param evaluation_uri: ``s3://…/evaluation/`` of the run that trained the model; ``None`` where
+        there is none.
     :param beside: A hook of the same task, whose session is used as well.
     :raises ServingSkewError: If the answers differ.
     :raises DeploymentError: If the endpoint is gone or out of service, or the rows are gone.

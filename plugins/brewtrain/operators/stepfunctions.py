@@ -81,7 +81,7 @@ class StartExecutionOperator(BaseOperator):
 
         :param name: Name of the execution.
         :param document: Its input.
-        :return: Its ARN, and what was done.
+        :returns: Its ARN, and what was done.
         :raises RetrainingFailedError: If one of this name failed earlier and cannot be redriven.
         :raises DeploymentError: If the state machine is not deployed.
         """
@@ -150,7 +150,8 @@ class StepFunctionsStartRetrainingOperator(StartExecutionOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Start, attach or redrive.
 
-        :raises RetrainingFailedError: If an earlier run's execution of this interval failed and cannot be redriven.
+        :raises RetrainingFailedError: If an earlier run's execution of this interval failed and
+            cannot be redriven.
         :raises DeploymentError: If the state machine or the evaluation's code is not deployed.
         """
         from brewtrain.hooks.stepfunctions import StepFunctionsHook
@@ -239,7 +240,8 @@ class StepFunctionsStageOperator(BaseOperator):
         self.setup_task = setup_task
         self.aws_conn_id = aws_conn_id
         self.links: dict[str, str] = {}
-        # With map_indexes, since the triggerer cannot ask for a sequence of XComs: without it the pull never returns.
+        # With map_indexes, since the triggerer cannot ask for a sequence of XComs: without it the
+        # pull never returns.
         self.execution_arn = (
             f"{{{{ (ti.xcom_pull(task_ids='{start_task}', map_indexes=-1) or {{}}).get('execution_arn') }}}}"
         )
@@ -282,7 +284,8 @@ class StepFunctionsStageOperator(BaseOperator):
         """Finish on a worker what the trigger could not end.
 
         :param event: What the trigger saw.
-        :raises TransientRetrainingError: If the execution failed for a reason that a redrive may mend.
+        :raises TransientRetrainingError: If the execution failed for a reason that a redrive may
+            mend.
         :raises RetrainingFailedError: If it failed for good, with the on-call card in the log.
         :raises DeploymentError: If AWS refuses to be asked.
         """

@@ -1,10 +1,12 @@
 """One poll of all executions of a state machine, for everybody in this triggerer who waits for one of them.
 
-Exists so that N waits cost about as many calls as one: ListExecutions tells which still run, and a few histories a
-poll, taken in turn, tell which state they are in. boto3's client is called in a thread; there is one client a watch.
-Must not import boto3 or a hook at module level: the triggerer imports this module in its event loop.
+Exists so that N waits cost about as many calls as one: ListExecutions tells which still run, and a
+few histories a poll, taken in turn, tell which state they are in. boto3's client is called in a
+thread; there is one client a watch. Must not import boto3 or a hook at module level: the triggerer
+imports this module in its event loop.
 
-Airflow's shared streams run :meth:`ExecutionWatch.stream`, one a group, and wake every waiting trigger after each poll.
+Airflow's shared streams run :meth:`ExecutionWatch.stream`, one a group, and wake every waiting
+trigger after each poll.
 """
 
 from __future__ import annotations
@@ -185,11 +187,13 @@ class ExecutionWatch:
                 state = known.state if known is not None else None
                 seen[arn] = Observation("RUNNING", running[arn], state)
             else:
-                # An end is told once; only one that is looked at again, because nobody took it, is part of the poll.
+                # An end is told once; only one that is looked at again, because nobody took it, is
+                # part of the poll.
                 again = arn in self.views and self.views[arn].status not in ACTIVE_STATUSES
                 seen[arn], made = self._describe(hook, arn)
                 calls += made if again else 0
-        # Who has ended is known by now; who has moved on within its execution may wait for the next poll.
+        # Who has ended is known by now; who has moved on within its execution may wait for the next
+        # poll.
         undecided = [arn for arn, needs_state in wanted.items() if needs_state and arn in running]
         for arn in self._next_in_turn(undecided, min(HISTORIES_PER_POLL, spare_calls)):
             state, made = self._state(hook, arn)

@@ -1,6 +1,7 @@
 """How fast a poll loop may go: fast just after a change, slow in a long training, and never more than a fixed budget.
 
-Pure but for the clock and the random numbers, which are passed in. Must not import Airflow or boto3.
+Pure but for the clock and the random numbers, which are passed in. Must not import Airflow or
+boto3.
 
 Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 (full jitter on errors).
 """
@@ -11,9 +12,11 @@ from collections.abc import Callable
 
 FASTEST_SECONDS = 0.5
 SLOWEST_SECONDS = 5.0
-# A change 10 s ago makes a poll every second, one a minute ago every 5 s: the delay stays near a tenth of the wait.
+# A change 10 s ago makes a poll every second, one a minute ago every 5 s: the delay stays near a
+# tenth of the wait.
 SHARE_OF_WAIT = 0.1
-# Calls that may be made at once, and calls a second in the long run: at most 80 in any minute, however many wait.
+# Calls that may be made at once, and calls a second in the long run: at most 80 in any minute,
+# however many wait.
 BURST_CALLS = 20.0
 CALLS_PER_SECOND = 1.0
 # What may be owed at most: a crowd of ends must not keep the rest from being looked at.

@@ -1,8 +1,8 @@
 """The wait for one stage of an execution, in the triggerer and without a worker.
 
-All waits of one state machine share one poll (see :mod:`brewtrain.triggers.execution_watch`). The trigger goes up the
-retry ladder itself, since nothing else runs before a stage's second try. Must not import boto3 or a hook at module
-level.
+All waits of one state machine share one poll (see :mod:`brewtrain.triggers.execution_watch`). The
+trigger goes up the retry ladder itself, since nothing else runs before a stage's second try. Must
+not import boto3 or a hook at module level.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from brewtrain.domain.run.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observ
 from brewtrain.links.retraining import EXECUTION, as_xcoms
 from brewtrain.triggers.execution_watch import MISSING, ExecutionWatch, WatchKey, watch_for, watch_key
 
-# Written by the worker that reports a failure, read by the next try: which life of which execution was reported.
+# Written by the worker that reports a failure, read by the next try: which life of which execution
+# was reported.
 REPORTED_XCOM_KEY = "reported_failure"
 # Airflow fails a trigger that is late without asking it; this one speaks up before.
 DEADLINE_MARGIN_SECONDS = 120.0
@@ -46,18 +47,21 @@ _STOP_PAUSE_SECONDS = 1.0
 class ExecutionStageTrigger(BaseEventTrigger):
     """Waits until an execution has left a stage.
 
-    Ends its task as success or skipped by itself; anything else resumes the task on a worker, which raises.
+    Ends its task as success or skipped by itself; anything else resumes the task on a worker, which
+    raises.
 
     :param execution_arn: The execution; templated where the task starts in the triggerer.
     :param stage: The stage, one of :class:`~brewtrain.domain.run.stages.Stage`.
     :param aws_conn_id: Airflow connection of type ``aws``.
     :param rerun_mode: The DAG run's param.
     :param limit_seconds: How long the stage may take.
-    :param attempt: Try number of the task; ``None`` where Airflow gives the trigger its task instance.
-    :param ends_task: Whether the trigger may end its task. Not where a worker waits for the event, as in
-        ``dag.test()``.
-    :param prepared_try: Try number of the run's setup when the wait began; templated like ``execution_arn``. A clear
-        runs the setup again, which is how a wait that was cleared is told from one that moved to another triggerer.
+    :param attempt: Try number of the task; ``None`` where Airflow gives the trigger its task
+        instance.
+    :param ends_task: Whether the trigger may end its task. Not where a worker waits for the event,
+        as in ``dag.test()``.
+    :param prepared_try: Try number of the run's setup when the wait began; templated like
+        ``execution_arn``. A clear runs the setup again, which is how a wait that was cleared is
+        told from one that moved to another triggerer.
     :param start_task: Task that starts the execution.
     :param setup_task: The run's setup.
     """
@@ -173,12 +177,14 @@ class ExecutionStageTrigger(BaseEventTrigger):
     async def _judge(self, watch: ExecutionWatch, stage: Stage, seen: Observation) -> TriggerEvent | None:
         if seen.status == MISSING:
             if datetime.now(UTC) - self._begun_at < MISSING_GRACE:
-                # DescribeExecution is eventually consistent: an execution just started may not be there yet.
+                # DescribeExecution is eventually consistent: an execution just started may not be
+                # there yet.
                 return None
             return self._event("failed", action=Action.MISSING)
         stale = self._redriven_life is not None and (seen.redrive_count or 0) <= self._redriven_life
         if stale and seen.status not in ACTIVE_STATUSES:
-            # Step Functions' answers are eventually consistent: this is the execution before this try redrove it.
+            # Step Functions' answers are eventually consistent: this is the execution before this
+            # try redrove it.
             return None
         verdict = judge(stage, seen)
         if verdict is Verdict.WAIT:
@@ -205,7 +211,8 @@ class ExecutionStageTrigger(BaseEventTrigger):
 
     async def _redrive(self, watch: ExecutionWatch, execution: Execution) -> TriggerEvent | None:
         if self.task_instance is not None and await asyncio.to_thread(self._task_state) != "deferred":
-            # Cleared, or failed by hand: this wait is about to be cancelled, and is nobody's any more.
+            # Cleared, or failed by hand: this wait is about to be cancelled, and is nobody's any
+            # more.
             return None
         self._redriven_life = execution.redrive_count
         hook = await asyncio.to_thread(watch.hook)
@@ -296,7 +303,8 @@ class ExecutionStageTrigger(BaseEventTrigger):
     async def on_kill(self) -> None:
         """Stop the execution, and with it its jobs, unless the task was marked success.
 
-        Airflow calls this when a person marks the waiting task, clears it or fails the run, not when a triggerer stops.
+        Airflow calls this when a person marks the waiting task, clears it or fails the run, not
+        when a triggerer stops.
         """
         if self._ended or self.task_instance is None:
             return
@@ -309,8 +317,9 @@ class ExecutionStageTrigger(BaseEventTrigger):
             self.log.info("task goes on waiting elsewhere: the execution is left alone")
             return
         if await asyncio.to_thread(self._passed_again):
-            # Airflow cancels a cleared wait only when its task has a state again. By then the stage before this one,
-            # cleared with it, has seen the execution through: it must not be stopped under the new tries.
+            # Airflow cancels a cleared wait only when its task has a state again. By then the stage
+            # before this one, cleared with it, has seen the execution through: it must not be
+            # stopped under the new tries.
             self.log.info("the stage before has been passed again since: the execution is left alone")
             return
         cause = stop_cause(self._task_id(), self._attempt_number(), self._setup_number())

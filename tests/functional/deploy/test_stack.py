@@ -24,12 +24,12 @@ RESOURCES = [
 ]
 NEW_STEPS = [*STEPS, {"Action": {"Operation": "DELETE", "Parameters": {"sourceColumns": '["pdays"]'}}}]
 EVALUATION_FILES = len(SCRIPT_FILES) + 1
-# Writes of a first deployment: PutObject for the script and for each file of the evaluation, CreateRecipe,
-# PublishRecipe, TagResource, CreateJob, CreateModelPackageGroup, CreateStateMachine, PublishStateMachineVersion,
-# CreateStateMachineAlias.
+# Writes of a first deployment: PutObject for the script and for each file of the evaluation,
+# CreateRecipe, PublishRecipe, TagResource, CreateJob, CreateModelPackageGroup, CreateStateMachine,
+# PublishStateMachineVersion, CreateStateMachineAlias.
 FIRST_WRITES = 9 + EVALUATION_FILES
-# Writes of a changed one: PutObject as before, UpdateRecipe, PublishRecipe, TagResource, UpdateJob, UpdateStateMachine,
-# PublishStateMachineVersion, UpdateStateMachineAlias.
+# Writes of a changed one: PutObject as before, UpdateRecipe, PublishRecipe, TagResource, UpdateJob,
+# UpdateStateMachine, PublishStateMachineVersion, UpdateStateMachineAlias.
 CHANGE_WRITES = 8 + EVALUATION_FILES
 # Of the evaluation's files only the first and the last.
 _LEFT_OUT = set(range(3, 1 + EVALUATION_FILES))

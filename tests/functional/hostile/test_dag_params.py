@@ -1,7 +1,7 @@
 """Whatever a person who may trigger a DAG writes into a param: Airflow refuses it, and so does the DAG's first task.
 
-The first task checks for itself, before any call to AWS: conf can come past Airflow's own check (DAG.test, a trigger
-from another DAG, a param that lost its schema).
+The first task checks for itself, before any call to AWS: conf can come past Airflow's own check
+(DAG.test, a trigger from another DAG, a param that lost its schema).
 """
 
 from __future__ import annotations
@@ -141,8 +141,9 @@ def contained(value: Any) -> bool:
 
 
 def test_what_is_rendered_is_the_dags_own_text(dags: dict[str, Any]) -> None:
-    """Jinja in a param, or in conf, stays the text that it is: templates are written in operators, and show a param's
-    value without rendering it. None of them reads a connection or a variable."""
+    """Jinja in a param, or in conf, stays the text that it is: templates are written in operators,
+    and show a param's value without rendering it. None of them reads a connection or a variable.
+    """
     seen = 0
     for kind, dag in dags.items():
         for task in dag.tasks:

@@ -101,7 +101,8 @@ def check_contained(pipeline: Pipeline) -> None:
     identity = names.RunIdentity(pipeline.name, START, END, "0")
     document = execution_input(pipeline, identity, ACCOUNT, images=images(), recipe_version="1.0", code=CODE)
     own = tuple(f"s3://{bucket}/{prefix}" for prefix in (names.run_prefix(identity), names.code_prefix(pipeline.name)))
-    # The label is the name of a column, an alarm that of an alarm: data, which nothing takes for an address.
+    # The label is the name of a column, an alarm that of an alarm: data, which nothing takes for an
+    # address.
     label = document["split"]["arguments"]["--label"]
     alarms = pipeline.endpoint.update.alarms if pipeline.endpoint.update is not None else ()
     for text in texts(document):
@@ -204,7 +205,8 @@ def test_known_attacks(path: tuple[Any, ...]) -> None:
         if pipeline is not None:
             accepted.append(text)
             check_contained(pipeline)
-    # A source may be another bucket, and a column or an alarm may be called anything that can be seen.
+    # A source may be another bucket, and a column or an alarm may be called anything that can be
+    # seen.
     if path in PROSE or path[0] in ("source", "label") or "alarms" in path:
         return
     evil = [text for text in accepted if "evil" in text]

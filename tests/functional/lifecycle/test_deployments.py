@@ -128,7 +128,8 @@ def test_back_to_the_previous_and_to_a_chosen_one_and_forward_again(life: Lifecy
     life.roll_back(target=hosted.config(4))
     assert hosted.wait()["EndpointConfigName"] == hosted.config(4)
 
-    # A candidate that was recorded as older, deployed because a person asks, and then the newest again.
+    # A candidate that was recorded as older, deployed because a person asks, and then the newest
+    # again.
     promoted = life.promote(candidate=hosted.run_id(2), deploy_policy="always", approval=YES)
     assert promoted["reason"] == "promoted"
     now = hosted.wait()["EndpointConfigName"]

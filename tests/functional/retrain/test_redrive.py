@@ -67,7 +67,8 @@ def test_a_failure_after_the_redrive_is_reported_and_not_redriven_again(account:
     arn = failed(account, "again")
     assert event_of(waiting(arn, reported_life=0, attempt=2)).payload["action"] == "report"
     assert redrives(account, arn) == 1
-    # A triggerer that takes over this very try finds the second life's failure, which nobody has reported.
+    # A triggerer that takes over this very try finds the second life's failure, which nobody has
+    # reported.
     assert event_of(waiting(arn, reported_life=0, attempt=2)).payload["action"] == "report"
     assert redrives(account, arn) == 1
 

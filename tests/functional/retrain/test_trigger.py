@@ -221,7 +221,8 @@ def test_many_waits_cost_about_as_many_calls_as_one(account: SwitchedExecution, 
     mine = Counter(call["operation"] for call in calls if account.pipeline.name.replace("_", "-") in call["resource"])
     assert set(mine) == {"ListExecutions", "GetExecutionHistory"}
     assert mine["ListExecutions"] == 2
-    # Two calls for a history whose newest page enters no state, as here, where the first state tries again and again.
+    # Two calls for a history whose newest page enters no state, as here, where the first state
+    # tries again and again.
     assert mine["GetExecutionHistory"] <= 2 * 2 * HISTORIES_PER_POLL
     for arn in arns:
         account.client("stepfunctions").stop_execution(executionArn=arn)

@@ -60,7 +60,8 @@ def test_a_parameter_is_a_change(aws_client: Callable[..., Any], templates: Path
     assert [run("7"), run("7")] == ["created", "unchanged"]
 
 
-# local_aws makes no bucket policies from stacks: moto would enforce them without their conditions, and deny everything.
+# local_aws makes no bucket policies from stacks: moto would enforce them without their conditions,
+# and deny everything.
 def test_the_stacks_of_the_project_deploy(local_aws: str) -> None:
     """In an account of its own: other tests of this process have a bucket and roles of these names."""
 

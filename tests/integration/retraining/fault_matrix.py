@@ -1,6 +1,7 @@
 """Writes docs/faults.md from the tests that prove it: ``python -m tests.integration.retraining.fault_matrix``.
 
-Every row is a test and its docstring, "what happens: what comes of it". A test holds the page against this.
+Every row is a test and its docstring, "what happens: what comes of it". A test holds the page
+against this.
 """
 
 from __future__ import annotations

@@ -107,7 +107,8 @@ class Run:
 
     def last_state(self, generation: int | str = 0) -> str | None:
         """State that the execution entered last."""
-        # A state that waits tries again every second: its beginning is soon pages away from the end.
+        # A state that waits tries again every second: its beginning is soon pages away from the
+        # end.
         pages = (
             self.night.client("stepfunctions")
             .get_paginator("get_execution_history")
@@ -232,7 +233,8 @@ class Night:
         self.stack = stack
         self.api = api
         self.accounts = accounts
-        #: Executions that two tries or two DAG runs start at the same moment: the name makes the second a look-up.
+        #: Executions that two tries or two DAG runs start at the same moment: the name makes the
+        #: second a look-up.
         self.asked_twice: set[str] = set()
         self._lock = threading.Lock()
         self._days = itertools.count()

@@ -1,7 +1,7 @@
 """One night: training fails, the card, the clear, the redrive, green.
 
-``PYTHONPATH=plugins python -m tests.integration.retraining.one_night`` plays it against the shipped state machine and
-records it as docs/one-night.md; a test plays it too.
+``PYTHONPATH=plugins python -m tests.integration.retraining.one_night`` plays it against the shipped
+state machine and records it as docs/one-night.md; a test plays it too.
 """
 
 from __future__ import annotations

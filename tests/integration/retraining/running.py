@@ -30,7 +30,8 @@ from tools.airflow_env import ROOT
 from tools.local_stack import LocalStack, Ports
 from tools.stack_guard import start_guard
 
-# Airflow looks for tasks that died with their scheduler every five minutes; the tests cannot wait that long.
+# Airflow looks for tasks that died with their scheduler every five minutes; the tests cannot wait
+# that long.
 IMPATIENT = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",

@@ -64,7 +64,8 @@ def test_beside_a_scheduled_run_and_killed_in_the_middle(night: Night) -> None:
     for run in runs:
         run.account.deliver(run.day - timedelta(days=1))
         run.hold(STAGE)
-    # Unpausing the DAG, which a backfill needs, is what makes the scheduler begin its own newest interval.
+    # Unpausing the DAG, which a backfill needs, is what makes the scheduler begin its own newest
+    # interval.
     backfill(night, past, max_active_runs=3)
     find(runs)
     for run in runs:
@@ -143,7 +144,8 @@ def test_the_pool_bounds_executions_and_a_backfill_keeps_nobody_waiting(night: N
     def asking() -> list[Run]:
         return [run for run in (*past, newest) if run.states()["start_execution"] == "scheduled"]
 
-    # Who is prepared first gets the slot; at the end one, or two, hold it, and the others ask for it.
+    # Who is prepared first gets the slot; at the end one, or two, hold it, and the others ask for
+    # it.
     deadline = time.monotonic() + 180
     while len(asking()) < 3 or not any(run.states()[STAGE] == "deferred" for run in (*past, newest)):
         assert time.monotonic() < deadline, [run.states() for run in (*past, newest)]

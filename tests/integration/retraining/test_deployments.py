@@ -28,9 +28,9 @@ def question(night: Night, dag_id: str, run_id: str, task_id: str) -> dict[str, 
 def answer(night: Night, dag_id: str, run_id: str, task_id: str, option: str) -> None:
     """What the button in the UI does, as often as the person is asked.
 
-    Nobody answers within a second, but a test does: Airflow's scheduler may then take the end of the process that asked
-    for the end of the task that goes on ("finished with state success, but the task instance's state attribute is
-    queued"), and tries the task again, which asks again.
+    Nobody answers within a second, but a test does: Airflow's scheduler may then take the end of
+    the process that asked for the end of the task that goes on ("finished with state success, but
+    the task instance's state attribute is queued"), and tries the task again, which asks again.
     """
     path = _path(dag_id, run_id, task_id)
     deadline = time.monotonic() + 180

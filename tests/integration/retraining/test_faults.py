@@ -1,7 +1,8 @@
 """Processes that die and an AWS that misbehaves, at the worst moment.
 
-Afterwards the invariants hold, as read from local AWS's own call log: one execution per generation, nothing started or
-redriven twice, no orphan, no green task over a failed execution, and the DAG run ends.
+Afterwards the invariants hold, as read from local AWS's own call log: one execution per generation,
+nothing started or redriven twice, no orphan, no green task over a failed execution, and the DAG run
+ends.
 """
 
 from __future__ import annotations
@@ -148,7 +149,8 @@ def test_triggerer_killed_after_a_redrive(night: Night) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     night.kill("triggerer")
-    # It fails once more while nobody looks: that is this try's own failure, to be reported and not redriven.
+    # It fails once more while nobody looks: that is this try's own failure, to be reported and not
+    # redriven.
     run.fail(STAGE)
     run.wait_for_execution("FAILED")
     night.start("triggerer")
@@ -172,7 +174,8 @@ def test_api_server_killed(night: Night) -> None:
     finish(runs)
 
 
-# The folder is open to the user that PostgreSQL runs as; the package would rather have it to itself.
+# The folder is open to the user that PostgreSQL runs as; the package would rather have it to
+# itself.
 @pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")
 def test_postgres_restarted(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL is restarted while runs wait: what lost its connection comes back."""
@@ -200,7 +203,8 @@ def test_bad_minute(night: Night) -> None:
         # Before the faults, which the test's own calls would meet too.
         run.account.deliver(run.day - timedelta(days=1))
         run.account.let_pass(run.run_id())
-    # Airflow's calls: what the state machine itself retries is its own matter, and the stand-in retries nothing.
+    # Airflow's calls: what the state machine itself retries is its own matter, and the stand-in
+    # retries nothing.
     airflow = {"principal": "*:root", "for_seconds": 60}
     night.add_fault(effect="throttle", probability=0.3, seed=SEED, **airflow)
     night.add_fault(effect="http500", probability=0.1, seed=SEED + 1, **airflow)

@@ -1,7 +1,7 @@
 """A retraining through the real scheduler and triggerer: what the on-call person does, and what comes of it.
 
-The runs wait at the same time, so each test's story is begun in :data:`STORIES` and only told in its test. Every story
-ends with the invariants, read from local AWS's own call log.
+The runs wait at the same time, so each test's story is begun in :data:`STORIES` and only told in
+its test. Every story ends with the invariants, read from local AWS's own call log.
 """
 
 from __future__ import annotations
@@ -150,9 +150,8 @@ FAILING = [_failing(state) for state in STATES]
 
 @story
 def cleared_twice_in_a_row(night: Night) -> None:
-    """
-    A failed stage is cleared twice at once, and again while its new try waits: one redrive for each clear that met an
-    ended execution, green.
+    """A failed stage is cleared twice at once, and again while its new try waits: one redrive for
+    each clear that met an ended execution, green.
     """
     run = night.new_run()
     run.account.let_pass(run.run_id())
@@ -389,7 +388,8 @@ def missing_partition(night: Night) -> None:
 def same_interval_twice(night: Night) -> None:
     """The same interval is triggered twice: one execution, both runs green."""
     run = night.new_run("calm_d")
-    # A run without a logical date stands for the newest interval that had ended when it was triggered.
+    # A run without a logical date stands for the newest interval that had ended when it was
+    # triggered.
     run.day = datetime.now(UTC).date()
     run.account.deliver(run.day - timedelta(days=1))
     run.hold("train")

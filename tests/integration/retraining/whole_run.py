@@ -1,7 +1,8 @@
 """A pipeline whose runs are real: its own recipe, split, training, evaluation and endpoint, deployed by its DAG.
 
-For what the stand-in of the other tests cannot show: jobs that fail, calls of the state machine that AWS refuses, an
-endpoint that sticks. The state machine is the shipped one; only its wait for the endpoint takes a second.
+For what the stand-in of the other tests cannot show: jobs that fail, calls of the state machine
+that AWS refuses, an endpoint that sticks. The state machine is the shipped one; only its wait for
+the endpoint takes a second.
 """
 
 from __future__ import annotations

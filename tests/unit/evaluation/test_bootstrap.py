@@ -59,7 +59,8 @@ def test_interval_of_a_mean_covers_as_often_as_it_says() -> None:
     hits = 0
     for trial in range(200):
         scores = np.clip(random.normal(0.5, 0.2, 200), 0, 1)
-        # Brier's expectation for these scores, by class: E[(s − y)²]; both classes alike, since scores are symmetric.
+        # Brier's expectation for these scores, by class: E[(s − y)²]; both classes alike, since
+        # scores are symmetric.
         samples = binary_metrics.metrics(binary_metrics.ScoredRows(labels, scores), drawn(labels, 200, seed=trial))
         low, high = bootstrap.interval(samples["brier"], 0.9)
         hits += low <= 0.25 + 0.2**2 - 0.0006 <= high  # clipping at 2.5 standard deviations takes 0.0006 off

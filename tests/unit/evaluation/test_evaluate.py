@@ -74,7 +74,8 @@ def score(
     def draw(document: dict[str, Any]) -> dict[str, bytes]:
         return dict.fromkeys([*PLOTS, "drift.png"] if document["drift"] else PLOTS, _PNG)
 
-    # Matplotlib takes a second a figure when the machine is busy; tests of the plots themselves call it.
+    # Matplotlib takes a second a figure when the machine is busy; tests of the plots themselves
+    # call it.
     monkeypatch.setattr(plots, "draw_evaluation", draw)
 
     def call(*rules: str, **changes: str) -> tuple[int, dict[str, Any], str]:

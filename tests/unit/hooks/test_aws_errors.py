@@ -73,7 +73,8 @@ def _answer(code: str, status: int = 400, message: str = "why") -> ClientError:
 
 def test_every_exception_of_botocore_is_sorted() -> None:
     errors = _botocore_errors()
-    # A botocore that brings a new exception makes this fail: sort it into one of the sets, or leave it permanent.
+    # A botocore that brings a new exception makes this fail: sort it into one of the sets, or leave
+    # it permanent.
     assert len(errors) >= 80
     assert set(errors) >= TRANSIENT | CREDENTIALS
     for name, kind in errors.items():

@@ -126,7 +126,8 @@ OBJECT = "arn:aws:s3:::b/there"
 ECR = f"683313688378.dkr.ecr.{REGION}.amazonaws.com"
 REPOSITORY = f"arn:aws:ecr:{REGION}:683313688378:repository/sagemaker-xgboost"
 
-#: service, method, request → (action, resource) in order. Resources: Service Authorization Reference of each service.
+#: service, method, request → (action, resource) in order. Resources: Service Authorization
+#: Reference of each service.
 CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     # Step Functions: versions and aliases by their state machine.
     ("stepfunctions", "create_state_machine",

@@ -1,8 +1,8 @@
 """Cases of single actions: input, step, expected columns, and how good the evidence for the expectation is.
 
-Grades: OBS seen on the service; DOC an example or statement of the DataBrew guide; GLUE an example of AWS Glue's
-transform of the
-same name; AMB not stated anywhere: what docs/recipe-ambiguities.md chose. The coverage page counts these cases.
+Grades: OBS seen on the service; DOC an example or statement of the DataBrew guide; GLUE an example
+of AWS Glue's transform of the same name; AMB not stated anywhere: what docs/recipe-ambiguities.md
+chose. The coverage page counts these cases.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Makes docs/recipe-coverage.md and docs/recipe-ambiguities.md out of the actions' declarations and cases.
 
-`python -m tests.unit.recipe_runner.coverage_pages` writes them; a test fails when they are not what this makes.
+`python -m tests.unit.recipe_runner.coverage_pages` writes them; a test fails when they are not what
+this makes.
 """
 
 from __future__ import annotations

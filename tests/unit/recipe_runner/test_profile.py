@@ -34,7 +34,8 @@ def test_statistics_of_numbers(dataset: DatasetFiles) -> None:
     assert n["type"] == "int"
     assert (n["distinctValuesCount"], n["uniqueValuesCount"], n["missingValuesCount"], n["zerosCount"]) == (3, 2, 1, 0)
     assert (n["min"], n["max"], n["sum"], n["mean"], n["median"], n["mode"], n["range"]) == (1, 4, 9, 2.25, 2.0, 2, 3)
-    # Sample variance of 1, 2, 2, 4 is 4.75 / 3; the entropy of shares 1/4, 1/2, 1/4 in nats is 1.5 ln 2.
+    # Sample variance of 1, 2, 2, 4 is 4.75 / 3; the entropy of shares 1/4, 1/2, 1/4 in nats is 1.5
+    # ln 2.
     assert n["variance"] == pytest.approx(4.75 / 3)
     assert n["standardDeviation"] == pytest.approx(math.sqrt(4.75 / 3))
     assert n["entropy"] == pytest.approx(1.5 * math.log(2))
@@ -256,7 +257,8 @@ def table(tmp_path: Path, **columns: Any) -> DatasetFiles:
     return DatasetFiles([tmp_path / "table.parquet"], "PARQUET")
 
 
-# Columns of a public report of the service (their least and greatest values), and the bounds that it wrote for them.
+# Columns of a public report of the service (their least and greatest values), and the bounds that
+# it wrote for them.
 BUCKETS: list[tuple[list[Any], list[list[Any]]]] = [
     (
         ["x" * length for length in range(7, 33)],

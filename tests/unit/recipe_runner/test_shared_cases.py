@@ -49,7 +49,8 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
     names = list(rows[0])
     if case["kind"] == "table":
         if case["id"] == "doc-onehot-shirt":
-            # The page orders the new columns by size, the service was seen to order them alphabetically.
+            # The page orders the new columns by size, the service was seen to order them
+            # alphabetically.
             assert set(names) == set(expected["columns"])
         else:
             assert names == expected["columns"]

@@ -1,10 +1,12 @@
 """What may be deleted of a pipeline, and why: from an inventory to a decision for every resource.
 
-One place, pure, so that "never what serves, never a rollback target" is a property that tests can search for
-counter-examples of. Whatever this module does not know to be dead is kept. Must not import Airflow or boto3.
+One place, pure, so that "never what serves, never a rollback target" is a property that tests can
+search for counter-examples of. Whatever this module does not know to be dead is kept. Must not
+import Airflow or boto3.
 
-Source: DeleteEndpointConfig and DeleteModel in the Amazon SageMaker API Reference: a config must not be deleted while
-an endpoint serves it or is being updated to it, and a serving endpoint needs its model to scale out.
+Source: DeleteEndpointConfig and DeleteModel in the Amazon SageMaker API Reference: a config must
+not be deleted while an endpoint serves it or is being updated to it, and a serving endpoint needs
+its model to scale out.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from brewtrain.domain import names
 from brewtrain.domain.run.ladder import REDRIVE_PERIOD
 from brewtrain.domain.serving.serving_history import Serving, last_served, served_before
 
-# Between a resource's creation and the execution that uses it lies less than this, whatever Airflow's queue is like.
+# Between a resource's creation and the execution that uses it lies less than this, whatever
+# Airflow's queue is like.
 SETTLING_PERIOD = timedelta(days=2)
-# What a run wrote that is needed for as long as its model may serve again: the model, and the evaluation that the next
-# candidate is compared with. The rest is the data itself, which is what run_days is about.
+# What a run wrote that is needed for as long as its model may serve again: the model, and the
+# evaluation that the next candidate is compared with. The rest is the data itself, which is what
+# run_days is about.
 KEPT_OF_A_MODEL = ("model/", "evaluation/", "split.json", "result.json")
 _CODE = re.compile(r"split-[0-9a-f]{12}\.py|evaluation-[0-9a-f]{12}/")
 # Not finished by any of these: an endpoint in them may be on its way to, or back from, a config.
@@ -104,7 +108,8 @@ class RecipeVersion:
 class Endpoint:
     """An endpoint of the account that may use what is this pipeline's.
 
-    :param configs: The config that it serves and, while it is updated, the one that it is updated to.
+    :param configs: The config that it serves and, while it is updated, the one that it is updated
+        to.
     :param models: Models that these name.
     :param artifacts: S3 addresses of the model data of these.
     """
@@ -185,9 +190,9 @@ def rollback_targets(
 ) -> list[str]:
     """Return the configs that are kept to roll back to.
 
-    First those that "the previous" leads to, one rollback after the other; then, after a rollback, as many of those
-    that served later. Where fewer than promised are left, the newest of the others fill up, and where nothing serves
-    the last config that did is one of them in addition.
+    First those that "the previous" leads to, one rollback after the other; then, after a rollback,
+    as many of those that served later. Where fewer than promised are left, the newest of the others
+    fill up, and where nothing serves the last config that did is one of them in addition.
 
     :param history: What served when, oldest first.
     :param serving: The config that serves.
@@ -266,7 +271,8 @@ class _Planner:
         order = {kind: number for number, kind in enumerate(Kind)}
         return sorted(found, key=lambda decision: order[decision.kind])
 
-    # -- endpoint configs and models ------------------------------------------------------------------------------
+    # -- endpoint configs and models
+    # ------------------------------------------------------------------------------
 
     def _config(self, config: EndpointConfig) -> Decision:
         def decide(delete: bool, why: str) -> Decision:
@@ -316,7 +322,8 @@ class _Planner:
                 return f"execution {execution.name} failed and may still be redriven"
         return None
 
-    # -- files ----------------------------------------------------------------------------------------------------
+    # -- files
+    # ----------------------------------------------------------------------------------------------------
 
     def _needed_runs(self, kept_models: set[str]) -> dict[str, str]:
         """Prefix of a run folder → whose model lies in it: a kept model's, or an endpoint's."""
@@ -377,7 +384,8 @@ class _Planner:
             return decide(False, f"{age.days} days old, kept for {self._run_days}")
         return decide(True, f"{age.days} days old and nothing refers to it")
 
-    # -- DataBrew -------------------------------------------------------------------------------------------------
+    # -- DataBrew
+    # -------------------------------------------------------------------------------------------------
 
     def _databrew(self, resource: RunResource) -> Decision:
         def decide(delete: bool, why: str) -> Decision:

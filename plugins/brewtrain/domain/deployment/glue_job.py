@@ -2,8 +2,8 @@
 
 Must not import Airflow or boto3.
 
-Sources: AWS Glue Web API reference, CreateJob, UpdateJob ("unspecified configuration is removed or reset to default
-values"), Job; AWS Glue Developer Guide, "Using job parameters in AWS Glue jobs".
+Sources: AWS Glue Web API reference, CreateJob, UpdateJob ("unspecified configuration is removed or
+reset to default values"), Job; AWS Glue Developer Guide, "Using job parameters in AWS Glue jobs".
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ GLUE_VERSION = "5.0"
 WORKER_TYPE = "G.1X"
 # Two is Glue's least for a Spark job.
 WORKERS = 2
-# Runs of one pipeline side by side: a backfill's (ten at once by default), the scheduled one, and some by hand. Beyond
-# that the state machine waits and tries again.
+# Runs of one pipeline side by side: a backfill's (ten at once by default), the scheduled one, and
+# some by hand. Beyond that the state machine waits and tries again.
 MAX_CONCURRENT_RUNS = 20
 
 # What GetJob says of a job that left the member out when it was made.
@@ -30,7 +30,8 @@ _DEFAULTS: dict[str, Any] = {
     "JobRunQueuingEnabled": False,
     "MaxRetries": 0,
 }
-# Members that UpdateJob sets. GetJob adds others (times, capacity computed from the workers) that nobody decided.
+# Members that UpdateJob sets. GetJob adds others (times, capacity computed from the workers) that
+# nobody decided.
 _DECIDED = frozenset(
     [
         "CodeGenConfigurationNodes",

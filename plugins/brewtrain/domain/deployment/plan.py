@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-# A plan is read in a log: what differs is named, a document that differs everywhere is not printed whole.
+# A plan is read in a log: what differs is named, a document that differs everywhere is not printed
+# whole.
 MAX_DIFFERENCES = 8
 _MAX_VALUE_LENGTH = 80
 
@@ -66,7 +67,8 @@ def change(resource: str, name: str, *, exists: bool, differences: Sequence[str]
     :param resource: Kind of the resource.
     :param name: Its name on AWS.
     :param exists: Whether it is there already.
-    :param differences: In what it differs from what it should be; cut after :data:`MAX_DIFFERENCES`.
+    :param differences: In what it differs from what it should be; cut after
+        :data:`MAX_DIFFERENCES`.
     """
     if not exists:
         action = Action.CREATE

@@ -1,6 +1,7 @@
 """Whether a role's trust policy lets an AWS service assume the role.
 
-Must not import Airflow or boto3. Conditions are not evaluated, since they speak of a caller who is not known yet.
+Must not import Airflow or boto3. Conditions are not evaluated, since they speak of a caller who is
+not known yet.
 
 Source: IAM User Guide, "IAM JSON policy elements: Principal" and "Policy evaluation logic".
 """

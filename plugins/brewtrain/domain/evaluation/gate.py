@@ -1,11 +1,13 @@
 """The quality gate: whether a candidate may replace what serves, decided from named metrics.
 
-One source of truth for the decision: the deploy DAG ships this very file beside include/evaluation/evaluate.py, which
-runs in SageMaker's XGBoost image. Hence stdlib only, no import of brewtrain, and no syntax newer than Python 3.7.
-Must not import Airflow, boto3, pydantic or numpy.
+One source of truth for the decision: the deploy DAG ships this very file beside
+include/evaluation/evaluate.py, which runs in SageMaker's XGBoost image. Hence stdlib only, no
+import of brewtrain, and no syntax newer than Python 3.7. Must not import Airflow, boto3, pydantic
+or numpy.
 
-The comparison with the champion is a non-inferiority test: the candidate passes when the lower bound of the interval of
-the paired difference is not below ``-max_drop`` (Piaggio et al., CONSORT for non-inferiority trials, JAMA 2012).
+The comparison with the champion is a non-inferiority test: the candidate passes when the lower
+bound of the interval of the paired difference is not below ``-max_drop`` (Piaggio et al., CONSORT
+for non-inferiority trials, JAMA 2012).
 """
 
 from __future__ import annotations
@@ -38,10 +40,11 @@ class ChampionRule:
     """How much worse than the champion a candidate may be.
 
     :param metric: One of :data:`METRICS`.
-    :param max_drop: Largest loss that is still accepted, in the metric's unit, at least 0. For metrics of which less is
-        better it is the largest rise.
-    :param evidence: ``interval``: the whole interval of the paired difference must stay above ``-max_drop``, so doubt
-        counts against the candidate; ``point``: only the difference itself must.
+    :param max_drop: Largest loss that is still accepted, in the metric's unit, at least 0. For
+        metrics of which less is better it is the largest rise.
+    :param evidence: ``interval``: the whole interval of the paired difference must stay above
+        ``-max_drop``, so doubt counts against the candidate; ``point``: only the difference itself
+        must.
     """
 
     metric: str
@@ -64,16 +67,22 @@ class GateRules:
 
     :param floors: Metric → smallest value that passes (metrics of which more is better).
     :param ceilings: Metric → largest value that passes (metrics of which less is better).
-    :param better_than_majority: Whether ``error`` must be below that of always answering with the commoner class.
+    :param better_than_majority: Whether ``error`` must be below that of always answering with the
+        commoner class.
     :param champion: Rules against the model that serves; all must hold.
     :param minimum_rows: Fewest validation rows on which a candidate may be judged.
-    :param minimum_positives: Fewest validation rows of each class on which a candidate may be judged.
-    :param first_run: Without a champion: ``pass`` leaves it to the other rules; ``refuse`` waits for a person.
-    :param champion_not_comparable: A champion that cannot be scored on the same rows (its features differ, its archive
-        does not load): ``refuse``, or ``ignore`` the rules against the champion.
-    :param on_reject: ``skip``: a refusal leaves the run green; ``fail``: red; ``fail_below_bounds``: red only if an
-        absolute rule was broken (floor, ceiling, majority class), green if merely the champion is better.
-    :raises GateRulesError: If a rule names an unknown metric, bounds it on the wrong side, or has no sense.
+    :param minimum_positives: Fewest validation rows of each class on which a candidate may be
+        judged.
+    :param first_run: Without a champion: ``pass`` leaves it to the other rules; ``refuse`` waits
+        for a person.
+    :param champion_not_comparable: A champion that cannot be scored on the same rows (its features
+        differ, its archive does not load): ``refuse``, or ``ignore`` the rules against the
+        champion.
+    :param on_reject: ``skip``: a refusal leaves the run green; ``fail``: red;
+        ``fail_below_bounds``: red only if an absolute rule was broken (floor, ceiling, majority
+        class), green if merely the champion is better.
+    :raises GateRulesError: If a rule names an unknown metric, bounds it on the wrong side, or has
+        no sense.
     """
 
     floors: Mapping[str, float] = field(default_factory=dict)
@@ -131,7 +140,8 @@ class Evidence:
     :param positives: Validation rows whose label is 1.
     :param metrics: Metric → the candidate's value.
     :param majority_class_error: Error of always answering with the commoner class.
-    :param champion_status: :data:`CHAMPION_ABSENT`, :data:`CHAMPION_COMPARED` or :data:`CHAMPION_NOT_COMPARABLE`.
+    :param champion_status: :data:`CHAMPION_ABSENT`, :data:`CHAMPION_COMPARED` or
+        :data:`CHAMPION_NOT_COMPARABLE`.
     :param champion_reason: Why it is not comparable; one sentence without full stop.
     :param differences: Metric → paired difference to the champion; empty unless compared.
     """
@@ -149,8 +159,9 @@ class Evidence:
 class Check:
     """One rule, looked at.
 
-    :param rule: ``minimum_rows``, ``minimum_positives``, ``floor``, ``ceiling``, ``better_than_majority``,
-        ``not_worse_than_champion``, ``champion_comparable`` or ``first_run``.
+    :param rule: ``minimum_rows``, ``minimum_positives``, ``floor``, ``ceiling``,
+        ``better_than_majority``, ``not_worse_than_champion``, ``champion_comparable`` or
+        ``first_run``.
     :param metric: The metric that the rule is about, if it is about one.
     :param outcome: ``pass``, ``refuse`` or ``skipped``.
     :param sentence: What was found, for people.
@@ -325,7 +336,8 @@ def _check_choice(name: str, given: str, known: tuple[str, ...]) -> None:
         raise GateRulesError(f"{name} is {given!r}; write one of {', '.join(known)}")
 
 
-# How rules travel: as arguments of the processing container, each at most 256 characters (CreateProcessingJob).
+# How rules travel: as arguments of the processing container, each at most 256 characters
+# (CreateProcessingJob).
 
 
 def to_arguments(rules: GateRules) -> list[str]:

@@ -1,7 +1,8 @@
 """What Airflow knows of the evaluation: which files make up its code, what its job is told, how to read its verdict.
 
 The evaluation itself runs on AWS (include/evaluation/evaluate.py) and shares
-:mod:`brewtrain.domain.evaluation.gate` with this side. Must not import Airflow or boto3, and reads no file.
+:mod:`brewtrain.domain.evaluation.gate` with this side. Must not import Airflow or boto3, and reads
+no file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 from brewtrain.domain.errors import DeploymentError, RetrainingFailedError
 from brewtrain.domain.evaluation import gate
 
-#: Files of include/evaluation/ that run on AWS; the deploy ships them under one prefix, :data:`GATE_FILE` beside them.
+#: Files of include/evaluation/ that run on AWS; the deploy ships them under one prefix,
+#: :data:`GATE_FILE` beside them.
 SCRIPT_FILES = (
     "binary_metrics.py",
     "bootstrap.py",
@@ -46,7 +48,8 @@ CHAMPION_REASON_VARIABLE = "BREWTRAIN_CHAMPION_REASON"
 NO_CHAMPION = "none"
 UNKNOWN_CHAMPION = "unknown"
 CONTAINER_ENTRYPOINT = ("python3", "/opt/ml/processing/input/code/evaluate.py")
-#: Input's name in the job → folder in the container; the challenger's URI is known only after the training.
+#: Input's name in the job → folder in the container; the challenger's URI is known only after the
+#: training.
 INPUT_FOLDERS = {
     "code": "/opt/ml/processing/input/code",
     "validation": "/opt/ml/processing/input/validation",
@@ -91,8 +94,8 @@ def container_arguments(
 ) -> list[str]:
     """Arguments of the evaluation script that are known before the execution starts.
 
-    The champion is not among them: the state machine finds it and passes it as the environment variable
-    :data:`CHAMPION_VARIABLE`, because the states language cannot append to a list.
+    The champion is not among them: the state machine finds it and passes it as the environment
+    variable :data:`CHAMPION_VARIABLE`, because the states language cannot append to a list.
 
     :param rules: The pipeline's gate.
     :param run_id: Id of the run.
@@ -100,7 +103,8 @@ def container_arguments(
     :param data_date: Last day of the window, ``YYYY-MM-DD``.
     :param recipe_version: Published recipe version that the run is pinned to.
     :param validation_fraction: Share of rows that the split kept for validation.
-    :raises DeploymentError: If CreateProcessingJob would refuse them (256 characters each, 100 in all).
+    :raises DeploymentError: If CreateProcessingJob would refuse them (256 characters each, 100 in
+        all).
     """
     arguments = [
         *("--run-id", run_id),
@@ -137,11 +141,13 @@ def execution_section(
     :param arguments: From :func:`container_arguments`.
     :param bucket: The pipeline's bucket.
     :param run_prefix: Key prefix of the run, ending with ``/``.
-    :param code_prefix: Key prefix that holds :data:`SCRIPT_FILES` and :data:`GATE_FILE`, ending with ``/``.
+    :param code_prefix: Key prefix that holds :data:`SCRIPT_FILES` and :data:`GATE_FILE`, ending
+        with ``/``.
     :param instance_type: Rows × features × 4 bytes, about five times over, must fit its memory.
     :param volume_gb: Must hold the run's train and validation parts.
     :param max_runtime_seconds: StoppingCondition.
-    :param timeout_seconds: How long Step Functions waits, with the time to start and stop instances.
+    :param timeout_seconds: How long Step Functions waits, with the time to start and stop
+        instances.
     """
     run_uri = f"s3://{bucket}/{run_prefix}"
     return {
@@ -193,7 +199,8 @@ def parse_verdict(text: str, *, source: str) -> Verdict:
 
     :param text: Its content.
     :param source: Its S3 URI, for messages.
-    :raises RetrainingFailedError: If it is no verdict of this layout; a gate that cannot be read has not passed.
+    :raises RetrainingFailedError: If it is no verdict of this layout; a gate that cannot be read
+        has not passed.
     """
     try:
         document = json.loads(text)

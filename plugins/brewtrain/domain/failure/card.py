@@ -24,7 +24,8 @@ class JobReport:
 
     :param reference: Which job.
     :param status: Its status.
-    :param reason: Its own failure reason: DataBrew's and Glue's ErrorMessage, SageMaker's FailureReason.
+    :param reason: Its own failure reason: DataBrew's and Glue's ErrorMessage, SageMaker's
+        FailureReason.
     :param log_lines: Last lines of its CloudWatch log, oldest first.
     """
 

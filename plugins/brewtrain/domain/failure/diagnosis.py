@@ -2,8 +2,8 @@
 
 Must not import Airflow or boto3.
 
-Source: "Handling errors in Step Functions workflows" in the AWS Step Functions Developer Guide; the errors of
-docs/architecture.md; "Common Errors" of the services that the state machine calls.
+Source: "Handling errors in Step Functions workflows" in the AWS Step Functions Developer Guide; the
+errors of docs/architecture.md; "Common Errors" of the services that the state machine calls.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ _JOB_KIND = {
     Stage.TRAIN: "training-failed",
     Stage.EVALUATE: "evaluation-failed",
 }
-# What a job reads is fixed once the run has begun: the recipe's version for the transform, and the transform's output
-# for all that follows. A redrive would meet the same rows again.
+# What a job reads is fixed once the run has begun: the recipe's version for the transform, and the
+# transform's output for all that follows. A redrive would meet the same rows again.
 _JOB_ADVICE = {
     Stage.TRANSFORM: "mend what the job says: deliver the data again, then {clear}; or deploy the recipe, then {fresh}",
     Stage.SPLIT: "mend the data, or deploy the recipe, as the job says, then {fresh} (a redrive splits the same rows)",

@@ -1,7 +1,7 @@
 """The outcome of an execution that FAILED because the gate refused the model and the pipeline wants that red.
 
-Such an execution has no output, but the model was evaluated like any other, and the Fail state was entered with
-everything that is known of it. Must not import Airflow or boto3.
+Such an execution has no output, but the model was evaluated like any other, and the Fail state was
+entered with everything that is known of it. Must not import Airflow or boto3.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _METRIC_PREFIX = "validation:"
 def refused_outcome(events: Iterable[Mapping[str, Any]], *, message: str) -> Outcome | None:
     """Return the outcome that the Fail state's input tells; ``None`` if it tells of no trained model.
 
-    :param events: The execution's newest first, with data, down to where the Fail state was entered.
+    :param events: The execution's newest first, with data, down to where the Fail state was
+        entered.
     :param message: The execution's cause.
     """
     state = next((detail_of(event) for event in events if event["type"] == "FailStateEntered"), {})

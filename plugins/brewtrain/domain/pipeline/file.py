@@ -1,8 +1,8 @@
 """The pipeline file: everything a user decides about one retraining pipeline, validated.
 
-Must not import Airflow or boto3, and reads no file itself: :mod:`brewtrain.resources` does. What a user reads when a
-file is not valid is worded in :mod:`brewtrain.domain.pipeline.messages`; the text of a ``ValueError`` here goes on from
-"field 'x' …".
+Must not import Airflow or boto3, and reads no file itself: :mod:`brewtrain.resources` does. What a
+user reads when a file is not valid is worded in :mod:`brewtrain.domain.pipeline.messages`; the text
+of a ``ValueError`` here goes on from "field 'x' …".
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ PRESET_SCHEDULES = ("@hourly", "@daily", "@weekly", "@monthly")
 _PRESET_CRON = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *"}
 _SOURCE_FIELDS = {"bucket", "date"}
 _HYPERPARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
-# Words, numbers, and the lists and tuples of constraints: '[[0, 1], [2]]', '(1,-1)', 'grow_colmaker,prune'.
+# Words, numbers, and the lists and tuples of constraints: '[[0, 1], [2]]', '(1,-1)',
+# 'grow_colmaker,prune'.
 _HYPERPARAMETER = re.compile(r"""[A-Za-z0-9_.,:+\-()\[\]{}"' ]*""")
 # CreateTrainingJob's limit.
 _MAX_HYPERPARAMETER = 2500
@@ -58,7 +59,8 @@ KMS_KEY_PATTERN = r"^arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,30}:[0-9]{12}:key/[A-Za-z
 IMAGE_VERSION_PATTERN = r"^[0-9]{1,4}\.[0-9]{1,4}-[0-9]{1,4}$"
 # Not * ? $, which would be a pattern in a policy that names the alarm.
 ALARM_PATTERN = r"^[^*?$]*[^*?$\s][^*?$]*$"
-# Amazon SageMaker AI Developer Guide, "XGBoost hyperparameters". Used to name a typo, not to forbid what is newer.
+# Amazon SageMaker AI Developer Guide, "XGBoost hyperparameters". Used to name a typo, not to forbid
+# what is newer.
 _KNOWN_HYPERPARAMETERS = (
     "alpha",
     "base_score",
@@ -152,7 +154,8 @@ def _check_hyperparameter(name: str, setting: str) -> None:
     if not _HYPERPARAMETER_NAME.fullmatch(name):
         raise ValueError(f"has the name {name!r}; write letters, digits and '_', as XGBoost's hyperparameters have it")
     if name.startswith("sagemaker_"):
-        # With them the container runs a script from any bucket instead of training (SageMaker XGBoost, script mode).
+        # With them the container runs a script from any bucket instead of training (SageMaker
+        # XGBoost, script mode).
         raise ValueError(f"sets {name}, which would run another script than the built-in algorithm; remove it")
     if not _HYPERPARAMETER.fullmatch(setting) or setting.startswith("arn:"):
         raise ValueError(
@@ -242,9 +245,11 @@ class _Section(BaseModel):
 class Source(_Section):
     """Where the data of one day lies.
 
-    :param path: S3 prefix of one day's partition; ``{bucket}`` and ``{date}`` (YYYY-MM-DD, UTC) stand for themselves.
+    :param path: S3 prefix of one day's partition; ``{bucket}`` and ``{date}`` (YYYY-MM-DD, UTC)
+        stand for themselves.
     :param delimiter: Column delimiter of the CSV files, one of those DataBrew accepts.
-    :param columns: Columns the files must have; checked against the newest file's header before anything starts.
+    :param columns: Columns the files must have; checked against the newest file's header before
+        anything starts.
     """
 
     path: Annotated[str, AfterValidator(_check_source_path)]
@@ -296,8 +301,8 @@ class Training(_Section):
 
     :param image_version: Version of SageMaker's built-in XGBoost image, e.g. ``1.7-1``.
     :param instance_type: For example ``ml.m5.xlarge``.
-    :param hyperparameters: As the built-in algorithm documents them. ``eval_metric`` is set by brewtrain: the gate
-        needs all of its metrics.
+    :param hyperparameters: As the built-in algorithm documents them. ``eval_metric`` is set by
+        brewtrain: the gate needs all of its metrics.
     :param max_runtime_seconds: StoppingCondition; the job is stopped after this long.
     """
 
@@ -361,10 +366,10 @@ def _check_once_each(value: tuple[str, ...]) -> tuple[str, ...]:
 class ChampionBound(_Section):
     """How much worse than the serving model a candidate may be in one metric.
 
-    :param max_drop: Largest loss that is still accepted, in the metric's unit; of error, log loss, brier and ece it is
-        the largest rise.
-    :param evidence: ``interval``: the whole interval of the paired difference must keep the bound, so that doubt counts
-        against the candidate; ``point``: only the difference itself must.
+    :param max_drop: Largest loss that is still accepted, in the metric's unit; of error, log loss,
+        brier and ece it is the largest rise.
+    :param evidence: ``interval``: the whole interval of the paired difference must keep the bound,
+        so that doubt counts against the candidate; ``point``: only the difference itself must.
     """
 
     max_drop: float = Field(ge=0)
@@ -375,16 +380,20 @@ class Gate(_Section):
     """When a model may serve (docs/evaluation.md has the rules).
 
     :param metrics: Bounds by the metric's name, never by its position.
-    :param better_than_majority: Whether ``validation:error`` must be below that of always answering with the
-        commoner class.
-    :param champion: Rules against the model that serves, by metric; none: the candidate is not held against it.
+    :param better_than_majority: Whether ``validation:error`` must be below that of always answering
+        with the commoner class.
+    :param champion: Rules against the model that serves, by metric; none: the candidate is not held
+        against it.
     :param minimum_rows: Fewest validation rows on which a model may be judged.
-    :param minimum_positives: Fewest validation rows of the rarer class on which a model may be judged.
-    :param first_run: Nothing serves yet: ``pass`` leaves it to the other rules, ``refuse`` waits for a person.
-    :param champion_not_comparable: The serving model cannot be scored on the same rows: ``refuse``, or ``ignore`` the
-        rules against it.
-    :param on_reject: ``skip``: a refused model leaves the run green with ``deploy`` skipped; ``fail``: red;
-        ``fail_below_bounds``: red only where a bound or the majority class was missed.
+    :param minimum_positives: Fewest validation rows of the rarer class on which a model may be
+        judged.
+    :param first_run: Nothing serves yet: ``pass`` leaves it to the other rules, ``refuse`` waits
+        for a person.
+    :param champion_not_comparable: The serving model cannot be scored on the same rows: ``refuse``,
+        or ``ignore`` the rules against it.
+    :param on_reject: ``skip``: a refused model leaves the run green with ``deploy`` skipped;
+        ``fail``: red; ``fail_below_bounds``: red only where a bound or the majority class was
+        missed.
     """
 
     metrics: Annotated[dict[Metric, Threshold], BeforeValidator(_check_metric_names)] = Field(min_length=1)
@@ -430,14 +439,17 @@ class Gate(_Section):
 class EndpointUpdate(_Section):
     """How traffic moves to a new model: SageMaker's DeploymentConfig of UpdateEndpoint, always blue/green.
 
-    Source: "Update models in production" in the Amazon SageMaker AI Developer Guide; DeploymentConfig in its API
-    reference.
+    Source: "Update models in production" in the Amazon SageMaker AI Developer Guide;
+    DeploymentConfig in its API reference.
 
-    :param traffic: ``all_at_once``; ``canary``: a part, then the rest; ``linear``: in equal steps. The last
-        two need two instances or more.
-    :param step_percent: Size of the canary (5 to 50) or of a step (10 to 50), in percent of the capacity.
-    :param wait_seconds: Between two shifts of traffic, while the alarms are watched; ``canary`` and ``linear`` only.
-    :param termination_wait_seconds: After the last shift, before the old instances go, while the alarms are watched.
+    :param traffic: ``all_at_once``; ``canary``: a part, then the rest; ``linear``: in equal steps.
+        The last two need two instances or more.
+    :param step_percent: Size of the canary (5 to 50) or of a step (10 to 50), in percent of the
+        capacity.
+    :param wait_seconds: Between two shifts of traffic, while the alarms are watched; ``canary`` and
+        ``linear`` only.
+    :param termination_wait_seconds: After the last shift, before the old instances go, while the
+        alarms are watched.
     :param max_execution_seconds: SageMaker rolls back what takes longer.
     :param alarms: CloudWatch alarms that roll the update back.
     """
@@ -479,9 +491,11 @@ class Endpoint(_Section):
 
     :param name: Name of the endpoint; default: the pipeline's name with ``-`` for ``_``.
     :param instance_type: For example ``ml.m5.large``.
-    :param instance_count: Instances of a new endpoint; an existing one keeps the count that autoscaling set.
+    :param instance_count: Instances of a new endpoint; an existing one keeps the count that
+        autoscaling set.
     :param ready_minutes: How long the endpoint may take until it serves the new model.
-    :param update: How traffic moves to a new model; none: all at once, as SageMaker does it by itself.
+    :param update: How traffic moves to a new model; none: all at once, as SageMaker does it by
+        itself.
     """
 
     name: str | None = Field(default=None, pattern=ENDPOINT_NAME_PATTERN)
@@ -492,7 +506,8 @@ class Endpoint(_Section):
 
     @model_validator(mode="after")
     def _instances_to_shift(self) -> Endpoint:
-        # The first shift may take half of the instances at most (TrafficRoutingConfig), and takes one at least.
+        # The first shift may take half of the instances at most (TrafficRoutingConfig), and takes
+        # one at least.
         if self.update is not None and self.update.traffic != "all_at_once" and self.instance_count < 2:
             raise ValueError(
                 f"has 'instance_count' {self.instance_count} and an update with traffic {self.update.traffic!r}, which "
@@ -562,10 +577,12 @@ class Pipeline(_Section):
     :param start_date: First day that may be trained on; backfills reach no further.
     :param window_days: Days of data, up to the interval's end, that a model is trained on.
     :param recipe: File name in include/recipes/.
-    :param approval: ``required``: a person approves a model that passed the gate before it is deployed.
+    :param approval: ``required``: a person approves a model that passed the gate before it is
+        deployed.
     :param pool: Airflow pool whose slots the stage tasks take; bounds how many runs work at once.
-    :param kms_key: ARN of the key that encrypts the bucket, where storage.yaml was given one. DataBrew has to be told:
-        what it is not told it encrypts with S3's own key, whatever the bucket's default is.
+    :param kms_key: ARN of the key that encrypts the bucket, where storage.yaml was given one.
+        DataBrew has to be told: what it is not told it encrypts with S3's own key, whatever the
+        bucket's default is.
     """
 
     name: str = Field(min_length=1, max_length=names.PIPELINE_NAME_MAX_LENGTH, pattern=names.PIPELINE_NAME_PATTERN)
@@ -616,7 +633,8 @@ def parse_pipeline(document: object, *, source: str) -> Pipeline:
 
     :param document: What the YAML parser returned.
     :param source: The file's path, for messages.
-    :raises PipelineFileError: With one sentence per problem: field, what is wrong, what to write instead.
+    :raises PipelineFileError: With one sentence per problem: field, what is wrong, what to write
+        instead.
     """
     if not isinstance(document, dict):
         what = "is empty" if document is None else "is not a mapping"

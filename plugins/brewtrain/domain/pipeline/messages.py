@@ -154,7 +154,8 @@ def _fields(location: _Location, model: type[BaseModel]) -> list[str]:
         field = model.model_fields.get(str(part))
         section = None if field is None else _section(field.annotation)
         if section is None:
-            # A mapping with keys of the user's own: what stands below is a section again (gate.metrics.<metric>).
+            # A mapping with keys of the user's own: what stands below is a section again
+            # (gate.metrics.<metric>).
             continue
         model = section
     return list(model.model_fields)

@@ -1,11 +1,11 @@
 """What a text that a person writes may hold before it becomes part of an argument, a key or a page.
 
-Pipeline and recipe files are reviewed, but a text that shows as something else than it is passes a review: control
-characters end lines and arguments, zero-width and direction signs hide what stands there, halves of surrogate pairs
-cannot be encoded. Must not import Airflow or boto3.
+Pipeline and recipe files are reviewed, but a text that shows as something else than it is passes a
+review: control characters end lines and arguments, zero-width and direction signs hide what stands
+there, halves of surrogate pairs cannot be encoded. Must not import Airflow or boto3.
 
-Sources: Unicode Standard, 4.5 "General Category"; Amazon S3 User Guide, "Creating object key names"; RFC 3986, 5.2.4
-"Remove Dot Segments".
+Sources: Unicode Standard, 4.5 "General Category"; Amazon S3 User Guide, "Creating object key
+names"; RFC 3986, 5.2.4 "Remove Dot Segments".
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def key_problem(key: str) -> str | None:
     """Say what is wrong with an S3 key or prefix that a person wrote; ``None`` if it means what it says.
 
     :param key: The key, without bucket; a slash at its end is fine.
-    :return: A predicate such as ``must not contain '..'``, to go on from "… ".
+    :returns: A predicate such as ``must not contain '..'``, to go on from "… ".
     """
     if ".." in key.split("/") or "." in key.split("/") or "//" in key or "%" in key or "\\" in key:
         return "must not contain '..', '//', '%', '\\' or a folder '.': name the prefix plainly"

@@ -1,11 +1,11 @@
 """A DataBrew recipe file: from what people write and export to what CreateRecipe takes, and whether two are the same.
 
-Recipes travel as the console's export, as CloudFormation and as CDK, which differ in letter case and wrapping. AWS
-takes one form: parameters are a map of string to string, lists being JSON inside the string. Must not import Airflow
-or boto3.
+Recipes travel as the console's export, as CloudFormation and as CDK, which differ in letter case
+and wrapping. AWS takes one form: parameters are a map of string to string, lists being JSON inside
+the string. Must not import Airflow or boto3.
 
-Sources: API reference of AWS Glue DataBrew, CreateRecipe, RecipeAction, ConditionExpression; Developer Guide, "Recipe
-structure".
+Sources: API reference of AWS Glue DataBrew, CreateRecipe, RecipeAction, ConditionExpression;
+Developer Guide, "Recipe structure".
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ def parse_recipe(text: str, *, source: str) -> list[Step]:
 
     :param text: The file: a JSON list of steps, or an object with a list ``Steps``.
     :param source: The file's path, for messages.
-    :return: Steps as CreateRecipe takes them: ``{"Action": {"Operation": str, "Parameters": {str: str}},
-        "ConditionExpressions": […]}``, the latter only where there are conditions.
-    :raises RecipeFileError: If it is not a recipe, or names an operation or condition that DataBrew does not have.
+    :returns: Steps as CreateRecipe takes them: ``{"Action": {"Operation": str, "Parameters": {str:
+        str}}, "ConditionExpressions": […]}``, the latter only where there are conditions.
+    :raises RecipeFileError: If it is not a recipe, or names an operation or condition that DataBrew
+        does not have.
     """
     try:
         document = json.loads(text, parse_constant=_no_number, object_pairs_hook=_each_key_once)
@@ -218,7 +219,8 @@ def _named_parameter(name: str, value: object, *, where: str) -> tuple[str, str]
 
 
 def _check_characters(text: str, *, where: str) -> None:
-    # Line breaks, tabs and signs without width are data that a recipe may replace; these two no text can hold.
+    # Line breaks, tabs and signs without width are data that a recipe may replace; these two no
+    # text can hold.
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise RecipeFileError(f"{where} holds a NUL or half of a surrogate pair; write plain Unicode text")
 

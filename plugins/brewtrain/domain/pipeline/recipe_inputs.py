@@ -1,7 +1,7 @@
 """Which other data a recipe reads: JOIN and UNION may name S3 locations of their own.
 
-A recipe that reads another bucket, or another pipeline's runs, is refused before anything is deployed: the DataBrew
-role would refuse it at night. Must not import Airflow or boto3.
+A recipe that reads another bucket, or another pipeline's runs, is refused before anything is
+deployed: the DataBrew role would refuse it at night. Must not import Airflow or boto3.
 
 Source: AWS Glue DataBrew Developer Guide, recipe actions JOIN (``secondInputLocation``) and UNION
 (``secondaryInputs``).

@@ -2,8 +2,9 @@
 
 Names only: what each one does and takes is the service's business. Must not import anything.
 
-Source: AWS Glue DataBrew Developer Guide, "Recipe step and function reference", plus REMOVE_VALUES and NORMALIZATION,
-which its examples use, without GET_ACTION_RESULT and GET_STEP_DATAFRAME, which work in console sessions only.
+Source: AWS Glue DataBrew Developer Guide, "Recipe step and function reference", plus REMOVE_VALUES
+and NORMALIZATION, which its examples use, without GET_ACTION_RESULT and GET_STEP_DATAFRAME, which
+work in console sessions only.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Reads an execution's history: which state it is in, and what failed in it.
 
-Needed because DescribeExecution names neither the state nor, for TIMED_OUT, an error. Must not import Airflow or boto3.
+Needed because DescribeExecution names neither the state nor, for TIMED_OUT, an error. Must not
+import Airflow or boto3.
 
-Source: GetExecutionHistory and HistoryEvent in the AWS Step Functions API Reference. Events come newest first.
+Source: GetExecutionHistory and HistoryEvent in the AWS Step Functions API Reference. Events come
+newest first.
 """
 
 from __future__ import annotations
@@ -57,9 +59,11 @@ def end_status(events: Iterable[Mapping[str, Any]]) -> str | None:
 class JobReference:
     """The job that a state ran.
 
-    :param service: ``databrew``, ``glue``, ``sagemaker`` (a training job) or ``sagemaker processing``.
+    :param service: ``databrew``, ``glue``, ``sagemaker`` (a training job) or ``sagemaker
+        processing``.
     :param name: The job's name.
-    :param run_id: The job run's id; ``None`` for SageMaker's jobs, which have none, and before the job was started.
+    :param run_id: The job run's id; ``None`` for SageMaker's jobs, which have none, and before the
+        job was started.
     """
 
     service: str
@@ -104,7 +108,8 @@ def read_failure(events: Iterable[Mapping[str, Any]], *, status: str) -> Failure
             # A redriven task is scheduled anew without its state being entered again.
             continue
         if error is None and kind == "ExecutionTimedOut":
-            # Whatever a state met before, and was about to try again, is not what ended the execution.
+            # Whatever a state met before, and was about to try again, is not what ended the
+            # execution.
             error = detail.get("error") or "States.Timeout"
             cause = detail.get("cause") or "the execution took longer than its state machine allows"
         elif error is None and _FAILURE_TYPE.search(kind):

@@ -1,8 +1,9 @@
 """The input documents of an execution's three entries, as docs/architecture.md describes them.
 
-``retrain`` trains, evaluates and deploys; ``promote`` deploys what an earlier run trained; ``rollback`` points the
-endpoint at an endpoint config that exists. Pure: the same pipeline, identity and account give the same document to the
-byte, which is what makes a second StartExecution of the same run idempotent. Must not import Airflow or boto3.
+``retrain`` trains, evaluates and deploys; ``promote`` deploys what an earlier run trained;
+``rollback`` points the endpoint at an endpoint config that exists. Pure: the same pipeline,
+identity and account give the same document to the byte, which is what makes a second StartExecution
+of the same run idempotent. Must not import Airflow or boto3.
 """
 
 from __future__ import annotations
@@ -21,18 +22,22 @@ from brewtrain.domain.run.outcome import Outcome
 DeployPolicy = Literal["newest", "always", "never", "approval"]
 VARIANT_NAME = "AllTraffic"
 ENDPOINT_POLL_SECONDS = 15
-# A look at the endpoint is 13 events, it is waited for up to twice (until it is free, and until it serves), and an
-# execution ends with its 25,000th event (Step Functions quotas): 720 looks are 18,720.
+# A look at the endpoint is 13 events, it is waited for up to twice (until it is free, and until it
+# serves), and an execution ends with its 25,000th event (Step Functions quotas): 720 looks are
+# 18,720.
 ENDPOINT_MAX_WAITS = 360
-# Spark's part files and nothing else: beside them lie _SUCCESS and, on S3, folder markers. The XGBoost container
-# guesses the delimiter from the first file that it lists, whichever that is, and fails on an empty one.
+# Spark's part files and nothing else: beside them lie _SUCCESS and, on S3, folder markers. The
+# XGBoost container guesses the delimiter from the first file that it lists, whichever that is, and
+# fails on an empty one.
 PART_FILES = "part-"
-# Time beyond MaxRuntimeInSeconds in which SageMaker starts instances, downloads, uploads and stops the job.
+# Time beyond MaxRuntimeInSeconds in which SageMaker starts instances, downloads, uploads and stops
+# the job.
 JOB_GRACE_SECONDS = 1800
 # For the log and the training job's own metrics; the gate decides by what the evaluation measures.
 TRAINING_METRICS = ("auc", "aucpr", "error", "logloss")
 NO_ALARMS = "none"
-# What a tag of a model without a known date says; no date, so that any model of ours may replace it.
+# What a tag of a model without a known date says; no date, so that any model of ours may replace
+# it.
 UNKNOWN_DATE = "unknown"
 _SUMMARY = (
     "train_rows",
@@ -86,10 +91,12 @@ def execution_input(
     :param identity: Whose run it is.
     :param account: Where it runs.
     :param images: Table of the training images.
-    :param recipe_version: Published version of the DataBrew recipe that the run is pinned to, e.g. ``3.0``.
+    :param recipe_version: Published version of the DataBrew recipe that the run is pinned to, e.g.
+        ``3.0``.
     :param code: The evaluation's files, for the prefix under which they were deployed.
-    :param deploy_policy: ``newest``: deploy unless something newer serves; ``always``; ``never``; ``approval``: a
-        person decides, which is also what the first two become where the pipeline requires approval.
+    :param deploy_policy: ``newest``: deploy unless something newer serves; ``always``; ``never``;
+        ``approval``: a person decides, which is also what the first two become where the pipeline
+        requires approval.
     :raises DeploymentError: If the account's region has no training image of the version asked for.
     """
     if deploy_policy != "never" and pipeline.approval == "required":
@@ -165,12 +172,13 @@ def promotion_input(
 ) -> dict[str, Any]:
     """Build the input of an execution that deploys a model which an earlier run has trained.
 
-    It creates a model and an endpoint config of its own from that run's archive, so that it never meets a name that is
-    taken, and one deleted since then is no hindrance.
+    It creates a model and an endpoint config of its own from that run's archive, so that it never
+    meets a name that is taken, and one deleted since then is no hindrance.
 
     :param pipeline: The pipeline file.
     :param account: Where it runs.
-    :param candidate: What the candidate's run reported: the output of its execution, or its result.json.
+    :param candidate: What the candidate's run reported: the output of its execution, or its
+        result.json.
     :param deployment_id: From :func:`brewtrain.domain.names.deployment_id`.
     :param images: Table of the training images, for a candidate that does not say which trained it.
     :param deploy_policy: ``newest``: deploy unless something newer serves; ``always``.
@@ -224,7 +232,8 @@ def rollback_input(
     :param pipeline: The pipeline file.
     :param endpoint_config_name: Config to go back to.
     :param model_name: The model that it serves, if known.
-    :param run_id: The run that trained the model, as the config's tag says; ``None`` for a foreign config.
+    :param run_id: The run that trained the model, as the config's tag says; ``None`` for a foreign
+        config.
     :param data_date: Its data date, as the config's tag says; ``None`` for a foreign config.
     """
     tags = names.model_tags(pipeline.name, run_id=run_id or UNKNOWN_DATE, data_date=data_date or UNKNOWN_DATE)
@@ -241,8 +250,8 @@ def rollback_input(
 def deployment_config(endpoint: Endpoint) -> dict[str, Any]:
     """SageMaker's DeploymentConfig of an update, as UpdateEndpoint takes it.
 
-    Always written out, since the states language cannot leave a member out: without a wish of the pipeline's it is what
-    SageMaker does by itself.
+    Always written out, since the states language cannot leave a member out: without a wish of the
+    pipeline's it is what SageMaker does by itself.
 
     :param endpoint: The pipeline's endpoint.
     """

@@ -1,8 +1,8 @@
 """Which run a task works for: pipeline, data interval and generation.
 
-The generation is the DAG run's ``clear_number`` as ``start_execution`` saw it, and only that task's view counts: every
-clear raises the number, but clearing a failed stage must find the execution that exists. Must not import Airflow or
-boto3.
+The generation is the DAG run's ``clear_number`` as ``start_execution`` saw it, and only that task's
+view counts: every clear raises the number, but clearing a failed stage must find the execution that
+exists. Must not import Airflow or boto3.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ def identity_for_start(
     :param pipeline: Name of the pipeline.
     :param interval: Data interval of the DAG run.
     :param clear_number: The DAG run's, now.
-    :param rerun_mode: ``fresh`` gives the DAG run an execution of its own even where another run of the interval has
-        one.
+    :param rerun_mode: ``fresh`` gives the DAG run an execution of its own even where another run of
+        the interval has one.
     :param dag_run_id: The DAG run's id.
-    :raises InputError: If the DAG run was cleared so often that the generation does not fit the names any more.
+    :raises InputError: If the DAG run was cleared so often that the generation does not fit the
+        names any more.
     """
     generation = names.generation(clear_number, fresh_key=dag_run_id if rerun_mode == "fresh" else None)
     return _identity(pipeline, interval, generation)

@@ -1,7 +1,8 @@
 """Which data interval a DAG run stands for, and which days it trains on.
 
-Must not import Airflow or boto3. A run that Airflow dated has an interval of its own; one triggered without a logical
-date has none, and stands for the newest complete interval at the time it was triggered.
+Must not import Airflow or boto3. A run that Airflow dated has an interval of its own; one triggered
+without a logical date has none, and stands for the newest complete interval at the time it was
+triggered.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def newest_complete(cron: str, at: datetime) -> DataInterval:
     :param cron: Cron expression of five fields, in UTC.
     :param at: Aware time; an interval that ends exactly then counts as complete.
     """
-    # get_prev excludes the time it is given, and a tick is a whole second: a time that is itself a tick must be found.
+    # get_prev excludes the time it is given, and a tick is a whole second: a time that is itself a
+    # tick must be found.
     after = at.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
     end = croniter(cron, after).get_prev(datetime)
     start = croniter(cron, end).get_prev(datetime)
@@ -58,8 +60,8 @@ def newest_day(interval: DataInterval) -> date:
 def days_newest_first(interval: DataInterval) -> list[date]:
     """Return the days whose partitions belong to the interval, newest first, in UTC.
 
-    A day belongs to the interval that covers its midnight, so that no day belongs to two; an interval that covers no
-    midnight, such as an hour, stands for the day that it lies in.
+    A day belongs to the interval that covers its midnight, so that no day belongs to two; an
+    interval that covers no midnight, such as an hour, stands for the day that it lies in.
     """
     newest = newest_day(interval)
     count = max((newest - first_day(interval.start)).days, 0) + 1

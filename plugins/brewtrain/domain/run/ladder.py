@@ -1,10 +1,11 @@
 """The retry ladder: what an attempt does with the execution that it finds.
 
-One place for every task of the run, so that a retry, a clear and a killed worker lead to the same execution. Pure: the
-caller describes the execution and acts on the decision. Must not import Airflow or boto3.
+One place for every task of the run, so that a retry, a clear and a killed worker lead to the same
+execution. Pure: the caller describes the execution and acts on the decision. Must not import
+Airflow or boto3.
 
-Source: DescribeExecution and RedriveExecution in the AWS Step Functions API Reference; "Restarting state machine
-executions with redrive" in its Developer Guide (14 days, eligibility).
+Source: DescribeExecution and RedriveExecution in the AWS Step Functions API Reference; "Restarting
+state machine executions with redrive" in its Developer Guide (14 days, eligibility).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _STOP_CAUSE = re.compile(r"^(?P<task_id>\S+) attempt (?P<attempt>\d+) (?:after s
 class Execution:
     """One execution as DescribeExecution shows it.
 
-    :param redrive_status: ``REDRIVABLE``, ``NOT_REDRIVABLE``, ``REDRIVABLE_BY_MAP_RUN`` or ``None``.
+    :param redrive_status: ``REDRIVABLE``, ``NOT_REDRIVABLE``, ``REDRIVABLE_BY_MAP_RUN`` or
+        ``None``.
     :param redrive_count: How often it was redriven.
     :param input: Its input, parsed.
     :param output: Its output, parsed; ``None`` unless it SUCCEEDED.
@@ -89,9 +91,10 @@ class Action(StrEnum):
 class Attempt:
     """One try of one task.
 
-    :param failure_known: Whether the failure that the execution shows has been reported already: by an earlier try of
-        the task, or because Airflow stopped the execution itself. What is known is redriven, what is not is reported.
-        So one life of an execution is redriven once, whoever dies in between.
+    :param failure_known: Whether the failure that the execution shows has been reported already: by
+        an earlier try of the task, or because Airflow stopped the execution itself. What is known
+        is redriven, what is not is reported. So one life of an execution is redriven once, whoever
+        dies in between.
     :param may_start: Whether the task may start an execution (``start_execution`` alone).
     :param rerun_mode: The DAG run's param.
     """
@@ -144,9 +147,10 @@ def stopped_before(
 ) -> bool:
     """Whether Airflow stopped the execution before this try, which so need not report it.
 
-    Clearing a waiting task begins the new try and stops the old one's execution at about the same time, and the task
-    that is cleared need not be the one that waited. So what an earlier try of the same task stopped counts whenever
-    that was, and so does what any task stopped that began before the clear: a clear runs the setup again.
+    Clearing a waiting task begins the new try and stops the old one's execution at about the same
+    time, and the task that is cleared need not be the one that waited. So what an earlier try of
+    the same task stopped counts whenever that was, and so does what any task stopped that began
+    before the clear: a clear runs the setup again.
 
     :param task_id: Task that asks.
     :param attempt: Its try number.

@@ -1,6 +1,7 @@
 """The ways in which an execution ends well, read from the execution's output.
 
-Must not import Airflow or boto3. The document is described under "Execution output" in docs/architecture.md.
+Must not import Airflow or boto3. The document is described under "Execution output" in
+docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from brewtrain.domain.errors import DeploymentError
 class Outcome(BaseModel):
     """What an execution that SUCCEEDED reports.
 
-    :param outcome: ``promoted``: the endpoint serves the model; ``rejected``: the model was not deployed; ``pending``:
-        it was not deployed yet.
-    :param reason: Why: ``promoted``, ``rolled_back_to``, ``quality_gate``, ``older_than_serving``, ``deploy_never`` or
-        ``awaiting_approval``.
+    :param outcome: ``promoted``: the endpoint serves the model; ``rejected``: the model was not
+        deployed; ``pending``: it was not deployed yet.
+    :param reason: Why: ``promoted``, ``rolled_back_to``, ``quality_gate``, ``older_than_serving``,
+        ``deploy_never`` or ``awaiting_approval``.
     :param message: One sentence for people.
     :param metrics: The evaluation's value of each metric by its name, e.g. ``validation:auc``.
-    :param evaluation: ``uri`` (S3 prefix of evaluation.json and its neighbours), ``champion_status``,
-        ``champion_metrics``, ``champion_uri`` and ``reasons``; each null where there was no evaluation.
+    :param evaluation: ``uri`` (S3 prefix of evaluation.json and its neighbours),
+        ``champion_status``, ``champion_metrics``, ``champion_uri`` and ``reasons``; each null where
+        there was no evaluation.
     :param training_metrics: What the training job itself reported, by the same names.
     :param image_uri: Image that the model was trained with.
     """
@@ -48,7 +50,8 @@ class Outcome(BaseModel):
     @field_validator("metrics", mode="before")
     @classmethod
     def _measured(cls, value: Any) -> Any:
-        # Null where nothing was evaluated: a rollback, or a candidate from before there was an evaluation.
+        # Null where nothing was evaluated: a rollback, or a candidate from before there was an
+        # evaluation.
         return {name: one for name, one in value.items() if one is not None} if isinstance(value, Mapping) else value
 
     @field_validator("training_metrics", mode="before")
@@ -61,7 +64,8 @@ class Outcome(BaseModel):
     def of(cls, output: Mapping[str, Any] | None) -> Outcome:
         """Read an execution's output.
 
-        :raises DeploymentError: If the output is not the document that the deployed state machine writes.
+        :raises DeploymentError: If the output is not the document that the deployed state machine
+            writes.
         """
         try:
             return cls.model_validate(output or {})

@@ -1,8 +1,8 @@
 """Which part of the execution each Airflow stage task stands for, and when that part is over.
 
-Exists so that the grid shows where a retraining stands although only one execution runs. Must not import Airflow or
-boto3. The table follows "Stages and states" in docs/architecture.md; a contract test checks it against the
-state machine.
+Exists so that the grid shows where a retraining stands although only one execution runs. Must not
+import Airflow or boto3. The table follows "Stages and states" in docs/architecture.md; a contract
+test checks it against the state machine.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ STAGE_OF_STATE: Mapping[str, Stage] = {
 def stage_of(state: str) -> Stage:
     """Return the stage that a state belongs to.
 
-    Everything that the gate lets through belongs to ``deploy``, so a state that this table does not name does too.
+    Everything that the gate lets through belongs to ``deploy``, so a state that this table does not
+    name does too.
 
     :param state: Name of a top-level state.
     """
@@ -97,7 +98,8 @@ class Observation:
     """What one poll saw of one execution.
 
     :param status: As DescribeExecution and ListExecutions call it.
-    :param redrive_count: How often the execution had been redriven; ``None`` if the poll could not tell.
+    :param redrive_count: How often the execution had been redriven; ``None`` if the poll could not
+        tell.
     :param state: Name of the top-level state entered last; ``None`` if not known.
     :param output: The execution's output, once it has SUCCEEDED.
     """
@@ -111,8 +113,8 @@ class Observation:
 def judge(stage: Stage, seen: Observation) -> Verdict:
     """Decide what an observation means for one stage.
 
-    A stage is over when the execution has entered a state of a later stage or has ended well; it has failed when the
-    execution ended badly in one of its states, or before it.
+    A stage is over when the execution has entered a state of a later stage or has ended well; it
+    has failed when the execution ended badly in one of its states, or before it.
 
     :param stage: The stage that waits.
     :param seen: What the poll saw.

@@ -1,11 +1,12 @@
 """A candidate as a version in SageMaker's model registry: what is written there, and what its approval says.
 
-Pure: the same candidate gives the same request and the same client token, so that a repeated registration is the same
-version. Must not import Airflow or boto3.
+Pure: the same candidate gives the same request and the same client token, so that a repeated
+registration is the same version. Must not import Airflow or boto3.
 
-Source: CreateModelPackage, UpdateModelPackage and ModelPackageContainerDefinition in the Amazon SageMaker API Reference
-(limits: 50 metadata properties, keys of 128 and values of 256 characters out of letters, separators, numbers and
-``_.:/=+-@``; descriptions of 1,024 characters without control characters; client tokens of 36).
+Source: CreateModelPackage, UpdateModelPackage and ModelPackageContainerDefinition in the Amazon
+SageMaker API Reference (limits: 50 metadata properties, keys of 128 and values of 256 characters
+out of letters, separators, numbers and ``_.:/=+-@``; descriptions of 1,024 characters without
+control characters; client tokens of 36).
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import Any, Literal
 
 ApprovalStatus = Literal["Approved", "Rejected", "PendingManualApproval"]
 
-# Keys of CustomerMetadataProperties. Metrics stand beside them under their own names, e.g. validation:auc, and the
-# champion's under the same with CHAMPION_PREFIX for validation:.
+# Keys of CustomerMetadataProperties. Metrics stand beside them under their own names, e.g.
+# validation:auc, and the champion's under the same with CHAMPION_PREFIX for validation:.
 RUN_ID = "run_id"
 TRAINING_JOB = "training_job"
 OUTCOME = "outcome"
@@ -200,8 +201,9 @@ class Update:
 def update_of(package: Mapping[str, Any], decision: Decision) -> Update | None:
     """Return what has to change in a package for a decision to stand in it; ``None`` if nothing has.
 
-    A decision that is there already stays as it is, whatever became of it: a person may have approved or rejected the
-    version since. So does one that another execution took later, such as a promotion.
+    A decision that is there already stays as it is, whatever became of it: a person may have
+    approved or rejected the version since. So does one that another execution took later, such as a
+    promotion.
 
     :param package: What DescribeModelPackage returns.
     :param decision: What the candidate's own execution says.

@@ -33,7 +33,8 @@ class Request:
 
     :param run_id: Run that is asked for; ``None`` for the others.
     :param version: Version of the model package that is asked for; ``None`` for the others.
-    :param backfill: Only runs of the backfill that was labelled so; ``None``: see :func:`of_backfill`.
+    :param backfill: Only runs of the backfill that was labelled so; ``None``: see
+        :func:`of_backfill`.
     :param from_date: Earliest data date of a backfilled run.
     :param to_date: Latest data date of a backfilled run.
     :param metric: By which the best is chosen.
@@ -148,10 +149,10 @@ def higher_is_better(metric: str) -> bool:
 def of_backfill(results: Iterable[Mapping[str, Any]], request: Request) -> list[Mapping[str, Any]]:
     """Return the results that belong to the backfill that is asked for, by data date.
 
-    A task is not told which backfill its run belongs to. So a label tells (the conf of the backfill, ``{"backfill":
-    "…"}``, which every run of it records), and where none is asked for, the newest run tells which: its label's runs,
-    or, of a backfill without a label, all backfilled runs without one. The dates narrow it down. Of several runs of a
-    data date the newest counts.
+    A task is not told which backfill its run belongs to. So a label tells (the conf of the
+    backfill, ``{"backfill": "…"}``, which every run of it records), and where none is asked for,
+    the newest run tells which: its label's runs, or, of a backfill without a label, all backfilled
+    runs without one. The dates narrow it down. Of several runs of a data date the newest counts.
 
     :param results: Result documents of the pipeline's runs.
     """

@@ -15,7 +15,8 @@ from brewtrain.domain.serving.serving_history import Serving, last_served, serve
 
 PREVIOUS = "previous"
 LONGEST_NAME = 63
-# An endpoint config's name (CreateEndpointConfig). A plain $ would let a line break at the end pass.
+# An endpoint config's name (CreateEndpointConfig). A plain $ would let a line break at the end
+# pass.
 TARGET_PATTERN = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}(?!\n)$"
 
 
@@ -61,14 +62,15 @@ def choose(
 ) -> tuple[Target, list[str]]:
     """Choose the endpoint config to go back to.
 
-    ``previous`` is the last config that served before the present one first did; one that was deleted by hand, or whose
-    model was, is passed over, and the notes say so: a person confirms what is left.
+    ``previous`` is the last config that served before the present one first did; one that was
+    deleted by hand, or whose model was, is passed over, and the notes say so: a person confirms
+    what is left.
 
     :param target: From :func:`read_target`.
     :param serving: Config that serves.
     :param history: What served when.
     :param look: Describes a config by name; ``None`` if there is none of this name.
-    :return: The target, and a sentence for each thing that a person should know before confirming.
+    :returns: The target, and a sentence for each thing that a person should know before confirming.
     :raises DeploymentError: If there is none to go back to; says why, and what there is.
     """
     entries = list(history)

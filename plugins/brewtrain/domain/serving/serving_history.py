@@ -1,8 +1,9 @@
 """What served when: one small record for every deployment, and what they tell of the model before the present one.
 
-Exists because SageMaker does not say it: an endpoint config's time of creation is not when it served, and a config may
-have been made and never deployed (``older_than_serving``, a failed update). Why records in S3 and not tags:
-docs/adr/0050-serving-history.md. Must not import Airflow or boto3.
+Exists because SageMaker does not say it: an endpoint config's time of creation is not when it
+served, and a config may have been made and never deployed (``older_than_serving``, a failed
+update). Why records in S3 and not tags: docs/adr/0050-serving-history.md. Must not import Airflow
+or boto3.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def deployment_record(
     :param kind: What asked for it.
     :param run_id: Run that trained the model.
     :param data_date: Newest day that the model has seen.
-    :param ended_at: When the execution ended, which is when the endpoint served at the latest; aware.
+    :param ended_at: When the execution ended, which is when the endpoint served at the latest;
+        aware.
     :param more: Further fields, such as who approved.
     """
     return {
@@ -86,9 +88,11 @@ def deployment_record(
 def read_history(documents: Iterable[Mapping[str, Any]], *, endpoint: str) -> list[Serving]:
     """Read deployment records and result documents into the history of an endpoint, oldest first.
 
-    A record that is not readable is left out: the history of a pipeline must not end with one bad document.
+    A record that is not readable is left out: the history of a pipeline must not end with one bad
+    document.
 
-    :param documents: Records of :func:`deployment_record`, and result documents of runs from before there were records.
+    :param documents: Records of :func:`deployment_record`, and result documents of runs from before
+        there were records.
     :param endpoint: Name of the endpoint; a pipeline may have been given another one meanwhile.
     """
     found: dict[tuple[str, datetime], Serving] = {}
@@ -128,11 +132,12 @@ def _recipe_version(document: Mapping[str, Any]) -> str:
 def served_before(history: Iterable[Serving], serving: str | None) -> list[str]:
     """Return the endpoint configs that served before the present one, the latest first.
 
-    What counts is when the present config *first* served: after a rollback from C to B, "the previous" is A and not C,
-    which somebody rolled back from.
+    What counts is when the present config *first* served: after a rollback from C to B, "the
+    previous" is A and not C, which somebody rolled back from.
 
     :param history: Oldest first.
-    :param serving: The config that serves; ``None`` or one that the history does not know: everything came before it.
+    :param serving: The config that serves; ``None`` or one that the history does not know:
+        everything came before it.
     """
     entries = sorted(history, key=lambda entry: (entry.since, entry.endpoint_config))
     first = min((entry.since for entry in entries if entry.endpoint_config == serving), default=None)

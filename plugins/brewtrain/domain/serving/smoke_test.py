@@ -1,11 +1,12 @@
 """Does the endpoint answer as the evaluated model did? The comparison after a deployment.
 
-The evaluation writes some validation rows with the scores that it judged; the endpoint is asked for the same rows. A
-difference means training/serving skew: another model, another container or another reading of the rows serves than the
-one that passed the gate. Must not import Airflow or boto3.
+The evaluation writes some validation rows with the scores that it judged; the endpoint is asked for
+the same rows. A difference means training/serving skew: another model, another container or another
+reading of the rows serves than the one that passed the gate. Must not import Airflow or boto3.
 
-Source: "Rules of Machine Learning", rule 37 (training/serving skew); the CSV that SageMaker's XGBoost container answers
-(sagemaker-xgboost-container, algorithm_mode/serve.py: one line a score; up to 1.2-1 commas between them).
+Source: "Rules of Machine Learning", rule 37 (training/serving skew); the CSV that SageMaker's
+XGBoost container answers (sagemaker-xgboost-container, algorithm_mode/serve.py: one line a score;
+up to 1.2-1 commas between them).
 """
 
 from __future__ import annotations

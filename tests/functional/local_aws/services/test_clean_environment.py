@@ -15,7 +15,8 @@ from tests.functional.local_aws.services.job_support import BUCKET, XGBOOST_IMAG
 
 pytestmark = pytest.mark.slow
 CANARY = "LOCAL_AWS_TEST_CANARY"
-# What a script can look at: its own environment, what it was started with, and that of the process above it.
+# What a script can look at: its own environment, what it was started with, and that of the process
+# above it.
 LOOK = f"""
 import os
 seen = dict(os.environ)

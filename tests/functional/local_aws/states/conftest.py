@@ -1,7 +1,8 @@
 """Fixtures of the Step Functions conformance suite.
 
-Runs against local AWS; ``BREWTRAIN_CONFORMANCE=aws`` with ``BREWTRAIN_CONFORMANCE_ROLE_ARN`` and ordinary AWS
-credentials runs the same tests against AWS, which is how a deviation is told from a feature.
+Runs against local AWS; ``BREWTRAIN_CONFORMANCE=aws`` with ``BREWTRAIN_CONFORMANCE_ROLE_ARN`` and
+ordinary AWS credentials runs the same tests against AWS, which is how a deviation is told from a
+feature.
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ def test_hyperparameters_are_text_that_reads_back_as_the_number() -> None:
 
 
 def test_training_reads_part_files_alone() -> None:
-    # SageMaker takes an S3Prefix as the beginning of keys, so markers such as train/_SUCCESS stay out of the channel.
+    # SageMaker takes an S3Prefix as the beginning of keys, so markers such as train/_SUCCESS stay
+    # out of the channel.
     training = _build()["training"]
     assert training["train_uri"].endswith("/train/part-")
     assert training["validation_uri"].endswith("/validation/part-")
