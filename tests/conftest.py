@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from tests.fixtures.shared_data import VARIABLE, shared_folder
+
 if TYPE_CHECKING:
     from local_aws.core.server import ServerHandle
 
@@ -52,9 +54,24 @@ def aws_client(local_aws: str) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
+def bank_marketing_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of generated bank marketing rows, the same on every machine."""
+    from tests.fixtures.bank_marketing import write_bank_marketing
+
+    return write_bank_marketing(tmp_path_factory.mktemp("bank_marketing"))
+
+
+@pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """Data and cases kept outside the repository (``BREWTRAIN_SHARED``, else ``../shared``); skips without them."""
-    path = Path(os.environ.get("BREWTRAIN_SHARED", REPOSITORY.parent / "shared"))
-    if not path.is_dir():
-        pytest.skip(f"no shared data at {path}: set BREWTRAIN_SHARED to run this test")
-    return path
+    """Return the folder of data and cases outside the repository; skip the test without it."""
+    folder = shared_folder()
+    if folder is None:
+        pytest.skip(f"this test needs the shared data: set {VARIABLE} to its folder")
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the shared folder ``shared``, so that CI can run it apart from the rest."""
+    for item in items:
+        if "shared_dir" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")

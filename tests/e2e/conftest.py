@@ -7,10 +7,7 @@ templates by themselves.
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -157,57 +154,6 @@ class Installation:
         return seen
 
 
-def sample_rows(rows: int, seed: int = 20101129) -> bytes:
-    """A `;`-separated file with the columns of the UCI bank marketing data and a label that its features predict.
-
-    Seeded, so that a failing test can be run again.
-    """
-    random_source = random.Random(seed)
-    columns = [
-        "age",
-        "job",
-        "marital",
-        "education",
-        "default",
-        "housing",
-        "loan",
-        "contact",
-        "month",
-        "day_of_week",
-        "duration",
-        "campaign",
-        "pdays",
-        "previous",
-        "poutcome",
-        "emp.var.rate",
-        "cons.price.idx",
-        "cons.conf.idx",
-        "euribor3m",
-        "nr.employed",
-        "y",
-    ]
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=";", quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(columns)
-    pick = random_source.choice
-    for _ in range(rows):
-        euribor = round(random_source.uniform(0.6, 5.0), 3)
-        contact = pick(["cellular", "telephone"])
-        chance = (0.32 if euribor < 2 else 0.05) * (1.3 if contact == "cellular" else 0.5)
-        writer.writerow(
-            [
-                random_source.randint(18, 90), pick(["admin.", "blue-collar", "technician", "services", "retired"]),
-                pick(["married", "single", "divorced"]), pick(["university.degree", "high.school", "basic.9y"]),
-                pick(["no", "unknown"]), pick(["yes", "no"]), pick(["yes", "no", "no"]), contact,
-                pick(["may", "jul", "aug", "nov"]), pick(["mon", "tue", "wed", "thu", "fri"]),
-                random_source.randint(5, 1200), random_source.randint(1, 9), 999, 0, "nonexistent",
-                pick([-1.8, 1.1, 1.4]), 93.994, -36.4, euribor, pick([5099.1, 5191.0, 5228.1]),
-                "yes" if random_source.random() < chance else "no",
-            ]
-        )  # fmt: skip
-    return text.getvalue().encode()
-
-
 def _make_way(clients: Clients, stack: str) -> None:
     """Remove what other tests of this process may have made under the names of a stack."""
     if stack == "roles":
@@ -253,7 +199,7 @@ def ensure_role(iam: Any, service: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def installation(aws_client: Clients) -> Installation:
+def installation(aws_client: Clients, bank_marketing_csv: Path) -> Installation:
     """The pipeline bank_marketing, deployed."""
     from brewtrain.domain import names
     from brewtrain.resources import evaluation_code
@@ -261,10 +207,8 @@ def installation(aws_client: Clients) -> Installation:
     for name in ("roles", "storage"):
         deploy_stack(aws_client, name)
     s3, databrew, glue = aws_client("s3"), aws_client("databrew"), aws_client("glue")
-    shared = Path(__file__).resolve().parents[3] / "shared" / "data" / "bank-additional.csv"
-    data = shared.read_bytes() if shared.exists() else sample_rows(4000)
     key = "data/bank_marketing/dt=2010-11-28/part.csv"
-    s3.put_object(Bucket=BUCKET, Key=key, Body=data)
+    s3.put_object(Bucket=BUCKET, Key=key, Body=bank_marketing_csv.read_bytes())
     script = "brewtrain/bank_marketing/code/split.py"
     s3.put_object(Bucket=BUCKET, Key=script, Body=(INCLUDE / "glue" / "split.py").read_bytes())
     code = evaluation_code()

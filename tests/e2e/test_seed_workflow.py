@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import sample_rows
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("BREWTRAIN_AUTHORING_PYTHON", REPOSITORY / ".venv-authoring" / "bin" / "python"))
 CLIENT = REPOSITORY / "tests" / "fixtures" / "seed_client" / "client.py"
@@ -34,17 +32,7 @@ UP_TO_THE_GATE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    shared = Path(os.environ.get("BREWTRAIN_SHARED", REPOSITORY.parent / "shared")) / "data" / "bank-additional.csv"
-    if shared.exists():
-        return shared
-    path = tmp_path_factory.mktemp("data") / "bank-additional.csv"
-    path.write_bytes(sample_rows(4000))
-    return path
-
-
-def run_client(endpoint_url: str, home: Path, data: Path, *arguments: str) -> dict[str, Any]:
+def run_client(endpoint_url: str, home: Path, bank_marketing_csv: Path, *arguments: str) -> dict[str, Any]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -56,7 +44,7 @@ def run_client(endpoint_url: str, home: Path, data: Path, *arguments: str) -> di
     }
     recipe = REPOSITORY / "include" / "recipes" / "bank_marketing_seed.json"
     outcome = subprocess.run(
-        [PYTHON, "-W", "ignore", CLIENT, "--data", data, "--recipe", recipe, *arguments],
+        [PYTHON, "-W", "ignore", CLIENT, "--data", bank_marketing_csv, "--recipe", recipe, *arguments],
         capture_output=True,
         text=True,
         timeout=300,
@@ -68,9 +56,11 @@ def run_client(endpoint_url: str, home: Path, data: Path, *arguments: str) -> di
     return report
 
 
-def test_the_sample_ends_as_on_aws(local_aws: str, aws_client: Callable[..., Any], data: Path, tmp_path: Path) -> None:
+def test_the_sample_ends_as_on_aws(
+    local_aws: str, aws_client: Callable[..., Any], bank_marketing_csv: Path, tmp_path: Path
+) -> None:
     """With the sample's own threshold: SUCCEEDED, or its own Fail state when the random split is unlucky."""
-    report = run_client(local_aws, tmp_path, data, "--suffix", "as-published")
+    report = run_client(local_aws, tmp_path, bank_marketing_csv, "--suffix", "as-published")
     print(report["status"], report["error"], report["cause"])
     assert report["states"][:6] == UP_TO_THE_GATE
     metrics = aws_client("sagemaker").describe_training_job(TrainingJobName=report["names"]["TrainingJobName"])
@@ -85,9 +75,9 @@ def test_the_sample_ends_as_on_aws(local_aws: str, aws_client: Callable[..., Any
 
 
 def test_the_sample_deploys_when_its_gate_lets_it(
-    local_aws: str, aws_client: Callable[..., Any], data: Path, tmp_path: Path
+    local_aws: str, aws_client: Callable[..., Any], bank_marketing_csv: Path, tmp_path: Path
 ) -> None:
-    report = run_client(local_aws, tmp_path, data, "--suffix", "lenient", "--error-below", "0.5")
+    report = run_client(local_aws, tmp_path, bank_marketing_csv, "--suffix", "lenient", "--error-below", "0.5")
     assert report["status"] == "SUCCEEDED", (report["error"], report["cause"], report["states"])
     assert report["states"] == [*UP_TO_THE_GATE, "Create Model Endpoint Config", "Update Model Endpoint"]
     assert report["output"]["EndpointArn"]
