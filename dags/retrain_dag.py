@@ -13,6 +13,7 @@ from airflow.sdk import (
 )
 
 from brewtrain.deadlines import RunAfterDeadline
+from brewtrain.domain.run.limits import late_after
 from brewtrain.domain.run.stages import Stage
 from brewtrain.domain.serving.promotion import BACKFILL_PATTERN
 from brewtrain.notifiers.on_call import OnCallNotifier, tell_model_is_late
@@ -22,7 +23,6 @@ from brewtrain.operators.s3 import S3CheckPartitionOperator, S3RecordResultOpera
 from brewtrain.operators.stepfunctions import (
     StepFunctionsStageOperator,
     StepFunctionsStartRetrainingOperator,
-    late_after,
 )
 from brewtrain.parsing import pipelines_to_parse
 from brewtrain.priority import SCHEDULED_BEFORE_BACKFILL

@@ -19,6 +19,8 @@ from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, TransientError
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.interval import DataInterval, first_day, newest_day
+from brewtrain.domain.run.limits import stage_limits, whole_minutes
+from brewtrain.domain.run.stages import Stage
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 
@@ -87,7 +89,7 @@ def _job(
         "MaxCapacity": pipeline.transform.max_capacity,
         # The ladder retries; a retry of DataBrew's own would run under the same job run unseen.
         "MaxRetries": 0,
-        "Timeout": pipeline.limits.transform_minutes,
+        "Timeout": whole_minutes(stage_limits(pipeline, Stage.TRANSFORM).job),
     }
 
 

@@ -5,7 +5,6 @@ Imported while DAG files are parsed: hooks are imported when a task runs.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
@@ -30,11 +29,12 @@ from brewtrain.domain.run.ladder import (
     stop_cause,
     stopped_before,
 )
+from brewtrain.domain.run.limits import DEADLINE_MARGIN, stage_limit
 from brewtrain.domain.run.stages import FAILED_STATUSES, Stage, stage_of
 from brewtrain.links.retraining import EXECUTION, JOB, LOG, STAGE_LINKS, StepFunctionsExecutionLink
 from brewtrain.notifiers.on_call import CARD_XCOM_KEY
 from brewtrain.operators import run_context
-from brewtrain.triggers.stepfunctions import DEADLINE_MARGIN_SECONDS, REPORTED_XCOM_KEY, ExecutionStageTrigger
+from brewtrain.triggers.stepfunctions import REPORTED_XCOM_KEY, ExecutionStageTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -254,7 +254,7 @@ class StepFunctionsStageOperator(BaseOperator):
             trigger_cls=f"{ExecutionStageTrigger.__module__}.{ExecutionStageTrigger.__qualname__}",
             trigger_kwargs=self._trigger_arguments(),
             next_method="resume",
-            timeout=self.limit + timedelta(seconds=DEADLINE_MARGIN_SECONDS),
+            timeout=self.limit + DEADLINE_MARGIN,
         )
 
     def _trigger_arguments(self) -> dict[str, Any]:
@@ -276,7 +276,7 @@ class StepFunctionsStageOperator(BaseOperator):
                 **self._trigger_arguments(), attempt=context["ti"].try_number, ends_task=False
             ),
             method_name="resume",
-            timeout=self.limit + timedelta(seconds=DEADLINE_MARGIN_SECONDS),
+            timeout=self.limit + DEADLINE_MARGIN,
         )
         raise AssertionError("defer raises")
 
@@ -389,31 +389,3 @@ class StepFunctionsStageOperator(BaseOperator):
     def _named(self, advice: str) -> str:
         """Name the task of this DAG where the advice names that of the retrain DAG."""
         return advice.replace(run_context.START_EXECUTION, self.start_task)
-
-
-def stage_limit(pipeline: Pipeline, stage: Stage) -> timedelta:
-    """Return how long a stage may take, all retries of the state machine included.
-
-    :param pipeline: The pipeline file, whose own limits these are.
-    :param stage: The stage.
-    """
-    hour = timedelta(hours=1)
-    # Twice the job's limit, since the state machine tries a job again that AWS had no capacity for.
-    if stage is Stage.TRANSFORM:
-        return 2 * timedelta(minutes=pipeline.limits.transform_minutes) + hour
-    if stage is Stage.SPLIT:
-        return 2 * timedelta(minutes=pipeline.limits.split_minutes) + hour
-    if stage is Stage.TRAIN:
-        return 2 * timedelta(seconds=pipeline.training.max_runtime_seconds) + hour
-    if stage is Stage.DEPLOY:
-        return 2 * timedelta(minutes=pipeline.endpoint.ready_minutes) + hour
-    return hour
-
-
-def late_after(pipeline: Pipeline) -> timedelta:
-    """Return after how long a run counts as late: every job at its limit, once.
-
-    :param pipeline: The pipeline file, whose own limits these are.
-    """
-    minutes = pipeline.limits.transform_minutes + pipeline.limits.split_minutes + pipeline.endpoint.ready_minutes
-    return timedelta(minutes=minutes, seconds=pipeline.training.max_runtime_seconds)

@@ -28,6 +28,7 @@ from brewtrain.domain.run.ladder import (
     stop_cause,
     stopped_before,
 )
+from brewtrain.domain.run.limits import DEADLINE_MARGIN
 from brewtrain.domain.run.outcome import Outcome
 from brewtrain.domain.run.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observation, Stage, Verdict, judge
 from brewtrain.links.retraining import EXECUTION, as_xcoms
@@ -36,8 +37,6 @@ from brewtrain.triggers.execution_watch import MISSING, ExecutionWatch, WatchKey
 # Written by the worker that reports a failure, read by the next try: which life of which execution
 # was reported.
 REPORTED_XCOM_KEY = "reported_failure"
-# Airflow fails a trigger that is late without asking it; this one speaks up before.
-DEADLINE_MARGIN_SECONDS = 120.0
 MISSING_GRACE = timedelta(seconds=60)
 _LEFT_ALONE_STATES = frozenset({"success", "skipped"})
 _STOP_TRIES = 5
@@ -261,7 +260,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
             limit = self.timeout_after
             if limit.tzinfo is None:
                 limit = limit.replace(tzinfo=UTC)
-            return datetime.now(UTC) > limit - timedelta(seconds=DEADLINE_MARGIN_SECONDS)
+            return datetime.now(UTC) > limit - DEADLINE_MARGIN
         return time.monotonic() - self._started_at > self.limit_seconds
 
     def _task_id(self) -> str:

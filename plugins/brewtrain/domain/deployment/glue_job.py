@@ -14,6 +14,8 @@ from typing import Any
 from brewtrain.domain.deployment.plan import mapping_differences
 from brewtrain.domain.names import Account
 from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.run.limits import stage_limits, whole_minutes
+from brewtrain.domain.run.stages import Stage
 
 GLUE_VERSION = "5.0"
 WORKER_TYPE = "G.1X"
@@ -73,7 +75,7 @@ def definition(pipeline: Pipeline, account: Account, *, script_uri: str) -> dict
         "Command": {"Name": "glueetl", "ScriptLocation": script_uri, "PythonVersion": "3"},
         "DefaultArguments": {"--job-language": "python"},
         "MaxRetries": 0,
-        "Timeout": pipeline.limits.split_minutes,
+        "Timeout": whole_minutes(stage_limits(pipeline, Stage.SPLIT).job),
         "GlueVersion": GLUE_VERSION,
         "WorkerType": WORKER_TYPE,
         "NumberOfWorkers": WORKERS,

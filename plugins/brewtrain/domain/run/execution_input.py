@@ -8,7 +8,6 @@ of the same run idempotent. Must not import Airflow or boto3.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,22 +16,16 @@ from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.evaluation import job as evaluation
 from brewtrain.domain.pipeline.file import METRIC_PREFIX, METRICS, Endpoint, Pipeline
+from brewtrain.domain.run.limits import endpoint_wait, stage_limits, whole_seconds
 from brewtrain.domain.run.outcome import Outcome
+from brewtrain.domain.run.stages import Stage
 
 DeployPolicy = Literal["newest", "always", "never", "approval"]
 VARIANT_NAME = "AllTraffic"
-ENDPOINT_POLL_SECONDS = 15
-# A look at the endpoint is 13 events, it is waited for up to twice (until it is free, and until it
-# serves), and an execution ends with its 25,000th event (Step Functions quotas): 720 looks are
-# 18,720.
-ENDPOINT_MAX_WAITS = 360
 # Spark's part files and nothing else: beside them lie _SUCCESS and, on S3, folder markers. The
 # XGBoost container guesses the delimiter from the first file that it lists, whichever that is, and
 # fails on an empty one.
 PART_FILES = "part-"
-# Time beyond MaxRuntimeInSeconds in which SageMaker starts instances, downloads, uploads and stops
-# the job.
-JOB_GRACE_SECONDS = 1800
 # For the log and the training job's own metrics; the gate decides by what the evaluation measures.
 TRAINING_METRICS = ("auc", "aucpr", "error", "logloss")
 NO_ALARMS = "none"
@@ -125,7 +118,7 @@ def execution_input(
         },
         "transform": {
             "job_name": identity.job_name_prefix,
-            "timeout_seconds": pipeline.limits.transform_minutes * 60,
+            "timeout_seconds": _state_seconds(pipeline, Stage.TRANSFORM),
         },
         "split": {
             "job_name": names.split_job(pipeline.name),
@@ -139,7 +132,7 @@ def execution_input(
             },
             "summary_bucket": bucket,
             "summary_key": f"{prefix}split.json",
-            "timeout_seconds": pipeline.limits.split_minutes * 60,
+            "timeout_seconds": _state_seconds(pipeline, Stage.SPLIT),
         },
         "training": {
             "job_name_prefix": identity.job_name_prefix,
@@ -148,8 +141,8 @@ def execution_input(
             "instance_type": training.instance_type,
             "instance_count": training.instance_count,
             "volume_gb": training.volume_gb,
-            "max_runtime_seconds": training.max_runtime_seconds,
-            "timeout_seconds": training.max_runtime_seconds + JOB_GRACE_SECONDS,
+            "max_runtime_seconds": _job_seconds(pipeline, Stage.TRAIN),
+            "timeout_seconds": _state_seconds(pipeline, Stage.TRAIN),
             "hyperparameters": hyperparameters,
             "train_uri": uri(f"train/{PART_FILES}"),
             "validation_uri": uri(f"validation/{PART_FILES}"),
@@ -296,8 +289,8 @@ def _evaluation(
         code_prefix=names.evaluation_code_prefix(pipeline.name, code.sha256),
         instance_type=wanted.instance_type,
         volume_gb=wanted.volume_gb,
-        max_runtime_seconds=wanted.max_runtime_seconds,
-        timeout_seconds=wanted.max_runtime_seconds + JOB_GRACE_SECONDS,
+        max_runtime_seconds=_job_seconds(pipeline, Stage.EVALUATE),
+        timeout_seconds=_state_seconds(pipeline, Stage.EVALUATE),
     )
 
 
@@ -307,6 +300,7 @@ def endpoint_section(pipeline: Pipeline) -> dict[str, Any]:
     :param pipeline: The pipeline file.
     """
     endpoint = pipeline.endpoint
+    wait = endpoint_wait(endpoint)
     alarms = endpoint.update.alarms if endpoint.update is not None else ()
     return {
         "name": pipeline.endpoint_name,
@@ -315,13 +309,17 @@ def endpoint_section(pipeline: Pipeline) -> dict[str, Any]:
         "instance_count": endpoint.instance_count,
         "deployment_config": deployment_config(endpoint),
         "alarms": ", ".join(alarms) or NO_ALARMS,
-        **_endpoint_waits(endpoint.ready_minutes * 60),
+        "wait_seconds": wait.poll_seconds,
+        "max_waits": wait.max_looks,
     }
 
 
-def _endpoint_waits(ready_seconds: int) -> dict[str, int]:
-    wait_seconds = max(ENDPOINT_POLL_SECONDS, math.ceil(ready_seconds / ENDPOINT_MAX_WAITS))
-    return {"wait_seconds": wait_seconds, "max_waits": ready_seconds // wait_seconds}
+def _job_seconds(pipeline: Pipeline, stage: Stage) -> int:
+    return whole_seconds(stage_limits(pipeline, stage).job)
+
+
+def _state_seconds(pipeline: Pipeline, stage: Stage) -> int:
+    return whole_seconds(stage_limits(pipeline, stage).state)
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
