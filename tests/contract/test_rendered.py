@@ -35,6 +35,7 @@ def test_committed_files_are_what_is_rendered() -> None:
 def test_a_difference_is_found_and_shown(tmp_path: Path) -> None:
     for name in ("workflow.py", "retraining.asl.json", "images.json"):
         shutil.copy(FOLDER / name, tmp_path / name)
+    shutil.copytree(FOLDER / "parts", tmp_path / "parts")
     definition = tmp_path / "retraining.asl.json"
     definition.write_text(definition.read_text("utf-8").replace("Save Model", "Keep Model"), "utf-8")
     outcome = check(tmp_path)

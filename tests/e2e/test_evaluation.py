@@ -193,8 +193,8 @@ def test_too_few_rows_are_a_refusal(evaluation: Evaluation) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        ("config", "endpoint config deleted-config that serves was deleted by hand"),
-        ("model", "the model deleted-model that serves was deleted by hand"),
+        ("config", "the serving endpoint config deleted-config was deleted by hand"),
+        ("model", "the serving model deleted-model was deleted by hand"),
         ("archive", "elsewhere/deleted-archive/model.tar.gz is not there any more"),
         ("other", "the champion was trained on 3 features"),
     ],
