@@ -1,4 +1,4 @@
-"""Metrics of a binary classifier's probabilities, all computed for many weightings of the same rows at once.
+"""Metrics of a binary classifier's probabilities, for many weightings of the same rows at once.
 
 A weighting is a vector of non-negative counts, one a row; a bootstrap resample is a weighting. One
 pass over the sorted scores then gives every metric of every resample. Must not import anything
@@ -15,8 +15,8 @@ Definitions and their sources:
 - ``brier``: mean squared error of the probability (Brier, Monthly Weather Review 78, 1950).
 - ``ece``: expected calibration error over ten bins of equal numbers of rows (Naeini et al., AAAI
   2015).
-- ``lift_top_decile``: share of positives in the tenth of rows with the highest scores over the
-  share in all rows; rows with the same score share their positives evenly.
+- ``lift_top_decile``: share of positives in the tenth of rows with the highest scores, divided by
+  the share in all rows; positives count evenly over rows with the same score.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class ScoredRows:
 
     :param labels: Shape ``(rows,)``, bool; both classes present.
     :param scores: Shape ``(rows,)``, probabilities of class 1.
+    :raises ValueError: If they are not vectors of the same length.
     """
 
     def __init__(self, labels: np.ndarray, scores: np.ndarray) -> None:
@@ -140,7 +141,7 @@ def _bin_sums(scored: ScoredRows, weights: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _gain_at(found: np.ndarray, found_positive: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Positives among the ``depth`` highest scored rows, interpolated inside groups of equal scores."""
+    """Count the positives among the ``depth`` highest scores, interpolated within equal scores."""
     before = (found < depth[:, None]).sum(axis=1)
     before = np.minimum(before, found.shape[1] - 1)
     line = np.arange(found.shape[0])
@@ -149,12 +150,14 @@ def _gain_at(found: np.ndarray, found_positive: np.ndarray, depth: np.ndarray) -
     y0 = np.where(before > 0, found_positive[line, before - 1], 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(x1 > x0, (depth - x0) / (x1 - x0), 1.0)
-    return y0 + share * (y1 - y0)
+    gain: np.ndarray = y0 + share * (y1 - y0)
+    return gain
 
 
 def curves(scored: ScoredRows, weights: np.ndarray, grid: np.ndarray) -> dict[str, np.ndarray]:
     """Sample the curves of every weighting on a grid, for bands around them.
 
+    :param scored: The model's scores.
     :param weights: Shape ``(weightings, rows)`` in original order.
     :param grid: Shape ``(points,)``, from 0 to 1: false positive rates of ``roc``, recalls of
         ``pr``.
@@ -187,9 +190,12 @@ def curves(scored: ScoredRows, weights: np.ndarray, grid: np.ndarray) -> dict[st
 
 
 def reliability(scored: ScoredRows) -> list[dict[str, float]]:
-    """Reliability table: predicted against observed share of positives, lowest scores first.
+    """Compare predicted with observed shares of positives in ten bins, lowest scores first.
 
-    Each bin carries the 95 % Wilson score interval of its observed share (Wilson, JASA 22, 1927).
+    :param scored: The model's scores.
+    :returns: One entry a bin that has rows: ``rows``, ``positives``, ``mean_score``, ``observed``
+        and, as ``low`` and ``high``, the 95 % Wilson score interval of the observed share (Wilson,
+        JASA 22, 1927).
     """
     rows, positives, scores = (sums[0] for sums in _bin_sums(scored, np.ones((1, scored.rows))))
     table = []

@@ -12,7 +12,8 @@ from typing import Iterator
 
 import numpy as np
 
-_CELLS_AT_ONCE = 4_000_000  # keeps the arrays of one batch of resamples at some 100 MB
+#: Keeps the arrays of one batch of resamples at about 100 MB.
+CELLS_AT_ONCE = 4_000_000
 
 
 def resamples(labels: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]:
@@ -25,7 +26,7 @@ def resamples(labels: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]
     """
     generator = np.random.default_rng(seed)
     classes = [np.flatnonzero(labels), np.flatnonzero(~labels)]
-    batch = max(1, min(count, _CELLS_AT_ONCE // labels.size))
+    batch = max(1, min(count, CELLS_AT_ONCE // labels.size))
     done = 0
     while done < count:
         size = min(batch, count - done)
@@ -40,7 +41,7 @@ def resamples(labels: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]
 
 
 def interval(samples: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Percentile interval of a statistic.
+    """Return the percentile interval of a statistic.
 
     :param samples: Shape ``(resamples,)``.
     :param confidence: Two-sided coverage, e.g. 0.95.

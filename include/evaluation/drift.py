@@ -18,11 +18,11 @@ STABLE_BELOW = 0.1
 SHIFTED_ABOVE = 0.25
 _MOST_VALUES = 20  # up to this many distinct values a feature is profiled by value
 _QUANTILES = 10
-_SMALLEST_SHARE = 1e-4  # stands for an empty bin, whose logarithm would be infinite
+_SMALLEST_SHARE = 1e-4  # of an empty bin, whose logarithm would be infinite
 
 
 def feature_profile(name: str, column: np.ndarray) -> dict[str, Any]:
-    """Describe one feature.
+    """Make the profile of one feature.
 
     :param name: The feature's name.
     :param column: Shape ``(rows,)``, ``nan`` for missing.
@@ -38,9 +38,9 @@ def feature_profile(name: str, column: np.ndarray) -> dict[str, Any]:
     else:
         inner = np.arange(1, _QUANTILES) / _QUANTILES
         edges = np.unique(np.quantile(present, inner))
-        # An edge at the largest value would leave the bin above it empty for ever.
+        # An edge at the largest value would leave the bin above it always empty.
         kind, bins = "ranges", edges[edges < values[-1]]
-    profile = {
+    profile: dict[str, Any] = {
         "name": name,
         "kind": kind,
         "bins": [float(value) for value in bins],
@@ -67,7 +67,7 @@ def _count(profile: dict[str, Any], column: np.ndarray) -> tuple[list[int], int]
 
 
 def profile_rows(names: list[str], features: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Describe a window: every feature and the label.
+    """Make the profile of a window: of every feature and the label.
 
     :param names: Names of the features, in order.
     :param features: Shape ``(rows, features)``.
@@ -81,15 +81,15 @@ def profile_rows(names: list[str], features: np.ndarray, labels: np.ndarray) -> 
     }
 
 
-def population_stability_index(expected: np.ndarray, actual: np.ndarray) -> float:
-    """PSI of two vectors of counts over the same bins.
+def population_stability_index(expected: np.ndarray | list[int], actual: np.ndarray | list[int]) -> float:
+    """Measure how far one distribution is from another, over the same bins.
 
-    Empty bins count as a share of 0.0001, so that a value that appears or disappears shows without
-    being infinite.
+    An empty bin counts as a share of 0.0001, so that a value that appears or disappears gives a
+    large index and not an infinite one.
 
     :param expected: Shape ``(bins,)``, counts of the reference.
     :param actual: Shape ``(bins,)``, counts now.
-    :raises ValueError: If either has no row.
+    :raises ValueError: If either has no rows.
     """
     shares = []
     for counts in (expected, actual):
@@ -116,7 +116,7 @@ def drift(reference: dict[str, Any], names: list[str], features: np.ndarray, lab
     if not isinstance(reference, dict) or reference.get("layout") != PROFILE_LAYOUT:
         raise ValueError(f"the profile is not of layout {PROFILE_LAYOUT}")
     known = {entry["name"]: entry for entry in reference["features"]}
-    compared = []
+    compared: list[dict[str, Any]] = []
     for index, name in enumerate(names):
         before = known.get(name)
         if before is None:
@@ -137,7 +137,10 @@ def drift(reference: dict[str, Any], names: list[str], features: np.ndarray, lab
 
 
 def level(psi: float) -> str:
-    """Name of a PSI: ``stable``, ``moderate`` or ``shifted``."""
+    """Name a PSI: ``stable``, ``moderate`` or ``shifted``.
+
+    :param psi: From :func:`population_stability_index`; ``nan`` counts as shifted.
+    """
     if math.isnan(psi) or psi > SHIFTED_ABOVE:
         return "shifted"
     return "stable" if psi < STABLE_BELOW else "moderate"

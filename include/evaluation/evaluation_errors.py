@@ -1,19 +1,21 @@
-"""Why an evaluation cannot be made: one class per cause, each text one sentence of what, where and what to do.
+"""Why an evaluation cannot be made: one class per cause.
+
+Each text is one sentence with what is wrong, where, and what to do.
 
 Must not import anything: every module of the evaluation imports this one.
 """
 
 
 class EvaluationError(Exception):
-    """Base of every error that the evaluation raises on purpose; the processing job fails with its text."""
+    """Base of every error that ends the evaluation; the processing job fails with its text."""
 
 
 class DataError(EvaluationError):
-    """A data file is absent, empty or not what the split writes (CSV of numbers without header, label first)."""
+    """A data file is absent, empty or not what the split writes: numbers only, label first."""
 
 
 class OneClassError(DataError):
-    """The validation rows hold only one of the two classes, so that no ranking metric exists."""
+    """The validation rows have only one of the two classes, so that no ranking metric exists."""
 
 
 class ModelArchiveError(EvaluationError):
@@ -21,7 +23,7 @@ class ModelArchiveError(EvaluationError):
 
 
 class PickledModelError(ModelArchiveError):
-    """The archive holds a pickled model. Loading one runs whatever it says, so it is refused."""
+    """The archive holds a pickled model; loading one would run the code in it."""
 
 
 class FeatureMismatchError(EvaluationError):
@@ -29,8 +31,8 @@ class FeatureMismatchError(EvaluationError):
 
 
 class DownloadError(EvaluationError):
-    """A file cannot be fetched from S3, though it may be there."""
+    """A file cannot be fetched from S3, although it may exist."""
 
 
 class MissingObjectError(DownloadError):
-    """A file is not in S3."""
+    """A file does not exist in S3."""

@@ -1,6 +1,7 @@
-"""Reads what the split job writes and the training job reads: CSV without header, label first, empty for missing.
+"""Reads the rows that the split job writes and the training job reads.
 
-Must not import anything outside the standard library and numpy. Format:
+They are CSV without header, label first, empty for missing. Must not import anything outside the
+standard library and numpy. Format:
 https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-training.html
 """
 
@@ -60,7 +61,7 @@ def read_labelled_csv(folder: Path, *, what: str) -> LabelledRows:
         for path in folder.rglob("*")
         if path.is_file() and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
     )
-    parts = []
+    parts: list[np.ndarray] = []
     for path in files:
         part = _read_file(path, what)
         if part is None:
@@ -68,19 +69,19 @@ def read_labelled_csv(folder: Path, *, what: str) -> LabelledRows:
         if parts and part.shape[1] != parts[0].shape[1]:
             raise DataError(
                 f"{what} file {path.name} has {part.shape[1]} columns where the files before have "
-                f"{parts[0].shape[1]}; re-run the split so that all files come from one run"
+                f"{parts[0].shape[1]}; run the split again so that all files come from one run"
             )
         parts.append(part)
     if not parts:
-        raise DataError(f"the {what} data has no row; check the split's output and the window of the run")
+        raise DataError(f"the {what} data has no rows; check the split's output and the window of the run")
     table = np.concatenate(parts) if len(parts) > 1 else parts[0]
     if table.shape[1] < 2:
-        raise DataError(f"the {what} rows have no feature beside the label; check the recipe's output")
+        raise DataError(f"the {what} rows have no feature besides the label; check the recipe's output")
     if np.isinf(table).any():
         row, column = np.argwhere(np.isinf(table))[0] + 1
         raise DataError(
-            f"the {what} data has an infinite number in row {row}, column {column}; XGBoost takes finite numbers only: "
-            "mend it in the recipe"
+            f"the {what} data has an infinite number in row {row}, column {column}, which XGBoost does not take; "
+            "fix it in the recipe"
         )
     labels = table[:, 0]
     strange = ~np.isin(labels, (0.0, 1.0))
@@ -99,7 +100,7 @@ def _read_file(path: Path, what: str) -> np.ndarray | None:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error):
-            raise DataError(f"{what} file {path.name} is not whole gzip; re-run the split") from None
+            raise DataError(f"{what} file {path.name} is incomplete or broken gzip; run the split again") from None
     content = _BLANK_LINES.sub(b"", content.replace(b'"', b"")).rstrip(b"\r\n")
     if not content.strip():
         return None
@@ -112,14 +113,14 @@ def _read_file(path: Path, what: str) -> np.ndarray | None:
 
 
 def _may_have_empty_fields(content: bytes) -> bool:
-    # Finding fixed text takes a hundredth of the time of the pattern, and most data has no empty
+    # A search for fixed text takes a hundredth of the pattern's time, and most data has no empty
     # field.
     within = any(text in content for text in (b",,", b",\n", b",\r", b"\n,"))
     return within or content.startswith(b",") or content.endswith(b",")
 
 
 def _complaint(path: Path, what: str, content: bytes) -> DataError:
-    """Find the first field that numpy stumbled over: its own message differs from version to version."""
+    """Name the first field that is not a number, since numpy's message differs between versions."""
     width = None
     for number, line in enumerate(content.splitlines(), start=1):
         fields = line.split(b",")
@@ -129,13 +130,13 @@ def _complaint(path: Path, what: str, content: bytes) -> DataError:
             except ValueError:  # noqa: PERF203 - one file, once, on the way to an error
                 shown = text.decode("utf-8", "replace")[:40]
                 return DataError(
-                    f"{what} file {path.name} has {shown!r} in row {number}, column {column}, where a number must "
-                    "stand; encode every column as a number in the recipe"
+                    f"{what} file {path.name} has {shown!r} in row {number}, column {column}, which is not a "
+                    "number; encode every column as a number in the recipe"
                 )
         if width is not None and len(fields) != width:
             return DataError(
                 f"{what} file {path.name} has {len(fields)} columns in row {number} where the rows before have "
-                f"{width}; re-run the split"
+                f"{width}; run the split again"
             )
         width = len(fields)
-    return DataError(f"{what} file {path.name} is not CSV of numbers; re-run the split")
+    return DataError(f"{what} file {path.name} is not CSV of numbers; run the split again")

@@ -1,9 +1,10 @@
-"""Loads a model archive without trusting it: a champion may have been put there by anybody who can write to the bucket.
+"""Loads a model archive without trusting it.
 
-An archive is read in memory, never unpacked; members that are not plain files, or whose path leaves
-the archive, refuse the whole archive; sizes are bounded while decompressing; pickles are refused,
-since loading one runs its author's code. Must not import anything outside the standard library and
-numpy: score_model.py, a process of its own, runs XGBoost.
+Anybody who can write to the bucket may have put a champion there. An archive is read in memory and
+never unpacked; it is refused as a whole if a member is not a plain file or its path leaves the
+archive; sizes are bounded while decompressing; pickles are refused, since loading one runs its
+author's code. Must not import anything outside the standard library and numpy: score_model.py, a
+process of its own, runs XGBoost.
 
 Format: the built-in algorithm saves ``xgboost-model`` with ``Booster.save_model``
 (https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html); containers before 1.3 pickled it.
@@ -21,19 +22,21 @@ import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from evaluation_errors import ModelArchiveError, PickledModelError
 
 MODEL_NAME = "xgboost-model"
+#: Bytes that an archive may have unpacked.
+MOST_BYTES = 2 * 1024**3
 _MOST_MEMBERS = 100
-_MOST_BYTES = 2 * 1024**3
 _OBJECTIVE = "binary:logistic"
 
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """A model of an archive, and what it says of the rows.
+    """The model of an archive, and its scores of the rows.
 
     :param feature_count: Number of features that the model was trained on.
     :param feature_names: Their names if the model carries them; models trained on CSV do not.
@@ -56,8 +59,8 @@ def score_archive(archive: Path, features: np.ndarray, *, role: str) -> ScoredMo
     :param features: Shape ``(rows, features)``, float32, ``nan`` for missing.
     :param role: ``challenger`` or ``champion``, for messages.
     :raises PickledModelError: If the model is a pickle.
-    :raises ModelArchiveError: If the archive is not there, not whole, not trusted, or holds no
-        binary XGBoost model.
+    :raises ModelArchiveError: If the archive does not exist, is incomplete, is not trusted, or
+        holds no binary XGBoost model.
     """
     content = _model_bytes(archive, role)
     if content[:1] == b"\x80" or content[:2] in (b"(c", b"cc"):
@@ -86,7 +89,7 @@ def score_archive(archive: Path, features: np.ndarray, *, role: str) -> ScoredMo
         scores = np.load(str(folder / "scores.npy")) if found["scored"] else None
     if found["objective"] != _OBJECTIVE:
         raise ModelArchiveError(
-            f"the {role} was trained for {found['objective']!r}; the evaluation is of {_OBJECTIVE!r}: set it"
+            f"the {role} was trained for {found['objective']!r}, but the evaluation needs {_OBJECTIVE!r}; set it"
         )
     if scores is not None and (scores.shape != (features.shape[0],) or not np.isfinite(scores).all()):
         raise ModelArchiveError(
@@ -98,7 +101,7 @@ def score_archive(archive: Path, features: np.ndarray, *, role: str) -> ScoredMo
 
 def _cause(ended: subprocess.CompletedProcess[bytes]) -> str:
     if ended.returncode < 0:
-        return f"XGBoost ended by signal {-ended.returncode} over it"
+        return f"XGBoost was ended by signal {-ended.returncode}"
     lines = ended.stderr.decode("utf-8", "replace").strip().splitlines()
     return lines[-1][:300] if lines else f"exit code {ended.returncode}"
 
@@ -106,31 +109,8 @@ def _cause(ended: subprocess.CompletedProcess[bytes]) -> str:
 def _model_bytes(archive: Path, role: str) -> bytes:
     where = f"the {role}'s archive {archive.name}"
     if not archive.is_file():
-        raise ModelArchiveError(f"{where} is not there; check the training job's output")
-    files = {}
-    try:
-        with gzip.open(str(archive)) as unpacked, tarfile.open(fileobj=_Bounded(unpacked, where), mode="r|") as opened:
-            for count, member in enumerate(opened, start=1):
-                if count > _MOST_MEMBERS:
-                    raise ModelArchiveError(f"{where} holds more than {_MOST_MEMBERS} members; train the model again")
-                _check_member(member, where)
-                if member.isdir():
-                    continue
-                if member.size > _MOST_BYTES:
-                    raise ModelArchiveError(f"{where} unpacks to more than {_MOST_BYTES // 1024**2} MiB; it is refused")
-                name = posixpath.normpath(member.name)
-                if posixpath.basename(name).startswith("."):
-                    continue
-                reader = opened.extractfile(member)
-                files[name] = reader.read() if reader is not None else b""
-                if len(files[name]) != member.size:
-                    raise ModelArchiveError(f"{where} ends too early; train the model again")
-            # gzip compares its checksum only at the end of the stream, before which tar stops.
-            rest = _Bounded(unpacked, where)
-            while rest.read(1 << 20):
-                pass
-    except (tarfile.TarError, OSError, EOFError, zlib.error):
-        raise ModelArchiveError(f"{where} is not a whole tar.gz; train the model again") from None
+        raise ModelArchiveError(f"{where} does not exist; check the training job's output")
+    files = _files(archive, where)
     if MODEL_NAME in files:
         return files[MODEL_NAME]
     if any(name.startswith(MODEL_NAME + "-") for name in files):
@@ -138,16 +118,45 @@ def _model_bytes(archive: Path, role: str) -> bytes:
             f"{where} holds an ensemble of folds; train without the hyperparameter _kfold to get one model"
         )
     if len(files) == 1:
-        return next(iter(files.values()))  # the container serves a lone file whatever its name is
+        return next(iter(files.values()))  # the container serves a single file under any name
     held = ", ".join(sorted(files)[:5]) or "nothing"
     raise ModelArchiveError(f"{where} holds no {MODEL_NAME} (it holds {held}); train with the built-in XGBoost")
 
 
-class _Bounded:
-    """A stream that ends in an error when it has given more than a model may have.
+def _files(archive: Path, where: str) -> dict[str, bytes]:
+    """Read every file of an archive, hidden ones left out."""
+    files = {}
+    try:
+        with gzip.open(str(archive)) as unpacked:
+            stream: Any = _Bounded(unpacked, where)  # typeshed asks for a whole file; tarfile only reads
+            with tarfile.open(fileobj=stream, mode="r|") as opened:
+                for count, member in enumerate(opened, start=1):
+                    if count > _MOST_MEMBERS:
+                        raise ModelArchiveError(
+                            f"{where} holds more than {_MOST_MEMBERS} members; train the model again"
+                        )
+                    _check_member(member, where)
+                    name = posixpath.normpath(member.name)
+                    if member.isdir() or posixpath.basename(name).startswith("."):
+                        continue
+                    reader = opened.extractfile(member)
+                    files[name] = reader.read() if reader is not None else b""
+                    if len(files[name]) != member.size:
+                        raise ModelArchiveError(f"{where} ends too early; train the model again")
+            # gzip compares its checksum only at the end of the stream, before which tar stops.
+            rest = _Bounded(unpacked, where)
+            while rest.read(1 << 20):
+                pass
+    except (tarfile.TarError, OSError, EOFError, zlib.error):
+        raise ModelArchiveError(f"{where} is not a complete tar.gz; train the model again") from None
+    return files
 
-    It counts what is read, not what members say: headers are read whole, and a small archive can
-    hold very long ones.
+
+class _Bounded:
+    """A stream that fails once it has given more bytes than a model may have.
+
+    It counts what is read, not the sizes that members claim: headers are read whole, and a small
+    archive can hold very long ones.
 
     :param stream: The decompressed archive.
     :param where: The archive, for the message.
@@ -156,10 +165,10 @@ class _Bounded:
     def __init__(self, stream: gzip.GzipFile, where: str) -> None:
         self._stream = stream
         self._where = where
-        self._left = _MOST_BYTES
+        self._left = MOST_BYTES
 
     def read(self, size: int) -> bytes:
-        """Read as the stream does.
+        """Read up to ``size`` bytes.
 
         :param size: Bytes wanted.
         :raises ModelArchiveError: If that is more than a model may have.
@@ -167,7 +176,7 @@ class _Bounded:
         data = self._stream.read(min(size, self._left + 1))
         self._left -= len(data)
         if self._left < 0:
-            raise ModelArchiveError(f"{self._where} unpacks to more than {_MOST_BYTES // 1024**2} MiB; it is refused")
+            raise ModelArchiveError(f"{self._where} unpacks to more than {MOST_BYTES // 1024**2} MiB; it is refused")
         return data
 
 
@@ -178,6 +187,8 @@ def _check_member(member: tarfile.TarInfo, where: str) -> None:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or "\0" in name:
         raise ModelArchiveError(f"{where} holds {name!r}, whose path leaves the archive; it is refused")
+    if member.size > MOST_BYTES:
+        raise ModelArchiveError(f"{where} unpacks to more than {MOST_BYTES // 1024**2} MiB; it is refused")
 
 
 def _extension(content: bytes) -> str:

@@ -22,9 +22,12 @@ DEFAULT_METRICS = ("auc", "aucpr", "logloss", "error")
 
 
 def load_evaluations(paths: list[Path]) -> list[dict[str, Any]]:
-    """Read evaluations, in order of data date, then of run id.
+    """Read evaluations of one pipeline.
 
-    :raises DataError: If a file is no evaluation of this layout, or two are of different pipelines.
+    :param paths: Files evaluation.json.
+    :returns: Their contents in order of data date, then of run id.
+    :raises DataError: If a file is not an evaluation of this layout, or two belong to different
+        pipelines.
     """
     documents = []
     for path in paths:
@@ -33,18 +36,24 @@ def load_evaluations(paths: list[Path]) -> list[dict[str, Any]]:
         except (OSError, ValueError):
             raise DataError(f"{path} is not readable JSON; name evaluation.json files") from None
         if not isinstance(document, dict) or document.get("layout") != LAYOUT or "challenger" not in document:
-            raise DataError(f"{path} is no evaluation of layout {LAYOUT}; name evaluation.json files")
+            raise DataError(f"{path} is not an evaluation of layout {LAYOUT}; name evaluation.json files")
         documents.append(document)
     if not documents:
         raise DataError("no evaluation was named; name at least one evaluation.json")
     pipelines = sorted({document["run"]["pipeline"] for document in documents})
     if len(pipelines) > 1:
-        raise DataError(f"the evaluations are of several pipelines ({', '.join(pipelines)}); name those of one")
+        raise DataError(
+            f"the evaluations belong to several pipelines ({', '.join(pipelines)}); name those of one pipeline"
+        )
     return sorted(documents, key=lambda document: (document["run"]["data_date"], document["run"]["id"]))
 
 
 def table(documents: list[dict[str, Any]], metrics: list[str]) -> list[dict[str, Any]]:
-    """One row a run: date, id, rows, share of positives, each metric with its interval, and the gate's outcome."""
+    """Make the table behind the plots, one row a run.
+
+    :param documents: Contents of evaluation.json.
+    :param metrics: Metrics that get a column each, and two for the interval.
+    """
     rows = []
     for document in documents:
         row = {
@@ -64,7 +73,11 @@ def table(documents: list[dict[str, Any]], metrics: list[str]) -> list[dict[str,
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write one PNG a metric and ``over_time.csv``, and return the exit code."""
+    """Write one PNG a metric and ``over_time.csv``.
+
+    :param arguments: The command's arguments; default: those of this process.
+    :returns: The exit code: 0, or 1 after an error, of which standard error has the sentence.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("evaluations", nargs="+", type=Path)
     parser.add_argument("--metric", action="append", dest="metrics", help="may come several times")

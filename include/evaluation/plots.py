@@ -1,12 +1,13 @@
 """Draws the plots of one evaluation, and of many over time, from evaluation.json alone.
 
-Must not import anything outside the standard library and matplotlib; pyplot not at all, for it
-keeps state. Colours are those of Okabe & Ito, which colour-blind people tell apart.
+Must not import anything outside the standard library and matplotlib, and never pyplot, which keeps
+state. Colours are those of Okabe & Ito, which colour-blind people tell apart.
 """
 
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from typing import Any
 
 CHALLENGER = "#0072B2"
@@ -33,7 +34,7 @@ def draw_evaluation(document: dict[str, Any]) -> dict[str, bytes]:
         "lift.png": _lift(document, models),
     }
     if document["drift"] is not None:
-        images["drift.png"] = _drift(document)
+        images["drift.png"] = draw_drift(document)
     return images
 
 
@@ -54,8 +55,9 @@ def _png(figure: Any) -> bytes:
 
     figure.tight_layout()
     buffer = io.BytesIO()
+    canvas: Any = FigureCanvasAgg(figure)  # print_png has no type information
     # No Software entry: the same evaluation gives the same bytes.
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    canvas.print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -118,8 +120,7 @@ def _calibration(document: dict[str, Any], models: list[tuple[str, str, dict[str
         bins = model["reliability"]
         scores = [bin_["mean_score"] for bin_ in bins]
         observed = [bin_["observed"] for bin_ in bins]
-        # Where scores are equal the interval's end may differ from the share by a rounding error
-        # only.
+        # A rounding error may put the observed share just outside its interval.
         below = [max(0.0, bin_["observed"] - bin_["low"]) for bin_ in bins]
         above = [max(0.0, bin_["high"] - bin_["observed"]) for bin_ in bins]
         axes.errorbar(
@@ -170,7 +171,12 @@ def _lift(document: dict[str, Any], models: list[tuple[str, str, dict[str, Any]]
     return _png(figure)
 
 
-def _drift(document: dict[str, Any]) -> bytes:
+def draw_drift(document: dict[str, Any]) -> bytes:
+    """Draw the population stability index of the most shifted features.
+
+    :param document: Content of evaluation.json, with a drift.
+    :returns: PNG.
+    """
     from matplotlib.patches import Patch
 
     entries = [*document["drift"]["features"], document["drift"]["label"]]
@@ -210,8 +216,6 @@ def draw_over_time(documents: list[dict[str, Any]], metric: str) -> bytes:
     :param metric: One of the metrics in them.
     :returns: PNG.
     """
-    from datetime import datetime
-
     from matplotlib.figure import Figure
 
     dates = [datetime.strptime(document["run"]["data_date"], "%Y-%m-%d") for document in documents]
@@ -221,33 +225,8 @@ def draw_over_time(documents: list[dict[str, Any]], metric: str) -> bytes:
         axes.spines["top"].set_visible(False)
         axes.spines["right"].set_visible(False)
         axes.grid(True, color="#e5e7eb", linewidth=0.8)
-    measured = [document["challenger"]["metrics"][metric] for document in documents]
-    upper.fill_between(
-        dates, [m["low"] for m in measured], [m["high"] for m in measured], color=CHALLENGER, alpha=0.15, linewidth=0
-    )
-    upper.plot(dates, [m["value"] for m in measured], color=CHALLENGER, linewidth=1.6, label="candidate, with interval")
-    outcomes = (("pass", "o", CHALLENGER, "passed the gate"), ("refuse", "X", CHAMPION, "refused by the gate"))
-    for outcome, marker, colour, label in outcomes:
-        at = [i for i, document in enumerate(documents) if document["gate"]["outcome"] == outcome]
-        if at:
-            values = [measured[i]["value"] for i in at]
-            upper.plot(
-                [dates[i] for i in at], values, marker, color=colour, markersize=6, label=label, markeredgecolor="white"
-            )
-    compared = [
-        (date, document["champion"]["metrics"][metric]["value"])
-        for date, document in zip(dates, documents)
-        if document["champion"] is not None and document["champion"]["metrics"] is not None
-    ]
-    if compared:
-        upper.plot(
-            [date for date, _ in compared],
-            [value for _, value in compared],
-            color=NEUTRAL,
-            linewidth=1.2,
-            linestyle="--",
-            label="champion of the day, same rows",
-        )
+    _candidates_over_time(upper, dates, documents, metric)
+    _champions_over_time(upper, dates, documents, metric)
     upper.set_ylabel(metric)
     upper.legend(
         loc="lower left",
@@ -260,15 +239,35 @@ def draw_over_time(documents: list[dict[str, Any]], metric: str) -> bytes:
         handlelength=1.5,
     )
     upper.set_title(f"{metric} on each run's validation rows", loc="left", fontsize=12, fontweight="bold", pad=24)
-    lower.plot(
-        dates,
-        [document["baseline"]["positive_share"] for document in documents],
-        color=NEUTRAL,
-        linewidth=1.4,
-        marker=".",
-    )
+    shares = [document["baseline"]["positive_share"] for document in documents]
+    lower.plot(dates, shares, color=NEUTRAL, linewidth=1.4, marker=".")
     lower.set_ylabel("share of\npositives")
     lower.set_ylim(bottom=0)
     lower.set_xlabel("data date of the run")
     figure.autofmt_xdate()
     return _png(figure)
+
+
+def _candidates_over_time(axes: Any, dates: list[datetime], documents: list[dict[str, Any]], metric: str) -> None:
+    measured = [document["challenger"]["metrics"][metric] for document in documents]
+    values = [entry["value"] for entry in measured]
+    low, high = ([entry[end] for entry in measured] for end in ("low", "high"))
+    axes.fill_between(dates, low, high, color=CHALLENGER, alpha=0.15, linewidth=0)
+    axes.plot(dates, values, color=CHALLENGER, linewidth=1.6, label="candidate, with interval")
+    outcomes = (("pass", "o", CHALLENGER, "passed the gate"), ("refuse", "X", CHAMPION, "refused by the gate"))
+    for outcome, marker, colour, label in outcomes:
+        at = [index for index, document in enumerate(documents) if document["gate"]["outcome"] == outcome]
+        if at:
+            points = [dates[index] for index in at], [values[index] for index in at]
+            axes.plot(*points, marker, color=colour, markersize=6, label=label, markeredgecolor="white")
+
+
+def _champions_over_time(axes: Any, dates: list[datetime], documents: list[dict[str, Any]], metric: str) -> None:
+    compared = [
+        (date, document["champion"]["metrics"][metric]["value"])
+        for date, document in zip(dates, documents)
+        if document["champion"] is not None and document["champion"]["metrics"] is not None
+    ]
+    if compared:
+        label = "champion of the day, same rows"
+        axes.plot(*zip(*compared), color=NEUTRAL, linewidth=1.2, linestyle="--", label=label)

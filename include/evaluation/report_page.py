@@ -36,6 +36,7 @@ def render_page(document: dict[str, Any], images: dict[str, bytes]) -> str:
 
     :param document: Content of evaluation.json.
     :param images: File name → PNG, as :func:`plots.draw_evaluation` returns them.
+    :returns: HTML.
     """
     run, data, gate = document["run"], document["data"], document["gate"]
     title = f"Evaluation of {run['id']}"
@@ -97,7 +98,7 @@ def _metrics_table(document: dict[str, Any]) -> str:
     baseline = document["baseline"]["majority_class_error"]
     return (
         f"<table><caption>{bootstrap['confidence']:.0%} intervals from {bootstrap['resamples']} resamples. "
-        f"Always answering with the commoner class has error {baseline:.4f}.</caption>"
+        f"Always predicting the more frequent class has error {baseline:.4f}.</caption>"
         '<tr><th>metric</th><th class="number">candidate</th><th class="number">champion</th>'
         '<th class="number">candidate − champion</th></tr>' + "".join(lines) + "</table>"
     )
@@ -105,7 +106,7 @@ def _metrics_table(document: dict[str, Any]) -> str:
 
 def _checks_table(gate: dict[str, Any]) -> str:
     if not gate["checks"]:
-        return '<p class="quiet">The pipeline sets no rule.</p>'
+        return '<p class="quiet">The pipeline has no rules.</p>'
     lines = "".join(
         f"<tr><td>{escape(check['outcome'])}</td><td>{escape(check['rule'].replace('_', ' '))}</td>"
         f"<td>{escape(_sentence(check['sentence']))}</td></tr>"
@@ -117,7 +118,7 @@ def _checks_table(gate: dict[str, Any]) -> str:
 def _drift_table(document: dict[str, Any]) -> str:
     drift = document["drift"]
     if drift is None:
-        return '<p class="quiet">Not measured: there is no profile of a champion\'s window to compare with.</p>'
+        return '<p class="quiet">Not measured: no profile of a champion\'s window is there to compare with.</p>'
     lines = "".join(
         f'<tr><td>{escape(entry["name"])}</td><td class="number">{entry["psi"]:.4f}</td>'
         f"<td>{escape(entry['level'])}</td></tr>"

@@ -1,4 +1,4 @@
-"""Loads one model and scores rows, in a process that may crash without taking the evaluation along.
+"""Loads one model and scores rows, in a process whose crash does not end the evaluation.
 
 Called by model_archive.py as ``score_model.py MODEL FOLDER``; reads ``features.npy`` there, and
 writes ``model_facts.json`` and ``scores.npy``. Must not import anything outside the standard
@@ -22,17 +22,18 @@ _UBJSON_VERSION = re.compile(rb"\x07version\[#L\x00{7}\x03i(.)i(.)", re.DOTALL)
 
 
 def main(model: Path, folder: Path) -> int:
-    """Score, and return the exit code; the last line on standard error says why it is not 0.
+    """Score the rows; the last line on standard error says why it failed.
 
     :param model: File that XGBoost loads by its extension.
     :param folder: Holds ``features.npy`` of shape ``(rows, features)``, float32, ``nan`` for
         missing.
+    :returns: The exit code.
     """
     features = np.load(str(folder / "features.npy"))
-    written_by = _version(model.read_bytes())
+    written_by = version_that_wrote(model.read_bytes())
     if written_by is not None and written_by > tuple(int(part) for part in xgboost.__version__.split(".")[:2]):
-        # An older release may load it without a word and score nonsense: 1.7 misreads the base
-        # score of 3.2.
+        # An older release may load it silently and give wrong scores: 1.7 misreads the base score
+        # of 3.2.
         print(f"XGBoost {written_by[0]}.{written_by[1]} wrote it, this is {xgboost.__version__}", file=sys.stderr)
         return 1
     booster = xgboost.Booster()
@@ -58,11 +59,14 @@ def main(model: Path, folder: Path) -> int:
     return 0
 
 
-def _version(content: bytes) -> tuple[int, int] | None:
-    """Release that wrote a model, major and minor, or nothing if the model does not say (the binary format before 2.1).
+def version_that_wrote(content: bytes) -> tuple[int, int] | None:
+    """Find out which XGBoost wrote a model.
 
-    It is the last entry of the document
+    The version is the last entry of the document
     (https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html).
+
+    :param content: The model file.
+    :returns: Major and minor version; ``None`` for the binary format before 2.1, which has none.
     """
     end = content[-200:]
     for found in _JSON_VERSION.finditer(end):
@@ -83,7 +87,7 @@ def _predict(booster: Any, features: np.ndarray) -> np.ndarray:
 
 
 def _first_line(text: str) -> str:
-    """The first line of XGBoost's message that is no part of its stack trace."""
+    """Return XGBoost's message without its stack trace."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0] if lines else "unknown error"
 

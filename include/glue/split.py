@@ -1,9 +1,9 @@
-"""Divide the transformed rows of one run into a training and a validation part (Glue job ``brewtrain-<slug>-split``).
+"""Divide the transformed rows of one run into a training and a validation part.
 
-A row's side is a pure function of its values, so that a retry, a redrive and a backfill divide the
-same rows in the same way, and equal rows never sit on both sides. Plain PySpark 3.5 with boto3
-(Glue 5.0 has both): no awsglue, so that the same text runs wherever the DataFrame API does. Must
-not import anything of this project.
+Script of the Glue job ``brewtrain-<slug>-split``. A row's side is a pure function of its values, so
+that a retry, a redrive and a backfill divide the same rows in the same way, and equal rows are
+never on both sides. Plain PySpark 3.5 with boto3 (Glue 5.0 has both): no awsglue, so that the same
+text runs wherever the DataFrame API does. Must not import anything of this project.
 
 Input is what DataBrew writes: CSV with a header in every file, empty for null. Output is what
 SageMaker's built-in XGBoost reads: CSV without header, label first, empty for missing
@@ -31,11 +31,11 @@ ONE = r"^\+?0*1(\.0*)?$"
 
 
 class SplitError(ValueError):
-    """The rows cannot be divided as asked: one sentence with what, where and what to do."""
+    """The rows cannot be divided: one sentence with what, where and what to do."""
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
-    """Read the job's arguments; those that Glue adds on its own are ignored.
+    """Read the job's arguments and ignore those that Glue adds.
 
     :param arguments: ``--source``, ``--train``, ``--validation`` (S3 prefixes), ``--summary`` (S3
         object), ``--label`` (column name), ``--validation-fraction`` (0 < fraction < 1).
@@ -48,7 +48,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def hash_threshold(fraction: str) -> str:
-    """Smallest MD5 digest (32 hexadecimal digits) that does not belong to the validation part.
+    """Return the smallest MD5 digest, in hex, that does not belong to the validation part.
 
     :param fraction: Share of validation rows as a decimal number, taken exactly.
     :raises SplitError: If it is not between 0 and 1.
@@ -67,28 +67,40 @@ def hash_threshold(fraction: str) -> str:
 
 
 def parse_header(first_line: str) -> list[str]:
-    """Column names of a CSV file's first line."""
+    """Return the column names of a CSV file.
+
+    :param first_line: Its first line, which may start with a byte order mark.
+    """
     rows = list(csv.reader([first_line.removeprefix("\ufeff")]))
     return rows[0] if rows else []
 
 
 def check_header(columns: list[str], label: str, where: str) -> None:
-    """Check that the label and at least one feature are there, and that no name comes twice.
+    """Check that the header has the label and a feature, and no name twice.
 
-    :raises SplitError: Otherwise.
+    :param columns: Column names.
+    :param label: Name of the label's column.
+    :param where: Where the header was read, for messages.
+    :raises SplitError: If it does not.
     """
     seen = ", ".join(columns) or "none"
     if label not in columns:
-        raise SplitError(f"label column {label!r} is not in {where} (columns: {seen}); mend label.column or the recipe")
+        raise SplitError(
+            f"label column {label!r} is not in {where} (columns: {seen}); correct label.column or the recipe"
+        )
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
-        raise SplitError(f"column {twice[0]!r} comes more than once in {where}; rename one of them in the recipe")
+        raise SplitError(f"column {twice[0]!r} appears more than once in {where}; rename one of them in the recipe")
     if len(columns) < 2:
-        raise SplitError(f"{where} has no column but the label {label!r}; keep at least one feature in the recipe")
+        raise SplitError(f"{where} has no column besides the label {label!r}; keep at least one feature in the recipe")
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of an S3 URI."""
+    """Split an S3 URI into bucket and key.
+
+    :param uri: ``s3://bucket/key`` or ``s3a://bucket/key``.
+    :raises SplitError: If it is not an S3 URI.
+    """
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme not in ("s3", "s3a") or not bucket:
@@ -97,10 +109,11 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def read_header(s3: Any, source: str) -> list[str]:
-    """Read the header of every file below the source; they must agree.
+    """Read the header of every file below the source, which must be the same.
 
     :param s3: S3 client.
     :param source: S3 prefix.
+    :returns: Column names.
     :raises SplitError: If there is no file, a file is not UTF-8, or headers differ.
     """
     bucket, prefix = split_uri(source)
@@ -116,13 +129,13 @@ def read_header(s3: Any, source: str) -> list[str]:
             try:
                 names = parse_header(line.decode("utf-8"))
             except UnicodeDecodeError:
-                raise SplitError(f"{where} is not UTF-8; mend the source data's encoding") from None
+                raise SplitError(f"{where} is not UTF-8; fix the encoding of the source data") from None
             if header is None:
                 header, first = names, where
             elif names != header:
                 raise SplitError(f"{where} has other columns than {first}; empty the prefix and transform again")
     if header is None:
-        raise SplitError(f"{source} holds no data; look at the transform's output and its source partition")
+        raise SplitError(f"{source} has no data; check the transform's output and its source partition")
     return header
 
 
@@ -150,10 +163,14 @@ def mark_rows(rows: Any, functions: Any, *, label_index: int, width: int, thresh
 
 
 def count_rows(marked: Any, functions: Any) -> dict[str, int]:
-    """Count, in one pass and with few expressions however many columns there are, what checks and summary need.
+    """Count what the checks and the summary need, in one pass over the rows.
 
+    The number of expressions does not grow with the number of columns.
+
+    :param marked: From :func:`mark_rows`.
+    :param functions: ``pyspark.sql.functions``.
     :returns: ``rows_0``, ``rows_1``, ``positives_0``, ``positives_1`` by side; ``bad_labels`` and
-        ``bad_features``: rows whose label is neither 0 nor 1, and rows with a feature that is no
+        ``bad_features``: rows whose label is neither 0 nor 1, and rows with a feature that is not a
         number.
     """
     f = functions
@@ -174,8 +191,12 @@ def count_rows(marked: Any, functions: Any) -> dict[str, int]:
 
 
 def first_unusable(marked: Any, functions: Any, *, label_index: int, width: int) -> tuple[int, int, str]:
-    """Find the first column that holds something else than numbers (the label: than 0 and 1).
+    """Find the first column with a value that is not a number, or for the label not 0 or 1.
 
+    :param marked: From :func:`mark_rows`.
+    :param functions: ``pyspark.sql.functions``.
+    :param label_index: Position of the label.
+    :param width: Number of columns.
     :returns: Position, number of such rows, and two of the values for a message.
     """
     f = functions
@@ -204,13 +225,17 @@ def check_counts(
 ) -> None:
     """Check that the rows can be learned from.
 
-    :param find: Tells the first unusable column, see :func:`first_unusable`.
-    :raises SplitError: If there are none, the label is not 0 and 1, a feature is not a number, or a
-        side lacks a class.
+    :param counts: From :func:`count_rows`.
+    :param columns: Column names.
+    :param label: Name of the label's column.
+    :param where: Where the rows were read, for messages.
+    :param find: Finds the first unusable column, see :func:`first_unusable`.
+    :raises SplitError: If there are no rows, the label is not 0 and 1, a feature is not a number,
+        or a side lacks a class.
     """
     total = counts["rows_0"] + counts["rows_1"]
     if total == 0:
-        raise SplitError(f"{where} has a header and no row; look at the source partition and the recipe's filters")
+        raise SplitError(f"{where} has a header but no rows; check the source partition and the recipe's filters")
     if counts["bad_labels"] or counts["bad_features"]:
         index, bad, values = find()
         if columns[index] == label:
@@ -219,13 +244,13 @@ def check_counts(
                 "map the label to 0 and 1 in the recipe"
             )
         raise SplitError(
-            f"column {columns[index]!r} has {bad} of {total} rows that are no number, such as {values}; "
+            f"column {columns[index]!r} has {bad} of {total} rows that are not numbers, such as {values}; "
             "encode or delete the column in the recipe"
         )
     for number, name in ((0, "training"), (1, "validation")):
         rows, positives = counts[f"rows_{number}"], counts[f"positives_{number}"]
         if positives in (0, rows):
-            seen = "no row" if rows == 0 else f"{rows} rows, all labelled {int(positives > 0)}"
+            seen = "no rows" if rows == 0 else f"{rows} rows, all labelled {int(positives > 0)}"
             raise SplitError(
                 f"the {name} part of {where} has {seen}; both classes are needed on both sides: widen window_days or "
                 "change split.validation_fraction"
@@ -233,11 +258,14 @@ def check_counts(
 
 
 def summary(counts: dict[str, int], features: list[str]) -> dict[str, Any]:
-    """Build the document that the state machine and the gate read.
+    """Build the document that the state machine and the evaluation read.
 
     ``error_to_beat`` is the majority class's error as XGBoost would report it, less half of the
     last digit: XGBoost logs five decimals and SageMaker keeps a metric as a 32-bit number, so a
-    model that always answers with the majority class could seem to beat the exact value.
+    model that always predicts the majority class could seem to beat the exact value.
+
+    :param counts: From :func:`count_rows`.
+    :param features: Names of the features, in the order of the written columns.
     """
     rows, positives = counts["rows_1"], counts["positives_1"]
     majority_class_error = min(positives, rows - positives) / rows
@@ -255,8 +283,9 @@ def summary(counts: dict[str, int], features: list[str]) -> dict[str, Any]:
 def main(arguments: list[str]) -> None:
     """Run the job.
 
-    :raises SplitError: If the data cannot be divided; nothing but part files may have been written
-        then.
+    :param arguments: See :func:`parse_arguments`.
+    :raises SplitError: If the data cannot be divided; part files may have been written then, and
+        no summary.
     """
     import boto3
     from pyspark.sql import SparkSession, functions

@@ -1,6 +1,6 @@
-"""Reads a state machine definition the way Step Functions does: its states, their ways, the data each can rely on.
+"""Reads a state machine definition as Step Functions does: states, transitions, available data.
 
-For the contract tests only. Written from the Amazon States Language specification
+For the contract and e2e tests. Written from the Amazon States Language specification
 (https://states-language.net/spec.html), not from the code that renders the definition.
 """
 
@@ -17,7 +17,7 @@ COMPARISONS = re.compile(r"^(String|Numeric|Boolean|Timestamp)\w+Path$")
 
 
 def state_machines(document: Document) -> Iterator[Document]:
-    """The machine itself and every branch inside it."""
+    """Yield the machine itself and every branch inside it."""
     yield document
     for state in document["States"].values():
         for branch in state.get("Branches", []):
@@ -25,20 +25,23 @@ def state_machines(document: Document) -> Iterator[Document]:
 
 
 def all_states(document: Document) -> dict[str, Document]:
-    """Every state by name, those inside branches too.
+    """Return every state by name, also those inside branches.
 
-    :raises AssertionError: If a name comes twice.
+    :raises AssertionError: If a name appears twice.
     """
     found: dict[str, Document] = {}
     for machine in state_machines(document):
         for name, state in machine["States"].items():
-            assert name not in found, f"state {name!r} comes twice: names are unique in the whole state machine"
+            assert name not in found, f"state {name!r} appears twice: names are unique in the whole state machine"
             found[name] = state
     return found
 
 
 def transitions(state: Document) -> Iterator[tuple[str, str | None]]:
-    """Next states, each with the ResultPath of the catcher that leads there (None for the ordinary way)."""
+    """Yield the next states, each with the ResultPath of the catcher that leads there.
+
+    It is ``None`` where no catcher leads there.
+    """
     if "Next" in state:
         yield state["Next"], None
     for rule in state.get("Choices", []):
@@ -50,7 +53,7 @@ def transitions(state: Document) -> Iterator[tuple[str, str | None]]:
 
 
 def reachable(document: Document, start: str) -> dict[str, Any]:
-    """The machine that starts elsewhere, without the states that nothing leads to any more."""
+    """Return the machine that starts elsewhere, without the states that cannot be reached."""
     names: set[str] = set()
     pending = [start]
     while pending:
@@ -63,7 +66,7 @@ def reachable(document: Document, start: str) -> dict[str, Any]:
 
 
 def entered_for(document: Document, entry: str) -> dict[str, Any]:
-    """The part of the machine that an input with this ``entry`` can reach."""
+    """Return the part of the machine that an input with this ``entry`` can reach."""
     (target,) = [
         rule["Next"]
         for rule in document["States"][document["StartAt"]]["Choices"]
@@ -73,7 +76,7 @@ def entered_for(document: Document, entry: str) -> dict[str, Any]:
 
 
 def expressions(state: Document) -> Iterator[tuple[str, str]]:
-    """Every path or intrinsic function that is resolved against the state's input, with the field it stands in."""
+    """Yield what is resolved against the state's input: field, and path or intrinsic function."""
     for field in ("TimeoutSecondsPath", "SecondsPath", "CausePath", "ErrorPath", "InputPath", "OutputPath"):
         if isinstance(state.get(field), str):
             yield field, state[field]
@@ -83,7 +86,7 @@ def expressions(state: Document) -> Iterator[tuple[str, str]]:
 
 
 def result_expressions(state: Document) -> Iterator[tuple[str, str]]:
-    """Every path or intrinsic function that is resolved against the state's result."""
+    """Yield what is resolved against the state's result: field, and path or intrinsic function."""
     yield from _dynamic(state.get("ResultSelector"), "ResultSelector")
 
 
@@ -114,7 +117,7 @@ def _rule(rule: Document) -> Iterator[tuple[str, str]]:
 
 
 def guarded(rule: Document) -> set[str]:
-    """Paths that an IsPresent in this rule asks for."""
+    """Return the paths that an IsPresent in this rule asks for."""
     found = {rule["Variable"]} if "IsPresent" in rule else set()
     for inner in [*rule.get("And", []), *rule.get("Or", []), *([rule["Not"]] if "Not" in rule else [])]:
         found |= guarded(inner)
@@ -122,28 +125,28 @@ def guarded(rule: Document) -> set[str]:
 
 
 def paths(expression: str) -> list[str]:
-    """The reference paths into the state's data that an expression names, filters cut off."""
+    """Return the paths into the state's data that an expression names, without filters."""
     unquoted = re.sub(r"'(?:[^'\\]|\\.)*'", "''", expression) if expression.startswith("States.") else expression
     return [match.group(0) for match in PATH.finditer(CONTEXT_PATH.sub("", unquoted))]
 
 
 def context_paths(expression: str) -> list[str]:
-    """The paths into the context object that an expression names."""
+    """Return the paths into the context object that an expression names."""
     return CONTEXT_PATH.findall(expression)
 
 
 def segments(path: str) -> list[str]:
-    """Field names of a path up to the first index, wildcard or filter."""
+    """Return the field names of a path up to the first index, wildcard or filter."""
     plain = re.split(r"\[", path, maxsplit=1)[0]
     return plain.split(".")[1:]
 
 
 def available(document: Document, start: Any) -> dict[str, dict[str, Any]]:
-    """What every state can rely on: the data that is there on **every** way that leads to it.
+    """Find what every state can rely on: data that is there on **every** way that leads to it.
 
     :param document: One machine (no branches).
     :param start: The execution's input.
-    :returns: State name → data; ``...`` stands for a value whose fields are not known.
+    :returns: State name → data; ``...`` is a value whose fields are not known.
     """
     states = document["States"]
     known: dict[str, dict[str, Any]] = {document["StartAt"]: dict(start)}
@@ -204,7 +207,7 @@ def _common(left: Any, right: Any) -> Any:
 
 
 def has(data: Any, path: str) -> bool:
-    """Whether a path is there in what is known of the data."""
+    """Whether a path is in what is known of the data."""
     for field in segments(path):
         if data is ...:
             return True

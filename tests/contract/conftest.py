@@ -15,14 +15,14 @@ INCLUDE = REPOSITORY / "include"
 
 @pytest.fixture(scope="session")
 def definition() -> dict[str, Any]:
-    """The committed state machine."""
+    """Read the committed state machine."""
     document: dict[str, Any] = json.loads((INCLUDE / "statemachine" / "retraining.asl.json").read_text("utf-8"))
     return document
 
 
 @pytest.fixture(scope="session")
 def sample_input() -> dict[str, Any]:
-    """The input of a retraining as the project builds it."""
+    """Build the input of a retraining as the project does."""
     from brewtrain.domain import names
     from brewtrain.domain.run.execution_input import execution_input
     from brewtrain.resources import evaluation_code, find_pipeline, images
@@ -46,7 +46,7 @@ def sample_input() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def sample_inputs(sample_input: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """An input of each entry."""
+    """Build an input for each entry."""
     from brewtrain.domain import names
     from brewtrain.domain.run.execution_input import promotion_input, rollback_input
     from brewtrain.domain.run.outcome import Outcome

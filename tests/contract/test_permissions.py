@@ -55,7 +55,7 @@ def definition_actions(definition: dict[str, Any]) -> set[str]:
     return set().union(*(state_actions(state) for state in asl.all_states(definition).values()))
 
 
-def test_the_five_roles(roles: dict[str, Any]) -> None:
+def test_the_template_makes_five_roles(roles: dict[str, Any]) -> None:
     assert set(roles) == ROLES
     assert {item["Properties"]["RoleName"] for item in roles.values()} == {
         f"brewtrain-{name}" for name in ("airflow", "states", "databrew", "glue", "sagemaker")
@@ -84,7 +84,7 @@ def test_the_managed_rules_of_both_kinds_of_jobs_are_allowed(roles: dict[str, An
 
 
 def test_the_evaluation_may_do_what_it_does(roles: dict[str, Any]) -> None:
-    """Inputs that SageMaker downloads for the job, what the script reads itself, and what is uploaded at its end."""
+    """SageMaker downloads inputs, the script reads the champion, and the outputs are uploaded."""
     run = "arn:aws:s3:::brewtrain-123456789012-us-east-1/brewtrain/churn/runs/churn-20240102T0000-g0"
     code = "arn:aws:s3:::brewtrain-123456789012-us-east-1/brewtrain/churn/code"
     reads = [f"{run}/{key}" for key in ("train/part-0.csv", "validation/part-0.csv", "split.json",
@@ -195,8 +195,8 @@ def test_policies_fit_into_a_role(roles: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({}, "arn:aws:s3:::brewtrain-123456789012-us-east-1/brewtrain/*"),
-        ({"BucketName": "mine"}, "arn:aws:s3:::mine/brewtrain/*"),
+        pytest.param({}, "arn:aws:s3:::brewtrain-123456789012-us-east-1/brewtrain/*", id="default name"),
+        pytest.param({"BucketName": "mine"}, "arn:aws:s3:::mine/brewtrain/*", id="own name"),
     ],
 )
 def test_the_bucket_can_be_named(parameters: dict[str, str], expected: str) -> None:
@@ -233,7 +233,7 @@ def test_the_bucket_is_private_encrypted_versioned_and_tls_only() -> None:
     assert expiring == [], "an object that an endpoint needs must not go by age"
 
 
-@pytest.mark.parametrize("key", ["", "arn:key"])
+@pytest.mark.parametrize("key", [pytest.param("", id="key of S3"), pytest.param("arn:key", id="own key")])
 def test_the_bucket_is_encrypted_with_the_key_that_is_asked_for(key: str) -> None:
     bucket = resolve(load(TEMPLATE.with_name("storage.yaml")), KmsKeyArn=key)["Bucket"]["Properties"]
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]

@@ -47,7 +47,7 @@ def test_every_role_and_action_is_there(page: str) -> None:
     assert written <= set(re.findall(r"`([a-z0-9]+:[A-Z]\w+)`", page))
 
 
-# What is known of the DAGs and the state machine, told by hand.
+# What is known of the DAGs and the state machine, written by hand.
 @pytest.mark.parametrize(
     ("role", "action", "expected"),
     [
@@ -76,7 +76,7 @@ def test_a_role_is_passed_by_who_passes_it(page: str) -> None:
 
 
 def test_a_call_that_the_page_cannot_place_is_found_again(page: str) -> None:
-    """Every call of a hook is reached from a DAG, or the reader has lost its way (or the hook is dead code)."""
+    """A call that no DAG reaches means that the reader is wrong or the hook is dead code."""
     reached = use.airflow_use().keys()
     graph = use.CallGraph()
     missing = []

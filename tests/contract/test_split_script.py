@@ -1,4 +1,4 @@
-"""The Glue script divides rows by their values, exactly, and says what is wrong with data it cannot divide."""
+"""The Glue script divides rows exactly by their values, and says what is wrong with other data."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def sample(count: int) -> tuple[list[str], list[list[str]]]:
 UNUSABLE = {
     "word_label": (2, "maybe", "label column 'y' has 1 of 60 rows that are neither 0 nor 1, such as 'maybe'; map the"),
     "null_label": (2, "", "label column 'y' has 1 of 60 rows that are neither 0 nor 1, such as '(empty)'; map the"),
-    "word": (1, "low", "column 'emp.var.rate' has 1 of 60 rows that are no number, such as 'low'; encode or delete"),
-    "comma": (3, "1,5", "column 'a-b' has 1 of 60 rows that are no number, such as '1,5'; encode or delete"),
-    "bracket": (3, "<1>", "column 'a-b' has 1 of 60 rows that are no number, such as '<1>'; encode or delete"),
+    "word": (1, "low", "column 'emp.var.rate' has 1 of 60 rows that are not numbers, such as 'low'; encode or delete"),
+    "comma": (3, "1,5", "column 'a-b' has 1 of 60 rows that are not numbers, such as '1,5'; encode or delete"),
+    "bracket": (3, "<1>", "column 'a-b' has 1 of 60 rows that are not numbers, such as '<1>'; encode or delete"),
 }
 
 
@@ -158,17 +158,17 @@ def test_a_label_written_as_a_double_is_a_label(results: Results) -> None:
 def test_names_and_values_are_data(results: Results) -> None:
     assert results["hostile_names"]["problem"] is None
     assert results["hostile_names"]["sides"] == results["plain"]["sides"]
-    assert "has 60 of 60 rows that are no number, such as" in results["hostile_values"]["problem"]
+    assert "has 60 of 60 rows that are not numbers, such as" in results["hostile_values"]["problem"]
     assert len(results["hostile_values"]["sides"]) == 60
 
 
-def test_one_class_only_is_said(results: Results) -> None:
+def test_rows_of_one_class_are_refused(results: Results) -> None:
     problem = results["one_class"]["problem"]
     assert "rows, all labelled 0; both classes are needed on both sides: widen window_days" in problem
 
 
-def test_no_row_is_said(results: Results) -> None:
-    assert results["empty"]["problem"].startswith("the data has a header and no row; look at the source partition")
+def test_a_file_without_rows_is_refused(results: Results) -> None:
+    assert results["empty"]["problem"].startswith("the data has a header but no rows; check the source partition")
 
 
 @given(st.decimals(min_value="0.0001", max_value="0.9999", places=4))
@@ -186,7 +186,7 @@ def test_the_threshold_is_exact(fraction: Any) -> None:
 
 
 @pytest.mark.parametrize("fraction", ["0", "1", "1.5", "-0.1", "NaN", "Infinity", "a third", ""])
-def test_a_fraction_that_is_none_is_refused(script: ModuleType, fraction: str) -> None:
+def test_a_fraction_outside_0_and_1_is_refused(script: ModuleType, fraction: str) -> None:
     with pytest.raises(script.SplitError, match="write a number above 0 and below 1"):
         script.hash_threshold(fraction)
 
@@ -194,12 +194,22 @@ def test_a_fraction_that_is_none_is_refused(script: ModuleType, fraction: str) -
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        (["a", "b"], "label column 'y' is not in here (columns: a, b); mend label.column or the recipe"),
-        (["y", "a", "a"], "column 'a' comes more than once in here; rename one of them in the recipe"),
-        (["y"], "here has no column but the label 'y'; keep at least one feature in the recipe"),
+        pytest.param(
+            ["a", "b"],
+            "label column 'y' is not in here (columns: a, b); correct label.column or the recipe",
+            id="no label",
+        ),
+        pytest.param(
+            ["y", "a", "a"],
+            "column 'a' appears more than once in here; rename one of them in the recipe",
+            id="one name twice",
+        ),
+        pytest.param(
+            ["y"], "here has no column besides the label 'y'; keep at least one feature in the recipe", id="label only"
+        ),
     ],
 )
-def test_headers_are_checked(script: ModuleType, columns: list[str], message: str) -> None:
+def test_a_header_that_cannot_be_used_is_refused(script: ModuleType, columns: list[str], message: str) -> None:
     with pytest.raises(script.SplitError) as refused:
         script.check_header(columns, "y", "here")
     assert str(refused.value) == message

@@ -195,7 +195,7 @@ def test_too_few_rows_are_a_refusal(evaluation: Evaluation) -> None:
     [
         ("config", "the serving endpoint config deleted-config was deleted by hand"),
         ("model", "the serving model deleted-model was deleted by hand"),
-        ("archive", "elsewhere/deleted-archive/model.tar.gz is not there any more"),
+        ("archive", "elsewhere/deleted-archive/model.tar.gz no longer exists"),
         ("other", "the champion was trained on 3 features"),
     ],
 )

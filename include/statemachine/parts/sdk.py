@@ -92,7 +92,11 @@ def call(name: str, action: str, parameters: dict[str, Any], *, retry: list[Any]
 
 
 def catch_all(task: Any, handler: Any) -> None:
-    """Lead every error of a task to a handler, which finds error and cause in ``$.failure``."""
+    """Lead every error of a task to a handler.
+
+    :param task: The task.
+    :param handler: State that finds error and cause in ``$.failure``.
+    """
     task.add_catch(steps.Catch(error_equals=["States.ALL"], next_step=handler, result_path="$.failure"))
 
 
@@ -122,12 +126,20 @@ def any_of(*rules: BaseRule) -> BaseRule:
 
 
 def one_of(variable: str, values: tuple[str, ...]) -> BaseRule:
-    """Build the rule that holds if a text is one of several."""
+    """Build the rule that holds if a text is one of several.
+
+    :param variable: Path of the text, which must exist.
+    :param values: The texts.
+    """
     return any_of(*(ChoiceRule.StringEquals(variable, value) for value in values))
 
 
 def text_has(variable: str, *fragments: str) -> BaseRule:
-    """Build the rule that holds if a text is there and has one of the fragments in it."""
+    """Build the rule that holds if a text exists and contains one of the fragments.
+
+    :param variable: Path of the text, which may be absent.
+    :param fragments: Texts without wildcards.
+    """
     # A caught States.Timeout may carry no Cause, and a Choice on an absent path is a failure that
     # nothing catches.
     matches = any_of(*(ChoiceRule.StringMatches(variable, f"*{fragment}*") for fragment in fragments))

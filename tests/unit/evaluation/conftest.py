@@ -1,64 +1,31 @@
-"""The evaluation script as it is shipped (its modules and the gate side by side), and a small run to evaluate."""
+"""A run to evaluate, and the script called on it, for the tests of the evaluation."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
-import json
 import subprocess
-import sys
-import tarfile
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import boto3
+import jsonschema
 import pytest
+from botocore.stub import Stubber
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-SOURCE = REPOSITORY / "include" / "evaluation"
-SEED = 20101129
-
-if str(SOURCE) not in sys.path:
-    sys.path.insert(0, str(SOURCE))
-# Shipped as gate.py; the same module object, so that classes are the same.
-sys.modules.setdefault("gate", importlib.import_module("brewtrain.domain.evaluation.gate"))
+from tests.fixtures.evaluation_run import PLOTS, PNG_SIGNATURE, SCHEMA, Run, make_run, read_json
 
 
-def train(features: np.ndarray, labels: np.ndarray, *, depth: int = 3, rounds: int = 20, **parameters: Any) -> Any:
-    """Train as the built-in algorithm does."""
-    import xgboost
-
-    settings = {"objective": "binary:logistic", "max_depth": depth, "eta": 0.2, "seed": 0, "nthread": 1, **parameters}
-    return xgboost.train(settings, xgboost.DMatrix(features, labels), rounds)
-
-
-def write_archive(path: Path, members: dict[str, bytes]) -> Path:
-    """Write a model.tar.gz."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return path
-
-
-def write_rows(folder: Path, labels: np.ndarray, features: np.ndarray) -> Path:
-    """Write rows as the split job does: no header, label first, empty for missing; with Spark's marker beside them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = []
-    for label, row in zip(labels, features, strict=True):
-        lines.append(",".join([str(int(label)), *("" if np.isnan(value) else repr(float(value)) for value in row)]))
-    (folder / "part-00000.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / "_SUCCESS").write_text("", encoding="utf-8")
-    return folder
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Make one run for all tests."""
+    return make_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture
 def scoring_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Call score_model.py here instead of starting Python for it, which takes most of a test's time."""
+    """Call score_model.py here: to start Python for it takes most of a test's time."""
     import model_archive
     import score_model
 
@@ -71,56 +38,71 @@ def scoring_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_archive.subprocess, "run", run)
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one run has left on S3, as the job finds it in its folders."""
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Replace S3 by a mapping from URI to content."""
+    import s3_objects
+    from evaluation_errors import MissingObjectError
 
-    folder: Path
-    names: list[str]
-    labels: np.ndarray
-    features: np.ndarray
-    validation: np.ndarray
-    booster: Any
-    weaker: Any
+    objects: dict[str, bytes] = {}
 
-    def arguments(self, output: Path, **changes: str) -> list[str]:
-        """Arguments of the script; ``changes`` by option name with ``_`` for ``-``."""
-        settings = {
-            "run_id": "bank-marketing-20101129T0000-g0",
-            "pipeline": "bank_marketing",
-            "data_date": "2010-11-28",
-            "recipe_version": "1.0",
-            "validation_fraction": "0.3",
-            "champion": "none",
-            "resamples": "60",
-            "validation": str(self.folder / "validation"),
-            "train": str(self.folder / "train"),
-            "challenger": str(self.folder / "challenger" / "model.tar.gz"),
-            "summary": str(self.folder / "summary" / "split.json"),
-            "output": str(output),
-            **changes,
-        }
-        return [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", value)]
+    def download(uri: str, target: Path) -> None:
+        if uri not in objects:
+            raise MissingObjectError(f"{uri} no longer exists; promote a model whose archive exists")
+        target.write_bytes(objects[uri])
+
+    monkeypatch.setattr(s3_objects, "download", download)
+    return objects
 
 
-@pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run over 900 made-up rows: the label depends on three of five features, one has gaps, one is of two values."""
-    print(f"seed {SEED}")
-    random = np.random.default_rng(SEED)
-    features = random.normal(size=(900, 5)).astype(np.float32)
-    features[:, 4] = features[:, 4] > 0
-    labels = random.random(900) < 1 / (1 + np.exp(2 - 1.5 * features[:, 0] - features[:, 1] - features[:, 4]))
-    features[random.random(900) < 0.1, 2] = np.nan
-    validation = random.random(900) < 0.4
-    folder = tmp_path_factory.mktemp("run")
-    names = ["age", "campaign", "pdays", "euribor3m", "housing_yes"]
-    write_rows(folder / "validation", labels[validation], features[validation])
-    write_rows(folder / "train", labels[~validation], features[~validation])
-    (folder / "summary").mkdir()
-    (folder / "summary" / "split.json").write_text(json.dumps({"features": names}), encoding="utf-8")
-    booster = train(features[~validation], labels[~validation])
-    weaker = train(features[~validation][:60], labels[~validation][:60], depth=1, rounds=3)
-    write_archive(folder / "challenger" / "model.tar.gz", {"xgboost-model": bytes(booster.save_raw("ubj"))})
-    write_archive(folder / "champion" / "model.tar.gz", {"xgboost-model": bytes(weaker.save_raw("ubj"))})
-    return Run(folder, names, labels, features, validation, booster, weaker)
+@pytest.fixture
+def stub_s3(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Stubber], None]], None]:
+    """Return a function that makes boto3 answer with what it adds to a stub."""
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+
+    def call(prepare: Callable[[Stubber], None]) -> None:
+        stubber = Stubber(client)
+        prepare(stubber)
+        stubber.activate()
+        monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
+
+    return call
+
+
+@pytest.fixture
+def score(
+    run: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    scoring_in_process: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., tuple[int, dict[str, Any], str]]:
+    """Return a function that runs the script.
+
+    It returns the exit code, evaluation.json (empty after an error) and what is on standard error.
+    """
+    import evaluate
+    import plots
+
+    def draw(document: dict[str, Any]) -> dict[str, bytes]:
+        return dict.fromkeys([*PLOTS, "drift.png"] if document["drift"] else PLOTS, PNG_SIGNATURE)
+
+    # Matplotlib takes a second a figure when the machine is busy; tests of the plots themselves
+    # call it.
+    monkeypatch.setattr(plots, "draw_evaluation", draw)
+
+    def call(*rules: str, **changes: str) -> tuple[int, dict[str, Any], str]:
+        output = tmp_path / "output"
+        arguments = run.arguments(output, **changes) + [part for rule in rules for part in ("--rule", rule)]
+        code = evaluate.main(arguments)
+        said = capsys.readouterr().err
+        if code:
+            assert not output.exists() or list(output.iterdir()) == []
+            return code, {}, said
+        document = read_json(output / "evaluation.json")
+        jsonschema.validate(document, SCHEMA)
+        assert (output / "verdict.json").stat().st_size <= 8192
+        assert not [path for path in output.iterdir() if path.name.startswith(".")]
+        return code, document, said
+
+    return call

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.unit.evaluation.conftest import Run
+from tests.fixtures.evaluation_run import Run
 
 # Few distinct scores, so that ties are the rule.
 _rows = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=60).filter(
@@ -98,19 +98,28 @@ def test_a_weighted_row_is_a_repeated_row(rows: list[tuple[bool, int]], data: st
 @pytest.mark.parametrize(
     ("labels", "scores", "expected"),
     [
-        ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], {"auc": 1, "aucpr": 1, "error": 0, "brier": 0.025}),
-        ([1, 1, 0, 0], [0.1, 0.2, 0.8, 0.9], {"auc": 0, "error": 1}),
-        ([0, 1, 0, 1], [0.5] * 4, {"auc": 0.5, "aucpr": 0.5, "logloss": math.log(2), "ece": 0, "lift_top_decile": 1}),
-        ([1] + [0] * 9, [0.9] + [0.0] * 9, {"lift_top_decile": 10, "ece": 0.01}),
-        ([1] * 5 + [0] * 5, [0.0] * 5 + [1.0] * 5, {"ece": 1, "logloss": -math.log(1e-16)}),
+        pytest.param(
+            [0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], {"auc": 1, "aucpr": 1, "error": 0, "brier": 0.025}, id="perfect"
+        ),
+        pytest.param([1, 1, 0, 0], [0.1, 0.2, 0.8, 0.9], {"auc": 0, "error": 1}, id="reversed"),
+        pytest.param(
+            [0, 1, 0, 1],
+            [0.5] * 4,
+            {"auc": 0.5, "aucpr": 0.5, "logloss": math.log(2), "ece": 0, "lift_top_decile": 1},
+            id="one score for all",
+        ),
+        pytest.param([1] + [0] * 9, [0.9] + [0.0] * 9, {"lift_top_decile": 10, "ece": 0.01}, id="one positive first"),
+        pytest.param(
+            [1] * 5 + [0] * 5, [0.0] * 5 + [1.0] * 5, {"ece": 1, "logloss": -math.log(1e-16)}, id="certain and wrong"
+        ),
     ],
 )
-def test_closed_forms(labels: list[int], scores: list[float], expected: dict[str, float]) -> None:
+def test_metrics_have_their_known_values(labels: list[int], scores: list[float], expected: dict[str, float]) -> None:
     found = measure(np.array(labels, dtype=bool), np.array(scores))
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-9)
 
 
-def test_same_figures_as_xgboost(run: Run) -> None:
+def test_figures_are_those_of_xgboost(run: Run) -> None:
     import xgboost
 
     features, labels = run.features[run.validation], run.labels[run.validation]
@@ -152,7 +161,7 @@ def test_reliability_table_holds_every_row_once(rows: list[tuple[bool, int]]) ->
     assert measure(labels, scores)["ece"] == pytest.approx(gap, abs=1e-12)
 
 
-def test_wilson_interval_of_a_known_case() -> None:
+def test_the_wilson_interval_of_a_published_case() -> None:
     # Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263.
     labels = np.array([True] * 81 + [False] * 182)
     line = binary_metrics.reliability(binary_metrics.ScoredRows(labels, np.full(263, 0.3)))[0]

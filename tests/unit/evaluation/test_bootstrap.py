@@ -25,14 +25,14 @@ def test_every_resample_keeps_the_size_of_both_classes() -> None:
     assert (weights >= 0).all()
 
 
-def test_same_seed_same_resamples() -> None:
+def test_one_seed_gives_the_same_resamples() -> None:
     labels = np.arange(50) % 7 == 0
     assert (drawn(labels, 5) == drawn(labels, 5)).all()
     assert (drawn(labels, 5) != drawn(labels, 5, seed=SEED + 1)).any()
 
 
-def test_large_data_comes_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "_CELLS_AT_ONCE", 120)
+def test_resamples_of_large_data_come_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "CELLS_AT_ONCE", 120)
     batches = list(bootstrap.resamples(np.arange(50) % 2 == 0, 7, SEED))
     assert [len(batch) for batch in batches] == [2, 2, 2, 1]
 

@@ -26,13 +26,13 @@ def psi(before: np.ndarray, now: np.ndarray) -> float:
     return drift.drift(profile(before), ["x"], now[:, None].astype(np.float32), labels)["features"][0]["psi"]  # type: ignore[no-any-return]
 
 
-def test_by_hand() -> None:
+def test_the_index_is_what_a_calculation_by_hand_gives() -> None:
     expected = (0.3 - 0.5) * math.log(0.3 / 0.5) + (0.7 - 0.5) * math.log(0.7 / 0.5)
     assert drift.population_stability_index(np.array([50, 50]), np.array([300, 700])) == pytest.approx(expected)
 
 
 @given(_counts, st.data())
-def test_laws(before: list[int], data: st.DataObject) -> None:
+def test_the_index_is_symmetric_finite_and_not_negative(before: list[int], data: st.DataObject) -> None:
     now = data.draw(st.lists(st.integers(0, 1000), min_size=len(before), max_size=len(before)).filter(any))
     index = drift.population_stability_index
     assert index(before, before) == pytest.approx(0, abs=1e-12)
@@ -50,13 +50,13 @@ def test_without_rows_there_is_no_index() -> None:
 @pytest.mark.parametrize(
     "column",
     [
-        RANDOM.normal(size=500),
-        RANDOM.integers(0, 3, 500).astype(float),
-        np.zeros(500),
-        np.full(500, np.nan),
-        np.where(RANDOM.random(500) < 0.5, np.nan, RANDOM.normal(size=500)),
-        np.where(RANDOM.random(500) < 0.95, 999.0, RANDOM.integers(0, 30, 500)),
-        np.float32(4.856) + 0 * RANDOM.random(500),
+        pytest.param(RANDOM.normal(size=500), id="continuous"),
+        pytest.param(RANDOM.integers(0, 3, 500).astype(float), id="three values"),
+        pytest.param(np.zeros(500), id="constant"),
+        pytest.param(np.full(500, np.nan), id="all missing"),
+        pytest.param(np.where(RANDOM.random(500) < 0.5, np.nan, RANDOM.normal(size=500)), id="half missing"),
+        pytest.param(np.where(RANDOM.random(500) < 0.95, 999.0, RANDOM.integers(0, 30, 500)), id="one value mostly"),
+        pytest.param(np.float32(4.856) + 0 * RANDOM.random(500), id="constant that float32 rounds"),
     ],
 )
 def test_a_window_does_not_drift_from_itself(column: np.ndarray) -> None:
@@ -73,7 +73,7 @@ def test_a_shift_of_the_mean_shows_and_noise_does_not() -> None:
     assert psi(before, RANDOM.normal(1, 1, size=4000)) == pytest.approx(1, abs=0.25)
 
 
-@pytest.mark.parametrize("appeared", [7.0, np.nan])
+@pytest.mark.parametrize("appeared", [pytest.param(7.0, id="new value"), pytest.param(np.nan, id="missing")])
 def test_a_value_that_was_not_there_shows(appeared: float) -> None:
     before = np.repeat([0.0, 1.0], 100)
     now = np.where(np.arange(200) % 10 == 0, appeared, before)
@@ -92,7 +92,7 @@ def test_features_are_matched_by_name_and_the_most_shifted_comes_first() -> None
     assert found["reference_rows"] == 300
 
 
-def test_levels() -> None:
+def test_an_index_has_a_level() -> None:
     assert [drift.level(value) for value in (0, 0.0999, 0.1, 0.25, 0.2501, math.nan)] == [
         "stable",
         "stable",
@@ -103,7 +103,9 @@ def test_levels() -> None:
     ]
 
 
-@pytest.mark.parametrize("reference", [{}, {"layout": 2}, []])
+@pytest.mark.parametrize(
+    "reference", [pytest.param({}, id="empty"), pytest.param({"layout": 2}, id="layout 2"), pytest.param([], id="list")]
+)
 def test_a_profile_of_another_layout_is_refused(reference: Any) -> None:
     with pytest.raises(ValueError, match="not of layout 1"):
         drift.drift(reference, ["x"], np.ones((2, 1)), np.array([True, False]))

@@ -1,4 +1,4 @@
-"""Archives are untrusted: what is a model is loaded in every format, what is not is refused by name."""
+"""Archives are untrusted: a model loads in every format, anything else is refused by name."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import pytest
 from evaluation_errors import ModelArchiveError, PickledModelError
 from model_archive import ScoredModel, score_archive
 
-from tests.unit.evaluation.conftest import Run, train, write_archive
+from tests.fixtures.evaluation_run import Run, train, write_archive
 
 
-def test_a_crash_of_xgboost_is_told(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+def test_a_crash_of_xgboost_is_reported(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     """A damaged model can end XGBoost's process; the evaluation must survive to say so."""
     crash = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"]
     start = subprocess.run
     monkeypatch.setattr(model_archive.subprocess, "run", lambda _, **options: start(crash, **options))
-    with pytest.raises(ModelArchiveError, match="XGBoost ended by signal 11 over it"):
+    with pytest.raises(ModelArchiveError, match="XGBoost was ended by signal 11"):
         load_model(run.folder / "champion" / "model.tar.gz", role="champion")
 
 
@@ -33,7 +33,9 @@ def load_model(archive: Path, *, role: str) -> ScoredModel:
 @pytest.mark.usefixtures("scoring_in_process")
 @pytest.mark.parametrize("raw_format", ["ubj", "json"])
 @pytest.mark.parametrize("name", ["xgboost-model", "./xgboost-model", "model.json"])
-def test_formats(tmp_path: Path, run: Run, raw_format: str, name: str) -> None:
+def test_a_model_loads_in_every_format_and_under_every_name(
+    tmp_path: Path, run: Run, raw_format: str, name: str
+) -> None:
     import xgboost
 
     content = bytes(run.booster.save_raw(raw_format))
@@ -56,8 +58,8 @@ def test_a_model_of_a_newer_xgboost_is_refused(
 
     content = bytes(run.booster.save_raw(raw_format))
     ours = tuple(int(part) for part in xgboost.__version__.split(".")[:2])
-    assert score_model._version(content) == ours
-    assert score_model._version(b"binf\x00\x00\x00?") is None
+    assert score_model.version_that_wrote(content) == ours
+    assert score_model.version_that_wrote(b"binf\x00\x00\x00?") is None
     monkeypatch.setattr(xgboost, "__version__", f"{ours[0]}.{ours[1] - 1}.9")
     archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": content})
     with pytest.raises(ModelArchiveError, match=rf"XGBoost {ours[0]}\.{ours[1]} wrote it, this is"):
@@ -77,7 +79,7 @@ def test_what_save_model_writes_without_extension(tmp_path: Path, run: Run) -> N
 
 
 @pytest.mark.usefixtures("scoring_in_process")
-def test_named_features_are_told(tmp_path: Path, run: Run) -> None:
+def test_a_model_may_name_its_features(tmp_path: Path, run: Run) -> None:
     booster = run.booster.copy()
     booster.feature_names = run.names
     archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": bytes(booster.save_raw("ubj"))})
@@ -119,36 +121,36 @@ def test_a_pickled_booster_is_refused(tmp_path: Path, run: Run) -> None:
         load_model(archive, role="champion")
 
 
-def _member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, link: str = "") -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
-    member.type, member.size, member.linkname = kind, size, link
-    return member
+def member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, link: str = "") -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.size, made.linkname = kind, size, link
+    return made
 
 
 @pytest.mark.parametrize(
-    ("member", "says"),
+    ("refused", "says"),
     [
-        (_member("xgboost-model", tarfile.SYMTYPE, link="/etc/passwd"), "a link or a device"),
-        (_member("xgboost-model", tarfile.LNKTYPE, link="other"), "a link or a device"),
-        (_member("pipe", tarfile.FIFOTYPE), "a link or a device"),
-        (_member("disk", tarfile.BLKTYPE), "a link or a device"),
-        (_member("../xgboost-model"), "path leaves the archive"),
-        (_member("a/../../xgboost-model"), "path leaves the archive"),
-        (_member("/xgboost-model"), "path leaves the archive"),
-        (_member("..\\xgboost-model"), "path leaves the archive"),
-        (_member("xgboost-model", size=3 * 1024**3), "unpacks to more than 2048 MiB"),
+        pytest.param(member("xgboost-model", tarfile.SYMTYPE, link="/etc/passwd"), "a link or a device", id="symlink"),
+        pytest.param(member("xgboost-model", tarfile.LNKTYPE, link="other"), "a link or a device", id="hard link"),
+        pytest.param(member("pipe", tarfile.FIFOTYPE), "a link or a device", id="pipe"),
+        pytest.param(member("disk", tarfile.BLKTYPE), "a link or a device", id="device"),
+        pytest.param(member("../xgboost-model"), "path leaves the archive", id="parent"),
+        pytest.param(member("a/../../xgboost-model"), "path leaves the archive", id="parent of a parent"),
+        pytest.param(member("/xgboost-model"), "path leaves the archive", id="absolute"),
+        pytest.param(member("..\\xgboost-model"), "path leaves the archive", id="backslash"),
+        pytest.param(member("xgboost-model", size=3 * 1024**3), "unpacks to more than 2048 MiB", id="too large"),
     ],
 )
-def test_members_that_are_refused(tmp_path: Path, member: tarfile.TarInfo, says: str) -> None:
+def test_an_archive_is_refused_for_one_bad_member(tmp_path: Path, refused: tarfile.TarInfo, says: str) -> None:
     archive = tmp_path / "model.tar.gz"
     with tarfile.open(archive, "w:gz") as opened:
-        opened.addfile(member, None)  # a size without content behind it
+        opened.addfile(refused, None)  # a size without content behind it
     with pytest.raises(ModelArchiveError, match="the champion's archive model") as caught:
         load_model(archive, role="champion")
     assert says in str(caught.value)
 
 
-def test_many_members(tmp_path: Path) -> None:
+def test_an_archive_of_many_members_is_refused(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "model.tar.gz", {f"file{number}": b"" for number in range(101)})
     with pytest.raises(ModelArchiveError, match="more than 100 members"):
         load_model(archive, role="champion")
@@ -158,16 +160,16 @@ def test_many_members(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("members", "says"),
     [
-        ({}, "holds no xgboost-model \\(it holds nothing\\)"),
-        ({"a": b"1", "b": b"2"}, "holds no xgboost-model \\(it holds a, b\\)"),
-        ({"xgboost-model-0": b"1", "xgboost-model-1": b"2"}, "an ensemble of folds"),
-        ({"xgboost-model": b""}, "does not load"),
-        ({"xgboost-model": b"not a model"}, "does not load"),
-        ({"xgboost-model": b"{}"}, "does not load"),
-        ({"xgboost-model": b'{"learner": {}}'}, "does not load"),
+        pytest.param({}, "holds no xgboost-model \\(it holds nothing\\)", id="no file"),
+        pytest.param({"a": b"1", "b": b"2"}, "holds no xgboost-model \\(it holds a, b\\)", id="other files"),
+        pytest.param({"xgboost-model-0": b"1", "xgboost-model-1": b"2"}, "an ensemble of folds", id="folds"),
+        pytest.param({"xgboost-model": b""}, "does not load", id="empty file"),
+        pytest.param({"xgboost-model": b"not a model"}, "does not load", id="text"),
+        pytest.param({"xgboost-model": b"{}"}, "does not load", id="empty JSON"),
+        pytest.param({"xgboost-model": b'{"learner": {}}'}, "does not load", id="JSON without trees"),
     ],
 )
-def test_archives_without_a_model(tmp_path: Path, members: dict[str, bytes], says: str) -> None:
+def test_an_archive_without_a_model_is_refused(tmp_path: Path, members: dict[str, bytes], says: str) -> None:
     with pytest.raises(ModelArchiveError, match=says):
         load_model(write_archive(tmp_path / "model.tar.gz", members), role="challenger")
 
@@ -175,7 +177,7 @@ def test_archives_without_a_model(tmp_path: Path, members: dict[str, bytes], say
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
 @pytest.mark.parametrize("raw_format", ["ubj", "json"])
-def test_a_model_that_was_cut(tmp_path: Path, run: Run, raw_format: str, share: float) -> None:
+def test_a_model_that_was_cut_is_refused(tmp_path: Path, run: Run, raw_format: str, share: float) -> None:
     content = bytes(run.booster.save_raw(raw_format))
     archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": content[: int(len(content) * share)]})
     with pytest.raises(ModelArchiveError, match=r"model does not load \(XGBoost"):
@@ -183,15 +185,15 @@ def test_a_model_that_was_cut(tmp_path: Path, run: Run, raw_format: str, share: 
 
 
 @pytest.mark.parametrize("kept", [0, 10, 200, -20])
-def test_an_archive_that_was_cut(tmp_path: Path, run: Run, kept: int) -> None:
+def test_an_archive_that_was_cut_is_refused(tmp_path: Path, run: Run, kept: int) -> None:
     whole = (run.folder / "challenger" / "model.tar.gz").read_bytes()
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(whole[:kept])
-    with pytest.raises(ModelArchiveError, match="not a whole tar"):
+    with pytest.raises(ModelArchiveError, match="not a complete tar"):
         load_model(archive, role="challenger")
 
 
-def test_an_archive_that_was_damaged(tmp_path: Path, run: Run) -> None:
+def test_an_archive_that_was_damaged_is_refused(tmp_path: Path, run: Run) -> None:
     content = bytearray((run.folder / "challenger" / "model.tar.gz").read_bytes())
     content[len(content) // 2] ^= 0xFF
     archive = tmp_path / "model.tar.gz"
@@ -200,16 +202,18 @@ def test_an_archive_that_was_damaged(tmp_path: Path, run: Run) -> None:
         load_model(archive, role="champion")
 
 
-def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ModelArchiveError, match="is not there; check the training job's output"):
+def test_an_archive_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelArchiveError, match="does not exist; check the training job's output"):
         load_model(tmp_path / "model.tar.gz", role="challenger")
 
 
 @pytest.mark.usefixtures("scoring_in_process")
-def test_a_model_of_another_objective(tmp_path: Path, run: Run) -> None:
+def test_a_model_of_another_objective_is_refused(tmp_path: Path, run: Run) -> None:
     booster = train(run.features, run.labels.astype(float), objective="reg:squarederror", rounds=2)
     archive = write_archive(tmp_path / "model.tar.gz", {"xgboost-model": bytes(booster.save_raw("ubj"))})
-    with pytest.raises(ModelArchiveError, match="trained for 'reg:squarederror'"):
+    with pytest.raises(
+        ModelArchiveError, match="trained for 'reg:squarederror', but the evaluation needs 'binary:logistic'"
+    ):
         load_model(archive, role="challenger")
 
 
@@ -220,8 +224,8 @@ def test_nothing_is_left_behind(tmp_path: Path, run: Run, monkeypatch: pytest.Mo
 
 
 def test_sizes_are_bounded_while_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the bytes that are read, not of what members say of themselves: headers are read whole."""
-    monkeypatch.setattr(model_archive, "_MOST_BYTES", 1_000_000)
+    """Bytes that are read count, not the sizes that members claim: headers are read whole."""
+    monkeypatch.setattr(model_archive, "MOST_BYTES", 1_000_000)
     bomb = write_archive(tmp_path / "bomb.tar.gz", {"xgboost-model": bytes(3_000_000)})
     headers = tmp_path / "headers.tar.gz"
     with tarfile.open(headers, "w:gz", format=tarfile.PAX_FORMAT) as made:

@@ -11,7 +11,7 @@ import evaluate
 import numpy as np
 import pytest
 
-from tests.unit.evaluation.conftest import train, write_archive, write_rows
+from tests.fixtures.evaluation_run import train, write_archive, write_rows
 
 LEAK = "duration"  # known only after the call
 
@@ -37,7 +37,7 @@ def encoded(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("scoring_in_process")
-def test_bank_marketing(shared_dir: Path, tmp_path: Path) -> None:
+def test_the_gate_tells_a_real_model_from_a_chance_one(shared_dir: Path, tmp_path: Path) -> None:
     names, features, labels = encoded(shared_dir / "data" / "bank-additional.csv")
     digests = [hashlib.md5(row.tobytes()).hexdigest() for row in features]
     validation = np.array([digest < "4ccc" for digest in digests])

@@ -21,14 +21,19 @@ from brewtrain.domain.evaluation import gate
 SCRIPT_FILES = (
     "binary_metrics.py",
     "bootstrap.py",
+    "champion.py",
     "drift.py",
     "evaluate.py",
     "evaluation_errors.py",
     "labelled_csv.py",
+    "measurement.py",
     "model_archive.py",
+    "outputs.py",
     "plots.py",
     "report_page.py",
+    "s3_objects.py",
     "score_model.py",
+    "split_output.py",
 )
 #: Name under which plugins/brewtrain/domain/evaluation/gate.py is shipped.
 GATE_FILE = "gate.py"
