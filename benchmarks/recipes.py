@@ -166,7 +166,7 @@ def compile_milliseconds(steps: int = 100) -> float:
 
     from recipe_runner.checking import typed_steps
     from recipe_runner.plan import build_plan
-    from recipe_runner.table import Table
+    from recipe_runner.tables.table import Table
 
     kinds = [
         lambda n: ("BINARIZATION", {"sourceColumn": "x", "targetColumn": f"b{n}", "threshold": "3", "flip": "false"}),

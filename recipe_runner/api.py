@@ -16,15 +16,15 @@ import polars as pl
 import polars.selectors as cs
 
 from recipe_runner.checking import check_document, typed_steps
-from recipe_runner.compression import scratch
-from recipe_runner.declaration import Step
 from recipe_runner.errors import RecipeError, RecipeErrors, StepError
-from recipe_runner.inputs import contradicts_types, scan_dataset
-from recipe_runner.outputs import WrittenOutput, write_outputs
-from recipe_runner.path_selection import select_files
+from recipe_runner.files.compression import scratch
+from recipe_runner.files.inputs import contradicts_types, scan_dataset
+from recipe_runner.files.outputs import WrittenOutput, write_outputs
+from recipe_runner.files.path_selection import select_files
+from recipe_runner.language.declaration import Step
 from recipe_runner.plan import build_plan, from_polars
-from recipe_runner.streaming import count_rows, sources
-from recipe_runner.table import DatasetFiles, RunContext, SecondaryInput, Table
+from recipe_runner.tables.streaming import count_rows, sources
+from recipe_runner.tables.table import DatasetFiles, RunContext, SecondaryInput, Table
 
 T = TypeVar("T")
 
@@ -149,7 +149,7 @@ def run_profile(
     Raises:
         RecipeError: the data cannot be read, a configuration is at fault, or a rule is malformed.
     """
-    from recipe_runner.profile import dataset_override, default_configuration, profile_columns
+    from recipe_runner.profiling.profile import dataset_override, default_configuration, profile_columns
 
     frame = _sampled(files, job_sample or {})
     chosen = configuration or {}
@@ -182,7 +182,7 @@ def run_ruleset(
 
 
 def _ruleset_results(rulesets: Sequence[Mapping[str, Any]], frame: pl.DataFrame) -> list[dict[str, Any]]:
-    from recipe_runner.rulesets import apply_ruleset
+    from recipe_runner.profiling.rulesets import apply_ruleset
 
     return [apply_ruleset(ruleset, frame) for ruleset in rulesets]
 
@@ -204,7 +204,7 @@ def validation_report(profile: Mapping[str, Any], *, location: str) -> dict[str,
 
 
 def _sampled(files: DatasetFiles, job_sample: Mapping[str, Any]) -> pl.DataFrame:
-    from recipe_runner.profile import sample_size
+    from recipe_runner.profiling.profile import sample_size
 
     size = sample_size(job_sample)
 

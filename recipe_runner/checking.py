@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from recipe_runner import actions  # noqa: F401 - importing it fills ACTIONS
-from recipe_runner.conditions import parse_condition
-from recipe_runner.declaration import ACTIONS, OTHER_NAMES, Action, Condition, Step
 from recipe_runner.errors import RecipeErrors, StepError
-from recipe_runner.parameters import IGNORED_PARAMETERS, Kind
-from recipe_runner.reader import RawStep, read_conditions, read_steps
+from recipe_runner.language.conditions import parse_condition
+from recipe_runner.language.declaration import ACTIONS, OTHER_NAMES, Action, Condition, Step
+from recipe_runner.language.parameters import IGNORED_PARAMETERS, Kind
+from recipe_runner.language.reader import RawStep, read_conditions, read_steps
 
 
 def check_document(document: Any, *, to_run: bool = True) -> tuple[list[Step], list[StepError]]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from recipe_runner.errors import RecipeError, RecipeErrors, StepError
 
 if TYPE_CHECKING:
-    from recipe_runner.table import DatasetFiles, SecondaryInput, Table
+    from recipe_runner.tables.table import DatasetFiles, SecondaryInput, Table
 
 OUTPUT_FORMATS = {
     ".csv": "CSV",
@@ -144,7 +144,7 @@ def _need_file(path: Path, what: str) -> None:
 
 
 def _delimiter(text: str, option: str) -> str:
-    from recipe_runner.table import can_delimit
+    from recipe_runner.tables.table import can_delimit
 
     delimiter = text.replace("\\t", "\t")
     if not can_delimit(delimiter):
@@ -158,8 +158,8 @@ def _is_tsv(path: Path) -> bool:
 
 
 def _files(options: argparse.Namespace, path: Path) -> DatasetFiles:
-    from recipe_runner.inputs import format_of
-    from recipe_runner.table import DatasetFiles
+    from recipe_runner.files.inputs import format_of
+    from recipe_runner.tables.table import DatasetFiles
 
     _need_file(path, "input")
     try:
@@ -175,7 +175,7 @@ def _files(options: argparse.Namespace, path: Path) -> DatasetFiles:
 
 def _open(options: argparse.Namespace, path: Path, all_rows: bool) -> Table:
     from recipe_runner.api import open_table
-    from recipe_runner.table import DatasetFiles
+    from recipe_runner.tables.table import DatasetFiles
 
     datasets = _pairs(options.dataset, "--dataset")
     secrets = _pairs(options.secret, "--secret")
@@ -215,7 +215,7 @@ def _open(options: argparse.Namespace, path: Path, all_rows: bool) -> Table:
 
 
 def _document(options: argparse.Namespace) -> Any:
-    from recipe_runner.reader import read_recipe_file
+    from recipe_runner.language.reader import read_recipe_file
 
     _need_file(options.recipe, "recipe")
     return read_recipe_file(options.recipe)
@@ -224,7 +224,7 @@ def _document(options: argparse.Namespace) -> Any:
 def _run(options: argparse.Namespace) -> int:
     from recipe_runner.api import rows_of_dataset, with_types
     from recipe_runner.checking import typed_steps
-    from recipe_runner.outputs import check_output, printable, write_file
+    from recipe_runner.files.outputs import check_output, printable, write_file
     from recipe_runner.plan import build_plan
 
     suffix = options.output.suffix.lower()

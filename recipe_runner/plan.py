@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from recipe_runner.conditions import combined
-from recipe_runner.declaration import Step
 from recipe_runner.errors import RecipeError, RecipeErrors, StepError
-from recipe_runner.table import Columns, RemoveRows, Table, first_line
+from recipe_runner.language.conditions import combined
+from recipe_runner.language.declaration import Step
+from recipe_runner.tables.table import Columns, RemoveRows, Table, first_line
 
 
 def apply_step(step: Step, table: Table) -> Table:

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from recipe_runner.datatypes import json_text
-from recipe_runner.declaration import Step
+from recipe_runner.language.declaration import Step
 from recipe_runner.plan import apply_step
-from recipe_runner.table import Table, type_name
+from recipe_runner.tables.datatypes import json_text
+from recipe_runner.tables.table import Table, type_name
 
 PLAIN_WIDTH = 200  # of the tables where the output is no terminal and COLUMNS does not say
 MAX_CELL = 40

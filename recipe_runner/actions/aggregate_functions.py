@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from recipe_runner.datatypes import as_text, to_double
-from recipe_runner.declaration import PAGES, Step, action
-from recipe_runner.parameters import choice, columns, integer, new_column
-from recipe_runner.table import Change, Columns, NewColumn, Table
+from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.parameters import choice, columns, integer, new_column
+from recipe_runner.tables.datatypes import as_text, to_double
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Aggregate functions"
 PLACE = ("Place of the new column", "right of the last source listed", "seen for one source: right of it")

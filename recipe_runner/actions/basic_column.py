@@ -9,14 +9,24 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import POLARS_TYPES, convert, listed_text, listed_value, normal_type
-from recipe_runner.date_patterns import strftime_pattern
-from recipe_runner.declaration import Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.parameters import boolean, choice, column, columns, integer, json_list, new_column, pattern, text
-from recipe_runner.patterns import SECONDS_PER_VALUE, compiled
-from recipe_runner.streaming import mapped
-from recipe_runner.table import Change, Columns, NewColumn, Table, type_name
+from recipe_runner.language.date_patterns import strftime_pattern
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.parameters import (
+    boolean,
+    choice,
+    column,
+    columns,
+    integer,
+    json_list,
+    new_column,
+    pattern,
+    text,
+)
+from recipe_runner.language.patterns import SECONDS_PER_VALUE, compiled
+from recipe_runner.tables.datatypes import POLARS_TYPES, convert, listed_text, listed_value, normal_type
+from recipe_runner.tables.streaming import mapped
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table, type_name
 
 FAMILY = "Basic column"
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.advanced_datatypes import region_code
-from recipe_runner.datatypes import as_text
-from recipe_runner.declaration import Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.operands import per_value
-from recipe_runner.parameters import choice, column, integer, text
-from recipe_runner.table import Change, Columns, NewColumn, Table
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.operands import per_value
+from recipe_runner.language.parameters import choice, column, integer, text
+from recipe_runner.tables.advanced_datatypes import region_code
+from recipe_runner.tables.datatypes import as_text
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Column formatting"
 # Digits for the largest double and the most decimal places.

@@ -8,12 +8,11 @@ from typing import Any
 import polars as pl
 
 from recipe_runner.actions.text_functions import MERGE_NULL, merged
-from recipe_runner.datatypes import as_text
-from recipe_runner.declaration import Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.java_patterns import from_java
-from recipe_runner.operands import per_value
-from recipe_runner.parameters import (
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.java_patterns import from_java
+from recipe_runner.language.operands import per_value
+from recipe_runner.language.parameters import (
     boolean,
     choice,
     column,
@@ -26,9 +25,8 @@ from recipe_runner.parameters import (
     text,
     to_number,
 )
-from recipe_runner.patterns import SECONDS_PER_VALUE, Pattern, compiled, literal
-from recipe_runner.table import Change, Columns, NewColumn, Table
-from recipe_runner.value_expressions import (
+from recipe_runner.language.patterns import SECONDS_PER_VALUE, Pattern, compiled, literal
+from recipe_runner.language.value_expressions import (
     Parser,
     Typed,
     aggregate_values,
@@ -37,6 +35,8 @@ from recipe_runner.value_expressions import (
     truth,
     unified,
 )
+from recipe_runner.tables.datatypes import as_text
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Column structure"
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import as_text, to_timestamp
-from recipe_runner.date_patterns import strftime_pattern
-from recipe_runner.declaration import Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.operands import per_value
-from recipe_runner.parameters import boolean, column, integer, new_column, pattern, text
-from recipe_runner.patterns import Pattern
-from recipe_runner.table import Change, Columns, NewColumn, Table, type_name
+from recipe_runner.language.date_patterns import strftime_pattern
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.operands import per_value
+from recipe_runner.language.parameters import boolean, column, integer, new_column, pattern, text
+from recipe_runner.language.patterns import Pattern
+from recipe_runner.tables.datatypes import as_text, to_timestamp
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table, type_name
 
 FAMILY = "Data cleaning"
 ONE_BASED = (

@@ -13,21 +13,11 @@ import polars as pl
 
 from recipe_runner.actions.aggregate_functions import MODE_NONE, MODE_TYPES
 from recipe_runner.actions.window_functions import rolled
-from recipe_runner.advanced_datatypes import (
-    PATTERNS,
-    TYPES,
-    best_type,
-    canonical_pattern,
-    canonical_type,
-    detail,
-    is_valid,
-)
-from recipe_runner.conditions import combined
-from recipe_runner.datatypes import POLARS_TYPES, as_text, convert, normal_type, to_double
-from recipe_runner.declaration import Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.operands import per_value
-from recipe_runner.parameters import (
+from recipe_runner.language.conditions import combined
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.operands import per_value
+from recipe_runner.language.parameters import (
     Parameter,
     boolean,
     choice,
@@ -39,8 +29,18 @@ from recipe_runner.parameters import (
     strings,
     text,
 )
-from recipe_runner.streaming import one_of
-from recipe_runner.table import Change, Columns, NewColumn, RemoveRows, Table, type_name
+from recipe_runner.tables.advanced_datatypes import (
+    PATTERNS,
+    TYPES,
+    best_type,
+    canonical_pattern,
+    canonical_type,
+    detail,
+    is_valid,
+)
+from recipe_runner.tables.datatypes import POLARS_TYPES, as_text, convert, normal_type, to_double
+from recipe_runner.tables.streaming import one_of
+from recipe_runner.tables.table import Change, Columns, NewColumn, RemoveRows, Table, type_name
 
 FAMILY = "Data quality"
 DATA_TYPES = (*POLARS_TYPES, "number", "integer", "unsupported")

@@ -10,11 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import as_text, divided, listed_text, listed_value
-from recipe_runner.declaration import Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.operands import per_value
-from recipe_runner.parameters import (
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.operands import per_value
+from recipe_runner.language.parameters import (
     boolean,
     choice,
     column,
@@ -26,8 +25,9 @@ from recipe_runner.parameters import (
     text,
     to_number,
 )
-from recipe_runner.streaming import mapped, one_of
-from recipe_runner.table import Change, Columns, NewColumn, Table, type_name
+from recipe_runner.tables.datatypes import as_text, divided, listed_text, listed_value
+from recipe_runner.tables.streaming import mapped, one_of
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table, type_name
 
 FAMILY = "Data science"
 MAX_CATEGORIES = 10
@@ -204,7 +204,7 @@ def categorical_mapping(step: Step, table: Table) -> Change:
 
 
 def _optional_condition(step: Step, table: Table) -> pl.Expr | None:
-    from recipe_runner.conditions import combined
+    from recipe_runner.language.conditions import combined
 
     return combined(step.conditions, table)
 

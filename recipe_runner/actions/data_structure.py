@@ -14,11 +14,10 @@ import polars as pl
 
 from recipe_runner.actions.aggregate_functions import mode_of
 from recipe_runner.actions.basic_column import selected_columns
-from recipe_runner.conditions import combined
-from recipe_runner.datatypes import as_text, convert, normal_type
-from recipe_runner.declaration import Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.parameters import (
+from recipe_runner.language.conditions import combined
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.parameters import (
     Parameter,
     boolean,
     choice,
@@ -31,7 +30,8 @@ from recipe_runner.parameters import (
     strings,
     text,
 )
-from recipe_runner.table import (
+from recipe_runner.tables.datatypes import as_text, convert, normal_type
+from recipe_runner.tables.table import (
     Change,
     Columns,
     DatasetFiles,

@@ -11,12 +11,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import polars as pl
 
-from recipe_runner.conditions import combined
-from recipe_runner.datatypes import to_double, to_timestamp
-from recipe_runner.date_patterns import DEFAULT_PATTERN, strftime_pattern
-from recipe_runner.declaration import PAGES, Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.operands import (
+from recipe_runner.language.conditions import combined
+from recipe_runner.language.date_patterns import DEFAULT_PATTERN, strftime_pattern
+from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.operands import (
     ONE_OF_SOURCE_OR_VALUE,
     PAIR,
     SOURCE_OR_VALUE,
@@ -26,8 +25,9 @@ from recipe_runner.operands import (
     pair_names,
     timestamp_operand,
 )
-from recipe_runner.parameters import choice, column, integer, json_map, new_column, number, text
-from recipe_runner.table import Change, Columns, NewColumn, Table
+from recipe_runner.language.parameters import choice, column, integer, json_map, new_column, number, text
+from recipe_runner.tables.datatypes import to_double, to_timestamp
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Date and time functions"
 UNITS = ("YEARS", "QUARTERS", "MONTHS", "WEEKS", "DAYS", "HOURS", "MINUTES", "SECONDS", "MILLISECONDS", "MICROSECONDS")

@@ -9,11 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import divided, remainder, to_double
-from recipe_runner.declaration import PAGES, Step, action
-from recipe_runner.operands import NUMBER_PAIR, check_pair, last_source, number_operand, pair_names
-from recipe_runner.parameters import column, new_column, number, text
-from recipe_runner.table import Change, Columns, NewColumn, Table
+from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.operands import NUMBER_PAIR, check_pair, last_source, number_operand, pair_names
+from recipe_runner.language.parameters import column, new_column, number, text
+from recipe_runner.tables.datatypes import divided, remainder, to_double
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Math functions"
 UNDEFINED = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from recipe_runner.datatypes import as_text
-from recipe_runner.declaration import PAGES, Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.parameters import columns, new_column
-from recipe_runner.table import Change, Columns, NewColumn, Table
+from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.parameters import columns, new_column
+from recipe_runner.tables.datatypes import as_text
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Other functions"
 

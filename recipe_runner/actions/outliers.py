@@ -9,10 +9,20 @@ from typing import Any
 import polars as pl
 
 from recipe_runner.actions.data_science import SKEW_FUNCTIONS, skewed
-from recipe_runner.datatypes import divided
-from recipe_runner.declaration import Step, action
-from recipe_runner.parameters import Parameter, boolean, choice, column, new_column, number, scalar, text, to_number
-from recipe_runner.table import Change, Columns, NewColumn, RemoveRows, Table
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.parameters import (
+    Parameter,
+    boolean,
+    choice,
+    column,
+    new_column,
+    number,
+    scalar,
+    text,
+    to_number,
+)
+from recipe_runner.tables.datatypes import divided
+from recipe_runner.tables.table import Change, Columns, NewColumn, RemoveRows, Table
 
 FAMILY = "Outliers"
 STRATEGY: tuple[Parameter, ...] = (

@@ -19,15 +19,15 @@ import polars as pl
 import regex
 
 from recipe_runner.actions.math_functions import SEEDED, between, shares
-from recipe_runner.advanced_datatypes import ENTITY_TYPES, entity_pattern
-from recipe_runner.conditions import combined
-from recipe_runner.datatypes import as_text, parse_timestamp_text, timestamp_text
-from recipe_runner.declaration import Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.operands import per_value
-from recipe_runner.parameters import Parameter, boolean, choice, columns, integer, number, strings, text
-from recipe_runner.patterns import SECONDS_PER_VALUE, compiled, literal
-from recipe_runner.table import Change, Columns, NewColumn, Table
+from recipe_runner.language.conditions import combined
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.operands import per_value
+from recipe_runner.language.parameters import Parameter, boolean, choice, columns, integer, number, strings, text
+from recipe_runner.language.patterns import SECONDS_PER_VALUE, compiled, literal
+from recipe_runner.tables.advanced_datatypes import ENTITY_TYPES, entity_pattern
+from recipe_runner.tables.datatypes import as_text, parse_timestamp_text, timestamp_text
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "PII"
 SOURCES = columns(aliases=("sourceColumn",))

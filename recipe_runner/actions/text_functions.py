@@ -8,10 +8,9 @@ from typing import Any
 import polars as pl
 
 from recipe_runner.actions.data_cleaning import ONE_BASED, capital_case, slice_inclusive
-from recipe_runner.datatypes import as_text
-from recipe_runner.declaration import PAGES, Step, action
 from recipe_runner.errors import RecipeError
-from recipe_runner.operands import (
+from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.operands import (
     ONE_OF_SOURCE_OR_VALUE,
     PAIR,
     SOURCE_OR_VALUE,
@@ -22,9 +21,10 @@ from recipe_runner.operands import (
     per_value,
     text_operand,
 )
-from recipe_runner.parameters import boolean, columns, integer, new_column, number, pattern, text
-from recipe_runner.patterns import SECONDS_PER_VALUE, Pattern, compiled
-from recipe_runner.table import Change, Columns, NewColumn, Table
+from recipe_runner.language.parameters import boolean, columns, integer, new_column, number, pattern, text
+from recipe_runner.language.patterns import SECONDS_PER_VALUE, Pattern, compiled
+from recipe_runner.tables.datatypes import as_text
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Text functions"
 MAX_REPEATS = 100_000

@@ -7,16 +7,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
 
-from recipe_runner.declaration import Step, action
-from recipe_runner.operands import (
+from recipe_runner.language.declaration import Step, action
+from recipe_runner.language.operands import (
     ONE_OF_SOURCE_OR_VALUE,
     SOURCE_OR_VALUE,
     check_source_or_value,
     per_value,
     text_operand,
 )
-from recipe_runner.parameters import column, new_column, number
-from recipe_runner.table import Change, Columns, NewColumn, Table
+from recipe_runner.language.parameters import column, new_column, number
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Web functions"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"

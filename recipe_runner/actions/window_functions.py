@@ -8,11 +8,11 @@ import polars as pl
 
 from recipe_runner.actions.aggregate_functions import MODE_NONE, MODE_TYPES, SAMPLE, mode_of
 from recipe_runner.actions.date_functions import UNITS
-from recipe_runner.conditions import combined
-from recipe_runner.datatypes import to_timestamp
-from recipe_runner.declaration import PAGES, Step, action
-from recipe_runner.parameters import Parameter, choice, column, columns, integer, new_column, number
-from recipe_runner.table import Change, Columns, NewColumn, Table
+from recipe_runner.language.conditions import combined
+from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.parameters import Parameter, choice, column, columns, integer, new_column, number
+from recipe_runner.tables.datatypes import to_timestamp
+from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Window functions"
 MAX_WINDOW = 1_000_000

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from recipe_runner.checking import ACTIONS
-from recipe_runner.conditions import CONDITIONS
+from recipe_runner.language.conditions import CONDITIONS
 from tests.unit.recipe_runner.action_cases import BY_PROPERTY, CASES
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"

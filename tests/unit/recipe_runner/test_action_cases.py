@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from recipe_runner.checking import typed_steps
-from recipe_runner.declaration import ACTIONS, OTHER_NAMES
-from recipe_runner.json_inputs import frame_of_rows
-from recipe_runner.outputs import printable
+from recipe_runner.files.json_inputs import frame_of_rows
+from recipe_runner.files.outputs import printable
+from recipe_runner.language.declaration import ACTIONS, OTHER_NAMES
 from recipe_runner.plan import build_plan
-from recipe_runner.table import RunContext, Table
+from recipe_runner.tables.table import RunContext, Table
 from tests.unit.recipe_runner.action_cases import BY_PROPERTY, CASES, Case
 
 CONTEXT = RunContext(started_at=datetime(2024, 5, 1, 12, 34, 56, tzinfo=UTC))

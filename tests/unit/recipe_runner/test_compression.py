@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from recipe_runner.api import RecipeError, run_recipe
-from recipe_runner.compression import SUFFIX_OF, pack, scratch, unpacked
+from recipe_runner.files.compression import SUFFIX_OF, pack, scratch, unpacked
 
 arrow = pytest.importorskip("pyarrow")
 zstandard = pytest.importorskip("zstandard")

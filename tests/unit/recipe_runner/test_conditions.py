@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from recipe_runner.checking import typed_steps
-from recipe_runner.conditions import CONDITIONS
 from recipe_runner.errors import RecipeError
+from recipe_runner.language.conditions import CONDITIONS
 from recipe_runner.plan import build_plan
-from recipe_runner.table import Table
+from recipe_runner.tables.table import Table
 from tests.unit.recipe_runner.conftest import step
 
 NUMBERS = [1, 5, 10, None]

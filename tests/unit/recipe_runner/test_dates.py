@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from recipe_runner.datatypes import parse_timestamp_text
-from recipe_runner.date_patterns import strftime_pattern
+from recipe_runner.language.date_patterns import strftime_pattern
+from recipe_runner.tables.datatypes import parse_timestamp_text
 
 PATTERNS = [
     ("mm/dd/yyyy", "%m/%d/%Y"),

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from recipe_runner.checking import typed_steps
-from recipe_runner.outputs import printable
+from recipe_runner.files.outputs import printable
 from recipe_runner.plan import build_plan
-from recipe_runner.table import Table
+from recipe_runner.tables.table import Table
 from tests.unit.recipe_runner.conftest import step
 
 VALUES = [Decimal("7.50"), Decimal("-7.50"), Decimal("4.00"), Decimal("-3.00"), None]

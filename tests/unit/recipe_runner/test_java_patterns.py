@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from recipe_runner.errors import RecipeError
-from recipe_runner.java_patterns import from_java
-from recipe_runner.patterns import Pattern, is_native
+from recipe_runner.language.java_patterns import from_java
+from recipe_runner.language.patterns import Pattern, is_native
 
 # Pattern, texts in which it is found, texts in which it is not.
 FOUND = [

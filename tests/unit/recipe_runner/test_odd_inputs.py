@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from recipe_runner import outputs, streaming
 from recipe_runner.cli import main
+from recipe_runner.files import outputs
+from recipe_runner.tables import streaming
 
 Run = Callable[..., tuple[int, Path]]
 LONG = "9" * 50

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from recipe_runner import path_selection
 from recipe_runner.errors import RecipeError
-from recipe_runner.path_selection import select_files
+from recipe_runner.files import path_selection
+from recipe_runner.files.path_selection import select_files
 
 NOW = datetime(2021, 4, 1, 12, tzinfo=UTC)
 REPORTS = [

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recipe_runner.checking import typed_steps
-from recipe_runner.conditions import CONDITIONS
-from recipe_runner.inputs import scan_dataset
-from recipe_runner.outputs import printable
+from recipe_runner.files.inputs import scan_dataset
+from recipe_runner.files.outputs import printable
+from recipe_runner.language.conditions import CONDITIONS
 from recipe_runner.plan import build_plan
-from recipe_runner.table import DatasetFiles, RunContext, Table
+from recipe_runner.tables.table import DatasetFiles, RunContext, Table
 from tests.unit.recipe_runner.action_cases import CASES, Case
 from tests.unit.recipe_runner.conftest import step
 

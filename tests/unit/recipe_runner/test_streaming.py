@@ -11,14 +11,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from recipe_runner import streaming
 from recipe_runner.checking import typed_steps
 from recipe_runner.cli import main
-from recipe_runner.json_inputs import frame_of_rows
-from recipe_runner.outputs import printable
+from recipe_runner.files.json_inputs import frame_of_rows
+from recipe_runner.files.outputs import printable
 from recipe_runner.plan import build_plan
-from recipe_runner.streaming import FEW, batches_of, count_rows, mapped, one_of, sources
-from recipe_runner.table import Table
+from recipe_runner.tables import streaming
+from recipe_runner.tables.streaming import FEW, batches_of, count_rows, mapped, one_of, sources
+from recipe_runner.tables.table import Table
 from tests.unit.recipe_runner.action_cases import CASES, Case
 from tests.unit.recipe_runner.conftest import step
 
@@ -109,7 +109,7 @@ def test_a_row_count_reads_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         [
             sys.executable,
             "-c",
-            "import sys, polars as pl; from recipe_runner.streaming import count_rows\n"
+            "import sys, polars as pl; from recipe_runner.tables.streaming import count_rows\n"
             "print(count_rows(pl.scan_csv([sys.argv[1]])))",
             source.as_uri(),
         ],
@@ -149,7 +149,7 @@ def test_long_files_read_as_short_ones(
     results = []
     for mapped_bytes in (streaming.MAPPED_BYTES, 0):
         monkeypatch.setattr(streaming, "MAPPED_BYTES", mapped_bytes)
-        monkeypatch.setattr("recipe_runner.json_inputs.SCHEMA_BLOCK", 8 if mapped_bytes == 0 else 1 << 20)
+        monkeypatch.setattr("recipe_runner.files.json_inputs.SCHEMA_BLOCK", 8 if mapped_bytes == 0 else 1 << 20)
         target = tmp_path / f"out-{mapped_bytes}{output}"
         assert main(["run", str(recipe), str(source), str(target)]) == 0
         results.append((target.read_bytes(), capsys.readouterr().err.split(" in ")[0]))
@@ -171,7 +171,7 @@ def test_rows_are_counted_whatever_their_form(tmp_path: Path, capsys: pytest.Cap
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     measure = (
         "import resource, sys\n"
-        "from recipe_runner import streaming\n"
+        "from recipe_runner.tables import streaming\n"
         "from recipe_runner.cli import main\n"
         "streaming.MAPPED_BYTES = 1 << 20\n"
         "assert main(['run', *sys.argv[1:], '--delimiter', ';', '--quiet']) == 0\n"

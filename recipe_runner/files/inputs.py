@@ -13,14 +13,14 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.compression import is_compressed, unpacked
-from recipe_runner.csv_inputs import scan_csv
-from recipe_runner.dataset_frames import of_one_shape, with_extra
 from recipe_runner.errors import RecipeError
-from recipe_runner.excel_inputs import read_excel
-from recipe_runner.json_inputs import scan_json
-from recipe_runner.streaming import sources
-from recipe_runner.table import DatasetFiles, first_line
+from recipe_runner.files.compression import is_compressed, unpacked
+from recipe_runner.files.csv_inputs import scan_csv
+from recipe_runner.files.dataset_frames import of_one_shape, with_extra
+from recipe_runner.files.excel_inputs import read_excel
+from recipe_runner.files.json_inputs import scan_json
+from recipe_runner.tables.streaming import sources
+from recipe_runner.tables.table import DatasetFiles, first_line
 
 FORMATS = {
     ".csv": "CSV",

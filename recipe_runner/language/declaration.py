@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recipe_runner.parameters import Declarations, Parameter
+from recipe_runner.language.parameters import Declarations, Parameter
 
 if TYPE_CHECKING:
-    from recipe_runner.table import Change, Table
+    from recipe_runner.tables.table import Change, Table
 
 PAGES = "https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions."
 

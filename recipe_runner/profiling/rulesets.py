@@ -17,13 +17,13 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import as_text, parse_timestamp_text
 from recipe_runner.errors import RecipeError
-from recipe_runner.patterns import Pattern
+from recipe_runner.language.patterns import Pattern
 from recipe_runner.plan import from_polars
-from recipe_runner.profile import duplicate_rows, measure, missing, present, selects, statistics, z_scores
-from recipe_runner.streaming import one_of
-from recipe_runner.table import type_name
+from recipe_runner.profiling.profile import duplicate_rows, measure, missing, present, selects, statistics, z_scores
+from recipe_runner.tables.datatypes import as_text, parse_timestamp_text
+from recipe_runner.tables.streaming import one_of
+from recipe_runner.tables.table import type_name
 
 MAX_EXPRESSION = 1024
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")

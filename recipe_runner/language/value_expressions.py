@@ -16,7 +16,9 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import (
+from recipe_runner.errors import RecipeError
+from recipe_runner.language.patterns import Pattern, literal
+from recipe_runner.tables.datatypes import (
     as_text,
     convert,
     divided,
@@ -26,9 +28,7 @@ from recipe_runner.datatypes import (
     to_double,
     to_timestamp,
 )
-from recipe_runner.errors import RecipeError
-from recipe_runner.patterns import Pattern, literal
-from recipe_runner.table import Table
+from recipe_runner.tables.table import Table
 
 FUNCTIONS = ("contains", "matches", "startsWith", "endsWith", "isBetween", "isMissing", "isValid")
 AGGREGATES = (

@@ -14,8 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import as_text, to_double
 from recipe_runner.errors import RecipeError
+from recipe_runner.tables.datatypes import as_text, to_double
 
 NUMERIC = (
     pl.Int8,

@@ -18,10 +18,10 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.compression import scratch_file
-from recipe_runner.dataset_frames import repeated_column
 from recipe_runner.errors import RecipeError
-from recipe_runner.streaming import sources
+from recipe_runner.files.compression import scratch_file
+from recipe_runner.files.dataset_frames import repeated_column
+from recipe_runner.tables.streaming import sources
 
 LONG_FILE_BYTES = 16 * 1024 * 1024
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import as_text, parse_timestamp_text, to_double
-from recipe_runner.declaration import Condition
 from recipe_runner.errors import RecipeError
-from recipe_runner.reader import RawCondition
-from recipe_runner.streaming import one_of
-from recipe_runner.table import Table, type_name
+from recipe_runner.language.declaration import Condition
+from recipe_runner.language.reader import RawCondition
+from recipe_runner.tables.datatypes import as_text, parse_timestamp_text, to_double
+from recipe_runner.tables.streaming import one_of
+from recipe_runner.tables.table import Table, type_name
 
 TEXT_CONDITIONS = ("CONTAINS", "NOT_CONTAINS", "STARTS_WITH", "NOT_STARTS_WITH", "ENDS_WITH", "NOT_ENDS_WITH")
 ORDER_CONDITIONS = ("LESS_THAN", "LESS_THAN_EQUAL", "GREATER_THAN", "GREATER_THAN_EQUAL")

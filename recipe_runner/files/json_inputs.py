@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import json_text
 from recipe_runner.errors import RecipeError
-from recipe_runner.streaming import sources
+from recipe_runner.tables.datatypes import json_text
+from recipe_runner.tables.streaming import sources
 
 # The end of a value that nests so deeply that polars, which does not look, would take the process
 # down.

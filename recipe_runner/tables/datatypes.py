@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.streaming import one_of
+from recipe_runner.tables.streaming import one_of
 
 POLARS_TYPES: dict[str, pl.DataType] = {
     "byte": pl.Int8(),

@@ -17,8 +17,8 @@ from typing import Any
 
 import regex
 
-from recipe_runner.date_patterns import strptime_pattern
 from recipe_runner.errors import RecipeError
+from recipe_runner.language.date_patterns import strptime_pattern
 
 MAX_PARAMETERS = 10
 MATCH_SECONDS = 1.0

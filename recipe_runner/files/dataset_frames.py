@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import as_text
 from recipe_runner.errors import RecipeError
+from recipe_runner.tables.datatypes import as_text
 
 
 def with_extra(frame: pl.LazyFrame, extra: Mapping[str, Any] | None) -> pl.LazyFrame:

@@ -178,7 +178,7 @@ def region_code(country: str) -> str | None:
 
 
 def _is_date(value: str) -> bool:
-    from recipe_runner.datatypes import parse_timestamp_text
+    from recipe_runner.tables.datatypes import parse_timestamp_text
 
     return parse_timestamp_text(value) is not None
 
@@ -273,7 +273,7 @@ def _zip_detail(pattern: str, value: str) -> str | None:
 
 
 def _date_detail(pattern: str, value: str) -> str | None:
-    from recipe_runner.datatypes import parse_timestamp_text
+    from recipe_runner.tables.datatypes import parse_timestamp_text
 
     moment = parse_timestamp_text(value)
     if moment is None:

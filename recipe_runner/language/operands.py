@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.datatypes import as_text, to_timestamp
-from recipe_runner.declaration import Step
-from recipe_runner.parameters import Parameter, column, number, scalar, to_number
-from recipe_runner.table import Table
+from recipe_runner.language.declaration import Step
+from recipe_runner.language.parameters import Parameter, column, number, scalar, to_number
+from recipe_runner.tables.datatypes import as_text, to_timestamp
+from recipe_runner.tables.table import Table
 
 SOURCE_OR_VALUE: tuple[Parameter, ...] = (column(required=False), scalar("value", required=False))
 ONE_OF_SOURCE_OR_VALUE = (("sourceColumn", "value"),)

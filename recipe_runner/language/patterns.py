@@ -16,7 +16,7 @@ import polars as pl
 import regex
 
 from recipe_runner.errors import RecipeError
-from recipe_runner.java_patterns import from_java, is_possessive
+from recipe_runner.language.java_patterns import from_java, is_possessive
 
 SECONDS_PER_VALUE = 1.0
 # Many values that are each just below the limit would take for ever all the same.

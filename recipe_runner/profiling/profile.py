@@ -16,10 +16,10 @@ from typing import Any
 import polars as pl
 import regex
 
-from recipe_runner.advanced_datatypes import entity_shapes
 from recipe_runner.errors import RecipeError
-from recipe_runner.patterns import Pattern
-from recipe_runner.table import type_name
+from recipe_runner.language.patterns import Pattern
+from recipe_runner.tables.advanced_datatypes import entity_shapes
+from recipe_runner.tables.table import type_name
 
 DEFAULT_SAMPLE_ROWS = 20_000
 DEFAULT_PARAMETERS: dict[str, dict[str, str]] = {

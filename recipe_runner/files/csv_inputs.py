@@ -12,11 +12,11 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.csv_shape import CsvShape, csv_shape
-from recipe_runner.dataset_frames import with_extra
 from recipe_runner.errors import RecipeError
-from recipe_runner.streaming import batches_of, sources
-from recipe_runner.table import DatasetFiles, csv_delimiter, first_line
+from recipe_runner.files.csv_shape import CsvShape, csv_shape
+from recipe_runner.files.dataset_frames import with_extra
+from recipe_runner.tables.streaming import batches_of, sources
+from recipe_runner.tables.table import DatasetFiles, csv_delimiter, first_line
 
 # Stands in the types guessed for whole numbers of more than 128 bits.
 BEYOND = pl.Decimal(38, 0)

@@ -17,11 +17,11 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.compression import SUFFIX_OF, pack
-from recipe_runner.datatypes import as_text, timestamp_text, to_double
 from recipe_runner.errors import RecipeError
-from recipe_runner.streaming import batches_of, count_rows, sources
-from recipe_runner.table import NewColumn, Table, csv_delimiter
+from recipe_runner.files.compression import SUFFIX_OF, pack
+from recipe_runner.tables.datatypes import as_text, timestamp_text, to_double
+from recipe_runner.tables.streaming import batches_of, count_rows, sources
+from recipe_runner.tables.table import NewColumn, Table, csv_delimiter
 
 EXTENSIONS = {
     "CSV": "csv",

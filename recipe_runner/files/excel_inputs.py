@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.dataset_frames import repeated_column
 from recipe_runner.errors import RecipeError
+from recipe_runner.files.dataset_frames import repeated_column
 
 _UNNAMED = re.compile("__UNNAMED__([0-9]+)")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from recipe_runner.java_patterns import from_java
+from recipe_runner.language.java_patterns import from_java
 
 # Keys that console exports carry and the guide does not document; they change nothing in the
 # result.
@@ -224,7 +224,7 @@ def _map(parameter: Parameter, raw: Any) -> dict[str, Any]:
 def _pattern(parameter: Parameter, raw: Any) -> str:
     import regex  # a dialect with look-around, like Java's that the service uses, and with a time limit
 
-    from recipe_runner.patterns import compiled
+    from recipe_runner.language.patterns import compiled
 
     text = from_java(_text(parameter, raw))
     try:
