@@ -1,4 +1,4 @@
-"""`python -m recipe_runner`: see cli.py."""
+"""Run the command line (`python -m recipe_runner`); see `recipe_runner.cli`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the rest of local_aws calls: run, validate, profile, check rules, select files.
+"""The public API: run, validate and profile a recipe's data, check rules, select files.
 
-Stable for the DataBrew service of local_aws. Knows neither moto nor S3: files are local, and
-whoever calls moves them.
+The DataBrew service of local_aws and the command line call nothing else. Knows neither moto nor
+S3: files are local, and the caller moves them.
 """
 
 from __future__ import annotations
@@ -48,11 +48,10 @@ __all__ = [
 class RunReport:
     """What a run did.
 
-    Attributes:
-        outputs: per output, its shape and the files written, relative to the output's folder.
-        rows_in: rows read from the primary dataset; -1 if the format does not tell cheaply.
-        rows_out: rows written to each output.
-        columns: names of the columns written, in order.
+    :param outputs: for each output, its definition and the files written, relative to its folder.
+    :param rows_in: rows read from the primary dataset; -1 if the format does not tell cheaply.
+    :param rows_out: rows written to each output.
+    :param columns: names of the written columns, in order.
     """
 
     outputs: list[WrittenOutput]
@@ -62,11 +61,11 @@ class RunReport:
 
 
 def validate_steps(steps: Any, *, to_run: bool = True) -> list[StepError]:
-    """Every fault of a recipe that shows without data, in order of its steps.
+    """Return every fault of a recipe that shows without data, in the order of its steps.
 
-    Parameters:
-        steps: list of steps (API shape or another dialect).
-        to_run: whether operations that only the service can do are faults. CreateRecipe takes them; a run does not.
+    :param steps: list of steps, in the API's shape or another dialect.
+    :param to_run: whether operations that only the service can do are faults. CreateRecipe accepts
+        them; a run does not.
     """
     return check_document(steps, to_run=to_run)[1]
 
@@ -87,25 +86,21 @@ def run_recipe(
 ) -> RunReport:
     """Run a recipe over local files and write its outputs.
 
-    Parameters:
-        steps: the recipe's steps.
-        inputs: files of the dataset, in order.
-        input_format: CSV, JSON, PARQUET, EXCEL, ORC; empty to go by the extension.
-        input_options: DataBrew's FormatOptions.
-        output_dir: folder that stands for the outputs' S3 location: one for all, or one each.
-        outputs: DataBrew's Output shapes (Format, FormatOptions, CompressionFormat, PartitionColumns, Overwrite,
-        MaxOutputFiles).
-        job_name: name of the job.
-        started_at: start of the run, with time zone.
-        extra_columns: per input file, columns to add with their values (path parameters with CreateColumn).
-        secondary: finds the files of a second dataset (JOIN, UNION).
-        secret: value of a secret by its id (PII actions).
-
-    Returns:
-        Files written and rows read and written.
-
-    Raises:
-        RecipeError: the recipe, the data or an output is at fault; no output has been written.
+    :param steps: the recipe's steps.
+    :param inputs: files of the dataset, in order.
+    :param input_format: CSV, JSON, PARQUET, EXCEL or ORC; empty to go by the extension.
+    :param input_options: DataBrew's FormatOptions.
+    :param output_dir: folder in place of the outputs' S3 location: one for all, or one each.
+    :param outputs: DataBrew's Output shapes (Format, FormatOptions, CompressionFormat,
+        PartitionColumns, Overwrite, MaxOutputFiles).
+    :param job_name: name of the job.
+    :param started_at: start of the run, with time zone.
+    :param extra_columns: for each input file, columns to add with their values (path parameters
+        with CreateColumn).
+    :param secondary: finds the files of a second dataset (JOIN, UNION).
+    :param secret: returns the value of a secret by its id (PII actions).
+    :returns: the files written, and the rows read and written.
+    :raises RecipeError: the recipe, the data or an output is wrong; no output has been written.
     """
     typed = typed_steps(steps)
     files = DatasetFiles(list(inputs), input_format, input_options or {}, extra_columns or {})
@@ -134,20 +129,19 @@ def run_profile(
     job_run_id: str = "",
     location: str = "",
 ) -> dict[str, Any]:
-    """Profile a dataset; with rulesets, validate it too.
+    """Profile a dataset, and validate it if there are rulesets.
 
-    Parameters:
-        files: the dataset's local files.
-        configuration: ProfileConfiguration as in the API.
-        job_sample: JobSample as in the API; the first 20,000 rows by default.
-        rulesets: the rulesets of the job's ValidationConfigurations, as apply_ruleset takes them.
-        job_name, started_at, dataset_name, job_run_id, location: what the report says of the run.
-
-    Returns:
-        The report document, version 1.0, with `rulesetResults` where there are rulesets.
-
-    Raises:
-        RecipeError: the data cannot be read, a configuration is at fault, or a rule is malformed.
+    :param files: the dataset's local files.
+    :param configuration: ProfileConfiguration as in the API.
+    :param job_sample: JobSample as in the API; the first 20,000 rows by default.
+    :param rulesets: the rulesets of the job's ValidationConfigurations, as in `apply_ruleset`.
+    :param job_name: name of the job, for the report.
+    :param started_at: start of the run, with time zone, for the report.
+    :param dataset_name: name of the dataset, for the report.
+    :param job_run_id: id of the run, for the report.
+    :param location: S3 URI of the report itself.
+    :returns: the report document, version 1.0, with `rulesetResults` if there are rulesets.
+    :raises RecipeError: the data cannot be read, or a configuration or a rule is malformed.
     """
     from recipe_runner.profiling.profile import dataset_override, default_configuration, profile_columns
 
@@ -173,10 +167,9 @@ def run_profile(
 def run_ruleset(
     files: DatasetFiles, rulesets: Sequence[Mapping[str, Any]], *, job_sample: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
-    """Results of rulesets over a dataset: status per ruleset, rule and column.
+    """Return the results of rulesets over a dataset: status per ruleset, rule and column.
 
-    Raises:
-        RecipeError: the data cannot be read, or a rule is malformed.
+    :raises RecipeError: the data cannot be read, or a rule is malformed.
     """
     return _ruleset_results(rulesets, _sampled(files, job_sample or {}))
 
@@ -188,11 +181,10 @@ def _ruleset_results(rulesets: Sequence[Mapping[str, Any]], frame: pl.DataFrame)
 
 
 def validation_report(profile: Mapping[str, Any], *, location: str) -> dict[str, Any]:
-    """The document of a run's rule results, version 1.0, as the service writes it beside the profile.
+    """Return the document of a run's rule results, version 1.0, as the service writes it.
 
-    Parameters:
-        profile: what run_profile made of a job with rulesets.
-        location: where the document goes.
+    :param profile: result of `run_profile` for a job with rulesets.
+    :param location: S3 URI of the document itself.
     """
     about = {key: profile[key] for key in ("jobName", "jobRunId", "startedOn", "writtenOn", "version")}
     return {
@@ -244,10 +236,9 @@ def open_table(
     all_rows: bool = False,
     checked: bool = True,
 ) -> Table:
-    """The dataset as a table that steps can be applied to.
+    """Open a dataset as a table to which steps can be applied.
 
-    Raises:
-        RecipeError: a file is not there or not of its format.
+    :raises RecipeError: a file does not exist or is not of its format.
     """
 
     def scan(other: DatasetFiles) -> pl.LazyFrame:
@@ -261,16 +252,15 @@ def open_table(
 
 
 def rows_of_dataset(table: Table) -> int:
-    """Rows of a table as it was opened, counted where reading the files' outline has not told them."""
+    """Count the rows of a table as opened, unless opening its files has told the number."""
     return count_rows(table.frame) if table.dataset_rows is None else table.dataset_rows
 
 
 def with_types(attempt: Callable[[bool], T]) -> T:
-    """Run with types guessed from the first rows and, where a later value contradicts them, again
-    with types from all rows.
+    """Run `attempt` with guessed types, and again with types from all rows if a value contradicts.
 
-    Raises:
-        RecipeError: what went wrong, also where polars raised it.
+    :param attempt: gets False for types from the first rows, True for types from all rows.
+    :raises RecipeError: what went wrong, also where polars raised it.
     """
     with scratch():
         try:

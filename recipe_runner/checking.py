@@ -1,7 +1,7 @@
-"""From raw steps to validated, typed steps; every fault of a recipe at once.
+"""Validate raw steps into typed steps, and report every fault of a recipe at once.
 
-Reads nothing but the declarations. A parameter that is not declared is a named error with the
-nearest valid name, never skipped: recipes with invented operations are in circulation.
+It needs only the declarations of the actions, no data. An undeclared parameter is an error that
+suggests the nearest name and is never ignored: recipes with invented operations are common.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ from recipe_runner.language.reader import RawStep, read_conditions, read_steps
 def check_document(document: Any, *, to_run: bool = True) -> tuple[list[Step], list[StepError]]:
     """Validate a parsed recipe document.
 
-    Parameters:
-        document: the recipe.
-        to_run: whether it is to run here: then operations that cannot be done locally are errors too.
-
-    Returns:
-        The steps that are valid, and all errors, in order of the steps.
+    :param document: the recipe.
+    :param to_run: whether the recipe is to run here: then operations that only the service can do
+        are errors too.
+    :returns: the valid steps, and all errors in the order of the steps.
     """
     raw_steps, errors = read_steps(document)
     steps: list[Step] = []
@@ -40,10 +38,9 @@ def check_document(document: Any, *, to_run: bool = True) -> tuple[list[Step], l
 
 
 def typed_steps(document: Any) -> list[Step]:
-    """Validated steps of a document.
+    """Return the validated steps of a document.
 
-    Raises:
-        RecipeErrors: with every fault found.
+    :raises RecipeErrors: the recipe has faults; the error has all of them.
     """
     steps, errors = check_document(document)
     if errors:
@@ -52,7 +49,11 @@ def typed_steps(document: Any) -> list[Step]:
 
 
 def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[StepError]]:
-    """Validate one step; None where it has errors. `to_run` as in `check_document`."""
+    """Validate one step; None in place of a step with errors.
+
+    :param raw: the step as the recipe has it.
+    :param to_run: as in `check_document`.
+    """
     found = ACTIONS.get(OTHER_NAMES.get(raw.operation, raw.operation))
     if found is None:
         near = get_close_matches(raw.operation.upper(), ACTIONS, n=1, cutoff=0.5)

@@ -1,8 +1,8 @@
 """The command line: run, check and preview a recipe without AWS.
 
-Exit codes: 0 done, 1 the recipe or the data is at fault, 2 the command is. Results go to stdout,
-everything else to stderr. polars is imported when a command needs it, so that `--help` answers at
-once.
+Exit codes: 0 done, 1 the recipe or the data is wrong, 2 the command line is wrong. Results go to
+stdout, everything else to stderr. polars is imported by the command that needs it, so that
+`--help` is fast.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ PROGRESS_BYTES = 50_000_000
 
 
 class UsageError(Exception):
-    """The command line itself is wrong."""
+    """An error in the command line itself."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line's grammar."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="python -m recipe_runner",
         description="Run, check and preview AWS Glue DataBrew recipes on this machine.",
@@ -97,7 +97,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit code."""
+    """Run a command and return its exit code.
+
+    :param arguments: the command line without the program's name; by default that of the process.
+    """
     options = parser().parse_args(arguments)
     commands: dict[str, Callable[[argparse.Namespace], int]] = {"run": _run, "check": _check, "preview": _preview}
     try:
@@ -153,7 +156,7 @@ def _delimiter(text: str, option: str) -> str:
 
 
 def _is_tsv(path: Path) -> bool:
-    """Whether a file has its fields between tabs by its name, which a codec's extension may follow."""
+    """Whether a file's name says tab-separated; the extension of a codec may follow (`.tsv.gz`)."""
     return ".tsv" in (suffix.lower() for suffix in path.suffixes[-2:])
 
 
@@ -275,7 +278,7 @@ def _run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _writing(output: Path) -> Iterator[None]:
-    """Say of a full disk or a folder that may not be written which output it was, and that there is none now."""
+    """Turn an error of the file system into one that names the output, which was not written."""
     try:
         yield
     except BrokenPipeError:

@@ -1,7 +1,7 @@
-"""What can be wrong with a recipe or its data, said with the step's number and the column.
+"""Errors of a recipe or its data, with the step's number and the column.
 
 One exception class, so that a caller (the DataBrew service, the command line) needs one `except`.
-Imports nothing.
+Imports nothing of the runner.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepError:
-    """One thing wrong with a recipe.
+    """One fault of a recipe.
 
-    Attributes:
-        step: number of the step, counted from 1; 0 where the fault is not in one step (the file, the input, the
-        output).
-        operation: name of the operation as the recipe spells it; empty where there is none.
-        column: name of the column concerned; empty where there is none.
-        message: one sentence: what is wrong and what to do.
+    :param step: number of the step, from 1; 0 for a fault outside the steps (file, input, output).
+    :param operation: name of the operation as the recipe spells it; empty if there is none.
+    :param column: name of the column concerned; empty if there is none.
+    :param message: one sentence: what is wrong and what to do.
     """
 
     step: int
@@ -38,11 +36,10 @@ class StepError:
 class RecipeError(Exception):
     """A recipe that cannot run, or data that does not fit it.
 
-    Parameters:
-        message: one sentence: what is wrong and what to do.
-        step: number of the step, counted from 1; 0 where the fault is not in one step.
-        operation: name of the operation; empty where there is none.
-        column: name of the column; empty where there is none.
+    :param message: one sentence: what is wrong and what to do.
+    :param step: number of the step, from 1; 0 for a fault outside the steps.
+    :param operation: name of the operation; empty if there is none.
+    :param column: name of the column; empty if there is none.
     """
 
     def __init__(self, message: str, *, step: int = 0, operation: str = "", column: str = "") -> None:
@@ -51,29 +48,33 @@ class RecipeError(Exception):
 
     @property
     def step(self) -> int:
+        """Number of the step, from 1; 0 for a fault outside the steps."""
         return self.detail.step
 
     @property
     def operation(self) -> str:
+        """Name of the operation; empty if there is none."""
         return self.detail.operation
 
     @property
     def column(self) -> str:
+        """Name of the column; empty if there is none."""
         return self.detail.column
 
     @property
     def message(self) -> str:
+        """What is wrong and what to do, without the place."""
         return self.detail.message
 
     def at(self, step: int, operation: str) -> RecipeError:
-        """The same error, placed in a step unless it already is in one."""
+        """Return the error placed in a step; an error that has a step stays as it is."""
         if self.detail.step:
             return self
         return RecipeError(self.message, step=step, operation=operation, column=self.column)
 
 
 class RecipeErrors(RecipeError):  # noqa: N818 - the plural of RecipeError
-    """Several faults found at once; `errors` has them all, the exception itself is the first."""
+    """Several faults found at once: `errors` has all of them, the exception is the first."""
 
     def __init__(self, errors: list[StepError]) -> None:
         first = errors[0]

@@ -1,4 +1,7 @@
-"""Steps over a table: one lazy plan, step by step, each fault placed in its step. Reads and writes no file."""
+"""Apply steps to a table as one lazy plan, and report a fault with its step.
+
+Neither reads nor writes files.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,9 @@ from recipe_runner.tables.table import Columns, RemoveRows, Table, first_line
 
 
 def apply_step(step: Step, table: Table) -> Table:
-    """Table after a step.
+    """Return the table after a step.
 
-    Raises:
-        RecipeError: the step does not fit the table; it carries the step's number.
+    :raises RecipeError: the step does not fit the table; it carries the step's number.
     """
     try:
         condition = combined(step.conditions, table)
@@ -35,10 +37,9 @@ def apply_step(step: Step, table: Table) -> Table:
 
 
 def build_plan(steps: Sequence[Step], table: Table) -> Table:
-    """Table after all steps; stops at the first that does not fit.
+    """Return the table after all steps; stop at the first that does not fit.
 
-    Raises:
-        RecipeError: with the step's number.
+    :raises RecipeError: a step does not fit; the error has the step's number.
     """
     for step in steps:
         table = apply_step(step, table)
@@ -46,15 +47,14 @@ def build_plan(steps: Sequence[Step], table: Table) -> Table:
 
 
 def check_plan(steps: Sequence[Step], table: Table, *, skipped: bool = False) -> list[StepError]:
-    """Every step that does not fit the table.
+    """Return the fault of every step that does not fit the table.
 
-    A step at fault is passed over; columns it would have made are then unknown, and what later
-    steps say of unknown columns is not repeated as a fault of their own.
+    A faulty step is skipped. The columns it would have made are then unknown, and a later step that
+    uses them is not reported for that.
 
-    Parameters:
-        steps: validated steps.
-        table: the input.
-        skipped: whether invalid steps were left out of `steps`; a column not there may then be theirs.
+    :param steps: validated steps.
+    :param table: the input.
+    :param skipped: whether invalid steps are missing from `steps`; an unknown column may be theirs.
     """
     errors: list[StepError] = []
     unknown: set[str] = set()
@@ -72,7 +72,7 @@ def check_plan(steps: Sequence[Step], table: Table, *, skipped: bool = False) ->
 
 
 def from_polars(problem: Exception) -> RecipeError:
-    """A RecipeError out of what polars raised; an error raised inside a callback comes out as it was."""
+    """Turn an error of polars into a RecipeError; one raised in a callback is returned as is."""
     cause: BaseException | None = problem
     while cause is not None:
         if isinstance(cause, RecipeError):

@@ -1,4 +1,4 @@
-"""What each step of a recipe does to a file, as tables in the terminal. Prints; knows no action."""
+"""Print what each step of a recipe does to a file. Knows no action."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ _STYLES = {ADDED: "bold green", CHANGED: "bold yellow", MOVED: "bold cyan"}
 
 
 def preview(steps: Sequence[Step], table: Table, rows: int) -> None:
-    """Print, for the input and after each step: columns added, changed and removed, rows, nulls made, first rows.
+    """Print the input, and the effect of each step with the first rows after it.
 
-    Parameters:
-        steps: validated steps.
-        table: the input.
-        rows: how many rows to show each time.
+    The effect is: columns added, changed and removed, rows kept, and nulls made.
 
-    Raises:
-        RecipeError: a step does not fit; what came before it has been shown.
+    :param steps: validated steps.
+    :param table: the input.
+    :param rows: how many rows to show each time.
+    :raises RecipeError: a step does not fit; what came before it has been printed.
     """
     console = Console(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
@@ -63,7 +62,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _marks(before: pl.DataFrame, earlier: Table, frame: pl.DataFrame, table: Table) -> dict[str, str]:
-    """What became of each column that the step touched."""
+    """Return what happened to each column that the step touched."""
     marks = {name: ADDED for name in table.names if name not in earlier.schema}
     same_rows = frame.height == before.height
     for name in table.names:
@@ -81,7 +80,7 @@ def _marks(before: pl.DataFrame, earlier: Table, frame: pl.DataFrame, table: Tab
 
 
 def _moved(before: list[str], after: list[str]) -> str | None:
-    """The column whose place explains a new order, if one does."""
+    """Return the column whose move explains a new order, if one does."""
     if before == after:
         return None
     for name in dict.fromkeys([*after[:1], *after[-1:], *before]):
@@ -121,7 +120,7 @@ def _described(name: str, mark: str, earlier: Table, table: Table) -> str:
 
 
 def _nulls(before: pl.DataFrame, earlier: Table, frame: pl.DataFrame, table: Table) -> tuple[dict[str, int], int]:
-    """Nulls that the step made by column, and how many it filled in columns that keep their rows."""
+    """Count, by column, the nulls that the step made and those it filled."""
     made: dict[str, int] = {}
     filled = 0
     gone = [name for name in earlier.names if name not in table.schema]
@@ -160,7 +159,7 @@ def _first_rows(console: Console, frame: pl.DataFrame, table: Table, rows: int, 
 
 
 def _widths(frame: pl.DataFrame, table: Table) -> dict[str, int]:
-    """Characters each column takes, with its borders."""
+    """Return the width of each column in characters, with its borders."""
     return {
         name: min(
             MAX_CELL,
@@ -172,7 +171,10 @@ def _widths(frame: pl.DataFrame, table: Table) -> dict[str, int]:
 
 
 def _fitting(width: int, widths: dict[str, int], names: list[str], marked: set[str]) -> list[str]:
-    """A run of columns that fits the width: the first that the step touched, its left neighbour, and what follows."""
+    """Return a run of columns that fits the width.
+
+    It starts left of the first column that the step touched.
+    """
     first = next((index for index, name in enumerate(names) if name in marked), 0)
     start = end = first
     room = width - 1 - widths[names[first]]

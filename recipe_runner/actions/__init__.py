@@ -1,4 +1,7 @@
-"""The actions, one module per family of the guide; importing this package registers them all."""
+"""The recipe actions, one module per family of the guide. Importing this package registers all.
+
+A module may import the language and the tables, never `api`, `checking`, `plan` or `files`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Aggregate functions: across the columns of each row (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.aggregate.html)."""
+"""Aggregate functions, which compute one value from several columns of each row.
+
+https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.aggregate.html
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ NONE_LEFT = ("A row without any number", "null", "there is nothing to aggregate"
 
 
 def numbers_of(step: Step, table: Table) -> tuple[pl.Expr, pl.DataType]:
-    """The row's numbers as a list without nulls; whole where every source is. What is no number is left out."""
+    """Return the row's numbers as a list without nulls, and the list's element type.
+
+    The numbers are whole if every source column is. A value that is not a number is left out.
+    """
     types = {table.dtype(name) for name in step["sourceColumns"]} - {pl.Null()}  # columns without values say nothing
     whole = bool(types) and all(dtype.is_integer() for dtype in types)
     items = [
@@ -35,7 +41,7 @@ def _number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def _values_of(step: Step, table: Table) -> pl.Expr:
-    """The row's values as texts, without nulls and empty ones."""
+    """Return the row's values as a list of texts, without nulls and empty texts."""
     items = [as_text(pl.col(name), table.dtype(name)) for name in step["sourceColumns"]]
     return pl.concat_list([pl.when(item != "").then(item) for item in items]).list.drop_nulls()
 
@@ -97,6 +103,7 @@ _declare("VARIANCE", lambda values: values.list.var(ddof=0), page="VAR")
     ],
 )
 def any_value(step: Step, table: Table) -> Change:
+    """Write the first value of each row that is neither null nor empty into a new column."""
     names = step["sourceColumns"]
     table.require(*names)
     types = {table.dtype(name) for name in names} - {pl.Null()}
@@ -107,6 +114,7 @@ def any_value(step: Step, table: Table) -> Change:
 
 @action("COUNT", FAMILY, columns(), new_column(), page=f"{PAGES}functions.COUNT.html", ambiguities=[PLACE])
 def count(step: Step, table: Table) -> Change:
+    """Count the values of each row that are neither null nor empty."""
     table.require(*step["sourceColumns"])
     return Columns(
         [NewColumn(step["targetColumn"], _values_of(step, table).list.len().cast(pl.Int64), step["sourceColumns"][-1])]
@@ -129,6 +137,7 @@ def count(step: Step, table: Table) -> Change:
     ],
 )
 def count_distinct(step: Step, table: Table) -> Change:
+    """Count the distinct values of each row that are neither null nor empty."""
     names = step["sourceColumns"]
     table.require(*names)
     values = numbers_of(step, table)[0] if all(table.is_numeric(name) for name in names) else _values_of(step, table)
@@ -172,7 +181,7 @@ MODE_NONE = (
 
 
 def mode_of(values: pl.Expr, mode_type: str | None) -> pl.Expr:
-    """Mode of an aggregated column, ties resolved as modeType says; nulls left out."""
+    """Return the mode of an aggregated column without its nulls; `mode_type` resolves ties."""
     modes = values.drop_nulls().mode()
     if mode_type == "MAXIMUM":
         return modes.max()
@@ -189,6 +198,7 @@ def mode_of(values: pl.Expr, mode_type: str | None) -> pl.Expr:
     ambiguities=[PLACE, MODE_NONE],
 )
 def mode(step: Step, table: Table) -> Change:
+    """Write the most frequent number of each row into a new column."""
     table.require(*step["sourceColumns"])
     values, dtype = numbers_of(step, table)
     result_type = pl.Float64() if step["modeType"] == "AVERAGE" else dtype

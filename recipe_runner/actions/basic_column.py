@@ -1,4 +1,7 @@
-"""Basic column actions: order, names, types (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.basic.html)."""
+"""Basic column actions: order, names and types of columns.
+
+https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.basic.html
+"""
 
 from __future__ import annotations
 
@@ -61,6 +64,7 @@ def _check_type(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def change_data_type(step: Step, table: Table) -> Change:
+    """Convert a column to another data type; a value that cannot be converted becomes null."""
     source = step["sourceColumn"]
     to = normal_type(step["columnDataType"])
     assert to is not None
@@ -95,6 +99,7 @@ _change_to("string", "string")
     ],
 )
 def to_number_column(step: Step, table: Table) -> Change:
+    """Convert a column to double; a column of numbers keeps its type."""
     source = step["sourceColumn"]
     dtype = table.dtype(source)
     if dtype.is_numeric():
@@ -118,6 +123,7 @@ def to_number_column(step: Step, table: Table) -> Change:
     ],
 )
 def delete(step: Step, table: Table) -> Change:
+    """Remove columns."""
     names = list(step["sourceColumns"] or [])
     if step["sourceColumn"] and step["sourceColumn"] not in names:
         names.append(step["sourceColumn"])
@@ -126,6 +132,7 @@ def delete(step: Step, table: Table) -> Change:
 
 @action("DUPLICATE", FAMILY, column(), new_column())
 def duplicate(step: Step, table: Table) -> Change:
+    """Copy a column under a new name."""
     table.require(step["sourceColumn"])
     return Columns([NewColumn(step["targetColumn"], pl.col(step["sourceColumn"]), step["sourceColumn"])])
 
@@ -141,6 +148,7 @@ def duplicate(step: Step, table: Table) -> Change:
     ],
 )
 def rename(step: Step, table: Table) -> Change:
+    """Rename a column in its place."""
     return table.rename(step["sourceColumn"], step["targetColumn"])
 
 
@@ -152,12 +160,14 @@ def _moved(table: Table, name: str, index: int) -> Table:
 
 @action("MOVE_TO_START", FAMILY, column(), takes_conditions=False)
 def move_to_start(step: Step, table: Table) -> Change:
+    """Make a column the first one."""
     table.require(step["sourceColumn"])
     return _moved(table, step["sourceColumn"], 0)
 
 
 @action("MOVE_TO_END", FAMILY, column(), takes_conditions=False)
 def move_to_end(step: Step, table: Table) -> Change:
+    """Make a column the last one."""
     table.require(step["sourceColumn"])
     return _moved(table, step["sourceColumn"], len(table.schema))
 
@@ -171,6 +181,7 @@ def move_to_end(step: Step, table: Table) -> Change:
     ambiguities=[("An index beyond the last column", "an error", "the recipe expects columns that are not there")],
 )
 def move_to_index(step: Step, table: Table) -> Change:
+    """Move a column to a position counted from 0."""
     table.require(step["sourceColumn"])
     if step["targetIndex"] >= len(table.schema):
         raise RecipeError(
@@ -192,16 +203,18 @@ def _move_beside(step: Step, table: Table, offset: int) -> Table:
 
 @action("MOVE_AFTER", FAMILY, column(), column("targetColumn"), takes_conditions=False)
 def move_after(step: Step, table: Table) -> Change:
+    """Move a column to the right of another."""
     return _move_beside(step, table, 1)
 
 
 @action("MOVE_BEFORE", FAMILY, column(), column("targetColumn"), takes_conditions=False)
 def move_before(step: Step, table: Table) -> Change:
+    """Move a column to the left of another."""
     return _move_beside(step, table, 0)
 
 
 def _word(entry: Mapping[str, Any], name: str) -> str:
-    """A word of a sorting expression in upper case; empty where it is absent, null or empty."""
+    """Return a word of a sort expression in upper case; empty if absent, null or empty."""
     return str(entry.get(name) or "").upper()
 
 
@@ -246,6 +259,7 @@ def _check_sort(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def sort(step: Step, table: Table) -> Change:
+    """Sort the rows by columns, or by a custom order of their values; the sort is stable."""
     keys: list[pl.Expr] = []
     descending: list[bool] = []
     nulls_last: list[bool] = []
@@ -311,6 +325,7 @@ def sort(step: Step, table: Table) -> Change:
     ],
 )
 def json_to_structs(step: Step, table: Table) -> Change:
+    """Convert columns of JSON text to structs, after a first pass that finds their common type."""
     new: list[NewColumn] = []
     drop: list[str] = []
     names = selected_columns(step, table)
@@ -361,7 +376,7 @@ def _limited(value: Any, level: int) -> Any:
 
 
 def _generic(values: list[Any]) -> list[Any]:
-    """Values of one place in many JSON objects, as texts where they have nothing but that in common."""
+    """Convert values to text where objects, lists and single values stand in the same place."""
     shapes = {dict if isinstance(v, dict) else list if isinstance(v, list) else None for v in values if v is not None}
     if shapes == {dict}:
         keys = list(dict.fromkeys(key for value in values if value is not None for key in value))
@@ -378,7 +393,7 @@ def _as_text(value: Any) -> str:
 
 
 def _fitted(value: Any, dtype: Any) -> Any:
-    """A value in the type that `_generic` led to."""
+    """Bring a value into the type that was found for the values of `_generic`."""
     if isinstance(dtype, pl.Struct) and isinstance(value, dict):
         return {field.name: _fitted(value.get(field.name), field.dtype) for field in dtype.fields}
     if isinstance(dtype, pl.List) and isinstance(value, list):
@@ -387,7 +402,7 @@ def _fitted(value: Any, dtype: Any) -> Any:
 
 
 def selected_columns(step: Step, table: Table) -> list[str]:
-    """Columns named in sourceColumns, or found whole by regexColumnSelector, in table order for the latter."""
+    """Return the columns that the step names or that its regexColumnSelector matches as a whole."""
     if step["sourceColumns"]:
         table.require(*step["sourceColumns"])
         return list(step["sourceColumns"])

@@ -1,4 +1,7 @@
-"""Column formatting actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.column-formatting.html)."""
+"""Column formatting actions: numbers and phone numbers as formatted text.
+
+https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.column-formatting.html
+"""
 
 from __future__ import annotations
 
@@ -66,6 +69,7 @@ def _check_number_format(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def number_format(step: Step, table: Table) -> Change:
+    """Format numbers as text with decimal places, separators and an abbreviated unit."""
     source = step["sourceColumn"]
     places, point = step["decimalPlaces"], step["numericDecimalSeparator"]
     thousand = (_null(step["numericThousandSeparator"]) or "").replace("\\\\", "\\")
@@ -127,6 +131,7 @@ def _check_phone(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def format_phone_number(step: Step, table: Table) -> Change:
+    """Format phone numbers; a text that is not a possible phone number stays as it is."""
     import phonenumbers
 
     source = step["sourceColumn"]

@@ -1,4 +1,7 @@
-"""Column structure actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.column-structure.html)."""
+"""Column structure actions: flags, expressions, and splitting and merging of columns.
+
+https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.column-structure.html
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,7 @@ FAMILY = "Column structure"
     ],
 )
 def flag_column_from_pattern(step: Step, table: Table) -> Change:
+    """Flag the rows whose value contains a regular expression."""
     source = step["sourceColumn"]
     found = Pattern(step["pattern"]).contains(as_text(pl.col(source), table.dtype(source)))
     flag = pl.when(found).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
@@ -73,6 +77,7 @@ def flag_column_from_pattern(step: Step, table: Table) -> Change:
     ambiguities=[("An empty text", "is not null: falseString", "the page speaks of null values only")],
 )
 def flag_column_from_null(step: Step, table: Table) -> Change:
+    """Flag the rows whose value is null."""
     source = step["sourceColumn"]
     table.require(source)
     flag = pl.when(pl.col(source).is_null()).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
@@ -97,8 +102,9 @@ def _check_expressions(*names: str) -> Callable[[Mapping[str, Any]], Sequence[st
 
 
 def _operand(source: str, table: Table, aggregates: Mapping[str, Any]) -> Typed:
-    """A result of BOOLEAN_OPERATION: a column or aggregate in back-ticks, a text in quotes, else
-    the constant itself.
+    """Parse a result of BOOLEAN_OPERATION.
+
+    It is a column or aggregate in back-ticks, a text in quotes, or else the constant itself.
     """
     stripped = source.strip()
     if stripped.startswith(("`", "'", ":")) and stripped[:2] != ": ":
@@ -139,6 +145,7 @@ def _as_number(value: Typed) -> Typed:
     ],
 )
 def boolean_operation(step: Step, table: Table) -> Change:
+    """Write one of two values into a new column, depending on a condition."""
     aggregates = aggregate_values(step["withExpressions"], table)
     condition = truth(Parser(step["valueExpression"], table, aggregates).parse())
     results = [_operand(step[name], table, aggregates) for name in ("trueValueExpression", "falseValueExpression")]
@@ -168,6 +175,7 @@ def boolean_operation(step: Step, table: Table) -> Change:
     ],
 )
 def case_operation(step: Step, table: Table) -> Change:
+    """Write the value of a `case when … then … else … end` expression into a new column."""
     aggregates = aggregate_values(step["withExpressions"], table)
     return Columns(
         [NewColumn(step["targetColumn"], Parser(step["valueExpression"], table, aggregates).parse().expression)]
@@ -207,7 +215,7 @@ def _check_option(name: str) -> Callable[[Mapping[str, Any]], Sequence[str]]:
 
 
 def delimiter_pattern(delimiter: str) -> str:
-    """Regular expression of a delimiter: the characters themselves, unless a backslash says that it is one already."""
+    """Return a delimiter as a regular expression: literal unless it contains a backslash."""
     return from_java(delimiter) if "\\" in delimiter else literal(delimiter)
 
 
@@ -244,6 +252,7 @@ def _included(option: Mapping[str, Any]) -> bool:
     ],
 )
 def split_column_between_delimiter(step: Step, table: Table) -> Change:
+    """Split a column into the parts before, between and after two delimiters."""
     one, two = step["patternOption1"], step["patternOption2"]
     start_source, end_source = delimiter_pattern(one["pattern"]), delimiter_pattern(two["pattern"])
     first, second = Pattern(start_source), Pattern(end_source)
@@ -277,18 +286,21 @@ OFFSET = ("Meaning of a position", "the number of characters before the cut", "t
     ambiguities=[NAMES, OFFSET],
 )
 def split_column_between_positions(step: Step, table: Table) -> Change:
+    """Split a column into the parts before, between and after two positions."""
     value, start, end = _text_of(step, table), step["startPosition"], step["endPosition"]
     return _parts(step, [value.str.slice(0, start), value.str.slice(start, end - start), value.str.slice(end)])
 
 
 @action("SPLIT_COLUMN_FROM_START", FAMILY, column(), integer("position", minimum=0), ambiguities=[NAMES, OFFSET])
 def split_column_from_start(step: Step, table: Table) -> Change:
+    """Split a column in two at a position counted from the start."""
     value, position = _text_of(step, table), step["position"]
     return _parts(step, [value.str.slice(0, position), value.str.slice(position)])
 
 
 @action("SPLIT_COLUMN_FROM_END", FAMILY, column(), integer("position", minimum=0), ambiguities=[NAMES, OFFSET])
 def split_column_from_end(step: Step, table: Table) -> Change:
+    """Split a column in two at a position counted from the end."""
     value, position = _text_of(step, table), step["position"]
     if position == 0:
         return _parts(step, [value, value.str.slice(0, 0)])
@@ -296,7 +308,7 @@ def split_column_from_end(step: Step, table: Table) -> Change:
 
 
 def _split(step: Step, table: Table, options: list[Mapping[str, Any]]) -> Change:
-    """Cut at the first `limit` delimiters; an included delimiter ends the part before it."""
+    """Split at the first `limit` delimiters; an included delimiter ends the part before it."""
     limit = step["limit"]
     patterns = [compiled(delimiter_pattern(option["pattern"])) for option in options]
 
@@ -359,6 +371,7 @@ def _check_delimiter(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=SPLIT,
 )
 def split_column_single_delimiter(step: Step, table: Table) -> Change:
+    """Split a column at each of the first `limit` occurrences of a delimiter."""
     source, limit = step["sourceColumn"], step["limit"]
     delimiter = step["pattern"]
     if "\\" not in delimiter and not step["includeInSplit"]:
@@ -378,6 +391,7 @@ def split_column_single_delimiter(step: Step, table: Table) -> Change:
     ambiguities=SPLIT,
 )
 def split_column_multiple_delimiter(step: Step, table: Table) -> Change:
+    """Split a column at the first `limit` occurrences of any of several delimiters."""
     return _split(step, table, step["patternOptions"])
 
 
@@ -398,6 +412,7 @@ def split_column_multiple_delimiter(step: Step, table: Table) -> Change:
     ],
 )
 def split_column_with_intervals(step: Step, table: Table) -> Change:
+    """Split a column into parts of equal length."""
     value, start, interval = _text_of(step, table), step["startPosition"], step["interval"]
     longest = table.collect_one(longest=value.str.len_chars().max())["longest"] or 0
     cuts = list(range(start, max(longest, 1), interval))[: MAX_SPLITS + 1] or [0]

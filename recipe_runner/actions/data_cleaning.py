@@ -1,4 +1,7 @@
-"""Data cleaning actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-cleaning.html)."""
+"""Data cleaning actions: letter case, dates, and replacing, removing and extracting text.
+
+https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-cleaning.html
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ ONE_BASED = (
 
 
 def capital_case(value: pl.Expr) -> pl.Expr:
-    """First letter of each blank-separated word upper, the rest lower (as Spark's initcap)."""
+    """Capitalise each word between blanks and lower all other letters, as Spark's initcap does."""
     word = pl.element()
     return (
         value.str.to_lowercase()
@@ -41,7 +44,7 @@ _SENTENCE_START = re.compile(r"((?:^|[.!?][^\w\s]*\s)[^\w]*)(\w)")
 
 
 def sentence_case(value: str) -> str:
-    """First letter of each sentence upper, the rest lower."""
+    """Capitalise the first letter of each sentence and lower all other letters."""
     return _SENTENCE_START.sub(lambda found: found.group(1) + found.group(2).upper(), value.lower())
 
 
@@ -62,6 +65,7 @@ _in_place("ADD_SINGLE_QUOTES", lambda value: pl.lit("'") + value + pl.lit("'"))
 
 @action("ADD_PREFIX", FAMILY, column(), text("pattern"))
 def add_prefix(step: Step, table: Table) -> Change:
+    """Put a text before each value."""
     source = step["sourceColumn"]
     value = pl.lit(step["pattern"]) + as_text(pl.col(source), table.dtype(source))
     return Columns([NewColumn(source, value, in_place=True)])
@@ -69,6 +73,7 @@ def add_prefix(step: Step, table: Table) -> Change:
 
 @action("ADD_SUFFIX", FAMILY, column(), text("pattern"))
 def add_suffix(step: Step, table: Table) -> Change:
+    """Put a text after each value."""
     source = step["sourceColumn"]
     value = as_text(pl.col(source), table.dtype(source)) + pl.lit(step["pattern"])
     return Columns([NewColumn(source, value, in_place=True)])
@@ -90,6 +95,7 @@ def add_suffix(step: Step, table: Table) -> Change:
     ],
 )
 def format_date(step: Step, table: Table) -> Change:
+    """Write dates in another format; a text that is not a date becomes null."""
     source = step["sourceColumn"]
     moment = to_timestamp(pl.col(source), table.dtype(source))
     return Columns([NewColumn(source, moment.dt.strftime(strftime_pattern(step["targetDateFormat"])), in_place=True)])
@@ -145,6 +151,7 @@ def _check_combined(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def remove_combined(step: Step, table: Table) -> Change:
+    """Remove several kinds of characters from a column in one step."""
     source = step["sourceColumn"]
     value = as_text(pl.col(source), table.dtype(source))
     if step["removeCustomValue"]:
@@ -194,6 +201,7 @@ def remove_combined(step: Step, table: Table) -> Change:
     ],
 )
 def replace_text(step: Step, table: Table) -> Change:
+    """Replace every match of a regular expression."""
     source = step["sourceColumn"]
     value = Pattern(step["pattern"]).replace_all(as_text(pl.col(source), table.dtype(source)), step["value"])
     return Columns([NewColumn(source, value, in_place=True)])
@@ -212,6 +220,7 @@ def replace_text(step: Step, table: Table) -> Change:
     ],
 )
 def extract_between_delimiters(step: Step, table: Table) -> Change:
+    """Extract the first text between two delimiters into a new column."""
     source = step["sourceColumn"]
     found = Pattern(f"(?s)(?:{step['startPattern']})(?P<between>.*?)(?:{step['endPattern']})")
     value = as_text(pl.col(source), table.dtype(source))
@@ -236,13 +245,14 @@ def _check_positions(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=[ONE_BASED],
 )
 def extract_between_positions(step: Step, table: Table) -> Change:
+    """Extract the characters between two positions into a new column."""
     source = step["sourceColumn"]
     value = slice_inclusive(as_text(pl.col(source), table.dtype(source)), step["startPosition"], step["endPosition"])
     return Columns([NewColumn(step["targetColumn"], value, source)])
 
 
 def slice_inclusive(value: pl.Expr, start: int, end: int) -> pl.Expr:
-    """Characters `start` to `end`, counted from 1, both included; a start of 0 is taken as 1."""
+    """Return characters `start` to `end`, counted from 1 and both included; 0 counts as 1."""
     first = max(start, 1)
     return value.str.slice(first - 1, max(end - first + 1, 0))
 
@@ -259,6 +269,7 @@ def slice_inclusive(value: pl.Expr, start: int, end: int) -> pl.Expr:
     ],
 )
 def extract_pattern(step: Step, table: Table) -> Change:
+    """Extract the first match of a regular expression into a new column."""
     source = step["sourceColumn"]
     value = Pattern(step["pattern"]).extract(as_text(pl.col(source), table.dtype(source)))
     return Columns([NewColumn(step["targetColumn"], value, source)])
@@ -268,10 +279,11 @@ _PATH = re.compile(r"`((?:[^`]|``)*)`|\[(\d+)\]|\.|([A-Za-z_][\w$-]*)")
 
 
 def path_parts(path: str) -> list[str | int]:
-    """Fields and indexes of a path such as `` `user`.`phones`[1] ``; back-ticks may be left out around plain names.
+    """Split a path such as `` `user`.`phones`[1] `` into field names and indexes.
 
-    Raises:
-        RecipeError: it is no path.
+    Plain field names need no back-ticks.
+
+    :raises RecipeError: the path is malformed.
     """
     parts: list[str | int] = []
     at = 0
@@ -307,6 +319,7 @@ def _check_path(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=[("An index beyond the array", "null", "as Spark's getItem")],
 )
 def extract_value(step: Step, table: Table) -> Change:
+    """Extract the value at a path inside a struct or an array into a new column."""
     source = step["sourceColumn"]
     dtype: Any = table.dtype(source)
     parts = path_parts(step["path"])
@@ -344,6 +357,7 @@ def extract_value(step: Step, table: Table) -> Change:
     ],
 )
 def replace_between_delimiters(step: Step, table: Table) -> Change:
+    """Replace the text between two delimiters, and keep the delimiters."""
     source = step["sourceColumn"]
     start, end = step["startPattern"], step["endPattern"]
     inner = Pattern(start).groups
@@ -365,6 +379,7 @@ def replace_between_delimiters(step: Step, table: Table) -> Change:
     ambiguities=[ONE_BASED, ("A text shorter than startPosition", "stays as it is", "there is nothing to replace")],
 )
 def replace_between_positions(step: Step, table: Table) -> Change:
+    """Replace the characters between two positions."""
     source = step["sourceColumn"]
     value = as_text(pl.col(source), table.dtype(source))
     first = max(step["startPosition"], 1)

@@ -87,12 +87,16 @@ def _check_typed(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def remove_values(step: Step, table: Table) -> Change:
+    """Remove the rows that meet the step's conditions."""
     table.require(step["sourceColumn"])
     return RemoveRows(pl.lit(True))
 
 
 def missing(table: Table, name: str) -> pl.Expr:
-    """True where a value is null or an empty text (https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html)."""
+    """Return where a value of a column is null or an empty text.
+
+    https://docs.aws.amazon.com/databrew/latest/dg/profile.configuration.html
+    """
     return pl.col(name).is_null() | (pl.col(name) == "") if table.dtype(name) == pl.String else pl.col(name).is_null()
 
 
@@ -103,11 +107,12 @@ def missing(table: Table, name: str) -> pl.Expr:
     ambiguities=[("An empty text", "is missing", "the profile page: null and empty strings are considered as missing")],
 )
 def remove_missing(step: Step, table: Table) -> Change:
+    """Remove the rows whose value is missing."""
     return RemoveRows(missing(table, step["sourceColumn"]))
 
 
 def invalid(step: Step, table: Table, name: str) -> pl.Expr:
-    """True where a value is invalid; never null."""
+    """Return where a value of a column is invalid; never null."""
     dtype = table.dtype(name)
     advanced = canonical_type(step["advancedDataType"]) if step["advancedDataType"] else None
     if advanced is not None:
@@ -128,11 +133,12 @@ def invalid(step: Step, table: Table, name: str) -> pl.Expr:
 
 @action("REMOVE_INVALID", FAMILY, column(), *TYPED, check=_check_typed, ambiguities=[INVALID])
 def remove_invalid(step: Step, table: Table) -> Change:
+    """Remove the rows whose value is invalid."""
     return RemoveRows(invalid(step, table, step["sourceColumn"]))
 
 
 def _valid_values(step: Step, table: Table, name: str) -> tuple[pl.Expr, pl.DataType]:
-    """The column with invalid values made null, in the type that columnDataType declares."""
+    """Return the column with invalid values as null, in the type that columnDataType declares."""
     dtype = table.dtype(name)
     value = pl.when(~invalid(step, table, name)).then(pl.col(name))
     to = normal_type(step["columnDataType"]) if step["columnDataType"] else None
@@ -167,7 +173,7 @@ def _needs_numbers(kind: str, step: Step) -> bool:
 
 
 def _statistic(kind: str, step: Step, table: Table, name: str, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """The statistic over the column as a literal: a pass over the data before the main one."""
+    """Compute a statistic of the column in a pass over the data, and return it as a literal."""
     if _needs_numbers(kind, step) and not (dtype.is_numeric() or dtype == pl.Null):
         raise RecipeError(
             f"the column holds {type_name(dtype)}, and the operation needs numbers; convert it with "
@@ -225,10 +231,9 @@ _fill_statistic("MOST_FREQUENT", ambiguities=[TIE, CONDITION])
 
 
 def _constant(step: Step, dtype: pl.DataType, name: str) -> pl.Expr:
-    """The custom value in the column's type.
+    """Return the custom value in the column's type.
 
-    Raises:
-        RecipeError: it does not fit.
+    :raises RecipeError: it does not fit.
     """
     raw = step["value"]
     wanted = normal_type(step["columnDataType"]) if step["columnDataType"] else None
@@ -276,6 +281,7 @@ def _constant(step: Step, dtype: pl.DataType, name: str) -> pl.Expr:
     ambiguities=[("A value that does not fit the column's type", "an error", "the page: the data type must match")],
 )
 def fill_with_custom(step: Step, table: Table) -> Change:
+    """Fill missing values with a given value."""
     name = step["sourceColumn"]
     value = _constant(step, table.dtype(name), name)
     return Columns([NewColumn(name, pl.when(missing(table, name)).then(value).otherwise(pl.col(name)), in_place=True)])
@@ -288,6 +294,7 @@ def fill_with_custom(step: Step, table: Table) -> Change:
     ambiguities=[("A column that is not text", "becomes text", "an empty string is a text")],
 )
 def fill_with_empty(step: Step, table: Table) -> Change:
+    """Fill nulls with an empty text."""
     name = step["sourceColumn"]
     return Columns([NewColumn(name, as_text(pl.col(name), table.dtype(name)).fill_null(""), in_place=True)])
 
@@ -304,6 +311,7 @@ LAST_VALID = ("Before the first valid value", "stays as it is", "there is no ear
     ambiguities=[LAST_VALID],
 )
 def fill_with_last_valid(step: Step, table: Table) -> Change:
+    """Fill a missing value with the last value above it that is not missing."""
     name = step["sourceColumn"]
     value = pl.when(~missing(table, name)).then(pl.col(name)).forward_fill()
     return Columns([NewColumn(name, pl.coalesce(value, pl.col(name)), in_place=True)])
@@ -331,6 +339,7 @@ def _check_sources(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def fill_with_null(step: Step, table: Table) -> Change:
+    """Replace every value with null."""
     names = step["sourceColumns"] or [step["sourceColumn"]]
     return Columns([NewColumn(name, pl.lit(None, dtype=table.dtype(name)), in_place=True) for name in names])
 
@@ -396,6 +405,7 @@ def _check_custom(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def replace_with_custom(step: Step, table: Table) -> Change:
+    """Replace invalid values with a given value."""
     new = []
     for name in step["sourceColumns"] or [step["sourceColumn"]]:
         valid, dtype = _valid_values(step, table, name)
@@ -428,6 +438,7 @@ def replace_with_custom(step: Step, table: Table) -> Change:
     ],
 )
 def replace_with_empty(step: Step, table: Table) -> Change:
+    """Replace invalid values with an empty text."""
     name = step["sourceColumn"]
     dtype = table.dtype(name)
     if step.conditions:
@@ -455,6 +466,7 @@ def replace_with_empty(step: Step, table: Table) -> Change:
     ],
 )
 def replace_with_null(step: Step, table: Table) -> Change:
+    """Replace invalid values with null."""
     name = step["sourceColumn"]
     if step.conditions:
         return Columns([NewColumn(name, pl.lit(None, dtype=table.dtype(name)), in_place=True)])
@@ -475,6 +487,7 @@ def replace_with_null(step: Step, table: Table) -> Change:
     ],
 )
 def replace_with_last_valid(step: Step, table: Table) -> Change:
+    """Replace an invalid value with the last valid one above it."""
     name = step["sourceColumn"]
     valid, _ = _valid_values(step, table, name)
     met = combined(step.conditions, table)
@@ -514,12 +527,13 @@ _replace_rolling("SUM", lambda value: pl.when(value.count() > 0).then(value.sum(
 
 
 def _earlier(table: Table, key: list[str]) -> pl.Expr:
-    """True where an earlier row has the same values; nulls equal nulls."""
+    """Return where an earlier row has the same values; nulls equal each other."""
     return ~pl.struct(key).is_first_distinct()
 
 
 @action("DELETE_DUPLICATE_ROWS", FAMILY)
 def delete_duplicate_rows(step: Step, table: Table) -> Change:
+    """Remove the rows that equal an earlier row."""
     return RemoveRows(_earlier(table, table.names))
 
 
@@ -530,6 +544,7 @@ def delete_duplicate_rows(step: Step, table: Table) -> Change:
     ambiguities=[("Nulls", "are equal to each other: the first stays", "AWS Glue's RemoveDuplicates table")],
 )
 def remove_duplicates(step: Step, table: Table) -> Change:
+    """Remove the rows whose value in a column occurs in an earlier row."""
     table.require(step["sourceColumn"])
     return RemoveRows(_earlier(table, [step["sourceColumn"]]))
 
@@ -547,6 +562,7 @@ FLAGS: tuple[Parameter, ...] = (text("trueString", default="True"), text("falseS
     ],
 )
 def flag_duplicate_rows(step: Step, table: Table) -> Change:
+    """Flag the rows that equal an earlier row."""
     flag = pl.when(_earlier(table, table.names)).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
     return Columns([NewColumn(step["targetColumn"], flag)])
 
@@ -560,6 +576,7 @@ def flag_duplicate_rows(step: Step, table: Table) -> Change:
     ambiguities=[("Nulls", "are equal to each other", "AWS Glue's RemoveDuplicates table")],
 )
 def flag_duplicates_in_column(step: Step, table: Table) -> Change:
+    """Flag the rows whose value in a column occurs in an earlier row."""
     table.require(step["sourceColumn"])
     flag = (
         pl.when(_earlier(table, [step["sourceColumn"]]))
@@ -598,6 +615,7 @@ def _details(step: Step, table: Table) -> pl.Expr:
 
 @action("EXTRACT_ADVANCED_DATATYPE_DETAILS", FAMILY, *DETAILS, new_column(), check=_check_details, ambiguities=[FOUND])
 def extract_advanced_datatype_details(step: Step, table: Table) -> Change:
+    """Extract one detail, such as the domain of an e-mail address, into a new column."""
     return Columns([NewColumn(step["targetColumn"], _details(step, table), step["sourceColumn"])])
 
 
@@ -615,6 +633,7 @@ VALUES = strings("filterValues", aliases=("filter values",))
     ambiguities=[FOUND, ("A value without the detail", "falseString", "it is none of the filter values")],
 )
 def advanced_datatype_flag(step: Step, table: Table) -> Change:
+    """Flag the rows whose detail is one of the given values."""
     found = one_of(_details(step, table), step["filterValues"], pl.String()).fill_null(False)
     flag = pl.when(found).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
     return Columns([NewColumn(step["targetColumn"], flag, step["sourceColumn"])])
@@ -638,6 +657,7 @@ def advanced_datatype_flag(step: Step, table: Table) -> Change:
     ],
 )
 def advanced_datatype_filter(step: Step, table: Table) -> Change:
+    """Keep, remove or clear the values whose detail is one of the given values."""
     source = step["sourceColumn"]
     found = one_of(_details(step, table), step["filterValues"], pl.String()).fill_null(False)
     strategy = step["strategy"]
@@ -675,6 +695,7 @@ def advanced_datatype_filter(step: Step, table: Table) -> Change:
     ],
 )
 def get_advanced_datatype(step: Step, table: Table) -> Change:
+    """Write the advanced data type of a column into a new column."""
     source = step["sourceColumn"]
     values = (
         table.frame.select(as_text(pl.col(source), table.dtype(source)).drop_nulls().head(1000))

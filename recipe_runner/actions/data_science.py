@@ -1,4 +1,7 @@
-"""Data science actions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-science.html)."""
+"""Data science actions: features for a model.
+
+https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.data-science.html
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,7 @@ MAX_CATEGORIES = 10
     ambiguities=[("Null in the source", "null", "a comparison with nothing has no answer")],
 )
 def binarization(step: Step, table: Table) -> Change:
+    """Write 1 where a number is above the threshold, else 0; `flip` swaps them."""
     source = step["sourceColumn"]
     above = table.without_decimals(source) > step["threshold"]
     return Columns([NewColumn(step["targetColumn"], (~above if step["flip"] else above).cast(pl.Int32), source)])
@@ -98,6 +102,7 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def bucketization(step: Step, table: Table) -> Change:
+    """Write the name of the bucket that each number falls into."""
     source = step["sourceColumn"]
     value = table.double(source)
     splits: list[float] = [float(split) for split in step["splits"] or []]
@@ -164,6 +169,7 @@ def _check_mapping(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def categorical_mapping(step: Step, table: Table) -> Change:
+    """Map values to other values, with a rule for the values that are not in the map."""
     source, target = step["sourceColumn"], step["targetColumn"]
     dtype = table.dtype(source)
     if dtype.is_nested():
@@ -226,6 +232,7 @@ def _condition(step: Step, table: Table) -> pl.Expr:
     ],
 )
 def one_hot_encoding(step: Step, table: Table) -> Change:
+    """Add a column of 0 and 1 for each distinct value, at most ten."""
     source = step["sourceColumn"]
     dtype = table.dtype(source)
     if dtype.is_nested():
@@ -251,7 +258,7 @@ SKEW_FUNCTIONS = ("ROOT", "LOG", "SQUARE")
 
 
 def skewed(value: pl.Expr, function: str, argument: float | None) -> pl.Expr:
-    """A value after ROOT, LOG or SQUARE; null where the result is not defined."""
+    """Apply ROOT, LOG or SQUARE to a value; null where the result is undefined."""
     if function == "SQUARE":
         return value * value
     if function == "LOG":
@@ -285,6 +292,7 @@ def skewed(value: pl.Expr, function: str, argument: float | None) -> pl.Expr:
     ],
 )
 def skewness(step: Step, table: Table) -> Change:
+    """Reduce the skew of a column with a root, a logarithm or a square."""
     source = step["sourceColumn"]
     value = skewed(table.double(source), step["skewFunction"], step["value"])
     return Columns([NewColumn(step["targetColumn"], value, source)])
@@ -324,6 +332,7 @@ def _check_scale(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def normalization(step: Step, table: Table) -> Change:
+    """Scale a column by one of four strategies, after a first pass over the data."""
     source = step["sourceColumn"]
     value = table.double(source)
     facts = table.collect_one(low=value.min(), high=value.max(), mean=value.mean(), spread=value.std(ddof=1))
@@ -478,7 +487,7 @@ _ENDINGS = (("n't", " not"), ("'re", " are"), ("'ve", " have"), ("'ll", " will")
 
 
 def expanded(word: str) -> str:
-    """A contracted English word in full; any other word as it is."""
+    """Return a contracted English word in full, and any other word as it is."""
     plain = word.replace("\u2019", "'")
     lowered = plain.lower()
     if lowered in _IRREGULAR:
@@ -519,6 +528,7 @@ def expanded(word: str) -> str:
     ],
 )
 def tokenization(step: Step, table: Table) -> Change:
+    """Split text into words, without stop words and optionally stemmed."""
     source = step["sourceColumn"]
     stem = _stemmer(step["stemmingMode"])
     expand = step["expandContractions"] in ("ENABLED", "true")

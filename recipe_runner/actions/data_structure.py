@@ -50,7 +50,10 @@ AFTER_LAST = ("Place of the new column", "right of the last source listed", "see
 
 
 def common_type(types: Sequence[pl.DataType]) -> pl.DataType | None:
-    """The type that holds values of all types: theirs if equal, a number type if all are numbers; None means text."""
+    """Return the type that can hold values of all given types; None means text.
+
+    It is their own type if they are equal, and a number type if all are numbers.
+    """
     plain = [dtype for dtype in types if dtype != pl.Null]
     if not plain:
         return pl.String()
@@ -62,6 +65,7 @@ def common_type(types: Sequence[pl.DataType]) -> pl.DataType | None:
 
 
 def cast_common(table: Table, names: Sequence[str]) -> list[pl.Expr]:
+    """Return columns as expressions of their common type."""
     target = common_type([table.dtype(name) for name in names])
     return [
         pl.col(name).cast(target) if target is not None else as_text(pl.col(name), table.dtype(name)) for name in names
@@ -87,6 +91,7 @@ def _nest(step: Step, table: Table, value: pl.Expr) -> Change:
     ],
 )
 def nest_to_array(step: Step, table: Table) -> Change:
+    """Nest columns into one column of arrays."""
     return _nest(step, table, pl.concat_list(cast_common(table, step["sourceColumns"])))
 
 
@@ -100,6 +105,7 @@ def nest_to_array(step: Step, table: Table) -> Change:
     ],
 )
 def nest_to_map(step: Step, table: Table) -> Change:
+    """Nest columns into one column of maps from column name to value."""
     names = step["sourceColumns"]
     return _nest(
         step,
@@ -110,6 +116,7 @@ def nest_to_map(step: Step, table: Table) -> Change:
 
 @action("NEST_TO_STRUCT", FAMILY, *NEST, ambiguities=[AFTER_LAST])
 def nest_to_struct(step: Step, table: Table) -> Change:
+    """Nest columns into one column of structs."""
     table.require(*step["sourceColumns"])
     return _nest(step, table, pl.struct(step["sourceColumns"]))
 
@@ -141,6 +148,7 @@ def _struct_fields(table: Table, name: str) -> dict[str, pl.DataType]:
     ],
 )
 def unnest_array(step: Step, table: Table) -> Change:
+    """Make a row of each element of an array."""
     source, target = step["sourceColumn"], step["targetColumn"] or step["sourceColumn"]
     dtype = table.dtype(source)
     if not isinstance(dtype, pl.List | pl.Array):
@@ -173,6 +181,7 @@ def unnest_array(step: Step, table: Table) -> Change:
     ],
 )
 def unnest_map(step: Step, table: Table) -> Change:
+    """Make a row of each entry of a map, with a column for the key and one for the value."""
     source = step["sourceColumn"]
     fields = _struct_fields(table, source)
     prefix = step["targetColumn"] or source
@@ -212,6 +221,7 @@ def unnest_map(step: Step, table: Table) -> Change:
     ],
 )
 def unnest_struct(step: Step, table: Table) -> Change:
+    """Make a column of each field of a struct."""
     source = step["sourceColumn"]
     prefix = step["targetColumn"] or source
     new = [
@@ -250,6 +260,7 @@ def _leaves(value: pl.Expr, dtype: pl.DataType, name: str, level: int, delimiter
     ambiguities=[("unnestLevel absent", "1", "the least")],
 )
 def unnest_struct_n(step: Step, table: Table) -> Change:
+    """Make a column of each field of structs, down to a given level of nesting."""
     names = selected_columns(step, table)
     new: list[NewColumn] = []
     for name in names:
@@ -298,18 +309,19 @@ NUMERIC_AGGREGATES = ("SUM", "AVERAGE", "MEDIAN", "STANDARD_DEVIATION", "VARIANC
 
 
 def aggregate_name(name: Any) -> str | None:
-    """Canonical aggregate for a name as recipes spell it; None if there is none."""
+    """Return the canonical name of an aggregate as recipes spell it; None if there is none."""
     upper = str(name).strip().upper().replace(" ", "_")
     upper = AGGREGATE_ALIASES.get(upper, upper)
     return upper if upper in AGGREGATES else None
 
 
 def aggregated(table: Table, function: str, name: str) -> pl.Expr:
+    """Return an aggregate of a column as an expression."""
     return AGGREGATES[function](_aggregated_values(table, function, name))
 
 
 def _aggregated_values(table: Table, function: str, name: str) -> pl.Expr:
-    """What an aggregate is taken of: numbers where it needs them, decimals as the doubles that they show."""
+    """Return the values that an aggregate needs: as numbers for a numeric aggregate."""
     table.require(name)
     if function not in NUMERIC_AGGREGATES:
         return pl.col(name)
@@ -373,6 +385,7 @@ def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def group_by(step: Step, table: Table) -> Change:
+    """Aggregate columns by groups of rows, into one row per group or beside every row."""
     keys = step["sourceColumns"]
     table.require(*keys)
     results: dict[str, pl.Expr] = {}
@@ -441,6 +454,7 @@ def _check_aggregate(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def pivot(step: Step, table: Table) -> Change:
+    """Make a column of each distinct value (at most ten), with an aggregate in each cell."""
     source, value = step["sourceColumn"], step["valueColumn"]
     function = aggregate_name(step["aggregateFunction"])
     assert function is not None
@@ -490,6 +504,7 @@ def pivot(step: Step, table: Table) -> Change:
     ],
 )
 def unpivot(step: Step, table: Table) -> Change:
+    """Turn columns into rows: one column for the name, one for the value."""
     names, variable, value = step["sourceColumns"], step["unpivotColumn"], step["valueColumn"]
     table.require(*names)
     rest = [name for name in table.names if name not in names]
@@ -527,6 +542,7 @@ def unpivot(step: Step, table: Table) -> Change:
     ],
 )
 def transpose(step: Step, table: Table) -> Change:
+    """Turn rows into columns and columns into rows."""
     pivots, values = step["pivotColumns"], step["valueColumns"]
     function = aggregate_name(step["aggregateFunction"])
     assert function is not None
@@ -575,10 +591,9 @@ JOIN_TYPES = (
 
 
 def secondary_table(table: Table, name: str, location: str) -> Table:
-    """Table of a second dataset.
+    """Open a second dataset as a table.
 
-    Raises:
-        RecipeError: nobody can find its files.
+    :raises RecipeError: its files cannot be found.
     """
     context = table.context
     if context.secondary is None or context.scan is None:
@@ -591,7 +606,7 @@ def secondary_table(table: Table, name: str, location: str) -> Table:
 
 
 def _either(name: str, left_type: pl.DataType, right_type: pl.DataType) -> pl.Expr:
-    """The left key or, in rows without a left side, the right one."""
+    """Return the left key or, in a row without a left side, the right one."""
     left, right = pl.col(name), pl.col(f"\x00shared_{name}")
     target = common_type([left_type, right_type])
     if target is None:
@@ -643,6 +658,7 @@ def _check_join(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def join(step: Step, table: Table) -> Change:
+    """Join the table with a second dataset on pairs of key columns."""
     other = secondary_table(table, step["secondaryDatasetName"] or "", step["secondInputLocation"] or "")
     table.require(*step["leftColumns"])
     other.require(*step["rightColumns"])
@@ -752,6 +768,7 @@ def _input_location(entry: Any) -> str:
     ],
 )
 def union(step: Step, table: Table) -> Change:
+    """Append the rows of other datasets."""
     names = step["secondaryDatasetNames"] or []
     inputs = step["secondaryInputs"] or []
     tables = [

@@ -1,4 +1,7 @@
-"""Date and time functions (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.datetime.html)."""
+"""Date and time functions.
+
+https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.datetime.html
+"""
 
 from __future__ import annotations
 
@@ -110,6 +113,7 @@ _part(
     ambiguities=[SPELLINGS],
 )
 def date_format(step: Step, table: Table) -> Change:
+    """Write a date in a given format into a new column."""
     value = timestamp_operand(step, table).dt.strftime(strftime_pattern(step["dateTimeFormat"]))
     return Columns([NewColumn(step["targetColumn"], value, step["sourceColumn"])])
 
@@ -126,6 +130,7 @@ def date_format(step: Step, table: Table) -> Change:
     page=_page("UNIX_TIME_FORMAT"),
 )
 def unix_time_format(step: Step, table: Table) -> Change:
+    """Write seconds since 1970 as a formatted date into a new column."""
     source = step["sourceColumn"]
     seconds = to_double(pl.col(source), table.dtype(source)) if source else pl.lit(float(step["value"]))
     moment = pl.from_epoch((seconds * 1_000_000).round(0).cast(pl.Int64, strict=False), time_unit="us")
@@ -148,6 +153,7 @@ def unix_time_format(step: Step, table: Table) -> Change:
     ambiguities=[SPELLINGS, ("A month later than January 31", "the last day of February", "as Spark's add_months")],
 )
 def date_add(step: Step, table: Table) -> Change:
+    """Add a number of units of time to a date; null outside the years 1 to 9999."""
     moment = timestamp_operand(step, table)
     units, amount = step["units"], step["dateAddValue"]
     if units not in _MONTHS and abs(amount * _MICROSECONDS[units]) > 2**62:
@@ -183,6 +189,7 @@ def date_add(step: Step, table: Table) -> Change:
     ],
 )
 def date_diff(step: Step, table: Table) -> Change:
+    """Write the difference of two dates in whole units into a new column."""
     names = pair_names(step)
     first, second = (
         timestamp_operand(step, table, source=name)
@@ -211,7 +218,7 @@ def date_diff(step: Step, table: Table) -> Change:
 
 
 def whole_months(first: pl.Expr, second: pl.Expr) -> pl.Expr:
-    """Whole calendar months from first to second, cut off towards zero."""
+    """Count whole calendar months from first to second, rounded towards zero."""
     months = (
         (second.dt.year().cast(pl.Int64) - first.dt.year()) * 12 + second.dt.month().cast(pl.Int64) - first.dt.month()
     )
@@ -340,16 +347,15 @@ _JAVA_ZONES = {
 
 @functools.cache
 def _zone_names() -> dict[str, str]:
-    """Names of time zones by their lower-case spelling."""
+    """Return the names of time zones by their spelling in lower case."""
     names = {name.lower(): name for name in available_timezones()}
     return names | {name.lower(): zone for name, zone in _JAVA_ZONES.items()}
 
 
 def zone_of(name: str | None) -> tzinfo:
-    """Time zone for a name (US/Pacific, Europe/Berlin) or an offset (UTC+08:00).
+    """Return the time zone of a name (US/Pacific, Europe/Berlin) or an offset (UTC+08:00).
 
-    Raises:
-        ValueError: it is neither.
+    :raises ValueError: it is neither.
     """
     text_value = (name or "UTC").strip()
     found = re.fullmatch(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", text_value, re.IGNORECASE)
@@ -420,6 +426,7 @@ _clock("TODAY", "%Y-%m-%d")
     ],
 )
 def convert_timezone(step: Step, table: Table) -> Change:
+    """Convert a local time from one time zone to another."""
     source = step["sourceColumn"]
     moment = to_timestamp(pl.col(source), table.dtype(source))
     start, end = zone_of(step["fromTimeZone"]), zone_of(step["toTimeZone"])

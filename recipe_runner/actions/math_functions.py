@@ -37,7 +37,7 @@ def _one(arguments: Mapping[str, Any]) -> Sequence[str]:
 
 
 def finite(expression: pl.Expr) -> pl.Expr:
-    """Null in place of NaN and infinities."""
+    """Replace NaN and infinities with null."""
     return pl.when(expression.is_finite()).then(expression)
 
 
@@ -110,7 +110,7 @@ def _pair(
     change: Callable[[pl.Expr, pl.Expr, list[pl.DataType]], pl.Expr],
     ambiguities: Sequence[tuple[str, str, str]] = (),
 ) -> None:
-    """Declare a function of two numbers; `change` makes its value of both and of their types."""
+    """Declare a function of two numbers; `change` gets both operands and their types."""
 
     @action(name, FAMILY, *NUMBER_PAIR, new_column(), check=check_pair, ambiguities=ambiguities, page=_page(name))
     def apply(step: Step, table: Table) -> Change:
@@ -128,7 +128,7 @@ def _pair(
 def _sum_like(
     operation: Callable[[pl.Expr, pl.Expr], pl.Expr],
 ) -> Callable[[pl.Expr, pl.Expr, list[pl.DataType]], pl.Expr]:
-    """An operation of polars' own, where a decimal beside a double is the double that it shows."""
+    """Wrap an operation of polars that needs a decimal beside a double as a double."""
 
     def change(left: pl.Expr, right: pl.Expr, types: list[pl.DataType]) -> pl.Expr:
         if any(dtype.is_decimal() for dtype in types) and any(dtype.is_float() for dtype in types):
@@ -144,7 +144,7 @@ def _divide(left: pl.Expr, right: pl.Expr, types: list[pl.DataType]) -> pl.Expr:
 
 
 def _scaled(value: pl.Expr, scale: int) -> pl.Expr:
-    """Numbers as whole numbers of so many decimal places, which polars can divide and decimals it cannot."""
+    """Return decimals as whole numbers of a given scale, which polars can divide."""
     return value.cast(pl.Decimal(38, scale)).to_physical()
 
 
@@ -200,6 +200,7 @@ _pair(
     page=_page("LOG"),
 )
 def log(step: Step, table: Table) -> Change:
+    """Write a logarithm to any base into a new column; null where it is undefined."""
     value = table.double(step["sourceColumn"]) if step["sourceColumn"] else pl.lit(float(step["value"]))
     base = step["base"]
     result = (
@@ -225,6 +226,7 @@ def log(step: Step, table: Table) -> Change:
     page=_page("POWER"),
 )
 def power(step: Step, table: Table) -> Change:
+    """Raise a number to a power; null where the result is undefined."""
     operand = table.double(step["sourceColumn"]) if step["sourceColumn"] else pl.lit(float(step["value"]))
     return Columns(
         [
@@ -239,6 +241,7 @@ def power(step: Step, table: Table) -> Change:
 
 @action("PI", FAMILY, new_column(), page=_page("PI"))
 def pi(step: Step, table: Table) -> Change:
+    """Write the constant pi into a new column."""
     return Columns([NewColumn(step["targetColumn"], pl.lit(math.pi))])
 
 
@@ -280,18 +283,19 @@ SEEDED = (
 
 
 def uniform(step: Step, table: Table) -> pl.Expr:
-    """Numbers in [0, 1) that depend on the run's seed, the step's number and the row's place only."""
+    """Draw a number in [0, 1) per row that depends only on seed, step and row."""
     row = pl.row_index().cast(pl.UInt64)
     return shares(row.hash(table.context.seed, step.number, 2, 3))
 
 
 def shares(hashes: pl.Expr) -> pl.Expr:
-    """Hashes as numbers in [0, 1): their upper 53 bits, which a double holds exactly."""
+    """Return hashes as numbers in [0, 1): their upper 53 bits, which a double holds exactly."""
     return (hashes // 2048).cast(pl.Float64) / float(1 << 53)
 
 
 @action("RANDOM", FAMILY, new_column(), ambiguities=[SEEDED], page=_page("RANDOM"))
 def random(step: Step, table: Table) -> Change:
+    """Write a random number between 0 and 1 into a new column."""
     return Columns([NewColumn(step["targetColumn"], uniform(step, table))])
 
 
@@ -300,7 +304,7 @@ def _check_bounds(arguments: Mapping[str, Any]) -> Sequence[str]:
 
 
 def between(step: Step, table: Table, salt: pl.Expr | None = None) -> pl.Expr:
-    """Uniform numbers from lowerBound to upperBound; whole ones where both bounds are whole."""
+    """Draw numbers from lowerBound to upperBound; whole numbers if both bounds are whole."""
     low, high = step["lowerBound"], step["upperBound"]
     share = uniform(step, table) if salt is None else salt
     if isinstance(low, int) and isinstance(high, int):
@@ -322,4 +326,5 @@ def between(step: Step, table: Table, salt: pl.Expr | None = None) -> pl.Expr:
     page=_page("RANDOM_BETWEEN"),
 )
 def random_between(step: Step, table: Table) -> Change:
+    """Write a random number between two bounds into a new column."""
     return Columns([NewColumn(step["targetColumn"], between(step, table))])

@@ -24,6 +24,7 @@ FAMILY = "Other functions"
     ],
 )
 def coalesce(step: Step, table: Table) -> Change:
+    """Write the first value of each row that is not null into a new column."""
     names = step["sourceColumns"]
     types = {table.dtype(name) for name in names} - {pl.Null()}  # a column without values takes any type
     same = len(types) <= 1 or all(dtype.is_numeric() for dtype in types)

@@ -51,7 +51,12 @@ TRIMMED = (
 
 @dataclass(frozen=True)
 class Outliers:
-    """Which values are outliers, as an expression, and the bounds beyond which they are."""
+    """Which values are outliers, and the bounds beyond which a value is one.
+
+    :param flag: an expression that is true for an outlier.
+    :param low: the smallest value that is not an outlier.
+    :param high: the largest value that is not an outlier.
+    """
 
     flag: pl.Expr
     low: float
@@ -59,7 +64,7 @@ class Outliers:
 
 
 def outliers(step: Step, table: Table) -> Outliers:
-    """Bounds from a first pass over the data; a column without spread has no outliers."""
+    """Find the bounds in a first pass over the data; a column without spread has no outliers."""
     name = step["sourceColumn"]
     value = table.double(name)
     clean = pl.when(value.is_finite()).then(value)
@@ -121,6 +126,7 @@ def _check_trim(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=[SCORES, NULLS],
 )
 def flag_outliers(step: Step, table: Table) -> Change:
+    """Flag the rows whose value is an outlier."""
     flag = pl.when(outliers(step, table).flag).then(pl.lit(step["trueString"])).otherwise(pl.lit(step["falseString"]))
     return Columns([NewColumn(step["targetColumn"], flag, step["sourceColumn"])])
 
@@ -136,6 +142,7 @@ def flag_outliers(step: Step, table: Table) -> Change:
     page="https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.outliers.REMOVE_OUTLIERS.html",
 )
 def remove_outliers(step: Step, table: Table) -> Change:
+    """Remove the rows whose value is an outlier, or clear the value."""
     touched = _touched(step, table, outliers(step, table))
     if step["removeType"] == "DELETE_ROWS":
         return RemoveRows(touched)
@@ -189,6 +196,7 @@ def _check_replace(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def replace_outliers(step: Step, table: Table) -> Change:
+    """Replace outliers with a statistic, a given value, null or a percentile."""
     name, kind = step["sourceColumn"], step["replaceType"]
     found = outliers(step, table)
     touched = _touched(step, table, found)
@@ -247,6 +255,7 @@ RESCALED = (
     ],
 )
 def rescale_outliers_with_z_score(step: Step, table: Table) -> Change:
+    """Write the z-score of each value into a new column."""
     name = step["sourceColumn"]
     value = table.double(name)
     facts = table.collect_one(mean=value.mean(), spread=value.std(ddof=1))
@@ -267,6 +276,7 @@ def rescale_outliers_with_z_score(step: Step, table: Table) -> Change:
     page="https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.outliers.RESCALE_OUTLIERS_WITH_SKEW.html",
 )
 def rescale_outliers_with_skew(step: Step, table: Table) -> Change:
+    """Rescale outliers with a root, a logarithm or a square."""
     name = step["sourceColumn"]
     value = table.double(name)
     rescaled = skewed(value, step["skewFunction"], step["value"])

@@ -69,7 +69,7 @@ def _check_entities(arguments: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _within_entities(step: Step, change: Callable[[str], str]) -> Callable[[str], str]:
-    """The change over the whole text, or over each piece of personal data in it."""
+    """Apply a change to the whole text, or to each piece of personal data in it."""
     if not step["entityTypeFilter"]:
         return change
     found = entity_pattern(list(step["entityTypeFilter"]))
@@ -123,6 +123,7 @@ def _check_hash(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def cryptographic_hash(step: Step, table: Table) -> Change:
+    """Write an HMAC or hash of columns into new columns."""
     algorithm = step["algorithm"].removeprefix("HMAC_").lower()
     key = _secret(step, table) if step["algorithm"].startswith("HMAC") else None
 
@@ -186,9 +187,11 @@ _NONCE = bytes(12)
     ],
 )
 def deterministic_encrypt(step: Step, table: Table) -> Change:
+    """Encrypt values so that equal values give equal results."""
     cipher = _cipher(step, table)
 
     def encrypt(value: str) -> str:
+        """Refuse to run: the action needs AWS KMS."""
         raw = value.encode()
         if len(raw) > MAX_CELL:
             raise RecipeError(f"a value has {len(raw)} bytes; the operation encrypts up to {MAX_CELL}")
@@ -213,11 +216,13 @@ def deterministic_encrypt(step: Step, table: Table) -> Change:
     ],
 )
 def deterministic_decrypt(step: Step, table: Table) -> Change:
+    """Decrypt what DETERMINISTIC_ENCRYPT wrote; other values stay as they are."""
     from cryptography.exceptions import InvalidTag
 
     cipher = _cipher(step, table)
 
     def decrypt(value: str) -> str:
+        """Refuse to run: the action needs AWS KMS."""
         try:
             plain: bytes = cipher.decrypt(_NONCE, base64.b64decode(value, validate=True), None)
             return plain.decode()
@@ -236,11 +241,13 @@ KMS_KEY = text("kmsKeyArn")
 
 @action("ENCRYPT", FAMILY, SOURCES, KMS_KEY, ENTITIES, boolean("preserveDataType", default=True), refusal=KMS)
 def encrypt(step: Step, table: Table) -> Change:
+    """Refuse to run: the action needs AWS KMS."""
     raise RecipeError("the operation needs AWS KMS")
 
 
 @action("DECRYPT", FAMILY, SOURCES, KMS_KEY, refusal=KMS)
 def decrypt(step: Step, table: Table) -> Change:
+    """Refuse to run: the action needs AWS KMS."""
     raise RecipeError("the operation needs AWS KMS")
 
 
@@ -275,6 +282,7 @@ def _masker(step: Step) -> Callable[[str], str]:
     ],
 )
 def mask_custom(step: Step, table: Table) -> Change:
+    """Mask every occurrence of a text or a regular expression."""
     found = compiled(step["customValue"] if step["regex"] else literal(step["customValue"]))
     symbol = step["maskSymbol"]
 
@@ -313,6 +321,7 @@ def _check_custom(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=[DETECTED],
 )
 def mask_range(step: Step, table: Table) -> Change:
+    """Mask the characters between two positions."""
     start, stop, mask = step["start"], step["stop"], _masker(step)
 
     def masked(value: str) -> str:
@@ -345,6 +354,7 @@ def mask_range(step: Step, table: Table) -> Change:
     ],
 )
 def mask_delimiter(step: Step, table: Table) -> Change:
+    """Mask the text between two delimiters."""
     mask = _masker(step)
     start, end = step["startDelimiter"] or "", step["endDelimiter"] or ""
     opening = re.escape(start) if start else r"\A"
@@ -399,6 +409,7 @@ def _check_redact(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def mask_date(step: Step, table: Table) -> Change:
+    """Mask components of a date; a text that is not a date stays as it is."""
     symbol, redact = step["maskSymbol"], step["redact"]
 
     def mask(value: str) -> str:
@@ -437,6 +448,7 @@ KEPT_NULL = ("Null", "stays null", "there is no value to replace")
     ambiguities=[SEEDED, KEPT_NULL, ("Whole or fractional", "whole where both bounds are whole", "as RANDOM_BETWEEN")],
 )
 def replace_with_random_between(step: Step, table: Table) -> Change:
+    """Replace values with random numbers between two bounds; nulls stay."""
     table.require(*step["sourceColumns"])
     return Columns(
         [
@@ -480,6 +492,7 @@ def _check_dates(arguments: Mapping[str, Any]) -> Sequence[str]:
     ],
 )
 def replace_with_random_date_between(step: Step, table: Table) -> Change:
+    """Replace values with random dates between two dates; nulls stay."""
     start, end = parse_timestamp_text(step["startDate"]), parse_timestamp_text(step["endDate"])
     assert start is not None
     assert end is not None
@@ -510,6 +523,7 @@ def replace_with_random_date_between(step: Step, table: Table) -> Change:
     ],
 )
 def shuffle_rows(step: Step, table: Table) -> Change:
+    """Shuffle the values of columns together, optionally within groups."""
     table.require(*step["sourceColumns"], *(step["groupByColumns"] or []))
     groups = [pl.col(name) for name in step["groupByColumns"] or []]
     met = combined(step.conditions, table)

@@ -90,6 +90,7 @@ def _character(value: int) -> str | None:
     ambiguities=[("A number that is no Unicode character", "null", "there is nothing to return")],
 )
 def char(step: Step, table: Table) -> Change:
+    """Write the Unicode character of a number into a new column."""
     source = step["sourceColumn"]
     operand = table.numeric(source) if source else pl.lit(step["value"])
     value = per_value(_character, operand.cast(pl.Int64, strict=False), pl.String())
@@ -158,6 +159,7 @@ _compare("STRING_LESS_THAN_EQUAL", lambda a, b: a <= b)
     page=_page("LEFT"),
 )
 def left(step: Step, table: Table) -> Change:
+    """Write the first characters of a text into a new column."""
     return Columns(
         [
             NewColumn(
@@ -178,6 +180,7 @@ def left(step: Step, table: Table) -> Change:
     page=_page("RIGHT"),
 )
 def right(step: Step, table: Table) -> Change:
+    """Write the last characters of a text into a new column."""
     value = text_operand(step, table)
     result = value.str.tail(step["position"]) if step["position"] else value.str.slice(0, 0)
     return Columns([NewColumn(step["targetColumn"], result, step["sourceColumn"])])
@@ -203,6 +206,7 @@ def _check_positions(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=[ONE_BASED],
 )
 def substring(step: Step, table: Table) -> Change:
+    """Write the characters between two positions into a new column."""
     value = slice_inclusive(text_operand(step, table), step["startPosition"], step["endPosition"])
     return Columns([NewColumn(step["targetColumn"], value, step["sourceColumn"])])
 
@@ -263,7 +267,7 @@ _find("RIGHT_FIND", True)
 
 
 def merged(step: Step, table: Table) -> Change:
-    """Texts of the source columns joined by the delimiter, right of the last one."""
+    """Join the texts of the source columns with a delimiter, right of the last one."""
     names = step["sourceColumns"]
     table.require(*names)
     items = [as_text(pl.col(name), table.dtype(name)) for name in names]
@@ -294,6 +298,7 @@ action(
     page=_page("REPEAT"),
 )
 def repeat_string(step: Step, table: Table) -> Change:
+    """Repeat a text a number of times."""
     times = step["count"]
     value = per_value(lambda text_value: text_value * times, text_operand(step, table), pl.String())
     return Columns([NewColumn(step["targetColumn"], value, step["sourceColumn"])])

@@ -33,6 +33,7 @@ _IPV4 = rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"
     ambiguities=[("A text that is no IPv4 address", "null", "AWS Glue's IpToInt table")],
 )
 def ip_to_int(step: Step, table: Table) -> Change:
+    """Write an IPv4 address as a whole number; any other text gives null."""
     value = text_operand(step, table)
     octets = value.str.split(".").list.eval(pl.element().cast(pl.Int64, strict=False))
     number_value = sum(
@@ -54,6 +55,7 @@ def ip_to_int(step: Step, table: Table) -> Change:
     ambiguities=[("A number outside 0 to 4294967295, or with a fraction", "null", "AWS Glue's IntToIp table")],
 )
 def int_to_ip(step: Step, table: Table) -> Change:
+    """Write a whole number as an IPv4 address."""
     source = step["sourceColumn"]
     operand = table.numeric(source) if source else pl.lit(step["value"])
     whole = operand.cast(pl.Int64, strict=False)
@@ -63,7 +65,7 @@ def int_to_ip(step: Step, table: Table) -> Change:
 
 
 def url_parameters(value: str) -> str | None:
-    """Query parameters of a URL as JSON: name → list of values; null where there are none."""
+    """Return the query parameters of a URL as JSON (name → list of values); None without any."""
     try:
         query = urlsplit(value).query
     except ValueError:
@@ -82,6 +84,7 @@ def url_parameters(value: str) -> str | None:
     ambiguities=[("A URL without parameters", "null", "there is nothing to return")],
 )
 def url_params(step: Step, table: Table) -> Change:
+    """Write the query parameters of a URL as JSON into a new column."""
     return Columns(
         [
             NewColumn(

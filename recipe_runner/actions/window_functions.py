@@ -1,4 +1,7 @@
-"""Window functions: over the rows before and after (https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.window.html)."""
+"""Window functions, which look at the rows before and after each row.
+
+https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.window.html
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ def _page(name: str) -> str:
 def rolled(
     step: Step, table: Table, name: str, aggregate: pl.Expr, before: int, after: int, *, in_place: bool = False
 ) -> Table:
-    """Add (or put in place) an aggregate over the rows from `before` above to `after` below each row."""
+    """Add (or replace) a column with an aggregate of the rows around each row.
+
+    The window reaches from `before` rows above to `after` rows below the row itself.
+    """
     indexed = table.with_frame(table.lazy().with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64)))
     expression = aggregate.rolling(
         index_column=ROW, period=f"{before + after + 1}i", offset=f"{-before - 1}i", closed="right"
@@ -107,6 +113,7 @@ _rolling("ROLLING_VARIANCE", lambda step, value: value.var(ddof=1), ambiguities=
     ],
 )
 def fill(step: Step, table: Table) -> Change:
+    """Fill a missing value with the nearest value in the window, those above first."""
     source = step["sourceColumn"]
     value = pl.col(source)
     if table.dtype(source) == pl.String:
@@ -143,7 +150,7 @@ _shifted("PREV", 1)
 
 
 def _over(value: pl.Expr, step: Step) -> pl.Expr:
-    """The value within its group, in the order asked; the rows themselves stay where they are."""
+    """Return the value within its group, in the given order; the rows stay where they are."""
     order = step["orderByColumns"] or None
     groups = step["groupByColumns"] or [pl.lit(1)]
     return value.over(groups, order_by=order) if order else value.over(groups)
@@ -166,6 +173,7 @@ def _over(value: pl.Expr, step: Step) -> pl.Expr:
     ],
 )
 def row_number(step: Step, table: Table) -> Change:
+    """Write the number of each row within its group into a new column."""
     table.require(*(step["groupByColumns"] or []), *(step["orderByColumns"] or []))
     if step["groupByColumns"] or step["orderByColumns"]:
         number = _over(pl.int_range(1, pl.len() + 1, dtype=pl.Int64), step)
@@ -210,6 +218,7 @@ _SECONDS = {
     ],
 )
 def session(step: Step, table: Table) -> Change:
+    """Write the number of each row's session; a new session starts after a gap in time."""
     source = step["sourceColumn"]
     table.require(*(step["groupByColumns"] or []), *(step["orderByColumns"] or []))
     moment = to_timestamp(pl.col(source), table.dtype(source))

@@ -1,7 +1,7 @@
-"""Compressed text files, in and out: the codecs that DataBrew names for CSV and JSON, in the shapes of Hadoop's codecs.
+"""Read and write compressed text files: the codecs that DataBrew names for CSV and JSON.
 
-A compressed input is unpacked beside the run before it is read, so that it is checked, typed and
-streamed exactly as a plain file is.
+A compressed input is unpacked into a temporary file before it is read, so that it is checked,
+typed and streamed exactly as a plain file is.
 https://docs.aws.amazon.com/databrew/latest/dg/supported-data-file-sources.html names the input
 codecs by extension (.gz .snappy .lz4 .bz2 .deflate); the others are what a job may have written.
 Hadoop's block codecs (SnappyCodec, Lz4Codec) write blocks of: length of the block, then chunks of
@@ -47,7 +47,7 @@ _numbers = itertools.count()
 
 @contextmanager
 def scratch() -> Iterator[None]:
-    """Keep what is unpacked or copied inside the block for as long as the block runs."""
+    """Keep the files unpacked or copied inside the block until the block ends."""
     with tempfile.TemporaryDirectory(prefix="brewtrain-unpacked-") as folder:
         token = _scratch.set(Path(folder))
         try:
@@ -62,7 +62,7 @@ def is_compressed(path: Path) -> bool:
 
 
 def scratch_file(name: str) -> Path:
-    """Where a file of this name may be written, for as long as the surrounding :func:`scratch`."""
+    """Return a path for a temporary file of this name, inside a :func:`scratch` block."""
     folder = _scratch.get()
     if folder is None:
         raise RuntimeError("a copy of an input is made inside scratch() only")
@@ -72,10 +72,9 @@ def scratch_file(name: str) -> Path:
 
 
 def unpacked(path: Path) -> Path:
-    """An uncompressed copy of a file, under the file's own name, for as long as the surrounding :func:`scratch`.
+    """Return an uncompressed copy of a file under its own name, inside a :func:`scratch` block.
 
-    Raises:
-        RecipeError: the data are not of the codec that the extension names, or end early.
+    :raises RecipeError: the data is not of the codec that the extension names, or is truncated.
     """
     target = scratch_file(path.name)
     codec = CODEC_OF[path.suffix.lower()]
@@ -92,12 +91,9 @@ def unpacked(path: Path) -> Path:
 def pack(path: Path, codec: str) -> None:
     """Compress a file in place.
 
-    Parameters:
-        path: the file.
-        codec: one of `SUFFIX_OF`.
-
-    Raises:
-        RecipeError: the codec needs pyarrow, which is not installed.
+    :param path: the file.
+    :param codec: one of `SUFFIX_OF`.
+    :raises RecipeError: the codec needs pyarrow, which is not installed.
     """
     target = path.with_name(path.name + ".packed")
     with path.open("rb") as plain, target.open("wb") as packed:
@@ -210,7 +206,7 @@ def _number(content: bytes, at: int) -> int:
 
 
 def _snappy_raw(machine: Any, data: bytes) -> bytes:
-    """One piece of snappy's raw format, which begins with its length in seven bits a byte."""
+    """Decompress one piece of snappy's raw format, which begins with its length as a varint."""
     size = 0
     for index, byte in enumerate(data[:5]):
         size |= (byte & 0x7F) << (7 * index)
@@ -220,7 +216,11 @@ def _snappy_raw(machine: Any, data: bytes) -> bytes:
 
 
 def _snappy_frames(arrow: Any, content: bytes) -> Iterator[bytes]:
-    """https://github.com/google/snappy/blob/main/framing_format.txt: kind, length in three bytes, checksum, data."""
+    """Decompress snappy's framing format.
+
+    A frame is kind, length in three bytes, checksum and data:
+    https://github.com/google/snappy/blob/main/framing_format.txt
+    """
     machine = arrow.Codec("snappy")
     at = 0
     while at < len(content):

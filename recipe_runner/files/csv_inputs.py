@@ -1,7 +1,7 @@
-"""CSV files as lazy frames, with types.
+"""Open CSV files as lazy frames with types.
 
-Types are guessed from the first rows and from places further down; where the rest contradicts them,
-the caller asks again with types from all rows.
+Types are guessed from the first rows and from samples further down. If a later row contradicts
+them, the caller opens the files again with types from all rows.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ SAMPLE_BYTES = 32 * 1024
 
 
 def scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[pl.LazyFrame], int | None]:
-    """One frame for each stretch of files of one shape: hundreds of small files as one scan are as
-    fast as one file. With them the number of rows, if it is known of all files.
+    """Open the files with one scan per run of equally shaped files.
+
+    One scan of hundreds of small files is as fast as one file.
+
+    :returns: the frames, and the number of rows if it is known of all files.
     """
     paths = files.paths
     delimiter, header = _csv_options(files.input_options.get("Csv") or {})
@@ -100,7 +103,7 @@ def _guessed_types(shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str,
 
 
 def _types_in(content: bytes, shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
-    """Type of each column of some rows of CSV; Null where a column has no value."""
+    """Guess the type of each column of some rows of CSV; Null if a column has no value."""
 
     def read(texts: Iterable[str]) -> pl.DataFrame:
         return pl.read_csv(
@@ -131,7 +134,10 @@ def _types_in(content: bytes, shape: CsvShape, delimiter: str) -> dict[str, pl.D
 
 
 def _types_further_down(shape: CsvShape, delimiter: str) -> dict[str, pl.DataType]:
-    """Types of rows spread over the file: ordered data often begins with whole numbers that do not stay whole."""
+    """Guess types from rows spread over the file.
+
+    Ordered data often begins with whole numbers and has fractions further down.
+    """
     size = shape.path.stat().st_size
     blocks: list[bytes] = []
     with shape.path.open("rb") as stream:

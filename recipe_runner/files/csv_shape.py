@@ -1,7 +1,7 @@
-"""Outline of a CSV file: its columns, and whether every row has a field for each.
+"""Find a CSV file's columns, and check that every row has a field for each.
 
-A file is looked at whole (fields per row, quotes, encoding) before anything is written, in one fast
-pass where it can be.
+A file is checked whole (fields per row, quotes, encoding) before anything is written, in one fast
+pass where possible.
 https://docs.aws.amazon.com/databrew/latest/dg/datasets.connecting-to-data-in-text-files.html
 """
 
@@ -28,9 +28,14 @@ LONG_FILE_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class CsvShape:
-    """Facts of one CSV file: where its rows are to be read, column names, whether the first row is
-    the header, whether every line is a row, whether some lines are blank, and the number of rows
-    below the header, where looking at every row has told it.
+    """The outline of one CSV file.
+
+    :param path: where to read its rows: the file itself, or a cleaned copy.
+    :param names: the column names.
+    :param header: whether the first row is the header.
+    :param line_is_row: whether every line is a row.
+    :param has_blank_lines: whether some lines are blank.
+    :param rows: rows below the header; None if not every row was checked.
     """
 
     path: Path
@@ -42,10 +47,14 @@ class CsvShape:
 
 
 def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True) -> CsvShape:
-    """Names and row count of a CSV file; with `checked`, every row has been looked at.
+    """Return the outline of a CSV file.
 
-    Raises:
-        RecipeError: empty, ragged, duplicate column names, or not UTF-8; with the line's number.
+    :param path: the file.
+    :param delimiter: one character.
+    :param header: whether the first row has the column names.
+    :param checked: whether to check every row.
+    :raises RecipeError: the file is empty, ragged or not UTF-8, or repeats a column name; the
+        message has the line's number.
     """
     first = _first_record(path, delimiter)
     if not first:
@@ -98,10 +107,9 @@ def _lines(stream: Any) -> Any:
 
 
 def _count_lines(path: Path, delimiter: str) -> tuple[int, int]:
-    """Number of lines and of delimiters in a file.
+    """Count the lines and the delimiters of a file.
 
-    Raises:
-        RecipeError: the file is not UTF-8.
+    :raises RecipeError: the file is not UTF-8.
     """
     # bytes.count is slow for what comes often; numpy is worth its import for long files only.
     count = _count_in_block if path.stat().st_size < LONG_FILE_BYTES else _vector_count()
@@ -135,7 +143,7 @@ def _vector_count() -> Callable[[bytes, bytes], int]:
 
 
 def _rows_and_nulls(path: Path, delimiter: str, width: int) -> tuple[int, int] | None:
-    """Rows that polars sees, and nulls in the last column; ``None`` where it does not get through."""
+    """Count the rows that polars sees, and the nulls in its last column; None if it fails."""
     names = [f"c{number}" for number in range(width)]
     rows = pl.scan_csv(sources(path), separator=delimiter, has_header=False, schema=dict.fromkeys(names, pl.String))
     try:
@@ -150,12 +158,14 @@ def _rows_and_nulls(path: Path, delimiter: str, width: int) -> tuple[int, int] |
 
 
 def _checked_rows(path: Path, delimiter: str, width: int, seen: tuple[int, int] | None) -> tuple[Path, bool, bool]:
-    """Look at every row: where to read them, whether no row goes over several lines, and whether there are blank lines.
+    """Check every row.
 
-    A line without quotes is right with as many delimiters as it should have; in one with quotes,
-    each field in quotes is taken for a single quote first. Whether line and row are the same,
-    polars tells: it must have `seen` a row in each line, and a null at the end of those only that
-    are blank or end in a delimiter.
+    A line without quotes is right if it has the expected number of delimiters; in a line with
+    quotes, each quoted field is counted as a single quote first. Whether every line is a row is
+    known from polars: it must have `seen` a row in each line, and a null only at the end of those
+    that are blank or end in a delimiter.
+
+    :returns: the file to read the rows from, whether every line is a row, whether some are blank.
     """
     lines = pl.scan_csv(
         sources(path),
@@ -207,7 +217,7 @@ def _checked_rows(path: Path, delimiter: str, width: int, seen: tuple[int, int] 
 
 
 def _blank_lines_hide(width: int, blank: int, empty: int, path: Path) -> bool:
-    """Whether what polars makes of blank lines is like a row without values, or stands where it expects the header."""
+    """Whether polars would confuse blank lines with rows without values or the header."""
     if width == 1 or not blank:
         return False
     with path.open("rb") as stream:
@@ -221,10 +231,11 @@ def _has_quotes(path: Path) -> bool:
 
 
 def _check_rows_slowly(path: Path, delimiter: str, width: int) -> tuple[Path, bool, bool]:
-    """Row by row, for small files, for files with line breaks inside quotes, and to say where a ragged row is.
+    """Check row by row.
 
-    Rows that polars would take for others (quotes inside a field without quotes, rows without
-    values among blank lines) are read from a copy that leaves no doubt.
+    For small files, for files with line breaks inside quotes, and to find the ragged row. Rows
+    that polars would misread (quotes inside an unquoted field, rows without values among blank
+    lines) are read from a cleaned copy.
     """
     records = line = blank = empty = 0
     doubtful = False
@@ -253,10 +264,9 @@ def _check_rows_slowly(path: Path, delimiter: str, width: int) -> tuple[Path, bo
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """Rows of a CSV: number of the line that a row ends in, its fields, and its text.
+    """Yield the rows of a CSV: number of the row's last line, its fields, and its text.
 
-    Raises:
-        RecipeError: the file is not CSV, or not UTF-8.
+    :raises RecipeError: the file is not CSV, or not UTF-8.
     """
     csv.field_size_limit(1 << 30)
     taken: list[str] = []
@@ -282,7 +292,7 @@ def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str], str]]
 
 
 def _plain_row(text: str, delimiter: str) -> str:
-    """A row of CSV, where fields with quotes inside, but not around them, are written in quotes."""
+    """Rewrite a row of CSV so that a field with quotes inside has quotes around it."""
 
     def plain(field: re.Match[str]) -> str:
         return field[1] or ('"' + field[2].replace('"', '""') + '"' if '"' in field[2] else field[2])

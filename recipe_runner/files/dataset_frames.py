@@ -14,7 +14,7 @@ from recipe_runner.tables.datatypes import as_text
 
 
 def with_extra(frame: pl.LazyFrame, extra: Mapping[str, Any] | None) -> pl.LazyFrame:
-    """The frame with columns of the file's path; moments in UTC, without a zone, as all timestamps are."""
+    """Add the columns that come from the file's path; timestamps become UTC without a zone."""
     if not extra:
         return frame
     for name in frame.collect_schema().names():
@@ -30,7 +30,7 @@ def with_extra(frame: pl.LazyFrame, extra: Mapping[str, Any] | None) -> pl.LazyF
 
 
 def of_one_shape(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
-    """The frames, where a column that holds lists, structs or single values by the file is JSON text in all of them."""
+    """Return the frames with a column as JSON text where the files disagree on its nesting."""
     shapes: dict[str, set[str]] = {}
     for frame in frames:
         for name, dtype in frame.collect_schema().items():
@@ -46,7 +46,7 @@ def of_one_shape(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
 
 
 def repeated_column(path: Path, name: str) -> RecipeError:
-    """The error of a file with two columns of one name."""
+    """Return the error for a file that has two columns of the same name."""
     return RecipeError(
         f"{path.name} has the column {name!r} more than once; a dataset's column names must differ", column=name
     )

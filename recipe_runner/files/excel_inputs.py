@@ -1,4 +1,4 @@
-"""Excel workbooks as lazy frames."""
+"""Open Excel workbooks as lazy frames."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ _UNNAMED = re.compile("__UNNAMED__([0-9]+)")
 
 
 def read_excel(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
-    """One sheet of a workbook: the named one, the one of an index counted from 0, or the first.
+    """Read one sheet of a workbook: by name, by index from 0, or the first.
 
-    Raises:
-        RecipeError: it is no workbook, or has no such sheet, or two columns of one name.
+    :raises RecipeError: the file is not a workbook, has no such sheet, or repeats a column name.
     """
     import fastexcel
 

@@ -1,4 +1,4 @@
-"""Files of a dataset as one lazy frame: CSV, JSON, Parquet, Excel, ORC.
+"""Open the files of a dataset as one lazy frame: CSV, JSON, Parquet, Excel, ORC.
 
 Formats and options: https://docs.aws.amazon.com/databrew/latest/dg/API_FormatOptions.html. Knows no
 action.
@@ -38,8 +38,10 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """All files of a dataset as one lazy frame, in the order given, and how many rows it has where
-    reading the files' outline has told it.
+    """All files of a dataset as one lazy frame, in the given order.
+
+    :param frame: the rows.
+    :param rows: how many they are; None if that is not known without reading them.
     """
 
     frame: pl.LazyFrame
@@ -47,10 +49,9 @@ class Dataset:
 
 
 def format_of(path: Path, declared: str = "") -> str:
-    """Input format: the declared one, else by the file's extension.
+    """Return the input format: the declared one, else that of the file's extension.
 
-    Raises:
-        RecipeError: neither says.
+    :raises RecipeError: the format is unknown.
     """
     if declared:
         name = declared.upper().replace("JSONLINES", "JSON").replace("JSONL", "JSON")
@@ -66,15 +67,12 @@ def format_of(path: Path, declared: str = "") -> str:
 
 
 def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool = True) -> Dataset:
-    """A dataset's files, opened but for their rows.
+    """Open a dataset's files without reading their rows.
 
-    Parameters:
-        files: paths, format, FormatOptions and the columns to add per file.
-        all_rows: guess CSV types from all rows, not the first ones.
-        checked: look at every row of a CSV for missing or surplus fields and wrong encoding.
-
-    Raises:
-        RecipeError: a file is not there, empty, ragged, not UTF-8, or not of its format.
+    :param files: paths, format, FormatOptions and the columns to add per file.
+    :param all_rows: guess CSV types from all rows, not only the first ones.
+    :param checked: check every row of a CSV for missing or extra fields and for its encoding.
+    :raises RecipeError: a file does not exist, is empty, ragged, not UTF-8, or not of its format.
     """
     if not files.paths:
         raise RecipeError("the dataset has no file")
@@ -99,7 +97,7 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
 
 
 def _plain_files(files: DatasetFiles) -> DatasetFiles:
-    """The same dataset with every compressed file replaced by its content."""
+    """Return the dataset with every compressed file replaced by its unpacked content."""
     plain = {path: unpacked(path) if is_compressed(path) else path for path in files.paths}
     extra = {plain.get(path, path): columns for path, columns in files.extra_columns.items()}
     return replace(files, paths=[plain[path] for path in files.paths], extra_columns=extra)

@@ -1,4 +1,4 @@
-"""JSON documents and JSON Lines as lazy frames."""
+"""Open JSON documents and JSON Lines as lazy frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ SCHEMA_THREADS = 4
 
 
 def scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.LazyFrame:
-    """JSON or JSON Lines; `tolerant` of values that polars finds no common type for, which takes memory for all."""
+    """Open JSON or JSON Lines.
+
+    :param path: the file.
+    :param options: the `Json` part of FormatOptions.
+    :param tolerant: accept values without a common type; this holds all rows in memory.
+    """
     import json
 
     with path.open("rb") as stream:
@@ -69,10 +74,9 @@ def scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.L
 
 
 def _json_lines_schema(path: Path) -> pl.Schema:
-    """Columns and types that hold every line, found block by block.
+    """Return columns and types that fit every line, found block by block.
 
-    Raises:
-        PolarsError: a line is not JSON, or two types have none that holds both.
+    :raises PolarsError: a line is not JSON, or two lines have no type in common.
     """
 
     def of_block(block: bytes) -> pl.DataFrame:
@@ -92,7 +96,7 @@ def _json_lines_schema(path: Path) -> pl.Schema:
 
 
 def _of_one_type(values: list[Any]) -> list[Any]:
-    """JSON values with texts in place of those that have no common type, inside lists and objects too."""
+    """Convert JSON values without a common type to text, inside lists and objects too."""
     kinds = {type(value) for value in values if value is not None}
     if kinds == {dict}:
         names = dict.fromkeys(name for value in values if value is not None for name in value)
@@ -113,7 +117,7 @@ def _of_one_type(values: list[Any]) -> list[Any]:
 
 
 def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """Frame of JSON rows; a column whose values have no common type becomes text."""
+    """Return JSON rows as a frame; a column without a common type becomes text."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     data: list[pl.Series] = []
     for name in names:

@@ -1,7 +1,8 @@
-"""Job outputs: formats, file names, partitions, compression; every output is complete or absent.
+"""Write job outputs: formats, file names, partitions, compression.
 
-https://docs.aws.amazon.com/databrew/latest/dg/jobs.recipe.html and API_Output.html. Files are
-written into a hidden folder beside their place and renamed when all are whole. Knows no action.
+https://docs.aws.amazon.com/databrew/latest/dg/jobs.recipe.html and API_Output.html. An output is
+complete or absent: files are written into a hidden folder beside their place and renamed when all
+are complete. Knows no action.
 """
 
 from __future__ import annotations
@@ -44,26 +45,24 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @dataclass(frozen=True)
 class WrittenOutput:
-    """Files of one output, relative to its folder, in order."""
+    """One output and its files, relative to its folder and in order."""
 
     output: Mapping[str, Any]
     files: list[Path]
 
 
 def output_stem(job_name: str, started_at: datetime) -> str:
-    """The service's name of one run's output: `<job>_<ddMonyyyy>_<epoch milliseconds>`."""
+    """Return the service's name for a run's output: `<job>_<ddMonyyyy>_<epoch milliseconds>`."""
     moment = started_at.astimezone(UTC) if started_at.tzinfo else started_at.replace(tzinfo=UTC)
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     return f"{job_name}_{moment.day:02d}{months[moment.month - 1]}{moment.year}_{int(moment.timestamp() * 1000)}"
 
 
 def check_output(output: Mapping[str, Any], table: Table) -> None:
-    """Refuse an output that cannot be written, before anything runs.
+    """Reject an output that cannot be written, before anything runs.
 
-    Raises:
-        RecipeError: unknown format, a compression the format does not take, a partition column that is not there,
-        nested
-            values in CSV's place, MaxOutputFiles out of bounds.
+    :raises RecipeError: the format is unknown or does not support the compression, a partition
+        column does not exist or is nested, or MaxOutputFiles is out of bounds.
     """
     kind = str(output.get("Format") or "CSV").upper()
     if kind == "TABLEAUHYPER":
@@ -105,7 +104,10 @@ def _delimiter(output: Mapping[str, Any]) -> str:
 
 
 def printable(table: Table, kind: str) -> pl.LazyFrame:
-    """Frame with the values as the format shows them: timestamps as text; nested values as JSON text in CSV and XML."""
+    """Return the frame with values as the format shows them.
+
+    Timestamps become text, and nested values become JSON text in CSV and XML.
+    """
     expressions = []
     for name, dtype in table.schema.items():
         if dtype == pl.Null:
@@ -123,7 +125,7 @@ def printable(table: Table, kind: str) -> pl.LazyFrame:
 
 
 def _stored_type(dtype: pl.DataType, kind: str) -> pl.DataType:
-    """The type that a file of a format has for a column, so that every reader of the format knows it."""
+    """Return the type that a column has in a file of a format, which every reader knows."""
     if isinstance(dtype, pl.List | pl.Array):
         return pl.List(_stored_type(dtype.inner, kind))  # type: ignore[arg-type]
     if isinstance(dtype, pl.Struct):
@@ -151,18 +153,14 @@ def write_outputs(
 ) -> tuple[list[WrittenOutput], int]:
     """Write a table to all outputs in one pass over the data.
 
-    Parameters:
-        table: what to write.
-        outputs: DataBrew Output shapes.
-        output_dir: folder that stands for each output's S3 location; one for all, or one each.
-        job_name: name of the job, in the file names.
-        started_at: start of the run, with zone, in the file names.
-
-    Returns:
-        The files of each output, and the number of rows written.
-
-    Raises:
-        RecipeError: an output cannot be written, or the data did not fit a step; nothing is left behind.
+    :param table: what to write.
+    :param outputs: DataBrew Output shapes.
+    :param output_dir: folder that stands for each output's S3 location; one for all, or one each.
+    :param job_name: name of the job, in the file names.
+    :param started_at: start of the run, with zone, in the file names.
+    :returns: The files of each output, and the number of rows written.
+    :raises RecipeError: an output cannot be written, or the data did not fit a step; nothing is
+        left behind.
     """
     folders = [output_dir] * len(outputs) if isinstance(output_dir, Path) else list(output_dir)
     if not re.fullmatch(r"[A-Za-z0-9_. -]+", job_name) or not job_name.strip(". "):
@@ -222,7 +220,7 @@ def write_outputs(
 def _write_parts(
     frame: pl.LazyFrame, output: Mapping[str, Any], folder: Path, kind: str, rows: int | None = None
 ) -> list[tuple[str, Path]]:
-    """Write one or MaxOutputFiles files; returns (partition prefix, path) pairs."""
+    """Write one or MaxOutputFiles files; return pairs of partition prefix and path."""
     folder.mkdir(parents=True, exist_ok=True)
     count = int(output.get("MaxOutputFiles") or 1)
     if rows is None or count == 1:
@@ -262,12 +260,12 @@ def _write_partitions(table: Table, output: Mapping[str, Any], folder: Path, kin
 
 
 def partition_part(name: str) -> str:
-    """Name of a partition column inside a key: what would break a path is percent-encoded, as Hive does."""
+    """Return a partition column's name for a key, percent-encoded as Hive does."""
     return _UNSAFE.sub(lambda sign: f"%{ord(sign[0]):02X}", name)
 
 
 def partition_value(value: Any) -> str:
-    """Value inside a key; null and empty as Hive's default partition."""
+    """Return a partition value for a key; null and empty give Hive's default partition."""
     if value is None or value == "":
         return "__HIVE_DEFAULT_PARTITION__"
     if isinstance(value, bool):
@@ -279,7 +277,7 @@ def partition_value(value: Any) -> str:
 
 
 def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind: str) -> None:
-    """Write one file of an output's format and compression."""
+    """Write one file in an output's format and compression."""
     compression = str(output.get("CompressionFormat") or "").upper()
     if kind == "CSV":
         frame.sink_csv(
@@ -363,7 +361,10 @@ def _put_in_place(
 
 
 def _extension(output: Mapping[str, Any]) -> str:
-    """Extension of an output's files, as in jobs.recipe.html's table; compressed CSV with tabs is called `.tsv`."""
+    """Return the extension of an output's files, by the table in jobs.recipe.html.
+
+    A compressed CSV with tabs gets `.tsv`.
+    """
     kind = str(output.get("Format") or "CSV").upper()
     compression = str(output.get("CompressionFormat") or ("SNAPPY" if kind == "GLUEPARQUET" else "")).upper()
     if not compression:
@@ -373,7 +374,7 @@ def _extension(output: Mapping[str, Any]) -> str:
 
 
 def _remove_older_parts(written: Sequence[WrittenOutput], folders: Sequence[Path], job_name: str) -> None:
-    """What an earlier run left under this job's name would double the data of an output with Overwrite."""
+    """Remove files of earlier runs that would double the data of an output with Overwrite."""
     kept: dict[Path, set[Path]] = {}
     for output, folder in zip(written, folders, strict=True):
         kept.setdefault(folder, set()).update(output.files)

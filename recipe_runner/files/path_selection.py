@@ -1,7 +1,7 @@
-"""Which S3 objects a dataset's path means: regular expressions, path parameters, conditions, limits. Pure.
+"""Select the S3 objects that a dataset's path means.
 
-Exists apart from the reader because it decides on names and times alone, before anything is
-downloaded. Must not import boto3 or polars.
+The path may have regular expressions, parameters, conditions and limits. The selection needs names
+and times alone and happens before any download. Must not import boto3 or polars.
 
 Sources: "Connecting data in multiple files in Amazon S3" in the AWS Glue DataBrew Developer Guide;
 PathOptions, DatasetParameter, FilterExpression and FilesLimit in the DataBrew API Reference.
@@ -87,16 +87,14 @@ def select_files(
 ) -> dict[str, dict[str, Value]]:
     """Choose the objects that a dataset's path means.
 
-    Parameters:
-        listing: key and last-modified time (aware) of each object of the bucket that might match.
-        key_pattern: key of the dataset's S3 location, with ``<regular expression>`` and ``{parameter}``.
-        options: the dataset's PathOptions.
-        now: when the dataset is loaded, for relative dates; aware.
-
-    Returns: chosen keys, in order of their name, each with the columns that its parameters make.
-
-    Raises:
-        RecipeError: a parameter, condition or expression is not what DataBrew knows.
+    :param listing: key and last-modified time (aware) of each object of the bucket that might
+        match.
+    :param key_pattern: key of the dataset's S3 location, with ``<regular expression>`` and
+        ``{parameter}``.
+    :param options: the dataset's PathOptions.
+    :param now: when the dataset is loaded, for relative dates; aware.
+    :returns: chosen keys, in order of their name, each with the columns that its parameters make.
+    :raises RecipeError: a parameter, condition or expression is not what DataBrew knows.
     """
     options = options or {}
     parameters = _parameters(options.get("Parameters") or {}, key_pattern)
@@ -178,8 +176,9 @@ def _matcher(key_pattern: str, parameters: Mapping[str, _Parameter]) -> tuple[re
 
 
 def _shape(parameter: _Parameter) -> str:
-    """Expression of the texts that a parameter can stand for: part of one name, so that only a date
-    whose format has a slash reaches across folders.
+    """Return a regular expression for the values of a parameter.
+
+    A value is part of one name; only a date whose format has a slash spans folders.
     """
     if parameter.type == "String":
         return "[^/]+?"

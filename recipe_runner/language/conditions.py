@@ -1,9 +1,9 @@
-"""The 15 conditions that narrow a step to some rows.
+"""The 15 conditions that limit a step to some rows.
 
 Rules of https://docs.aws.amazon.com/databrew/latest/dg/recipes.html (Using conditions): all
-conditions of a step must hold. A null satisfies IS_MISSING only, as in the SQL that runs below the
-service. IS and IS_NOT take a JSON list in a string; the others a bare string, so that `[TEST]` is
-itself. Knows no action.
+conditions of a step must hold. A null satisfies IS_MISSING only, as in the SQL below the service.
+IS and IS_NOT take a JSON list in a string; the others a bare string, so that `[TEST]` is itself.
+Knows no action.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ CONDITIONS = ("IS", "IS_NOT", "IS_BETWEEN", *TEXT_CONDITIONS, *ORDER_CONDITIONS,
 
 
 def parse_condition(raw: RawCondition) -> Condition:
-    """Validated condition.
+    """Validate a condition.
 
-    Raises:
-        ValueError: unknown name, or a value that does not fit; the message says so.
+    :raises ValueError: the name is unknown or the value does not fit; the message says which.
     """
     name, value = raw.name, raw.value
     if name not in CONDITIONS:
@@ -66,7 +65,7 @@ def _scalar_text(name: str, value: Any) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """`["5"]` and `"5"` mean 5 where only an order is asked."""
+    """Return the bare text of `["5"]` and `"5"` for a condition that compares an order."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
@@ -97,7 +96,7 @@ def _value_list(name: str, value: Any) -> list[Any]:
 
 
 def _bounds(value: Any) -> tuple[str, str]:
-    """Lower and upper bound, both inclusive, of the encodings that make sense."""
+    """Return the lower and the upper bound, both inclusive, from any plausible encoding."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -121,7 +120,7 @@ def _bounds(value: Any) -> tuple[str, str]:
 
 
 def combined(conditions: Sequence[Condition], table: Table) -> pl.Expr | None:
-    """One expression, never null, that is true where all conditions hold; None if there are none."""
+    """Return one expression that is true where all conditions hold and never null; None if none."""
     if not conditions:
         return None
     expressions = [condition_expression(condition, table).fill_null(False) for condition in conditions]
@@ -132,10 +131,9 @@ def combined(conditions: Sequence[Condition], table: Table) -> pl.Expr | None:
 
 
 def condition_expression(condition: Condition, table: Table) -> pl.Expr:
-    """Expression of one condition over a table; null where the value is null, but for IS_MISSING.
+    """Return a condition as an expression; null where the value is null, but for IS_MISSING.
 
-    Raises:
-        RecipeError: no such column, or a value that cannot be compared with its type.
+    :raises RecipeError: there is no such column, or the value cannot be compared with its type.
     """
     name, value = condition.name, condition.value
     dtype = table.dtype(condition.column)

@@ -1,8 +1,8 @@
-"""Date patterns as DataBrew's pages and exports write them, for polars' strftime.
+"""Translate date patterns of DataBrew's pages and exports for polars' strftime.
 
 The pages write `mm` for the month and `MM` for the minute (`yyyy-mm-dd HH:MM:SS`), console exports
 follow Java (`MM-dd-yyyy HH:mm:ss`). Both work: `mm` or `MM` is the minute next to an hour or a
-second, the month elsewhere. Pure.
+second, and the month elsewhere.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ _MONTHS = {1: "%-m", 2: "%m", 3: "%b"}
 
 
 def strftime_pattern(pattern: str) -> str:
-    """The strftime pattern that means the same.
+    """Return the strftime pattern that means the same.
 
-    Parameters:
-        pattern: such as `mm/dd/yyyy`, `month*dd*yyyy`, `yyyy-mm-dd HH:MM:SS`, `MM-dd-yyyy`.
+    :param pattern: such as `mm/dd/yyyy`, `month*dd*yyyy`, `yyyy-mm-dd HH:MM:SS`, `MM-dd-yyyy`.
     """
     tokens = _TOKENS.findall(pattern)
     half_day = "a" in tokens
@@ -66,7 +65,10 @@ def strftime_pattern(pattern: str) -> str:
 
 @functools.cache
 def strptime_pattern(pattern: str) -> str:
-    """The pattern that Python's strptime reads the same texts with: zones and fractions are read, not written."""
+    """Return the pattern with which Python's strptime reads the same texts.
+
+    Zones and fractions are read, though not written.
+    """
     tokens = [
         {"z": "'%Z'", "Z": "'%z'", "X": "'%z'"}.get(token[0], "'%f'" if token[:3] == "SSS" else token)
         for token in _TOKENS.findall(pattern)

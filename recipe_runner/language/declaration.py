@@ -1,7 +1,7 @@
-"""How an action is declared, and the register of all of them.
+"""Declarations of the recipe actions, and the register of all of them.
 
-An action is a small declared thing: name, family, parameters with types, function. The checker, the
-command line and the coverage page all read these declarations; nothing about an action is said
+A declaration has name, family, parameters with types, and the function that does the work. The
+checker, the command line and the coverage page all read it, so nothing about an action is written
 twice. Must not import polars.
 """
 
@@ -21,7 +21,12 @@ PAGES = "https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions."
 
 @dataclass(frozen=True)
 class Condition:
-    """A validated condition: name of the 15, parsed value (None, text, number list …), column."""
+    """A validated condition.
+
+    :param name: one of the 15 names.
+    :param value: the parsed value: None, a text, a list of numbers …
+    :param column: the column it looks at.
+    """
 
     name: str
     value: Any
@@ -30,7 +35,13 @@ class Condition:
 
 @dataclass(frozen=True)
 class Step:
-    """A validated step: number from 1, its action, typed arguments by parameter name, conditions (all must hold)."""
+    """A validated step.
+
+    :param number: position in the recipe, from 1.
+    :param action: what it does.
+    :param arguments: typed values by parameter name.
+    :param conditions: conditions that must all hold.
+    """
 
     number: int
     action: Action
@@ -42,12 +53,13 @@ class Step:
 
     @property
     def operation(self) -> str:
+        """Name of the step's action."""
         return self.action.name
 
 
 @dataclass(frozen=True)
 class Ambiguity:
-    """A question the guide leaves open, what was chosen, and why."""
+    """A question that the guide leaves open, what was chosen, and why."""
 
     question: str
     choice: str
@@ -58,17 +70,16 @@ class Ambiguity:
 class Action:
     """Declaration of one recipe action.
 
-    Attributes:
-        name: operation as in the API.
-        family: group of the guide it belongs to.
-        declared: its parameters.
-        function: makes the change to a table; raises RecipeError where the data does not fit.
-        takes_conditions: whether ConditionExpressions make sense for it.
-        needs_condition: whether it does nothing sensible without one.
-        check: further checks over the typed arguments alone; yields messages.
-        ambiguities: what the guide leaves open.
-        refusal: why it cannot be done locally; empty if it can.
-        page: address of the guide's page.
+    :param name: operation as in the API.
+    :param family: the guide's group of actions.
+    :param declared: its parameters.
+    :param function: changes a table; raises RecipeError if the data does not fit.
+    :param takes_conditions: whether ConditionExpressions make sense for it.
+    :param needs_condition: whether it makes no sense without a condition.
+    :param check: further checks of the typed arguments alone; returns messages.
+    :param ambiguities: what the guide leaves open.
+    :param refusal: why it cannot be done locally; empty if it can.
+    :param page: address of the guide's page.
     """
 
     name: str
@@ -105,11 +116,14 @@ def action(
     refusal: str = "",
     page: str | None = None,
 ) -> Callable[[Callable[[Step, Table], Change]], Callable[[Step, Table], Change]]:
-    """Declare an action; the decorated function does its work. Several declarations may share one function.
+    """Declare an action; the decorated function does its work and may have several declarations.
 
-    Parameters:
-        ambiguities: triples of question, choice, reason, for docs/recipe-ambiguities.md.
-        (others as in Action)
+    The other parameters are those of `Action`.
+
+    :param parameters: its parameters.
+    :param one_of: groups of parameters of which at least one must be given.
+    :param ambiguities: triples of question, choice and reason, for docs/recipe-ambiguities.md.
+    :param page: address of the guide's page, if it is not the usual one for the name.
     """
 
     def register(function: Callable[[Step, Table], Change]) -> Callable[[Step, Table], Change]:

@@ -1,10 +1,10 @@
-"""What Java's regular expressions, which the service uses, say otherwise than the engines here. Pure.
+r"""Translate Java's regular expressions, which the service uses, for the engines used here.
 
-Rules of https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html: ``\\Q...\\E``
-quotes; the classes ``\\w``, ``\\d`` and ``\\s`` and the POSIX classes such as ``\\p{Punct}`` hold
-ASCII characters only; here ``\\w`` would hold every script's letters, and ``\\p{Punct}`` would be
+Rules of https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html: ``\Q...\E``
+quotes; the classes ``\w``, ``\d`` and ``\s`` and the POSIX classes such as ``\p{Punct}`` hold
+ASCII characters only; here ``\w`` would hold every script's letters, and ``\p{Punct}`` would be
 Unicode's punctuation, without `$`, `+`, `<` and other symbols. A character may be written by its
-number as ``\\x{41}`` or ``\\0101``.
+number as ``\x{41}`` or ``\0101``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NUMBERED = re.compile(r"\\(?:x\{([0-9a-fA-F]{1,6})\}|0([0-3][0-7]{2}|[0-7]{1,2}
 
 
 def from_java(source: str) -> str:
-    """The pattern in the dialect of the engines here; one that is in it already stays as it is."""
+    """Return the pattern in the dialect of the engines here; translating twice changes nothing."""
     parts: list[str] = []
     at = depth = 0
     while at < len(source):
@@ -66,7 +66,7 @@ def from_java(source: str) -> str:
 
 
 def is_possessive(source: str) -> bool:
-    """Whether a quantifier gives nothing back (`a++`); polars' engine would read a quantifier upon a quantifier."""
+    """Whether a quantifier is possessive (`a++`), which polars' engine would misread."""
     depth = 0
     quantified = False
     for piece in _ATOM.findall(source):

@@ -1,4 +1,7 @@
-"""Operands that many actions share: a column or a constant, and the parameters that name them. Knows no action."""
+"""Operands that many actions share: a column or a constant, and the parameters that name them.
+
+Knows no action.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +33,14 @@ PAIR_NAMES = ("sourceColumn1", "value1", "sourceColumn2", "value2")
 
 
 def check_source_or_value(arguments: Mapping[str, Any]) -> Sequence[str]:
-    """The pages' note: either sourceColumn or value, but not both; an empty value beside a column is one not given."""
+    """Return a message if both sourceColumn and a value that is not empty are given."""
     if arguments["sourceColumn"] is not None and arguments["value"] not in (None, ""):
         return ["give either sourceColumn or value, not both"]
     return []
 
 
 def check_pair(arguments: Mapping[str, Any]) -> Sequence[str]:
-    """Exactly two operands among the two columns and two values."""
+    """Return a message unless exactly two of the four operands are given."""
     given = _given(arguments)
     if len(given) != 2:
         return [f"the operation needs two operands among {', '.join(PAIR_NAMES)}; it has {len(given)}"]
@@ -45,34 +48,36 @@ def check_pair(arguments: Mapping[str, Any]) -> Sequence[str]:
 
 
 def pair_names(step: Step) -> list[str]:
+    """Return the names of the two parameters that hold a pair's operands, in order."""
     return _given(step.arguments)
 
 
 def _given(arguments: Mapping[str, Any]) -> list[str]:
-    """Names of the operands; of more than two, empty ones are not given."""
+    """Return the names of the given operands; of more than two, empty ones do not count."""
     names = [name for name in PAIR_NAMES if arguments[name] is not None]
     return names if len(names) <= 2 else [name for name in names if arguments[name] != ""]
 
 
 def last_source(step: Step) -> str | None:
-    """The column that a pair's result goes to the right of."""
+    """Return the column to whose right a pair's result goes."""
     sources = [step[name] for name in pair_names(step) if name.startswith("source")]
     return sources[-1] if sources else None
 
 
 def text_operand(step: Step, table: Table, source: str = "sourceColumn", value: str = "value") -> pl.Expr:
-    """The operand as text."""
+    """Return the operand as text."""
     if step[source] is not None:
         return as_text(pl.col(step[source]), table.dtype(step[source]))
     return pl.lit(constant_text(step[value]), dtype=pl.String)
 
 
 def constant_text(value: Any) -> str:
+    """Return a constant as text, booleans in lower case."""
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def number_operand(step: Step, table: Table, name: str) -> pl.Expr:
-    """An operand of a pair as a number; small whole numbers are widened, so that a sum cannot wrap around at 2^31."""
+    """Return an operand of a pair as a number, widened so that a sum cannot wrap around at 2^31."""
     if name.startswith("source"):
         expression = table.numeric(step[name])
         return expression.cast(pl.Int64) if table.dtype(step[name]).is_integer() else expression
@@ -81,14 +86,14 @@ def number_operand(step: Step, table: Table, name: str) -> pl.Expr:
 
 
 def timestamp_operand(step: Step, table: Table, source: str = "sourceColumn", value: str = "value") -> pl.Expr:
-    """The operand as timestamp; what is no date becomes null."""
+    """Return the operand as a timestamp; null if it is not a date."""
     if step[source] is not None:
         return to_timestamp(pl.col(step[source]), table.dtype(step[source]))
     return to_timestamp(pl.lit(constant_text(step[value]), dtype=pl.String), pl.String())
 
 
 def per_value(function: Callable[[Any], Any], expression: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Apply a Python function to each value that is not null: for what polars has no expression of."""
+    """Apply a Python function to each value that is not null, where polars has no expression."""
 
     def batch(values: pl.Series) -> pl.Series:
         return pl.Series(values.name, [None if value is None else function(value) for value in values], dtype=dtype)

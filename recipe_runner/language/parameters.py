@@ -1,6 +1,6 @@
-"""Types of an action's parameters, and the parsing of what recipes write into them.
+"""Types of an action's parameters, and the parsing of their values in recipes.
 
-In the API a parameter is a string, lists and objects are JSON inside the string
+In the API a parameter is a string, and lists and objects are JSON inside the string
 (https://docs.aws.amazon.com/databrew/latest/dg/API_RecipeAction.html); AWS's examples also show
 real lists, booleans and numbers. Both are accepted. Must not import polars: `check` runs without
 data.
@@ -23,7 +23,7 @@ IGNORED_PARAMETERS = frozenset({"mappingOption", "functionStepType", "isText", "
 
 
 class Kind(Enum):
-    """What a parameter holds once parsed."""
+    """What a parameter holds after parsing."""
 
     TEXT = "text"
     COLUMN = "name of an existing column"
@@ -45,15 +45,15 @@ class Kind(Enum):
 class Parameter:
     """Declaration of one parameter of an action.
 
-    Attributes:
-        name: name in the API.
-        kind: what it holds.
-        required: whether the action needs it.
-        default: typed value where it is absent.
-        choices: for CHOICE, the values, as the guide spells them.
-        aliases: further spellings that occur in the guide or in exports.
-        minimum, maximum: bounds for INTEGER and NUMBER.
-        words: for JSON_LIST, words that may stand in place of the list; they become a list of themselves.
+    :param name: name in the API.
+    :param kind: what it holds.
+    :param required: whether the action needs it.
+    :param default: typed value if it is absent.
+    :param choices: for CHOICE, the values as the guide spells them.
+    :param aliases: further names that occur in the guide or in exports.
+    :param minimum: lower bound for INTEGER and NUMBER.
+    :param maximum: upper bound for INTEGER and NUMBER.
+    :param words: for JSON_LIST, words allowed in place of the list; each becomes a list of itself.
     """
 
     name: str
@@ -67,14 +67,13 @@ class Parameter:
     words: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """What the parameter takes, in words."""
+        """Return what the parameter takes, in words."""
         return f"one of {', '.join(self.choices)}" if self.kind is Kind.CHOICE else self.kind.value
 
     def parse(self, raw: Any) -> Any:
-        """Typed value of what the recipe says.
+        """Return the typed value of what the recipe has.
 
-        Raises:
-            ValueError: the value does not fit; the message says what is expected.
+        :raises ValueError: the value does not fit; the message says what is expected.
         """
         return _PARSERS[self.kind](self, raw)
 
@@ -143,10 +142,9 @@ def _strings(parameter: Parameter, raw: Any) -> list[str]:
 
 
 def to_number(raw: Any) -> float | int:
-    """Number from a JSON number or its text; `Infinity` and `-Infinity` allowed, NaN not.
+    """Return the number of a JSON number or a text; infinities are allowed, NaN is not.
 
-    Raises:
-        ValueError: it is no number.
+    :raises ValueError: it is not a number.
     """
     if isinstance(raw, bool):
         raise ValueError("not a number")
@@ -260,13 +258,13 @@ _PARSERS = {
 
 @dataclass(frozen=True)
 class Declarations:
-    """The parameters of one action, with groups of which at least one member must be given."""
+    """The parameters of one action, and groups of which at least one must be given."""
 
     parameters: Sequence[Parameter]
     one_of: Sequence[tuple[str, ...]] = field(default_factory=tuple)
 
     def find(self, name: str) -> Parameter | None:
-        """Declaration for a name as written (camelCase or CloudFormation's PascalCase); None if there is none."""
+        """Return the parameter with a name in camelCase or PascalCase; None if there is none."""
         for spelling in (name, name[:1].lower() + name[1:]):
             for parameter in self.parameters:
                 if spelling == parameter.name or spelling in parameter.aliases:
@@ -274,22 +272,27 @@ class Declarations:
         return None
 
     def names(self) -> list[str]:
+        """Return the names of all parameters."""
         return [parameter.name for parameter in self.parameters]
 
 
 def text(name: str, *, required: bool = True, default: str | None = None, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that holds text."""
     return Parameter(name, Kind.TEXT, required and default is None, default, aliases=aliases)
 
 
 def column(name: str = "sourceColumn", *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that names an existing column."""
     return Parameter(name, Kind.COLUMN, required, aliases=aliases)
 
 
 def new_column(name: str = "targetColumn", *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that names a new column."""
     return Parameter(name, Kind.NEW_COLUMN, required, aliases=aliases)
 
 
 def columns(name: str = "sourceColumns", *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that lists existing columns."""
     return Parameter(name, Kind.COLUMNS, required, aliases=aliases)
 
 
@@ -302,6 +305,7 @@ def integer(
     maximum: float | None = None,
     aliases: tuple[str, ...] = (),
 ) -> Parameter:
+    """Declare a parameter that holds a whole number."""
     return Parameter(name, Kind.INTEGER, required and default is None, default, (), aliases, minimum, maximum)
 
 
@@ -314,40 +318,49 @@ def number(
     maximum: float | None = None,
     aliases: tuple[str, ...] = (),
 ) -> Parameter:
+    """Declare a parameter that holds a number."""
     return Parameter(name, Kind.NUMBER, required and default is None, default, (), aliases, minimum, maximum)
 
 
 def boolean(name: str, *, default: bool | None = False, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that holds true or false."""
     return Parameter(name, Kind.BOOLEAN, False, default, aliases=aliases)
 
 
 def choice(
     name: str, *choices: str, required: bool = True, default: str | None = None, aliases: tuple[str, ...] = ()
 ) -> Parameter:
+    """Declare a parameter that holds one of a list of words."""
     return Parameter(name, Kind.CHOICE, required and default is None, default, choices, aliases)
 
 
 def strings(name: str, *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that holds a list of strings."""
     return Parameter(name, Kind.STRINGS, required, aliases=aliases)
 
 
 def numbers(name: str, *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that holds a list of numbers."""
     return Parameter(name, Kind.NUMBERS, required, aliases=aliases)
 
 
 def json_list(
     name: str, *, required: bool = True, aliases: tuple[str, ...] = (), words: tuple[str, ...] = ()
 ) -> Parameter:
+    """Declare a parameter that holds a list, which may be JSON in a string."""
     return Parameter(name, Kind.JSON_LIST, required, aliases=aliases, words=words)
 
 
 def json_map(name: str, *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that holds an object, which may be JSON in a string."""
     return Parameter(name, Kind.JSON_MAP, required, aliases=aliases)
 
 
 def pattern(name: str = "pattern", *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that holds a regular expression."""
     return Parameter(name, Kind.PATTERN, required, aliases=aliases)
 
 
 def scalar(name: str, *, required: bool = True, aliases: tuple[str, ...] = ()) -> Parameter:
+    """Declare a parameter that holds one value: a number, a text or a boolean."""
     return Parameter(name, Kind.SCALAR, required, aliases=aliases)

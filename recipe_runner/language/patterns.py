@@ -1,8 +1,8 @@
 """Regular expressions over columns, in bounded time.
 
 The service uses Java's dialect. Polars' engine (Rust) runs in linear time but has no look-around
-and no back-references; a pattern it does not take goes to the `regex` package, value by value, with
-a limit on the time of each. Knows no action.
+and no back-references; a pattern that it does not support goes to the `regex` package, value by
+value, with a time limit for each. Knows no action.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SLOW_AVERAGE = 0.005
 
 
 def is_native(source: str) -> bool:
-    """Whether polars' own engine takes the pattern, and means the same by it."""
+    """Whether polars' own engine accepts the pattern and means the same by it."""
     if is_possessive(source):
         return False
     try:
@@ -36,9 +36,9 @@ def is_native(source: str) -> bool:
 
 
 def compiled(source: str, *, ignore_case: bool = False) -> regex.Pattern[str]:
-    """A pattern for Python code that goes value by value.
+    """Compile a pattern for Python code that works value by value.
 
-    Version 1 knows sets within sets, as Java and polars' engine do.
+    Version 1 of `regex` knows sets within sets, as Java and polars' engine do.
     """
     return regex.compile(from_java(source), regex.VERSION1 | (regex.IGNORECASE if ignore_case else 0))
 
@@ -46,11 +46,8 @@ def compiled(source: str, *, ignore_case: bool = False) -> regex.Pattern[str]:
 class Pattern:
     """A compiled regular expression that makes polars expressions.
 
-    Parameters:
-        source: the pattern.
-
-    Raises:
-        RecipeError: it does not compile.
+    :param source: the pattern.
+    :raises RecipeError: it does not compile.
     """
 
     def __init__(self, source: str, *, ignore_case: bool = False) -> None:
@@ -64,7 +61,7 @@ class Pattern:
         self._native = is_native(self.source)
 
     def contains(self, text: pl.Expr) -> pl.Expr:
-        """True where the pattern is found anywhere in the text; null stays null."""
+        """Return where the pattern is found anywhere in the text; null stays null."""
         if self._native:
             return text.str.contains(pl.lit(self.source))
         return self._per_value(
@@ -72,7 +69,7 @@ class Pattern:
         )
 
     def matches(self, text: pl.Expr) -> pl.Expr:
-        """True where the pattern matches the whole text; null stays null."""
+        """Return where the pattern matches the whole text; null stays null."""
         whole = rf"\A(?:{self.source})\z"
         if self._native and is_native(whole):
             return text.str.contains(pl.lit(whole))
@@ -81,7 +78,7 @@ class Pattern:
         )
 
     def replace_all(self, text: pl.Expr, replacement: str) -> pl.Expr:
-        """Text with every match replaced; `$1` and `${name}` mean groups that the pattern has, a lone `$` itself."""
+        """Replace every match; `$1` and `${name}` insert groups, a lone `$` is itself."""
         parts = replacement_parts(replacement, self.groups, self._compiled.groupindex)
         if self._native:
             native = "".join(part.replace("$", "$$") if isinstance(part, str) else f"${{{part}}}" for part in parts)
@@ -96,7 +93,7 @@ class Pattern:
         return self._per_value(text, lambda value, limit: self._compiled.sub(expand, value, timeout=limit), pl.String())
 
     def extract(self, text: pl.Expr, *, group: int = 0) -> pl.Expr:
-        """First match (or one of its groups); null where there is none."""
+        """Return the first match or one of its groups; null if there is none."""
         if self._native:
             return text.str.extract(pl.lit(self.source), group)
 
@@ -107,7 +104,7 @@ class Pattern:
         return self._per_value(text, first, pl.String())
 
     def split(self, text: pl.Expr, limit: int) -> pl.Expr:
-        """List of the parts between matches, at most `limit` + 1 of them."""
+        """Return a list of the parts between matches, at most `limit` + 1 of them."""
         return self._per_value(
             text,
             lambda value, seconds: self._compiled.split(value, maxsplit=limit, timeout=seconds),
@@ -115,7 +112,7 @@ class Pattern:
         )
 
     def spans(self, text: pl.Expr, replace: Callable[[str], str]) -> pl.Expr:
-        """Text with every match handed to `replace`."""
+        """Replace every match by what `replace` returns for it."""
         return self._per_value(
             text,
             lambda value, limit: self._compiled.sub(lambda m: replace(m.group(0)), value, timeout=limit),
@@ -143,12 +140,13 @@ class Pattern:
 
 
 def replacement_parts(replacement: str, groups: int, names: Mapping[str, int]) -> list[str | int]:
-    """A Java replacement text as literals and group numbers (java.util.regex.Matcher.replaceAll).
+    """Split a Java replacement text into literals and group numbers.
 
-    Parameters:
-        replacement: the text.
-        groups: how many groups the pattern has.
-        names: numbers of its named groups.
+    The rules are those of java.util.regex.Matcher.replaceAll.
+
+    :param replacement: the text.
+    :param groups: how many groups the pattern has.
+    :param names: numbers of its named groups.
     """
     parts: list[str | int] = []
     at = 0
@@ -175,5 +173,5 @@ def replacement_parts(replacement: str, groups: int, names: Mapping[str, int]) -
 
 
 def literal(text: str) -> str:
-    """A pattern that finds exactly this text, in both engines."""
+    """Return a pattern that finds exactly this text, in both engines."""
     return re.escape(text)

@@ -1,10 +1,10 @@
-"""Recipe files in every dialect that is in use, brought to one shape.
+"""Read recipe files of every dialect in use, and bring them into one shape.
 
 Accepted (https://docs.aws.amazon.com/databrew/latest/dg/recipes.html and exports seen in public): a
-list of steps, or an object holding one under Steps; a step bare or wrapped as RecipeStep; the
+list of steps, or an object that holds one under Steps; a step bare or wrapped as RecipeStep; the
 action as Action, RecipeAction or flat; JSON and YAML; PascalCase (API), camelCase (CDK). Parameter
-names and values are left as they are: `parameters` types them. Must not import polars: `check`
-reads recipes without it.
+names and values stay as they are: `parameters` types them. Must not import polars: `check` reads
+recipes without it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ MAX_STEPS = 100
 
 @dataclass(frozen=True)
 class RawCondition:
-    """One entry of ConditionExpressions: condition name, value as written (None if absent), column it looks at."""
+    """One entry of ConditionExpressions as written.
+
+    :param name: name of the condition.
+    :param value: its value; None if absent.
+    :param column: the column it looks at.
+    """
 
     name: str
     value: Any
@@ -31,7 +36,13 @@ class RawCondition:
 
 @dataclass(frozen=True)
 class RawStep:
-    """One step as written: number from 1, operation, parameters as written, conditions (all must hold)."""
+    """One step as written.
+
+    :param number: position in the recipe, from 1.
+    :param operation: name of the operation.
+    :param parameters: its parameters.
+    :param conditions: conditions that must all hold.
+    """
 
     number: int
     operation: str
@@ -40,7 +51,7 @@ class RawStep:
 
 
 def _member(document: Mapping[str, Any], *names: str) -> Any:
-    """Value under the first of `names` that is present, in Pascal or camel case; None if none is."""
+    """Return the value of the first of `names` that is present, in either case; None if none is."""
     for name in names:
         for spelling in (name, name[0].lower() + name[1:]):
             if spelling in document:
@@ -60,13 +71,11 @@ def _unwrap(step: Any) -> Any:
 
 
 def read_steps(document: Any) -> tuple[list[RawStep], list[StepError]]:
-    """Bring a parsed recipe document to raw steps.
+    """Bring a parsed recipe document into raw steps.
 
-    Parameters:
-        document: list of steps, or an object with `Steps` (CreateRecipe, CloudFormation, CDK), or one step.
-
-    Returns:
-        The steps that have a shape, numbered from 1, and the errors of shape found.
+    :param document: a list of steps, an object with `Steps` (CreateRecipe, CloudFormation, CDK), or
+        one step.
+    :returns: the well-formed steps, numbered from 1, and an error for each malformed one.
     """
     errors: list[StepError] = []
     if isinstance(document, Mapping):
@@ -144,7 +153,7 @@ def _read_conditions(
 
 
 def read_conditions(number: int, operation: str, raw: Any) -> tuple[list[RawCondition], list[StepError]]:
-    """Conditions of a step out of the list that a recipe writes, and the errors of shape found."""
+    """Read a step's ConditionExpressions; return the conditions and the errors of shape."""
     if not isinstance(raw, Sequence) or isinstance(raw, str | bytes):
         return [], [StepError(number, operation, "", "ConditionExpressions must be a list.")]
     conditions: list[RawCondition] = []
@@ -171,12 +180,9 @@ def read_conditions(number: int, operation: str, raw: Any) -> tuple[list[RawCond
 def parse_document(text: str, name: str = "recipe") -> Any:
     """Parse a recipe's text as JSON, else as YAML.
 
-    Parameters:
-        text: content of the file.
-        name: what to call it in an error.
-
-    Raises:
-        RecipeError: it is neither.
+    :param text: content of the file.
+    :param name: name of the file, for errors.
+    :raises RecipeError: it is neither.
     """
     try:
         return json.loads(text)
@@ -190,7 +196,7 @@ def parse_document(text: str, name: str = "recipe") -> Any:
     import yaml  # only recipes that are not JSON pay for it
 
     class Texts(yaml.SafeLoader):
-        """Every value but null as the text it is: YAML's own reading makes `No` false and `22:10:47` a number."""
+        """Loads every value except null as text: YAML itself would read `No` as false."""
 
     null = "tag:yaml.org,2002:null"
     Texts.yaml_implicit_resolvers = {
@@ -206,10 +212,9 @@ def parse_document(text: str, name: str = "recipe") -> Any:
 
 
 def read_recipe_file(path: Path) -> Any:
-    """Parsed document of a recipe file (.json, .yaml, .yml).
+    """Parse a recipe file (.json, .yaml, .yml).
 
-    Raises:
-        RecipeError: the file cannot be read, is not UTF-8, or is neither JSON nor YAML.
+    :raises RecipeError: the file cannot be read, is not UTF-8, or is neither JSON nor YAML.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")

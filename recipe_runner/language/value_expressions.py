@@ -1,9 +1,9 @@
-"""The expressions inside BOOLEAN_OPERATION and CASE_OPERATION: parsed, typed, turned into polars.
+"""Parse the expressions of BOOLEAN_OPERATION and CASE_OPERATION into polars expressions.
 
 Language of https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.BOOLEAN_OPERATION.html and
 CASE_OPERATION.html: columns and aggregate parameters in back-ticks, texts in quotes, comparisons,
 and/or/not, the listed functions, `case when … then … else … end`. A recursive-descent parser, so
-that a fault is named with its place. Knows no action.
+that an error has its place. Knows no action.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ _LEXEME = re.compile(
 
 @dataclass(frozen=True)
 class Lexeme:
+    """One word, sign or literal of an expression, and where it begins."""
+
     kind: str
     text: str
     at: int
@@ -59,10 +61,9 @@ class Typed:
 
 
 def lexemes(source: str) -> list[Lexeme]:
-    """Split an expression.
+    """Split an expression into lexemes.
 
-    Raises:
-        RecipeError: a character that belongs to nothing, or a quote or back-tick that is not closed.
+    :raises RecipeError: a character belongs to nothing, or a quote or back-tick is not closed.
     """
     found: list[Lexeme] = []
     at = 0
@@ -77,16 +78,16 @@ def lexemes(source: str) -> list[Lexeme]:
 
 
 def column_name(lexeme: str) -> str:
+    """Return the column's name without its back-ticks."""
     return lexeme[1:-1].replace("``", "`")
 
 
 class Parser:
     """Parser of one expression over a table.
 
-    Parameters:
-        source: the expression.
-        table: gives the columns' types; None to check the syntax only.
-        aggregates: values of the parameters of withExpressions, by name.
+    :param source: the expression.
+    :param table: gives the columns' types; None to check the syntax only.
+    :param aggregates: values of the parameters of withExpressions, by name.
     """
 
     def __init__(self, source: str, table: Table | None, aggregates: Mapping[str, Any]) -> None:
@@ -98,10 +99,9 @@ class Parser:
         self._depth = 0
 
     def parse(self) -> Typed:
-        """The whole expression.
+        """Parse the whole expression.
 
-        Raises:
-            RecipeError: a fault of syntax or type, with its place.
+        :raises RecipeError: the syntax or a type is wrong; the message has the place.
         """
         if not self._lexemes:
             raise RecipeError("the expression is empty")
@@ -203,7 +203,10 @@ class Parser:
         return left
 
     def _sql_test(self, left: Typed) -> pl.Expr:
-        """SQL's own tests, which the guide does not list and public recipes use: is null, in, between, like."""
+        """Parse SQL's own tests: is null, in, between, like.
+
+        The guide does not list them, but public recipes use them.
+        """
         if self._is_word("is"):
             self._at += 1
             negated = self._is_word("not")
@@ -357,11 +360,12 @@ class Parser:
 
 
 def constant(value: Any) -> Typed:
+    """Return a constant as a typed expression."""
     return Typed(pl.lit(value), pl.Series([value]).dtype, value)
 
 
 def truth(value: Typed) -> pl.Expr:
-    """The value as a truth: booleans themselves, anything else is a fault."""
+    """Return the value as a boolean expression; any other type is an error."""
     if value.dtype == pl.Boolean or value.dtype == pl.Null:
         return value.expression.cast(pl.Boolean)
     raise RecipeError("the expression needs a condition (such as `column` < 5) where it has a value")
@@ -372,11 +376,12 @@ def _quotient(left: pl.Expr, right: pl.Expr) -> pl.Expr:
 
 
 def as_number(value: Typed) -> pl.Expr:
+    """Return the value as a double."""
     return to_double(value.expression, value.dtype) if value.dtype != pl.Null else value.expression.cast(pl.Float64)
 
 
 def compared(left: Typed, sign: str, right: Typed) -> pl.Expr:
-    """Comparison after bringing both sides to one type: dates, numbers, truths, else texts."""
+    """Compare two values in one type: dates, numbers, booleans, else texts."""
     if left.dtype.is_temporal() or right.dtype.is_temporal():
         a, b = _moment(left), _moment(right)
     elif left.dtype == pl.Boolean or right.dtype == pl.Boolean:
@@ -414,7 +419,7 @@ def _moment(value: Typed) -> pl.Expr:
 
 
 def unified(values: Sequence[Typed]) -> tuple[list[pl.Expr], pl.DataType]:
-    """The values in one type: theirs if they agree, double if all are numbers, else text."""
+    """Return the values in one type: their own if equal, double if all are numbers, else text."""
     types = {value.dtype for value in values if value.dtype != pl.Null}
     if len(types) == 1:
         dtype = next(iter(types))
@@ -433,7 +438,7 @@ _AGGREGATE = re.compile(r"\s*([a-z_]+)\s*\(\s*(distinct\s+)?`((?:[^`]|``)*)`\s*\
 
 
 def check_with_expressions(entries: Sequence[Any] | None) -> list[str]:
-    """Faults of withExpressions: shape and names of functions."""
+    """Return what is wrong with withExpressions: its shape or a function's name."""
     problems: list[str] = []
     for entry in entries or []:
         if (
@@ -456,7 +461,7 @@ def check_with_expressions(entries: Sequence[Any] | None) -> list[str]:
 
 
 def aggregate_values(entries: Sequence[Any] | None, table: Table) -> dict[str, Any]:
-    """Values of the aggregate parameters: one pass over the data."""
+    """Compute the aggregate parameters in one pass over the data."""
     if not entries:
         return {}
     expressions: dict[str, pl.Expr] = {}

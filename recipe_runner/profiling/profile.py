@@ -69,7 +69,7 @@ MOST_ROWS = 2**32 - 1  # polars counts rows in 32 bits, the API sizes in 64
 
 
 def selects(selector: Mapping[str, Any], name: str) -> bool:
-    """Whether a ColumnSelector (Name or Regex) means a column."""
+    """Whether a ColumnSelector (Name or Regex) selects a column."""
     lowered = {str(key).lower(): value for key, value in selector.items()}
     if lowered.get("name") is not None:
         return bool(lowered["name"] == name)
@@ -86,7 +86,7 @@ def selects(selector: Mapping[str, Any], name: str) -> bool:
 
 
 def sample_size(job_sample: Mapping[str, Any]) -> int | None:
-    """Rows that a profile job looks at: the first 20,000 unless JobSample says otherwise; None is all."""
+    """Return how many rows a profile job reads (20,000 by default); None for all."""
     if job_sample.get("Mode") == "FULL_DATASET":
         return None
     size = DEFAULT_SAMPLE_ROWS if job_sample.get("Size") is None else int(job_sample["Size"])
@@ -96,11 +96,10 @@ def sample_size(job_sample: Mapping[str, Any]) -> int | None:
 
 
 def profile_columns(frame: pl.DataFrame, configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """The report's members about the data: sampleSize, duplicateRowsCount, columns.
+    """Return the report's members about the data: sampleSize, duplicateRowsCount, columns.
 
-    Parameters:
-        frame: the sampled rows.
-        configuration: ProfileConfiguration as in the API.
+    :param frame: the sampled rows.
+    :param configuration: ProfileConfiguration as in the API.
     """
     selectors = configuration.get("ProfileColumns")
     chosen = [
@@ -133,12 +132,12 @@ def profile_columns(frame: pl.DataFrame, configuration: Mapping[str, Any]) -> di
 
 
 def supported(dtype: pl.DataType) -> bool:
-    """Numbers, texts and booleans are profiled; decimals, dates and nested values are not."""
+    """Whether columns of a type are profiled: numbers, texts and booleans are."""
     return (dtype.is_numeric() and not isinstance(dtype, pl.Decimal)) or dtype in (pl.String, pl.Boolean)
 
 
 def _entities(frame: pl.DataFrame, chosen: Sequence[str], detector: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Text columns with personal data in at least one row: rows concerned, in all and by entity type."""
+    """Count the rows with personal data in each text column, in all and by entity type."""
     shapes = {kind: Pattern(shape) for kind, shape in entity_shapes(detector.get("EntityTypes") or []).items()}
     found: dict[str, dict[str, Any]] = {}
     for name in chosen:
@@ -156,7 +155,7 @@ def _entities(frame: pl.DataFrame, chosen: Sequence[str], detector: Mapping[str,
 
 
 def duplicate_rows(frame: pl.DataFrame) -> int:
-    """Rows that equal an earlier row."""
+    """Count the rows that equal an earlier row."""
     flat = frame.select(
         pl.col(name).struct.json_encode() if isinstance(dtype, pl.Struct) else pl.col(name)
         for name, dtype in frame.schema.items()
@@ -205,7 +204,7 @@ def _column_selectors(text: str) -> list[Mapping[str, Any]]:
 def _settings(
     name: str, dtype: pl.DataType, configuration: Mapping[str, Any]
 ) -> tuple[set[str], dict[str, dict[str, Any]], dict[str, Any]]:
-    """Statistics of a column and their parameters; of several configurations for it the last decides."""
+    """Return a column's statistics, their parameters and overrides; the last configuration wins."""
     wanted = set(
         NUMERIC_STATISTICS if dtype.is_numeric() else BOOLEAN_STATISTICS if dtype == pl.Boolean else STRING_STATISTICS
     )
@@ -227,7 +226,7 @@ def _settings(
 
 
 def _number(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become null."""
+    """Replace NaN and infinities, which JSON does not have, with None."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -238,12 +237,11 @@ def _column(
     entity: Mapping[str, Any] | None,
     allowed: set[str] | None,
 ) -> dict[str, Any]:
-    """A column's member of the report.
+    """Return a column's member of the report.
 
-    Parameters:
-        correlations: its own, None where it has none.
-        entity: personal data found in it, None where there is none.
-        allowed: statistics to which those asked for are narrowed; None for all.
+    :param correlations: its correlations; None if it has none.
+    :param entity: personal data found in it; None if there is none.
+    :param allowed: statistics allowed for it; None for all.
     """
     dtype = series.dtype
     wanted, parameters, override = _settings(series.name, dtype, configuration)
@@ -300,7 +298,7 @@ def _fits_int(series: pl.Series) -> bool:
 
 
 def _count(statistic: str, name: str, value: Any, *, least: int = 1) -> int | None:
-    """A parameter that is a whole number; None for "ALL"."""
+    """Return a parameter as a whole number; None for "ALL"."""
     text = str(value).strip()
     if text.upper() == "ALL" and name != "binNumber":
         return None
@@ -328,19 +326,19 @@ def _threshold(name: str, value: Any) -> float:
 
 
 def missing(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Where a value is missing: null, an empty text, no finite number."""
+    """Return where a value is missing: null, an empty text, or not a finite number."""
     if dtype == pl.String:
         return column.is_null() | (column == "").fill_null(False)
     return column.is_null() | ~column.is_finite().fill_null(False) if dtype.is_float() else column.is_null()
 
 
 def present(series: pl.Series) -> pl.Series:
-    """The values that are not missing."""
+    """Return the values that are not missing."""
     return series.to_frame().filter(~missing(pl.col(series.name), series.dtype)).to_series()
 
 
 def measure(values: pl.Series) -> pl.Series:
-    """What a column is measured by: the number itself, or the length of the text."""
+    """Return the numbers that a column is measured by: its values, or the length of its texts."""
     return values.str.len_chars().cast(pl.Int64) if values.dtype == pl.String else values
 
 
@@ -367,7 +365,7 @@ MEMBERS = {
 
 
 def statistics(series: pl.Series, values: pl.Series, counts: pl.DataFrame) -> dict[str, Any]:
-    """Single-valued statistics of a column, by their name in the report.
+    """Return the single-valued statistics of a column, by their name in the report.
 
     Standard deviation and variance are the sample's, kurtosis (excess) and skewness the
     population's, entropy is in nats.
@@ -426,7 +424,10 @@ def _plain(value: Any) -> Any:
 
 
 def distribution(values: pl.Series, bins: int | None, *, first_open: bool) -> list[dict[str, Any]]:
-    """Counts in ranges [low, high); the last is open to the right, for z-scores the first to the left."""
+    """Count the values in ranges [low, high), the last without an upper bound.
+
+    :param first_open: whether the first range has no lower bound, as for z-scores.
+    """
     if not len(values):
         return []
     low: Any = values.min()
@@ -446,8 +447,10 @@ def distribution(values: pl.Series, bins: int | None, *, first_open: bool) -> li
 
 
 def _whole_edges(low: int, high: int, bins: int) -> list[int]:
-    """Lower bounds of buckets over whole numbers: one a value where they suffice, else widths that
-    differ by at most one, the narrower first (as in a real report).
+    """Return lower bounds of buckets over whole numbers.
+
+    One bucket per value if that is enough, else widths that differ by at most one, the narrower
+    first, as in a real report.
     """
     if high - low < bins:
         return list(range(low, high + 1))
@@ -456,7 +459,7 @@ def _whole_edges(low: int, high: int, bins: int) -> list[int]:
 
 
 def _even_edges(low: float, high: float, bins: int) -> list[float]:
-    """Lower bounds of buckets of equal width; fewer where two would be the same number."""
+    """Return lower bounds of buckets of equal width, without repeated bounds."""
     width = (high - low) / bins
     if math.isinf(width):
         return [low * (1 - index / bins) + high * (index / bins) for index in range(bins)]
@@ -464,7 +467,7 @@ def _even_edges(low: float, high: float, bins: int) -> list[float]:
 
 
 def z_scores(values: pl.Series) -> pl.Series:
-    """Distance from the mean in sample standard deviations; zero for all where there is no spread."""
+    """Return distances from the mean in sample standard deviations; zeros if there is no spread."""
     numbers = values.cast(pl.Float64)
     spread = numbers.std(ddof=1)
     return (numbers - numbers.mean()) / spread if spread and _number(spread) is not None else numbers * 0.0
@@ -495,7 +498,7 @@ def _outliers(values: pl.Series, scores: pl.Series, parameters: Mapping[str, Map
 
 
 def dataset_override(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """DatasetStatisticsConfiguration as the report words it."""
+    """Return DatasetStatisticsConfiguration in the report's form."""
     override: dict[str, Any] = {}
     if configuration.get("IncludedStatistics"):
         override["includedStatistics"] = list(configuration["IncludedStatistics"])
@@ -505,7 +508,7 @@ def dataset_override(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def default_configuration() -> dict[str, Any]:
-    """The report's own record of what a profile job does by default."""
+    """Return the report's record of what a profile job does by default."""
 
     def column(names: Sequence[str]) -> dict[str, Any]:
         return {

@@ -1,8 +1,8 @@
-"""Data quality rulesets: parse CheckExpressions, apply them to rows or to statistics, weigh them against thresholds.
+"""Data quality rulesets: parse CheckExpressions and apply them to rows or statistics.
 
 https://docs.aws.amazon.com/databrew/latest/dg/profile.data-quality-available-checks.html and
 API_Rule.html. The results have the members of a real validation report (version 1.0). That report
-also shows the console's own spellings, which are taken too: `IS BETWEEN :a AND :b`, `AGG(:col,
+also shows the console's own spellings, which are accepted too: `IS BETWEEN :a AND :b`, `AGG(:col,
 MAX)`.
 """
 
@@ -91,9 +91,7 @@ _TOKEN = re.compile(r"\s*(:[A-Za-z0-9_]+|[A-Za-z_][A-Za-z0-9_.]*|==|!=|<=|>=|<|>
 
 @dataclass(frozen=True)
 class Operand:
-    """Left side of a check: a column, its length, or an aggregate (statistic's name and argument,
-    of the rule's columns or of one).
-    """
+    """Left side of a check: a column, its length, or an aggregate of one or more columns."""
 
     variable: str | None = None
     length: bool = False
@@ -125,9 +123,8 @@ Node = Check | Combination
 class ExpressionParser:
     """Parser of one CheckExpression.
 
-    Parameters:
-        source: the expression.
-        rule: the rule's name, for errors.
+    :param source: the expression.
+    :param rule: the rule's name, for errors.
     """
 
     def __init__(self, source: str, rule: str) -> None:
@@ -146,13 +143,13 @@ class ExpressionParser:
         self._depth = 0
 
     def fault(self, message: str) -> RecipeError:
+        """Return an error that names the rule and its expression."""
         return RecipeError(f"rule {self._rule!r}: CheckExpression {self._source!r}: {message}")
 
     def parse(self) -> Node:
-        """The whole expression.
+        """Parse the whole expression.
 
-        Raises:
-            RecipeError: it is malformed, or mixes aggregate and other checks.
+        :raises RecipeError: it is malformed, or mixes aggregates with other checks.
         """
         node = self._or()
         if self._at < len(self._tokens):
@@ -224,7 +221,7 @@ class ExpressionParser:
         return self._continued(self._take().lower())
 
     def _continued(self, word: str) -> str:
-        """A condition's name, be it written with blanks or with underscores."""
+        """Return a condition's name, written with blanks or with underscores."""
         while any(f"{known}_".startswith(f"{word}_{self._peek().lower()}_") for known in WORDS):
             word = f"{word}_{self._take().lower()}"
         return word
@@ -271,14 +268,15 @@ class ExpressionParser:
 
 
 def checks_of(node: Node) -> list[Check]:
+    """Return the checks of an expression, from left to right."""
     return [node] if isinstance(node, Check) else [check for part in node.parts for check in checks_of(part)]
 
 
 class Rule:
     """One rule of a ruleset over a frame of rows.
 
-    Parameters:
-        definition: Rule as in the API (Name, CheckExpression, SubstitutionMap, Threshold, ColumnSelectors, Disabled).
+    :param definition: Rule as in the API (Name, CheckExpression, SubstitutionMap, Threshold,
+        ColumnSelectors, Disabled).
     """
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
@@ -296,10 +294,10 @@ class Rule:
                     raise self._parser.fault(f"SubstitutionMap has no {variable}")
 
     def apply(self, frame: pl.DataFrame) -> dict[str, Any]:
-        """The rule's result: its status, and that of each column it is applied to.
+        """Return the rule's status, and that of each column it is applied to.
 
-        What the rows do not allow to check (a column is not there, a value is not of its type) is
-        in ERROR, and says why in `errorMessage`.
+        A rule that the rows do not allow to check (a column does not exist, a value is not of its
+        type) has status ERROR and says why in `errorMessage`.
         """
         definition = {"Disabled": False, **self.definition}
         return {"name": self.name, "definition": definition, **self._guarded(partial(self._results, frame))}
@@ -489,7 +487,10 @@ class Rule:
     def _right(
         self, variable: str, frame: pl.DataFrame, left_type: pl.DataType, *, exact: bool
     ) -> tuple[pl.Expr, pl.DataType]:
-        """What the left side is compared with: a text column exactly as text, else as number where the value is one."""
+        """Return what the left side is compared with.
+
+        A text column is compared as text if `exact`, else as a number where the value is one.
+        """
         other = self._column_of(variable)
         if other is not None:
             return pl.col(other), self._require(frame, other)
@@ -511,7 +512,7 @@ class Rule:
 
 
 def _number(text: str) -> int | float | None:
-    """The number that a text is; whole ones, as far as a column can hold them, to the last digit."""
+    """Return the number of a text, whole ones exactly as far as a column can hold them."""
     if "_" in text:  # Python's own way to group digits
         return None
     try:
@@ -558,8 +559,9 @@ def _member(left: pl.Expr, dtype: pl.DataType, values: Sequence[Any]) -> pl.Expr
 
 
 def _aligned(left: pl.Expr, left_type: pl.DataType, right: pl.Expr, right_type: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
-    """Both sides in one type: dates, numbers, else texts; a text column is compared with a number
-    as a number where it is one.
+    """Return both sides in one type: dates, numbers, else texts.
+
+    A text column is compared with a number as a number where its value is one.
     """
     if left_type.is_temporal() and right_type.is_temporal():
         return left.cast(pl.Datetime("us")), right.cast(pl.Datetime("us"))
@@ -571,20 +573,18 @@ def _aligned(left: pl.Expr, left_type: pl.DataType, right: pl.Expr, right_type: 
 
 
 def worst(statuses: Iterable[str]) -> str:
-    """Status of a whole: ERROR before FAILED before SUCCEEDED."""
+    """Return the status of a whole: ERROR before FAILED before SUCCEEDED."""
     found = set(statuses)
     return next((status for status in ("ERROR", "FAILED") if status in found), "SUCCEEDED")
 
 
 def apply_ruleset(ruleset: Mapping[str, Any], frame: pl.DataFrame) -> dict[str, Any]:
-    """Result of a ruleset over rows.
+    """Return the result of a ruleset over rows.
 
-    Parameters:
-        ruleset: Name and Rules as in the API; Description, ResourceArn and LastModifiedDate (text) where there are any.
-        frame: the rows of the job's sample.
-
-    Raises:
-        RecipeError: a rule is malformed.
+    :param ruleset: Name and Rules as in the API, and optionally Description, ResourceArn and
+        LastModifiedDate (text).
+    :param frame: the rows of the job's sample.
+    :raises RecipeError: a rule is malformed.
     """
     rules = [Rule(definition) for definition in ruleset.get("Rules") or [] if not definition.get("Disabled")]
     results = [rule.apply(frame) for rule in rules]

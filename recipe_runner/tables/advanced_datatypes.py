@@ -2,7 +2,7 @@
 
 https://docs.aws.amazon.com/databrew/latest/dg/projects.adv-data-types.html names the types; how the
 service detects them is not published. Phone numbers, ZIP codes, states and domains come from
-well-kept libraries, the rest are the formats' own rules (check digits included). Functions of one
+maintained libraries, the rest are the formats' own rules (check digits included). Functions of one
 text; knows no action.
 """
 
@@ -60,18 +60,19 @@ _NETWORKS = (
 
 
 def canonical_type(name: str) -> str | None:
-    """Canonical advanced data type for a name as recipes spell it; None if there is none."""
+    """Return the canonical advanced data type as recipes spell it; None if there is none."""
     plain = re.sub(r"[\s_-]", "", name).lower()
     return next((kind for kind, spellings in TYPES.items() if plain in spellings), None)
 
 
 def canonical_pattern(name: str) -> str:
+    """Return a detail's name in the spelling of `PATTERNS`."""
     plain = name.strip().upper().replace(" ", "_")
     return {"TIMEZONE": "TIME_ZONE"}.get(plain, plain)
 
 
 def luhn(digits: str) -> bool:
-    """Whether the check digit fits (ISO/IEC 7812)."""
+    """Whether the check digit is right (ISO/IEC 7812)."""
     total = 0
     for index, digit in enumerate(reversed(digits)):
         value = int(digit) * (2 if index % 2 else 1)
@@ -80,7 +81,7 @@ def luhn(digits: str) -> bool:
 
 
 def card_network(value: str) -> str | None:
-    """Network of a valid card number; None if it is none."""
+    """Return the network of a valid card number; None for any other text."""
     digits = re.sub(r"[ -]", "", value)
     if not digits.isdigit() or not luhn(digits):
         return None
@@ -157,7 +158,7 @@ _OTHER_NAMES = {"united states of america": "US", "great britain": "GB", "uk": "
 
 @lru_cache(maxsize=1)
 def _countries() -> dict[str, str]:
-    """Region code by every spelling, in lower case: two letters, three letters, English name."""
+    """Return region codes by every spelling in lower case: two or three letters, English name."""
     from phonenumbers.geodata.locale import LOCALE_DATA
 
     known = dict(_OTHER_NAMES)
@@ -173,7 +174,7 @@ def _countries() -> dict[str, str]:
 
 
 def region_code(country: str) -> str | None:
-    """Two-letter code of a country, given as code of two or three letters or in English; None if it is none."""
+    """Return a country's two-letter code from a code or its English name; None if unknown."""
     return _countries().get(country.strip().lower())
 
 
@@ -230,12 +231,11 @@ def is_valid(kind: str, value: str) -> bool:
 
 
 def detail(kind: str, pattern: str, value: str) -> str | None:
-    """One detail of a text of an advanced data type; None where the text is not of it.
+    """Return one detail of a text of an advanced data type; None if it is not of that type.
 
-    Parameters:
-        kind: canonical type, a key of PATTERNS.
-        pattern: one of its details.
-        value: the text.
+    :param kind: canonical type, a key of PATTERNS.
+    :param pattern: one of its details.
+    :param value: the text.
     """
     return _DETAILS[kind](pattern, value)
 
@@ -359,10 +359,9 @@ ENTITY_TYPES = (*_ENTITY_SHAPES, "PERSON_NAME", "USA_ALL")
 
 
 def entity_shapes(types: Sequence[str]) -> dict[str, str]:
-    """Regular expression by entity type, for those asked for; USA_ALL is all but PERSON_NAME and DATE.
+    """Return regular expressions by entity type; USA_ALL is all but PERSON_NAME and DATE.
 
-    Raises:
-        RecipeError: a type that there is not, or PERSON_NAME, which needs the service's language model.
+    :raises RecipeError: a type is unknown, or is PERSON_NAME, which needs a language model.
     """
     for kind in types:
         if kind not in ENTITY_TYPES:
@@ -379,16 +378,15 @@ def entity_shapes(types: Sequence[str]) -> dict[str, str]:
 
 
 def entity_pattern(types: list[str]) -> re.Pattern[str]:
-    """One regular expression for the entity types asked for.
+    """Return one regular expression for the entity types.
 
-    Raises:
-        RecipeError: as entity_shapes.
+    :raises RecipeError: as `entity_shapes`.
     """
     return re.compile("|".join(f"(?:{shape})" for shape in entity_shapes(types).values()))
 
 
 def best_type(values: list[str]) -> str | None:
-    """The advanced data type that at least half of the texts are of, the most specific first; None if none is.
+    """Return the most specific advanced data type of at least half of the texts; None if none.
 
     The share is that of
     https://docs.aws.amazon.com/databrew/latest/dg/projects.adv-data-types.html.

@@ -1,4 +1,4 @@
-"""DataBrew's data types over polars': conversion, rendering as text, dates in the spellings the service takes.
+"""DataBrew's data types over those of polars: conversion, text form, and the spellings of dates.
 
 Types of https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions.CHANGE_DATA_TYPE.html. What
 cannot be converted becomes null. Knows no action.
@@ -45,14 +45,18 @@ CLOCKS = ("%H:%M:%S%.f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 
 
 def normal_type(name: str) -> str | None:
-    """DataBrew type for a name as recipes spell it; None if it is none."""
+    """Return the DataBrew type of a name as recipes spell it; None if it is not one."""
     lowered = name.strip().lower()
     lowered = TYPE_ALIASES.get(lowered, lowered)
     return lowered if lowered in POLARS_TYPES else None
 
 
 def as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """The column as text: whole numbers plain, doubles with `.0`, true/false, ISO dates, nested values as JSON."""
+    """Return the column as text.
+
+    Whole numbers are plain, doubles have `.0`, booleans are true and false, dates ISO, and nested
+    values JSON.
+    """
     if dtype == pl.String:
         return column
     if dtype == pl.Boolean:
@@ -71,13 +75,13 @@ _NOTHING = r"\.0+$|(\.\d*[1-9])0+$"
 
 
 def listed_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """The column as text that can be looked up in a list of a recipe: 3.0 and the decimal 3.000 as `3`."""
+    """Return the column as text to be looked up in a recipe's list: 3.0 and 3.000 as `3`."""
     text = as_text(column, dtype)
     return text.str.replace(_NOTHING, "${1}") if dtype.is_float() or dtype.is_decimal() else text
 
 
 def listed_value(value: Any, dtype: pl.DataType) -> str:
-    """An entry of such a list, for a column of that type."""
+    """Return an entry of such a list for a column of a type."""
     text = str(value)
     return re.sub(_NOTHING, r"\1", text) if dtype.is_float() or dtype.is_decimal() else text
 
@@ -91,7 +95,7 @@ def _json_series(values: pl.Series) -> pl.Series:
 
 
 def json_text(value: Any) -> str:
-    """Compact JSON of a nested value; dates as ISO text."""
+    """Return compact JSON of a nested value, with dates as ISO text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_json_default)
 
 
@@ -104,12 +108,12 @@ def _json_default(value: Any) -> Any:
 
 
 def timestamp_text(column: pl.Expr) -> pl.Expr:
-    """`yyyy-MM-dd HH:mm:ss`, with the fraction only where there is one."""
+    """Format as `yyyy-MM-dd HH:mm:ss`, with a fraction only if there is one."""
     return column.dt.strftime("%Y-%m-%d %H:%M:%S%.f")
 
 
 def to_double(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """The column as double; what is no number becomes null."""
+    """Return the column as double; what is not a number becomes null."""
     if dtype == pl.String:
         return column.str.strip_chars().cast(pl.Float64, strict=False)
     if dtype == pl.Boolean:
@@ -123,9 +127,9 @@ def to_double(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def divided(left: pl.Expr, right: pl.Expr | float) -> pl.Expr:
-    """Doubles divided to the last bit.
+    """Divide doubles exactly to the last bit.
 
-    By a constant polars multiplies with its reciprocal, and 49 / 49 is 0.9999999999999999 then; so
+    By a constant polars multiplies with its reciprocal, and 49 / 49 would be 0.9999999999999999; so
     the constant is made a column first.
     """
     divisor = right if isinstance(right, pl.Expr) else pl.lit(float(right))
@@ -133,9 +137,9 @@ def divided(left: pl.Expr, right: pl.Expr | float) -> pl.Expr:
 
 
 def remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    """Remainder of doubles with the dividend's sign, as Java's; null where there is none.
+    """Return the remainder of doubles with the dividend's sign, as Java does; null if undefined.
 
-    Polars' own is taken by way of the quotient: of 49.0 by 49.0 it is 49.0.
+    Polars computes its own from the quotient: for 49.0 by 49.0 it gives 49.0.
     """
 
     def batch(pairs: pl.Series) -> pl.Series:
@@ -155,10 +159,9 @@ def remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
 def convert(column: pl.Expr, dtype: pl.DataType, to: str) -> pl.Expr:
     """Convert a column; what cannot be converted becomes null.
 
-    Parameters:
-        column: the values.
-        dtype: their polars type.
-        to: DataBrew type name, one of POLARS_TYPES.
+    :param column: the values.
+    :param dtype: their polars type.
+    :param to: DataBrew type name, one of POLARS_TYPES.
     """
     target = POLARS_TYPES[to]
     if dtype == target:
@@ -213,12 +216,12 @@ def _to_boolean(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """The column as timestamp (no zone); texts in the spellings below, numbers as seconds since 1970, else null.
+    """Return the column as timestamp without zone; numbers are seconds since 1970.
 
-    Which spellings: those of AWS's MONTH_NAME table
+    Texts are read in the spellings of AWS's MONTH_NAME table
     (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-pyspark-transforms-MonthName.html):
     year-month-day first, then month before day, then day before month, separators `-`, `/`, blank
-    or `.`, month names before the day.
+    or `.`, month names before the day. Any other text becomes null.
     """
     if isinstance(dtype, pl.Datetime):
         return (
@@ -277,7 +280,7 @@ def _texts_to_timestamps(texts: pl.Series) -> pl.Series:
 
 
 def text_to_date(text: pl.Expr) -> pl.Expr:
-    """Calendar date of a text without clock; null where no known spelling fits."""
+    """Return the date of a text without a time of day; null if no known spelling fits."""
     # One separator, so that a handful of orders covers `/`, `.`, blank and comma.
     normal = text.str.replace_all(r"[/.,\s-]+", "-").str.strip_chars("-")
     # `%Y` takes two-digit years and `%d` unpadded texts: hold each order to its shape.
@@ -301,11 +304,11 @@ def text_to_date(text: pl.Expr) -> pl.Expr:
 
 
 def parse_timestamp_text(text: str) -> datetime | None:
-    """One text as timestamp without zone, by the rules of `to_timestamp`; None if it is none."""
+    """Return one text as timestamp by the rules of `to_timestamp`; None if it is not a date."""
     value: datetime | None = pl.DataFrame({"text": [text]}).select(to_timestamp(pl.col("text"), pl.String())).item()
     return value
 
 
 def utc_naive(moment: datetime) -> datetime:
-    """A moment in UTC without its zone, as the service shows timestamps."""
+    """Return a moment in UTC without its zone, as the service shows timestamps."""
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -1,4 +1,4 @@
-"""Files and expressions in a form that polars' streaming engine takes batch by batch, in bounded memory.
+"""Files and expressions in forms that polars' streaming engine processes in bounded memory.
 
 What polars 1.44 has for the same expressions (`replace_strict`, `is_in` with several values) leaves
 the streaming engine or splits its stream in two, and a plan with it then holds every row in memory
@@ -23,11 +23,11 @@ BATCH_ROWS = 100_000
 
 
 def sources(*paths: Path) -> list[str]:
-    """Files as polars' scan functions should be given them.
+    """Return files in the form in which polars' scan functions should get them.
 
     Polars maps a file that it gets by path, and what it has read of it then counts as memory of the
-    process, up to the whole file; one that it gets by URI is read piece by piece. A URI also keeps
-    `*`, `?` and `[` in a name from meaning more than themselves.
+    process, up to the whole file; one that it gets by URI is read piece by piece. In a URI, the
+    signs `*`, `?` and `[` also mean only themselves.
     """
     if any(path.stat().st_size > MAPPED_BYTES or set("*?[") & set(str(path)) for path in paths):
         return [path.absolute().as_uri() for path in paths]
@@ -35,10 +35,9 @@ def sources(*paths: Path) -> list[str]:
 
 
 def count_rows(frame: pl.LazyFrame) -> int:
-    """Number of rows, by reading one column.
+    """Count the rows by reading one column.
 
-    What polars does for ``pl.len()`` of a file copies one that was given by URI to a folder of its
-    own first.
+    For `pl.len()` of a file given by URI, polars would first copy the file to another folder.
     """
     one = pl.first()
     counted = frame.select(rows=one.null_count() + one.count()).collect(engine="streaming")
@@ -46,7 +45,7 @@ def count_rows(frame: pl.LazyFrame) -> int:
 
 
 def batches_of(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """Rows in their order, so many at a time; at least one batch, which has no rows where there are none."""
+    """Yield the rows in order, in batches; one batch without rows if there are none."""
     any_rows = False
     for batch in frame.collect_batches(chunk_size=BATCH_ROWS, engine="streaming", lazy=True):
         any_rows = True
@@ -56,12 +55,11 @@ def batches_of(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
 
 
 def one_of(value: pl.Expr, values: Sequence[Any], dtype: pl.DataType) -> pl.Expr:
-    """Whether a value is one of a list's; null stays null.
+    """Return whether a value is in a list; null stays null.
 
-    Parameters:
-        value: an expression of the type `dtype`.
-        values: the list, without nulls.
-        dtype: type of both.
+    :param value: an expression of the type `dtype`.
+    :param values: the list, without nulls.
+    :param dtype: type of both.
     """
     if not values:
         return pl.when(value.is_not_null()).then(False)
@@ -72,13 +70,12 @@ def one_of(value: pl.Expr, values: Sequence[Any], dtype: pl.DataType) -> pl.Expr
 
 
 def mapped(key: pl.Expr, mapping: Mapping[str, Any], default: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Texts replaced by what a mapping has for them; `default` where it has nothing, and for null.
+    """Replace texts by their value in a mapping; `default` for null and for texts without one.
 
-    Parameters:
-        key: an expression of texts.
-        mapping: text → value of the type `dtype`, or ``None``.
-        default: an expression of the type `dtype`.
-        dtype: type of the result.
+    :param key: an expression of texts.
+    :param mapping: text → value of the type `dtype`, or ``None``.
+    :param default: an expression of the type `dtype`.
+    :param dtype: type of the result.
     """
     if len(mapping) <= FEW:
         result = default

@@ -1,6 +1,6 @@
-"""The table that steps transform: a lazy polars frame whose columns, order and types are known without running it.
+"""The table that steps transform: a lazy polars frame with known columns, order and types.
 
-Knowing the schema by hand keeps a 100-step plan cheap to build: polars is asked for the type of one
+Tracking the schema here keeps a 100-step plan cheap to build: polars is asked for the type of one
 new expression at a time, never for the schema of the whole plan. Must not know any action.
 """
 
@@ -34,7 +34,11 @@ NUMERIC = (
 
 @dataclass(frozen=True)
 class SecondaryInput:
-    """A second dataset as a JOIN or UNION step names it: dataset name, S3 location, either may be empty."""
+    """A second dataset as a JOIN or UNION names it.
+
+    :param name: name of the dataset; may be empty.
+    :param location: its S3 location; may be empty.
+    """
 
     name: str
     location: str
@@ -42,8 +46,12 @@ class SecondaryInput:
 
 @dataclass(frozen=True)
 class DatasetFiles:
-    """Local files of a dataset: paths, format (CSV, JSON, PARQUET, EXCEL, ORC), FormatOptions,
-    columns to add per file.
+    """Local files of a dataset.
+
+    :param paths: the files, in order.
+    :param input_format: CSV, JSON, PARQUET, EXCEL or ORC; empty to go by the extension.
+    :param input_options: DataBrew's FormatOptions.
+    :param extra_columns: for each file, columns to add with their values.
     """
 
     paths: Sequence[Path]
@@ -54,14 +62,14 @@ class DatasetFiles:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What steps may ask of the world.
+    """What steps may use from outside the table.
 
-    Attributes:
-        started_at: the run's start, with time zone; NOW and TODAY read it, so a run is deterministic.
-        secondary: finds the files of a second dataset.
-        scan: makes a table of them.
-        secret: value of a Secrets Manager secret by its id, for the PII actions.
-        seed: seed of the random actions.
+    :param started_at: start of the run, with time zone. NOW and TODAY use it, so that a run can be
+        repeated.
+    :param secondary: finds the files of a second dataset.
+    :param scan: opens them as a frame.
+    :param secret: returns the value of a Secrets Manager secret by its id, for the PII actions.
+    :param seed: seed of the random actions.
     """
 
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -73,13 +81,12 @@ class RunContext:
 
 @dataclass(frozen=True)
 class NewColumn:
-    """A column to add or, if the name is taken by the source, to change in place.
+    """A column to add or to change in place.
 
-    Attributes:
-        name: its name.
-        expression: its values, over the columns before the step.
-        after: column that it goes to the right of; None is the far right.
-        in_place: it replaces the column of that name where the conditions hold.
+    :param name: its name.
+    :param expression: its values, over the columns before the step.
+    :param after: the column to whose right it goes; None for the far right.
+    :param in_place: whether it replaces the column of that name where the conditions hold.
     """
 
     name: str
@@ -90,7 +97,11 @@ class NewColumn:
 
 @dataclass(frozen=True)
 class Columns:
-    """A change that adds or rewrites columns and keeps every row; `drop` names columns removed afterwards."""
+    """A change that adds or changes columns and keeps every row.
+
+    :param columns: the columns to add or change.
+    :param drop: names of columns to remove afterwards.
+    """
 
     columns: Sequence[NewColumn]
     drop: Sequence[str] = ()
@@ -98,14 +109,14 @@ class Columns:
 
 @dataclass(frozen=True)
 class RemoveRows:
-    """A change that removes the rows where the expression is true (null counts as false)."""
+    """A change that removes the rows where the expression is true; null counts as false."""
 
     where: pl.Expr
 
 
 @dataclass(frozen=True)
 class Table:
-    """A lazy frame with its schema: column name → polars type, in column order."""
+    """A lazy frame with its schema: column name to polars type, in column order."""
 
     frame: pl.LazyFrame
     schema: Mapping[str, pl.DataType]
@@ -121,41 +132,48 @@ class Table:
 
     @classmethod
     def of(cls, frame: pl.LazyFrame, context: RunContext | None = None, dataset_rows: int | None = None) -> Table:
+        """Return a frame as a table, with the frame's columns as the dataset's own."""
         schema = dict(frame.collect_schema())
         return cls(frame, schema, context or RunContext(), frozenset(schema), dataset_rows)
 
     @property
     def names(self) -> list[str]:
+        """Names of the columns, in order."""
         return list(self.schema)
 
     def lazy(self) -> pl.LazyFrame:
-        """The frame with exactly the table's columns, in order."""
+        """Return the frame with exactly the table's columns, in order."""
         return self.frame.select(self.names)
 
     def dtype(self, name: str) -> pl.DataType:
-        """Type of a column.
+        """Return the type of a column.
 
-        Raises:
-            RecipeError: there is no such column; the nearest name is suggested.
+        :raises RecipeError: there is no such column; the nearest name is suggested.
         """
         if name not in self.schema:
             raise missing_column(name, self.names)
         return self.schema[name]
 
     def require(self, *names: str) -> None:
+        """Reject a column that does not exist.
+
+        :raises RecipeError: one of the columns does not exist.
+        """
         for name in names:
             self.dtype(name)
 
     def require_free(self, name: str, *, unless: str | None = None) -> None:
-        """Refuse to overwrite a column, but for the step's own source."""
+        """Reject a new column whose name is taken, unless it is the step's own source.
+
+        :raises RecipeError: the name is taken.
+        """
         if name in self.schema and name != unless:
             raise RecipeError(f"a column {name!r} exists already; choose another name for the new column", column=name)
 
     def numeric(self, name: str) -> pl.Expr:
-        """The column as a numeric expression.
+        """Return the column as a numeric expression.
 
-        Raises:
-            RecipeError: the column holds something else.
+        :raises RecipeError: the column holds something else.
         """
         dtype = self.dtype(name)
         if dtype == pl.Null:
@@ -171,31 +189,35 @@ class Table:
         return pl.col(name)
 
     def double(self, name: str) -> pl.Expr:
-        """The column as doubles; raises as ``numeric`` does."""
+        """Return the column as doubles; raises as `numeric` does."""
         return to_double(self.numeric(name), self.dtype(name))
 
     def without_decimals(self, name: str) -> pl.Expr:
-        """The column as a numeric expression, decimals as the doubles that they show; raises as ``numeric`` does."""
+        """Return the column as a number, decimals as doubles; raises as `numeric` does."""
         return self.double(name) if self.dtype(name).is_decimal() else self.numeric(name)
 
     def is_numeric(self, name: str) -> bool:
+        """Whether a column holds numbers, or no value at all."""
         dtype = self.dtype(name)
         return dtype in NUMERIC or dtype == pl.Null or isinstance(dtype, pl.Decimal)
 
     def type_of(self, expression: pl.Expr) -> pl.DataType:
-        """Type an expression over this table has."""
+        """Return the type of an expression over this table."""
         try:
             return pl.LazyFrame(schema=dict(self.schema)).select(expression.alias("value")).collect_schema()["value"]
         except pl.exceptions.PolarsError as problem:
             raise RecipeError(f"the operation does not fit the column's type: {first_line(problem)}") from problem
 
     def collect_one(self, **expressions: pl.Expr) -> dict[str, Any]:
-        """One row of aggregates over the whole table: a pass over the data before the main one."""
+        """Compute aggregates over the whole table in a pass over the data before the main one."""
         frame = self.frame.select(**expressions).collect(engine="streaming")
         return frame.row(0, named=True)
 
     def with_columns(self, new: Sequence[NewColumn], condition: pl.Expr | None = None) -> Table:
-        """Add or rewrite columns; where `condition` fails, a new column is null and a rewritten one keeps its value."""
+        """Add or change columns.
+
+        Where `condition` fails, a new column is null and a changed one keeps its value.
+        """
         expressions: list[pl.Expr] = []
         order = list(self.schema)
         types = dict(self.schema)
@@ -234,7 +256,10 @@ class Table:
         return replace(self, frame=self.frame.with_columns(expressions), schema={name: types[name] for name in order})
 
     def _of_one_type(self, new: pl.Expr, name: str) -> tuple[pl.Expr, pl.Expr]:
-        """New values and a column's old ones in a type that holds both: texts, unless both are numbers or dates."""
+        """Return a column's new and old values in a type that holds both.
+
+        It is text unless both are numbers or both are dates.
+        """
         old_type, new_type = self.schema[name], self.type_of(new)
         numbers = [dtype.is_numeric() or dtype == pl.Boolean for dtype in (old_type, new_type)]
         if (
@@ -247,10 +272,14 @@ class Table:
         return as_text(new, new_type), as_text(pl.col(name), old_type)
 
     def select(self, order: Sequence[str]) -> Table:
-        """The same rows with these columns in this order."""
+        """Return the same rows with these columns in this order."""
         return replace(self, schema={name: self.schema[name] for name in order})
 
     def drop(self, names: Sequence[str]) -> Table:
+        """Return the table without some columns.
+
+        :raises RecipeError: a column does not exist, or none would be left.
+        """
         self.require(*names)
         if len(set(names)) == len(self.schema):
             raise RecipeError("the step would remove the last column")
@@ -258,6 +287,10 @@ class Table:
         return self.select([name for name in self.schema if name not in gone])
 
     def rename(self, old: str, new: str) -> Table:
+        """Return the table with a column renamed.
+
+        :raises RecipeError: the column does not exist, or the new name is taken.
+        """
         self.dtype(old)
         self.require_free(new, unless=old)
         if old == new:
@@ -266,10 +299,11 @@ class Table:
         return replace(self, frame=self.lazy().rename({old: new}), schema=schema)
 
     def filter(self, keep: pl.Expr) -> Table:
+        """Return the rows where an expression is true."""
         return replace(self, frame=self.frame.filter(keep))
 
     def with_frame(self, frame: pl.LazyFrame) -> Table:
-        """A new frame in place of this one; its schema is asked of polars."""
+        """Return the table with another frame, whose schema polars is asked for."""
         return replace(self, frame=frame, schema=dict(frame.collect_schema()))
 
 
@@ -277,7 +311,7 @@ Change = Columns | RemoveRows | Table
 
 
 def require_plain(names: Iterable[str]) -> None:
-    """Refuse names that polars takes for all columns that fit them: it would lose or mix them up without a word."""
+    """Reject names that polars would read as a pattern of names and silently mix up."""
     for name in names:
         if name == "*" or (name.startswith("^") and name.endswith("$")):
             raise RecipeError(
@@ -287,15 +321,14 @@ def require_plain(names: Iterable[str]) -> None:
 
 
 def can_delimit(text: str) -> bool:
-    """Whether a text can stand between the fields of a CSV: one ASCII character, and no quote or line end."""
+    """Whether a text can delimit CSV fields: one ASCII character, no quote or line end."""
     return len(text.encode()) == 1 and text not in '"\r\n'
 
 
 def csv_delimiter(options: Mapping[str, Any]) -> str:
-    """Delimiter of CSV options, those of a dataset or of an output; a comma by default.
+    """Return the delimiter of a dataset's or an output's CSV options; a comma by default.
 
-    Raises:
-        RecipeError: it is none of the characters that can be one.
+    :raises RecipeError: the delimiter is not allowed.
     """
     delimiter = str(options.get("Delimiter") or ",")
     if delimiter == "\\t":
@@ -306,12 +339,12 @@ def csv_delimiter(options: Mapping[str, Any]) -> str:
 
 
 def first_line(problem: Exception) -> str:
-    """First sentence of a polars error: the rest is advice on polars' own options."""
+    """Return the first sentence of a polars error; the rest is advice on polars' options."""
     return str(problem).strip().split("\n")[0].rstrip(".")
 
 
 def missing_column(name: str, known: Sequence[str]) -> RecipeError:
-    """Error for a column that is not there, with the nearest existing name."""
+    """Return the error for a column that does not exist, with the nearest existing name."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, known, n=1, cutoff=0.6)
@@ -320,7 +353,7 @@ def missing_column(name: str, known: Sequence[str]) -> RecipeError:
 
 
 def type_name(dtype: pl.DataType) -> str:
-    """DataBrew's name of a polars type."""
+    """Return DataBrew's name of a polars type."""
     for databrew, native in (
         ("byte", pl.Int8),
         ("short", pl.Int16),
