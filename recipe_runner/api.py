@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import polars as pl
 import polars.selectors as cs
 
 from recipe_runner.checking import check_document, typed_steps
 from recipe_runner.errors import RecipeError, RecipeErrors, StepError
-from recipe_runner.files.compression import scratch
+from recipe_runner.files.compression import is_compressed, scratch
 from recipe_runner.files.inputs import contradicts_types, scan_dataset
 from recipe_runner.files.outputs import WrittenOutput, write_outputs
 from recipe_runner.files.path_selection import select_files
@@ -35,9 +35,9 @@ __all__ = [
     "RunReport",
     "SecondaryInput",
     "StepError",
+    "is_compressed",
     "run_profile",
     "run_recipe",
-    "run_ruleset",
     "select_files",
     "validate_steps",
     "validation_report",
@@ -144,6 +144,7 @@ def run_profile(
     :raises RecipeError: the data cannot be read, or a configuration or a rule is malformed.
     """
     from recipe_runner.profiling.profile import dataset_override, default_configuration, profile_columns
+    from recipe_runner.profiling.rulesets import apply_ruleset
 
     frame = _sampled(files, job_sample or {})
     chosen = configuration or {}
@@ -160,24 +161,8 @@ def run_profile(
         "version": "1.0",
     }
     if rulesets:
-        report["rulesetResults"] = _ruleset_results(rulesets, frame)
+        report["rulesetResults"] = [apply_ruleset(ruleset, frame) for ruleset in rulesets]
     return report
-
-
-def run_ruleset(
-    files: DatasetFiles, rulesets: Sequence[Mapping[str, Any]], *, job_sample: Mapping[str, Any] | None = None
-) -> list[dict[str, Any]]:
-    """Return the results of rulesets over a dataset: status per ruleset, rule and column.
-
-    :raises RecipeError: the data cannot be read, or a rule is malformed.
-    """
-    return _ruleset_results(rulesets, _sampled(files, job_sample or {}))
-
-
-def _ruleset_results(rulesets: Sequence[Mapping[str, Any]], frame: pl.DataFrame) -> list[dict[str, Any]]:
-    from recipe_runner.profiling.rulesets import apply_ruleset
-
-    return [apply_ruleset(ruleset, frame) for ruleset in rulesets]
 
 
 def validation_report(profile: Mapping[str, Any], *, location: str) -> dict[str, Any]:
@@ -267,10 +252,13 @@ def with_types(attempt: Callable[[bool], T]) -> T:
             return attempt(False)
         except (pl.exceptions.PolarsError, RecipeError) as problem:
             if not contradicts_types(problem):
-                if isinstance(problem, RecipeError):
-                    raise
-                raise from_polars(problem) from problem
+                _raise_recipe_error(problem)
         try:
             return attempt(True)
-        except pl.exceptions.PolarsError as problem:
-            raise from_polars(problem) from problem
+        except (pl.exceptions.PolarsError, RecipeError) as problem:
+            _raise_recipe_error(problem)
+
+
+def _raise_recipe_error(problem: Exception) -> NoReturn:
+    error = from_polars(problem)
+    raise error from (None if error is problem else problem)

@@ -57,7 +57,7 @@ def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[
     found = ACTIONS.get(OTHER_NAMES.get(raw.operation, raw.operation))
     if found is None:
         near = get_close_matches(raw.operation.upper(), ACTIONS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "see docs/recipe-coverage.md for the operations there are."
+        hint = f"did you mean {near[0]}?" if near else "see docs/recipe-coverage.md for all operations."
         return None, [StepError(raw.number, raw.operation, "", f"there is no operation {raw.operation!r}; {hint}")]
     errors: list[StepError] = []
     if found.refusal and to_run:
@@ -68,7 +68,9 @@ def check_step(raw: RawStep, *, to_run: bool = True) -> tuple[Step | None, list[
         arguments = _arguments(raw, found, errors)
         conditions = _conditions(raw, found, arguments, errors)
     except RecursionError:
-        errors.append(StepError(raw.number, raw.operation, "", "JSON in the step nests too deeply; write a flat list"))
+        errors.append(
+            StepError(raw.number, raw.operation, "", "the JSON in the step is nested too deeply; write a flat list")
+        )
         return None, errors
     if not errors and found.check is not None:
         errors.extend(StepError(raw.number, raw.operation, "", message) for message in found.check(arguments))

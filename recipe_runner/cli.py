@@ -136,14 +136,14 @@ def _pairs(entries: Sequence[str], option: str) -> dict[str, Path]:
     for entry in entries:
         name, separator, path = entry.partition("=")
         if not separator or not name or not path:
-            raise UsageError(f"{option} takes NAME=PATH; it got {entry!r}")
+            raise UsageError(f"{option} takes NAME=PATH, not {entry!r}")
         pairs[name] = Path(path)
     return pairs
 
 
 def _need_file(path: Path, what: str) -> None:
     if not path.is_file():
-        raise UsageError(f"the {what} {path} is not there")
+        raise UsageError(f"the {what} {path} does not exist")
 
 
 def _delimiter(text: str, option: str) -> str:
@@ -151,7 +151,7 @@ def _delimiter(text: str, option: str) -> str:
 
     delimiter = text.replace("\\t", "\t")
     if not can_delimit(delimiter):
-        raise UsageError(f"{option} takes one ASCII character, and no quote or line end; it got {text!r}")
+        raise UsageError(f"{option} takes one ASCII character other than a quote or a line end, not {text!r}")
     return delimiter
 
 
@@ -195,7 +195,9 @@ def _open(options: argparse.Namespace, path: Path, all_rows: bool) -> Table:
 
     def secret(name: str) -> bytes:
         if name not in secrets:
-            raise RecipeError(f"the secret {name!r} is not given; name a file with its value with --secret {name}=FILE")
+            raise RecipeError(
+                f"the secret {name!r} is missing; give a file that holds its value with --secret {name}=FILE"
+            )
         return secrets[name].read_bytes().strip()
 
     started_at = datetime.now(UTC)
@@ -204,7 +206,7 @@ def _open(options: argparse.Namespace, path: Path, all_rows: bool) -> Table:
             started_at = datetime.fromisoformat(options.started_at)
         except ValueError:
             raise UsageError(
-                f"--started-at takes a moment such as 2024-05-01T06:00:00+00:00; it got {options.started_at!r}"
+                f"--started-at takes a time such as 2024-05-01T06:00:00+00:00, not {options.started_at!r}"
             ) from None
         if started_at.tzinfo is None:
             started_at = started_at.replace(tzinfo=UTC)
@@ -242,11 +244,11 @@ def _run(options: argparse.Namespace) -> int:
     if suffix == ".tsv" and options.output_delimiter == ",":
         delimiter = "\t"
     if not options.output.parent.is_dir():
-        raise UsageError(f"the folder {options.output.parent} is not there")
+        raise UsageError(f"the folder {options.output.parent} does not exist")
     # A link stays a link, and what is no file (a folder, a device) is not replaced by one.
     target = options.output.resolve()
     if target.exists() and not target.is_file():
-        raise UsageError(f"the output {options.output} is there and is no file; name a file")
+        raise UsageError(f"the output {options.output} exists and is not a file; name a file")
     steps = typed_steps(_document(options))
     _files(options, options.input)
     output = {"Format": kind, "FormatOptions": {"Csv": {"Delimiter": delimiter}}}
@@ -285,7 +287,7 @@ def _writing(output: Path) -> Iterator[None]:
         raise
     except OSError as problem:
         reason = problem.strerror or str(problem)
-        raise RecipeError(f"the output {output} is not written: {reason}") from problem
+        raise RecipeError(f"the output {output} was not written: {reason}") from problem
 
 
 @contextmanager

@@ -76,9 +76,17 @@ def from_polars(problem: Exception) -> RecipeError:
     cause: BaseException | None = problem
     while cause is not None:
         if isinstance(cause, RecipeError):
-            return cause
+            return _without_context(cause)
         cause = cause.__cause__ or cause.__context__
     text = first_line(problem)
     if "RecipeError: " in text:
         return RecipeError(text.split("RecipeError: ", 1)[1])
     return RecipeError(f"the data does not fit the operation: {text}")
+
+
+def _without_context(error: RecipeError) -> RecipeError:
+    """Return the error without the sentence on its own expressions that polars adds in a callback."""
+    message, added, _ = error.message.partition("\n\nThis error occurred in")
+    if not added:
+        return error
+    return RecipeError(message, step=error.step, operation=error.operation, column=error.column)

@@ -192,8 +192,7 @@ def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, fo
 def _select(
     s3: Any, name: str, bucket: str, key: str, options: Mapping[str, Any], started_at: datetime
 ) -> dict[str, dict[str, Any]]:
-    from recipe_runner.errors import RecipeError
-    from recipe_runner.files.path_selection import select_files
+    from recipe_runner.api import RecipeError, select_files
 
     fixed = key[: min((key.index(sign) for sign in "<{" if sign in key), default=len(key))]
     listing = [
@@ -213,7 +212,7 @@ def _select(
 
 
 def _format_of(keys: Iterable[str]) -> str:
-    from recipe_runner.files.compression import is_compressed
+    from recipe_runner.api import is_compressed
 
     for key in keys:
         path = Path(key)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.declaration import Step, action, function_page
 from recipe_runner.language.parameters import choice, columns, integer, new_column
 from recipe_runner.tables.datatypes import as_text, to_double
 from recipe_runner.tables.table import Change, Columns, NewColumn, Table
@@ -60,7 +60,7 @@ def _declare(
         columns(),
         new_column(),
         ambiguities=[PLACE, *([NONE_LEFT] if of_none is None else []), *ambiguities],
-        page=f"{PAGES}functions.{page or name}.html",
+        page=function_page(page or name),
     )
     def apply(step: Step, table: Table) -> Change:
         table.require(*step["sourceColumns"])
@@ -95,7 +95,7 @@ _declare("VARIANCE", lambda values: values.list.var(ddof=0), page="VAR")
     FAMILY,
     columns(),
     new_column(),
-    page=f"{PAGES}functions.ANY.html",
+    page=function_page("ANY"),
     ambiguities=[
         PLACE,
         ("Which value", "the first that is neither null nor empty, in the order listed", "so that a run is repeatable"),
@@ -112,7 +112,7 @@ def any_value(step: Step, table: Table) -> Change:
     return Columns([NewColumn(step["targetColumn"], _values_of(step, table).list.first(), names[-1])])
 
 
-@action("COUNT", FAMILY, columns(), new_column(), page=f"{PAGES}functions.COUNT.html", ambiguities=[PLACE])
+@action("COUNT", FAMILY, columns(), new_column(), page=function_page("COUNT"), ambiguities=[PLACE])
 def count(step: Step, table: Table) -> Change:
     """Count the values of each row that are neither null nor empty."""
     table.require(*step["sourceColumns"])
@@ -126,7 +126,7 @@ def count(step: Step, table: Table) -> Change:
     FAMILY,
     columns(),
     new_column(),
-    page=f"{PAGES}functions.COUNT_DISTINCT.html",
+    page=function_page("COUNT_DISTINCT"),
     ambiguities=[
         PLACE,
         (
@@ -151,7 +151,7 @@ def _kth(name: str, unique: bool) -> None:
         columns(),
         new_column(),
         integer("value", minimum=1),
-        page=f"{PAGES}functions.{name}.html",
+        page=function_page(name),
         ambiguities=[PLACE, ("Fewer than k numbers", "null", "there is no k-th")],
     )
     def apply(step: Step, table: Table) -> Change:
@@ -194,7 +194,7 @@ def mode_of(values: pl.Expr, mode_type: str | None) -> pl.Expr:
     columns(),
     new_column(),
     choice("modeType", *MODE_TYPES, required=False),
-    page=f"{PAGES}functions.MODE.html",
+    page=function_page("MODE"),
     ambiguities=[PLACE, MODE_NONE],
 )
 def mode(step: Step, table: Table) -> Change:

@@ -283,7 +283,7 @@ def sort(step: Step, table: Table) -> Change:
             descending.append(down)
             nulls_last.append(last)
         if dtype.is_nested():
-            raise RecipeError("a nested column has no order; extract a value from it first", column=name)
+            raise RecipeError("a nested column cannot be sorted; extract a value from it first", column=name)
         keys.append(key)
         descending.append(down)
         nulls_last.append(last)
@@ -327,7 +327,6 @@ def sort(step: Step, table: Table) -> Change:
 def json_to_structs(step: Step, table: Table) -> Change:
     """Convert columns of JSON text to structs, after a first pass that finds their common type."""
     new: list[NewColumn] = []
-    drop: list[str] = []
     names = selected_columns(step, table)
     if step["targetColumn"] and len(names) > 1:
         raise RecipeError(f"targetColumn names one column, but {len(names)} are converted; leave it out")
@@ -352,7 +351,7 @@ def json_to_structs(step: Step, table: Table) -> Change:
             new.append(NewColumn(name, expression, in_place=True))
         else:
             new.append(NewColumn(step["targetColumn"] or f"{name}_struct", expression, name))
-    return Columns(new, drop)
+    return Columns(new)
 
 
 def _parsed(value: str | None) -> Any:
@@ -414,7 +413,7 @@ def selected_columns(step: Step, table: Table) -> list[str]:
         found = [name for name in table.names if wanted.fullmatch(name, timeout=SECONDS_PER_VALUE)]
     except TimeoutError:
         raise RecipeError(
-            f"the regular expression {step['regexColumnSelector']!r} backtracks without bound; simplify it"
+            f"the regular expression {step['regexColumnSelector']!r} takes too long to match; simplify it"
         ) from None
     if not found:
         raise RecipeError(

@@ -100,7 +100,7 @@ def number_format(step: Step, table: Table) -> Change:
 
 def _check_phone(arguments: Mapping[str, Any]) -> Sequence[str]:
     if arguments["defaultRegion"] and arguments["defaultRegionColumn"]:
-        return ["give at most one of defaultRegion and defaultRegionColumn"]
+        return ["give defaultRegion or defaultRegionColumn, not both"]
     region = arguments["defaultRegion"]
     if region and not (2 <= len(region) <= 3 and region.isalpha() and region.isupper()):
         return [f"defaultRegion must be two or three upper-case letters; it is {region!r}"]

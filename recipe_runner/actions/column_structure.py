@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from recipe_runner.actions.data_cleaning import check_positions
 from recipe_runner.actions.text_functions import MERGE_NULL, merged
 from recipe_runner.errors import RecipeError
 from recipe_runner.language.declaration import Step, action
@@ -265,14 +266,6 @@ def split_column_between_delimiter(step: Step, table: Table) -> Change:
     return _parts(step, [whole.extract(value, group=1), between, whole.extract(value, group=inner + 2 + second.groups)])
 
 
-def _check_offsets(arguments: Mapping[str, Any]) -> Sequence[str]:
-    return (
-        ["startPosition must not be beyond endPosition"]
-        if arguments["startPosition"] > arguments["endPosition"]
-        else []
-    )
-
-
 OFFSET = ("Meaning of a position", "the number of characters before the cut", "the pages speak of offsets")
 
 
@@ -282,7 +275,7 @@ OFFSET = ("Meaning of a position", "the number of characters before the cut", "t
     column(),
     integer("startPosition", minimum=0),
     integer("endPosition", minimum=0),
-    check=_check_offsets,
+    check=check_positions,
     ambiguities=[NAMES, OFFSET],
 )
 def split_column_between_positions(step: Step, table: Table) -> Change:
@@ -334,7 +327,7 @@ def _split(step: Step, table: Table, options: list[Mapping[str, Any]]) -> Change
             return cut(value)
         except TimeoutError:
             raise RecipeError(
-                "a delimiter's regular expression backtracks without bound; simplify it", column=step["sourceColumn"]
+                "a delimiter's regular expression takes too long to match; simplify it", column=step["sourceColumn"]
             ) from None
 
     pieces = per_value(guarded, _text_of(step, table), pl.List(pl.String()))

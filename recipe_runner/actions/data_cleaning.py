@@ -228,7 +228,8 @@ def extract_between_delimiters(step: Step, table: Table) -> Change:
     return Columns([NewColumn(step["targetColumn"], found.extract(value, group=group), source)])
 
 
-def _check_positions(arguments: Mapping[str, Any]) -> Sequence[str]:
+def check_positions(arguments: Mapping[str, Any]) -> Sequence[str]:
+    """Return a message if startPosition lies beyond endPosition."""
     if arguments["startPosition"] > arguments["endPosition"]:
         return ["startPosition must not be beyond endPosition"]
     return []
@@ -241,7 +242,7 @@ def _check_positions(arguments: Mapping[str, Any]) -> Sequence[str]:
     new_column(),
     integer("startPosition", minimum=0),
     integer("endPosition", minimum=0),
-    check=_check_positions,
+    check=check_positions,
     ambiguities=[ONE_BASED],
 )
 def extract_between_positions(step: Step, table: Table) -> Change:
@@ -375,7 +376,7 @@ def replace_between_delimiters(step: Step, table: Table) -> Change:
     integer("startPosition", minimum=0),
     integer("endPosition", minimum=0),
     text("value"),
-    check=_check_positions,
+    check=check_positions,
     ambiguities=[ONE_BASED, ("A text shorter than startPosition", "stays as it is", "there is nothing to replace")],
 )
 def replace_between_positions(step: Step, table: Table) -> Change:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.actions.aggregate_functions import MODE_NONE, MODE_TYPES
+from recipe_runner.actions.aggregate_functions import MODE_NONE, MODE_TYPES, mode_of
 from recipe_runner.actions.window_functions import rolled
 from recipe_runner.errors import RecipeError
 from recipe_runner.language.conditions import combined
@@ -151,19 +151,12 @@ def _valid_values(step: Step, table: Table, name: str) -> tuple[pl.Expr, pl.Data
 Statistic = Callable[[Step, pl.Expr], pl.Expr]
 
 
-def _mode(step: Step, value: pl.Expr) -> pl.Expr:
-    modes = value.drop_nulls().mode()
-    if step["modeType"] == "MAXIMUM":
-        return modes.max()
-    return modes.mean() if step["modeType"] == "AVERAGE" else modes.min()
-
-
 STATISTICS: dict[str, Statistic] = {
     "AVERAGE": lambda step, value: value.mean(),
     "MEDIAN": lambda step, value: value.median(),
     "SUM": lambda step, value: value.sum(),
-    "MODE": _mode,
-    "MOST_FREQUENT": lambda step, value: value.drop_nulls().mode().min(),
+    "MODE": lambda step, value: mode_of(value, step["modeType"]),
+    "MOST_FREQUENT": lambda step, value: mode_of(value, None),
 }
 NUMERIC_STATISTICS = ("AVERAGE", "MEDIAN", "SUM")
 

@@ -59,7 +59,7 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
         problems.append("give either splits or percentage, not both")
     if splits is not None:
         if len(splits) < 2 or any(low >= high for low, high in pairwise(splits)):
-            problems.append("splits must be at least two numbers in rising order")
+            problems.append("splits must be at least two numbers in ascending order")
         elif len(names) != len(splits) - 1:
             problems.append(
                 f"{len(splits)} splits make {len(splits) - 1} buckets, but there are {len(names)} bucketNames"
@@ -129,7 +129,7 @@ def _check_mapping(arguments: Mapping[str, Any]) -> Sequence[str]:
     if any(isinstance(value, list | dict) for value in arguments["categoryMap"].values()):
         problems.append("categoryMap must map texts to single values")
     if arguments["deleteOtherRows"] and (arguments["keepOthers"] or arguments["other"] not in (None, "")):
-        problems.append("deleteOtherRows removes what keepOthers or other would keep; give one of them")
+        problems.append("deleteOtherRows contradicts keepOthers and other; give only one of them")
     if arguments["mapType"] == "NUMERIC":
         values = list(arguments["categoryMap"].values()) + (
             [arguments["other"]] if arguments["other"] not in (None, "") else []

@@ -397,7 +397,7 @@ def group_by(step: Step, table: Table) -> Change:
         name = entry["sourceColumnName"]
         target = entry.get("targetColumnName") or f"{name}_{function.lower()}"
         if target in results or (target in keys if step["useNewDataFrame"] else target in table.schema):
-            raise RecipeError(f"a column {target!r} exists already; choose another targetColumnName", column=target)
+            raise RecipeError(f"a column {target!r} already exists; choose another targetColumnName", column=target)
         results[target] = aggregated(table, function, name)
         if entry.get("targetColumnDataType"):
             wanted_types[target] = str(entry["targetColumnDataType"])
@@ -460,7 +460,7 @@ def pivot(step: Step, table: Table) -> Change:
     assert function is not None
     table.require(source, value)
     if source == value:
-        raise RecipeError("sourceColumn and valueColumn must be two columns", column=source)
+        raise RecipeError("sourceColumn and valueColumn must be different columns", column=source)
     condition = combined(step.conditions, table)
     frame = table.lazy() if condition is None else table.lazy().filter(condition)
     found = frame.select(pl.col(source).unique()).collect(engine="streaming").to_series().sort(nulls_last=True)
@@ -510,9 +510,9 @@ def unpivot(step: Step, table: Table) -> Change:
     rest = [name for name in table.names if name not in names]
     for target in (variable, value):
         if target in rest:
-            raise RecipeError(f"a column {target!r} exists already; choose another name", column=target)
+            raise RecipeError(f"a column {target!r} already exists; choose another name", column=target)
     if variable == value:
-        raise RecipeError("unpivotColumn and valueColumn must be two names", column=value)
+        raise RecipeError("unpivotColumn and valueColumn must be different names", column=value)
     pairs = [
         pl.struct(pl.lit(name).alias(variable), cell.alias(value))
         for name, cell in zip(names, cast_common(table, names), strict=True)
@@ -662,25 +662,48 @@ def join(step: Step, table: Table) -> Change:
     other = secondary_table(table, step["secondaryDatasetName"] or "", step["secondInputLocation"] or "")
     table.require(*step["leftColumns"])
     other.require(*step["rightColumns"])
-    lefts = [name for name in table.names if name in step["leftColumns"] or name not in table.origin]
     how = step["joinType"]
-    left, right = table.lazy(), other.lazy()
-    keys: list[str] = []
+    lefts = [name for name in table.names if name in step["leftColumns"] or name not in table.origin]
+    shared, renamed = _right_columns(step, lefts)
+    left_keys, right_keys = _join_keys(step, table, other)
+    keys = list(left_keys)
+    left = table.lazy().with_columns(**left_keys).select([*lefts, *keys]).with_columns(pl.lit(True).alias(_LEFT))
+    right = other.lazy().with_columns(**right_keys)
+    right = right.select(
+        [
+            *(pl.col(old).alias(f"\x00right_{new}") for old, new in renamed.items()),
+            *(pl.col(old).alias(f"\x00shared_{old}") for old in shared),
+            *keys,
+        ]
+    ).with_columns(pl.lit(True).alias(_RIGHT))
+    frame = _joined(left, right, keys, how)
+    # Where every row has a left side, the left key is the key; else the right one fills in, in a
+    # type that holds both.
+    filled = shared if how not in ("INNER_JOIN", "LEFT_JOIN", "LEFT_EXCLUDING_JOIN") else []
+    values = [_either(name, table.dtype(name), other.dtype(name)) if name in filled else pl.col(name) for name in lefts]
+    return table.with_frame(
+        frame.select([*values, *(pl.col(f"\x00right_{new}").alias(new) for new in renamed.values())])
+    )
+
+
+_LEFT, _RIGHT = "\x00left", "\x00right"
+
+
+def _join_keys(step: Step, table: Table, other: Table) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """Return the keys of both sides in one type per pair, under names that no column has."""
+    lefts: dict[str, pl.Expr] = {}
+    rights: dict[str, pl.Expr] = {}
     for index, pair in enumerate(step["joinKeys"]):
+        left, right = pl.col(pair["key"]), pl.col(pair["value"])
         left_type, right_type = table.dtype(pair["key"]), other.dtype(pair["value"])
-        key = f"\x00key{index}"
-        keys.append(key)
         target = common_type([left_type, right_type])
-        left = left.with_columns(
-            (pl.col(pair["key"]).cast(target) if target is not None else as_text(pl.col(pair["key"]), left_type)).alias(
-                key
-            )
-        )
-        right = right.with_columns(
-            (
-                pl.col(pair["value"]).cast(target) if target is not None else as_text(pl.col(pair["value"]), right_type)
-            ).alias(key)
-        )
+        lefts[f"\x00key{index}"] = left.cast(target) if target is not None else as_text(left, left_type)
+        rights[f"\x00key{index}"] = right.cast(target) if target is not None else as_text(right, right_type)
+    return lefts, rights
+
+
+def _right_columns(step: Step, lefts: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the right columns that are shared keys, and the new names of the others."""
     same_named = {pair["value"] for pair in step["joinKeys"] if pair["key"] == pair["value"] and pair["key"] in lefts}
     renamed: dict[str, str] = {}
     shared: list[str] = []
@@ -688,23 +711,17 @@ def join(step: Step, table: Table) -> Change:
         if name in same_named:
             shared.append(name)
             continue
-        target_name = name
-        if target_name in lefts:
-            target_name = f"{step['secondaryDatasetName'] or 'right'}_{name}"
-        while target_name in lefts or target_name in renamed.values():
-            target_name += "_1"
-        renamed[name] = target_name
-    left = left.select([*lefts, *keys]).with_columns(pl.lit(True).alias("\x00left"))
-    right = right.select(
-        [
-            *(pl.col(old).alias(f"\x00right_{new}") for old, new in renamed.items()),
-            *(pl.col(old).alias(f"\x00shared_{old}") for old in shared),
-            *keys,
-        ]
-    ).with_columns(pl.lit(True).alias("\x00right"))
+        target = f"{step['secondaryDatasetName'] or 'right'}_{name}" if name in lefts else name
+        while target in lefts or target in renamed.values():
+            target += "_1"
+        renamed[name] = target
+    return shared, renamed
+
+
+def _joined(left: pl.LazyFrame, right: pl.LazyFrame, keys: list[str], how: str) -> pl.LazyFrame:
     if how == "INNER_JOIN":
-        frame = left.join(right, on=keys, how="inner", maintain_order="left_right")
-    elif how in ("LEFT_JOIN", "LEFT_EXCLUDING_JOIN"):
+        return left.join(right, on=keys, how="inner", maintain_order="left_right")
+    if how in ("LEFT_JOIN", "LEFT_EXCLUDING_JOIN"):
         frame = left.join(right, on=keys, how="left", maintain_order="left_right")
     elif how in ("RIGHT_JOIN", "RIGHT_EXCLUDING_JOIN"):
         frame = right.join(left, on=keys, how="left", maintain_order="left_right")
@@ -713,19 +730,13 @@ def join(step: Step, table: Table) -> Change:
         matched = left.join(right, on=keys, how="left", maintain_order="left_right")
         others = right.join(left.select(keys), on=keys, how="anti", maintain_order="left")
         frame = pl.concat([matched, others], how="diagonal")
-    if how == "LEFT_EXCLUDING_JOIN":
-        frame = frame.filter(pl.col("\x00right").is_null())
-    elif how == "RIGHT_EXCLUDING_JOIN":
-        frame = frame.filter(pl.col("\x00left").is_null())
-    elif how == "OUTER_EXCLUDING_JOIN":
-        frame = frame.filter(pl.col("\x00left").is_null() | pl.col("\x00right").is_null())
-    # Where every row has a left side, the left key is the key; else the right one fills in, in a
-    # type that holds both.
-    filled = shared if how not in ("INNER_JOIN", "LEFT_JOIN", "LEFT_EXCLUDING_JOIN") else []
-    values = [_either(name, table.dtype(name), other.dtype(name)) if name in filled else pl.col(name) for name in lefts]
-    return table.with_frame(
-        frame.select([*values, *(pl.col(f"\x00right_{new}").alias(new) for new in renamed.values())])
-    )
+    no_left, no_right = pl.col(_LEFT).is_null(), pl.col(_RIGHT).is_null()
+    excluded = {
+        "LEFT_EXCLUDING_JOIN": no_right,
+        "RIGHT_EXCLUDING_JOIN": no_left,
+        "OUTER_EXCLUDING_JOIN": no_left | no_right,
+    }
+    return frame.filter(excluded[how]) if how in excluded else frame
 
 
 def _check_union(arguments: Mapping[str, Any]) -> Sequence[str]:

@@ -17,7 +17,7 @@ import polars as pl
 from recipe_runner.errors import RecipeError
 from recipe_runner.language.conditions import combined
 from recipe_runner.language.date_patterns import DEFAULT_PATTERN, strftime_pattern
-from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.declaration import Step, action, function_page
 from recipe_runner.language.operands import (
     ONE_OF_SOURCE_OR_VALUE,
     PAIR,
@@ -52,10 +52,6 @@ SPELLINGS = (
 )
 
 
-def _page(name: str) -> str:
-    return f"{PAGES}functions.{name}.html"
-
-
 def _part(
     name: str, change: Callable[[pl.Expr], pl.Expr], page: str = "", ambiguities: Sequence[tuple[str, str, str]] = ()
 ) -> None:
@@ -66,7 +62,7 @@ def _part(
         new_column(),
         one_of=ONE_OF_SOURCE_OR_VALUE,
         check=check_source_or_value,
-        page=_page(page or name),
+        page=function_page(page or name),
         ambiguities=[SPELLINGS, *ambiguities],
     )
     def apply(step: Step, table: Table) -> Change:
@@ -109,7 +105,7 @@ _part(
     new_column(),
     one_of=ONE_OF_SOURCE_OR_VALUE,
     check=check_source_or_value,
-    page=_page("DATE_FORMAT"),
+    page=function_page("DATE_FORMAT"),
     ambiguities=[SPELLINGS],
 )
 def date_format(step: Step, table: Table) -> Change:
@@ -127,7 +123,7 @@ def date_format(step: Step, table: Table) -> Change:
     new_column(),
     one_of=ONE_OF_SOURCE_OR_VALUE,
     check=check_source_or_value,
-    page=_page("UNIX_TIME_FORMAT"),
+    page=function_page("UNIX_TIME_FORMAT"),
 )
 def unix_time_format(step: Step, table: Table) -> Change:
     """Write seconds since 1970 as a formatted date into a new column."""
@@ -149,7 +145,7 @@ def unix_time_format(step: Step, table: Table) -> Change:
     new_column(),
     one_of=ONE_OF_SOURCE_OR_VALUE,
     check=check_source_or_value,
-    page=_page("DATEADD"),
+    page=function_page("DATEADD"),
     ambiguities=[SPELLINGS, ("A month later than January 31", "the last day of February", "as Spark's add_months")],
 )
 def date_add(step: Step, table: Table) -> Change:
@@ -157,10 +153,10 @@ def date_add(step: Step, table: Table) -> Change:
     moment = timestamp_operand(step, table)
     units, amount = step["units"], step["dateAddValue"]
     if units not in _MONTHS and abs(amount * _MICROSECONDS[units]) > 2**62:
-        raise RecipeError(f"dateAddValue {amount} {units} leaves the years that a date can have")
+        raise RecipeError(f"dateAddValue {amount} {units} goes beyond the years 1 to 9999")
     if units in _MONTHS:
         if abs(amount * _MONTHS[units]) > 240_000:
-            raise RecipeError(f"dateAddValue {amount} {units} leaves the years that a date can have")
+            raise RecipeError(f"dateAddValue {amount} {units} goes beyond the years 1 to 9999")
         moved = moment.dt.offset_by(f"{amount * _MONTHS[units]}mo")
     else:
         moved = moment + pl.lit(amount * _MICROSECONDS[units], dtype=pl.Int64).cast(pl.Duration("us"))
@@ -181,7 +177,7 @@ def date_add(step: Step, table: Table) -> Change:
     choice("units", *UNITS),
     new_column(),
     check=check_pair,
-    page=_page("DATEDIFF"),
+    page=function_page("DATEDIFF"),
     ambiguities=[
         SPELLINGS,
         ("Sign", "second minus first", "the page's example has the earlier date first"),
@@ -249,7 +245,7 @@ def _check_components(arguments: Mapping[str, Any]) -> Sequence[str]:
     return problems
 
 
-def _composed(name: str, needed: tuple[str, ...]) -> None:
+def _composed(name: str) -> None:
     @action(
         name,
         FAMILY,
@@ -257,7 +253,7 @@ def _composed(name: str, needed: tuple[str, ...]) -> None:
         json_map("dateTimeParameters"),
         new_column(),
         check=_check_components,
-        page=_page("DATETIME" if name == "DATE_TIME" else name),
+        page=function_page("DATETIME" if name == "DATE_TIME" else name),
         ambiguities=[
             (
                 "A component that is not given",
@@ -309,9 +305,9 @@ def _moment(parts: Mapping[str, pl.Expr]) -> pl.Expr:
     return pl.when(clock_fits).then(day_text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")) + clock)
 
 
-_composed("DATE", ("year", "month", "day"))
-_composed("TIME", ("hour", "minute", "second"))
-_composed("DATE_TIME", ())
+_composed("DATE")
+_composed("TIME")
+_composed("DATE_TIME")
 
 
 # Names that Java's TimeZone has beside those of the time zone database.
@@ -394,7 +390,7 @@ def _clock(name: str, pattern_text: str) -> None:
         text("timeZone", required=False),
         new_column(),
         check=_check_zones("timeZone"),
-        page=_page(name),
+        page=function_page(name),
         ambiguities=[("Which moment", "the start of the job run, the same in every row", "a run must be repeatable")],
     )
     def apply(step: Step, table: Table) -> Change:
@@ -415,7 +411,7 @@ _clock("TODAY", "%Y-%m-%d")
     new_column(),
     text("dateTimeFormat", default=DEFAULT_PATTERN),
     check=_check_zones("fromTimeZone", "toTimeZone"),
-    page=_page("CONVERT_TIMEZONE"),
+    page=function_page("CONVERT_TIMEZONE"),
     ambiguities=[
         SPELLINGS,
         (

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.declaration import Step, action, function_page
 from recipe_runner.language.operands import NUMBER_PAIR, check_pair, last_source, number_operand, pair_names
 from recipe_runner.language.parameters import column, new_column, number, text
 from recipe_runner.tables.datatypes import divided, remainder, to_double
@@ -24,10 +24,6 @@ UNDEFINED = (
 # Aliases: FLOOR's page says sourceColumn1 and value, CEILING's sourceColumn and value1.
 _SOURCE = column(required=False, aliases=("sourceColumn1",))
 _VALUE = number("value", required=False, aliases=("value1",))
-
-
-def _page(name: str) -> str:
-    return f"{PAGES}functions.{name}.html"
 
 
 def _one(arguments: Mapping[str, Any]) -> Sequence[str]:
@@ -57,7 +53,7 @@ def _function(
         one_of=[("sourceColumn", "value")],
         check=_one,
         ambiguities=ambiguities,
-        page=_page(name),
+        page=function_page(name),
     )
     def apply(step: Step, table: Table) -> Change:
         source = step["sourceColumn"]
@@ -112,7 +108,9 @@ def _pair(
 ) -> None:
     """Declare a function of two numbers; `change` gets both operands and their types."""
 
-    @action(name, FAMILY, *NUMBER_PAIR, new_column(), check=check_pair, ambiguities=ambiguities, page=_page(name))
+    @action(
+        name, FAMILY, *NUMBER_PAIR, new_column(), check=check_pair, ambiguities=ambiguities, page=function_page(name)
+    )
     def apply(step: Step, table: Table) -> Change:
         left, right = (number_operand(step, table, operand) for operand in pair_names(step))
         if table.type_of(left).is_integer() and table.type_of(right).is_integer():
@@ -197,7 +195,7 @@ _pair(
     one_of=[("sourceColumn", "value")],
     check=_one,
     ambiguities=[UNDEFINED],
-    page=_page("LOG"),
+    page=function_page("LOG"),
 )
 def log(step: Step, table: Table) -> Change:
     """Write a logarithm to any base into a new column; null where it is undefined."""
@@ -223,7 +221,7 @@ def log(step: Step, table: Table) -> Change:
     one_of=[("sourceColumn", "value")],
     check=_one,
     ambiguities=[UNDEFINED],
-    page=_page("POWER"),
+    page=function_page("POWER"),
 )
 def power(step: Step, table: Table) -> Change:
     """Raise a number to a power; null where the result is undefined."""
@@ -239,7 +237,7 @@ def power(step: Step, table: Table) -> Change:
     )
 
 
-@action("PI", FAMILY, new_column(), page=_page("PI"))
+@action("PI", FAMILY, new_column(), page=function_page("PI"))
 def pi(step: Step, table: Table) -> Change:
     """Write the constant pi into a new column."""
     return Columns([NewColumn(step["targetColumn"], pl.lit(math.pi))])
@@ -256,7 +254,7 @@ def _parity(name: str, remainder: int, page: str) -> None:
         text("falseString", default="False"),
         one_of=[("sourceColumn", "value")],
         check=_one,
-        page=_page(page),
+        page=function_page(page),
         ambiguities=[("trueString and falseString absent", "True and False", "as the flag actions")],
     )
     def apply(step: Step, table: Table) -> Change:
@@ -293,7 +291,7 @@ def shares(hashes: pl.Expr) -> pl.Expr:
     return (hashes // 2048).cast(pl.Float64) / float(1 << 53)
 
 
-@action("RANDOM", FAMILY, new_column(), ambiguities=[SEEDED], page=_page("RANDOM"))
+@action("RANDOM", FAMILY, new_column(), ambiguities=[SEEDED], page=function_page("RANDOM"))
 def random(step: Step, table: Table) -> Change:
     """Write a random number between 0 and 1 into a new column."""
     return Columns([NewColumn(step["targetColumn"], uniform(step, table))])
@@ -323,7 +321,7 @@ def between(step: Step, table: Table, salt: pl.Expr | None = None) -> pl.Expr:
         SEEDED,
         ("Whole or fractional", "whole where both bounds are whole", "the bounds are said to be inclusive"),
     ],
-    page=_page("RANDOM_BETWEEN"),
+    page=function_page("RANDOM_BETWEEN"),
 )
 def random_between(step: Step, table: Table) -> Change:
     """Write a random number between two bounds into a new column."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from recipe_runner.errors import RecipeError
-from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.declaration import Step, action, function_page
 from recipe_runner.language.parameters import columns, new_column
 from recipe_runner.tables.datatypes import as_text
 from recipe_runner.tables.table import Change, Columns, NewColumn, Table
@@ -36,11 +36,11 @@ def _session_only(name: str, page: str) -> None:
     @action(
         name,
         FAMILY,
-        refusal="it asks a console session for an earlier result; a recipe job has no session, neither here nor on AWS",
-        page=f"{PAGES}functions.{page}.html",
+        refusal="it asks a console session for an earlier result, and a recipe job has no session, here or on AWS",
+        page=function_page(page),
     )
     def refuse(step: Step, table: Table) -> Change:
-        raise RecipeError("the operation works in a console session only")
+        raise RecipeError("the operation works only in a console session")
 
 
 _session_only("GET_ACTION_RESULT", "GET_ACTION_RESULT")

@@ -59,7 +59,7 @@ def _check_entities(arguments: Mapping[str, Any]) -> Sequence[str]:
         if kind not in ENTITY_TYPES
     ]
     problems.extend(
-        f"alphabet must be of SYMBOLS, WHITESPACE; it has {kind!r}"
+        f"alphabet takes SYMBOLS and WHITESPACE only; it has {kind!r}"
         for kind in arguments.get("alphabet") or []
         if kind not in ("SYMBOLS", "WHITESPACE")
     )
@@ -291,7 +291,7 @@ def mask_custom(step: Step, table: Table) -> Change:
             return str(found.sub(lambda hit: symbol * len(hit.group(0)), value, timeout=SECONDS_PER_VALUE))
         except TimeoutError:
             raise RecipeError(
-                f"the regular expression {step['customValue']!r} backtracks without bound; simplify it"
+                f"the regular expression {step['customValue']!r} takes too long to match; simplify it"
             ) from None
 
     return _in_place(step, table, _within_entities(step, mask))
@@ -384,7 +384,7 @@ _DATE_SHAPES = [
 def _check_redact(arguments: Mapping[str, Any]) -> Sequence[str]:
     problems = list(_check_entities(arguments))
     problems.extend(
-        f"redact must be of {', '.join(COMPONENTS)}; it has {part!r}"
+        f"redact takes only {', '.join(COMPONENTS)}; it has {part!r}"
         for part in arguments["redact"]
         if part not in COMPONENTS
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from recipe_runner.actions.data_cleaning import ONE_BASED, capital_case, slice_inclusive
+from recipe_runner.actions.data_cleaning import ONE_BASED, capital_case, check_positions, slice_inclusive
 from recipe_runner.errors import RecipeError
-from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.declaration import Step, action, function_page
 from recipe_runner.language.operands import (
     ONE_OF_SOURCE_OR_VALUE,
     PAIR,
@@ -30,10 +29,6 @@ FAMILY = "Text functions"
 MAX_REPEATS = 100_000
 
 
-def _page(name: str) -> str:
-    return f"{PAGES}functions.{name}.html"
-
-
 def _function(
     name: str, change: Callable[[pl.Expr], pl.Expr], ambiguities: Sequence[tuple[str, str, str]] = ()
 ) -> None:
@@ -45,7 +40,7 @@ def _function(
         one_of=ONE_OF_SOURCE_OR_VALUE,
         check=check_source_or_value,
         ambiguities=ambiguities,
-        page=_page(name),
+        page=function_page(name),
     )
     def apply(step: Step, table: Table) -> Change:
         return Columns([NewColumn(step["targetColumn"], change(text_operand(step, table)), step["sourceColumn"])])
@@ -86,7 +81,7 @@ def _character(value: int) -> str | None:
     new_column(),
     one_of=ONE_OF_SOURCE_OR_VALUE,
     check=check_source_or_value,
-    page=_page("CHAR"),
+    page=function_page("CHAR"),
     ambiguities=[("A number that is no Unicode character", "null", "there is nothing to return")],
 )
 def char(step: Step, table: Table) -> Change:
@@ -106,7 +101,7 @@ def _edge(name: str, pattern_for: Callable[[str], str]) -> None:
         new_column(),
         one_of=ONE_OF_SOURCE_OR_VALUE,
         check=check_source_or_value,
-        page=_page(name),
+        page=function_page(name),
         ambiguities=[("Type of the result", "boolean", "the page: returns true")],
     )
     def apply(step: Step, table: Table) -> Change:
@@ -125,7 +120,7 @@ def _compare(name: str, change: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> None:
         *PAIR,
         new_column(),
         check=check_pair,
-        page=_page(name),
+        page=function_page(name),
         ambiguities=[
             ("Order of texts", "by code point, upper before lower case", "as Java's and Spark's comparison"),
             ("Null on a side", "null", "a comparison with nothing has no answer"),
@@ -156,7 +151,7 @@ _compare("STRING_LESS_THAN_EQUAL", lambda a, b: a <= b)
     new_column(),
     one_of=ONE_OF_SOURCE_OR_VALUE,
     check=check_source_or_value,
-    page=_page("LEFT"),
+    page=function_page("LEFT"),
 )
 def left(step: Step, table: Table) -> Change:
     """Write the first characters of a text into a new column."""
@@ -177,20 +172,13 @@ def left(step: Step, table: Table) -> Change:
     new_column(),
     one_of=ONE_OF_SOURCE_OR_VALUE,
     check=check_source_or_value,
-    page=_page("RIGHT"),
+    page=function_page("RIGHT"),
 )
 def right(step: Step, table: Table) -> Change:
     """Write the last characters of a text into a new column."""
     value = text_operand(step, table)
     result = value.str.tail(step["position"]) if step["position"] else value.str.slice(0, 0)
     return Columns([NewColumn(step["targetColumn"], result, step["sourceColumn"])])
-
-
-def _check_positions(arguments: Mapping[str, Any]) -> Sequence[str]:
-    problems = list(check_source_or_value(arguments))
-    if arguments["startPosition"] > arguments["endPosition"]:
-        problems.append("startPosition must not be beyond endPosition")
-    return problems
 
 
 @action(
@@ -201,8 +189,8 @@ def _check_positions(arguments: Mapping[str, Any]) -> Sequence[str]:
     integer("endPosition", minimum=0),
     new_column(),
     one_of=ONE_OF_SOURCE_OR_VALUE,
-    check=_check_positions,
-    page=_page("SUBSTRING"),
+    check=lambda arguments: [*check_source_or_value(arguments), *check_positions(arguments)],
+    page=function_page("SUBSTRING"),
     ambiguities=[ONE_BASED],
 )
 def substring(step: Step, table: Table) -> Change:
@@ -229,7 +217,7 @@ def _find(name: str, from_right: bool) -> None:
         new_column(),
         one_of=ONE_OF_SOURCE_OR_VALUE,
         check=check_source_or_value,
-        page=_page(name),
+        page=function_page(name),
         ambiguities=[POSITION],
     )
     def apply(step: Step, table: Table) -> Change:
@@ -246,7 +234,7 @@ def _find(name: str, from_right: bool) -> None:
                         return start + 1
             except TimeoutError:
                 raise RecipeError(
-                    f"the regular expression {step['pattern']!r} backtracks without bound; simplify it",
+                    f"the regular expression {step['pattern']!r} takes too long to match; simplify it",
                     column=step["sourceColumn"] or "",
                 ) from None
             return 0
@@ -282,7 +270,7 @@ action(
     columns(),
     text("delimiter", required=False),
     new_column(),
-    page=_page("MERGE"),
+    page=function_page("MERGE"),
     ambiguities=[MERGE_NULL],
 )(merged)
 
@@ -295,7 +283,7 @@ action(
     new_column(),
     one_of=ONE_OF_SOURCE_OR_VALUE,
     check=check_source_or_value,
-    page=_page("REPEAT"),
+    page=function_page("REPEAT"),
 )
 def repeat_string(step: Step, table: Table) -> Change:
     """Repeat a text a number of times."""

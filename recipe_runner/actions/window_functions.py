@@ -12,7 +12,7 @@ import polars as pl
 from recipe_runner.actions.aggregate_functions import MODE_NONE, MODE_TYPES, SAMPLE, mode_of
 from recipe_runner.actions.date_functions import UNITS
 from recipe_runner.language.conditions import combined
-from recipe_runner.language.declaration import PAGES, Step, action
+from recipe_runner.language.declaration import Step, action, function_page
 from recipe_runner.language.parameters import Parameter, choice, column, columns, integer, new_column, number
 from recipe_runner.tables.datatypes import to_timestamp
 from recipe_runner.tables.table import Change, Columns, NewColumn, Table
@@ -27,10 +27,6 @@ WINDOW: tuple[Parameter, ...] = (
 ORDER = ("Order of the rows", "as they are at this step", "the page names none")
 EDGE = ("A window that reaches beyond the first or last row", "holds the rows there are", "as Spark's ROWS BETWEEN")
 ROW = "\x00row"
-
-
-def _page(name: str) -> str:
-    return f"{PAGES}functions.{name}.html"
 
 
 def rolled(
@@ -58,7 +54,9 @@ def _rolling(
     numeric: Callable[[Step], bool] = lambda step: True,
     ambiguities: Sequence[tuple[str, str, str]] = (),
 ) -> None:
-    @action(name, FAMILY, *WINDOW, *extra, new_column(), page=_page(name), ambiguities=[ORDER, EDGE, *ambiguities])
+    @action(
+        name, FAMILY, *WINDOW, *extra, new_column(), page=function_page(name), ambiguities=[ORDER, EDGE, *ambiguities]
+    )
     def apply(step: Step, table: Table) -> Change:
         source = step["sourceColumn"]
         value = table.numeric(source) if numeric(step) else pl.col(source)
@@ -102,7 +100,7 @@ _rolling("ROLLING_VARIANCE", lambda step, value: value.var(ddof=1), ambiguities=
     FAMILY,
     *WINDOW,
     new_column(),
-    page=_page("FILL"),
+    page=function_page("FILL"),
     ambiguities=[
         ORDER,
         (
@@ -130,7 +128,13 @@ def fill(step: Step, table: Table) -> Change:
 
 def _shifted(name: str, sign: int) -> None:
     @action(
-        name, FAMILY, column(), integer("numRows", minimum=0), new_column(), page=_page(name), ambiguities=[ORDER, EDGE]
+        name,
+        FAMILY,
+        column(),
+        integer("numRows", minimum=0),
+        new_column(),
+        page=function_page(name),
+        ambiguities=[ORDER, EDGE],
     )
     def apply(step: Step, table: Table) -> Change:
         table.require(step["sourceColumn"])
@@ -162,7 +166,7 @@ def _over(value: pl.Expr, step: Step) -> pl.Expr:
     columns("groupByColumns", required=False),
     columns("orderByColumns", required=False),
     new_column(),
-    page=_page("ROW_NUMBER"),
+    page=function_page("ROW_NUMBER"),
     ambiguities=[
         (
             "What it returns",
@@ -205,7 +209,7 @@ _SECONDS = {
     columns("groupByColumns", required=False),
     columns("orderByColumns", required=False),
     new_column(),
-    page=_page("SESSION"),
+    page=function_page("SESSION"),
     ambiguities=[
         (
             "When a session ends",

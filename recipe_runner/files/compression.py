@@ -84,7 +84,7 @@ def unpacked(path: Path) -> Path:
     except (OSError, EOFError, ValueError, zlib.error) as problem:
         if isinstance(problem, OSError) and problem.errno is not None:
             raise  # the disk, not the data
-        raise RecipeError(f"{path.name} is not {codec} data, or is cut short: {problem}") from problem
+        raise RecipeError(f"{path.name} is not {codec} data, or is truncated: {problem}") from problem
     return target
 
 
@@ -139,7 +139,7 @@ def _unpack_zstd(packed: IO[bytes], plain: IO[bytes]) -> None:
     except zstandard.ZstdError as problem:
         raise ValueError(problem) from problem
     if machine is None or not machine.eof:
-        raise EOFError("the data end early")
+        raise EOFError("the data ends early")
 
 
 def _inflate(packed: IO[bytes], plain: IO[bytes]) -> None:
@@ -151,7 +151,7 @@ def _inflate(packed: IO[bytes], plain: IO[bytes]) -> None:
         plain.write(machine.decompress(block))
     plain.write(machine.flush())
     if not machine.eof:
-        raise EOFError("the data end early")
+        raise EOFError("the data ends early")
 
 
 def _unpack_arrow(codec: str, packed: IO[bytes], plain: IO[bytes]) -> None:
@@ -171,7 +171,7 @@ def _unpack_arrow(codec: str, packed: IO[bytes], plain: IO[bytes]) -> None:
         plain.writelines(list(_hadoop_blocks(machine, content)))
     except (ValueError, OSError, EOFError):
         if codec != "SNAPPY":
-            raise ValueError("the data are neither LZ4 frames nor Hadoop's blocks") from None
+            raise ValueError("the data is neither LZ4 frames nor Hadoop's blocks") from None
         plain.truncate(0)
         plain.seek(0)
         plain.write(_snappy_raw(machine, content))
@@ -212,7 +212,7 @@ def _snappy_raw(machine: Any, data: bytes) -> bytes:
         size |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
             return bytes(machine.decompress(data, decompressed_size=size))
-    raise ValueError("the data do not begin with a length")
+    raise ValueError("the data does not begin with a length")
 
 
 def _snappy_frames(arrow: Any, content: bytes) -> Iterator[bytes]:

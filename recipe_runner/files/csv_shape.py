@@ -96,7 +96,7 @@ def _first_record(path: Path, delimiter: str) -> list[str]:
             raise RecipeError(f"{path.name} is not UTF-8 in its first row; convert it") from None
         except csv.Error as problem:
             if "new-line character" in str(problem):
-                raise RecipeError(f"{path.name} ends its lines with CR alone; write LF or CR LF") from None
+                raise RecipeError(f"{path.name} ends its lines with CR only; write LF or CRLF") from None
             raise RecipeError(f"{path.name} is not CSV: {problem}") from problem
 
 

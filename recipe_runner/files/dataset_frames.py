@@ -20,7 +20,7 @@ def with_extra(frame: pl.LazyFrame, extra: Mapping[str, Any] | None) -> pl.LazyF
     for name in frame.collect_schema().names():
         if name in extra:
             raise RecipeError(
-                "the path's parameter makes a column that the files have already; rename the parameter", column=name
+                "the path parameter creates a column that the files already have; rename the parameter", column=name
             )
     values = {
         name: value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
@@ -47,6 +47,4 @@ def of_one_shape(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
 
 def repeated_column(path: Path, name: str) -> RecipeError:
     """Return the error for a file that has two columns of the same name."""
-    return RecipeError(
-        f"{path.name} has the column {name!r} more than once; a dataset's column names must differ", column=name
-    )
+    return RecipeError(f"{path.name} has the column {name!r} more than once; rename one of them", column=name)

@@ -25,7 +25,7 @@ def read_excel(path: Path, options: Mapping[str, Any]) -> pl.LazyFrame:
     try:
         book = fastexcel.read_excel(path)
     except fastexcel.FastExcelError:
-        raise RecipeError(f"{path.name} is no Excel workbook; name its format") from None
+        raise RecipeError(f"{path.name} is not an Excel workbook; set the input format") from None
     names, indexes = options.get("SheetNames"), options.get("SheetIndexes")
     sheets = book.sheet_names
     if names and names[0] not in sheets:

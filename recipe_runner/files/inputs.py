@@ -78,7 +78,7 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
         raise RecipeError("the dataset has no file")
     for path in files.paths:
         if not path.is_file():
-            raise RecipeError(f"the input {path} is not there")
+            raise RecipeError(f"the input {path} does not exist")
     kind = format_of(files.paths[0], files.input_format)
     if kind in ("CSV", "JSON"):
         files = _plain_files(files)
@@ -115,7 +115,7 @@ def _scan_other(kind: str, path: Path, options: Mapping[str, Any], all_rows: boo
             return read_excel(path, options.get("Excel") or {})
         return _read_orc(path)
     except RecursionError:
-        raise RecipeError(f"{path.name} nests its values too deeply; unnest them first") from None
+        raise RecipeError(f"{path.name} is nested too deeply; unnest its values first") from None
     except (pl.exceptions.PolarsError, OSError) as problem:
         raise RecipeError(f"{path.name} cannot be read as {kind}: {first_line(problem)}") from problem
 

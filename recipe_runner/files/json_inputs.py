@@ -69,7 +69,7 @@ def scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.L
         document = json.loads(_HALF_PAIR.sub("\ufffd", json.dumps(document, ensure_ascii=False)))
     rows = document if isinstance(document, list) else [document]
     if not all(isinstance(row, dict) for row in rows):
-        raise RecipeError(f"{path.name} must hold JSON objects, one a row")
+        raise RecipeError(f"{path.name} must hold JSON objects, one per row")
     return frame_of_rows(rows).lazy()
 
 

@@ -58,13 +58,17 @@ def output_stem(job_name: str, started_at: datetime) -> str:
     return f"{job_name}_{moment.day:02d}{months[moment.month - 1]}{moment.year}_{int(moment.timestamp() * 1000)}"
 
 
+def _format(output: Mapping[str, Any]) -> str:
+    return str(output.get("Format") or "CSV").upper()
+
+
 def check_output(output: Mapping[str, Any], table: Table) -> None:
     """Reject an output that cannot be written, before anything runs.
 
     :raises RecipeError: the format is unknown or does not support the compression, a partition
         column does not exist or is nested, or MaxOutputFiles is out of bounds.
     """
-    kind = str(output.get("Format") or "CSV").upper()
+    kind = _format(output)
     if kind == "TABLEAUHYPER":
         raise RecipeError("the output format TABLEAUHYPER cannot be written locally: it needs Tableau's closed library")
     if kind not in EXTENSIONS:
@@ -75,10 +79,11 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
         raise RecipeError(f"the compression {compression!r} is not one of {', '.join(SUFFIX_OF)}, LZO")
     inside = ORC_COMPRESSIONS if kind == "ORC" else PARQUET_COMPRESSIONS if kind.endswith("PARQUET") else {}
     if compression and inside and compression not in inside:
-        raise RecipeError(f"{kind} output takes the compressions {', '.join(inside)}, not {compression}")
+        raise RecipeError(f"{kind} output supports the compressions {', '.join(inside)}, not {compression}")
     if compression == "LZO":
         raise RecipeError(
-            f"{kind} output with the compression LZO cannot be written locally: no library for it is kept; use another"
+            f"{kind} output with the compression LZO cannot be written locally: no maintained library supports it; "
+            "use another"
         )
     files = output.get("MaxOutputFiles")
     if files is not None and not 1 <= int(files) <= 999:
@@ -89,9 +94,9 @@ def check_output(output: Mapping[str, Any], table: Table) -> None:
         if table.schema[name].is_nested():
             raise RecipeError("a partition column must hold single values; choose another", column=name)
         if partitions.count(name) > 1:
-            raise RecipeError("the column is a partition column twice; name it once", column=name)
+            raise RecipeError("the column is listed twice in PartitionColumns; list it once", column=name)
     if partitions and set(partitions) >= set(table.names):
-        raise RecipeError("every column is a partition column, so that no column is left to write")
+        raise RecipeError("every column is in PartitionColumns, so no column is left to write; remove one")
     if kind == "ORC":
         try:
             import pyarrow  # type: ignore[import-untyped]  # noqa: F401
@@ -162,59 +167,77 @@ def write_outputs(
     :raises RecipeError: an output cannot be written, or the data did not fit a step; nothing is
         left behind.
     """
-    folders = [output_dir] * len(outputs) if isinstance(output_dir, Path) else list(output_dir)
     if not re.fullmatch(r"[A-Za-z0-9_. -]+", job_name) or not job_name.strip(". "):
         raise RecipeError(
             f"the job name {job_name!r} cannot be part of a file's name; write letters, digits, '-', '.' and spaces"
         )
+    folders = [output_dir] * len(outputs) if isinstance(output_dir, Path) else list(output_dir)
     for output in outputs:
         check_output(output, table)
-    names = [f"{Path(f)}" for f in folders]
-    for folder in names:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".brewing-", dir=names[0] if names else None))
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".brewing-", dir=folders[0] if folders else None))
     try:
-        whole = staging / "all"
-        single = len(outputs) == 1 and not outputs[0].get("PartitionColumns") and not outputs[0].get("MaxOutputFiles")
-        if single:
-            kind = str(outputs[0].get("Format") or "CSV").upper()
-            produced = [_write_parts(printable(table, kind), outputs[0], staging / "0", kind)]
-            rows = -1
-        else:
-            # Several outputs, or several files of one, share one run of the plan through a columnar
-            # copy.
-            whole.mkdir()
-            table = table.with_columns(
-                [
-                    NewColumn(name, pl.lit(None, dtype=pl.String), in_place=True)
-                    for name, dtype in table.schema.items()
-                    if dtype == pl.Null
-                ]
-            )
-            table.lazy().sink_parquet(whole / "rows.parquet", compression="lz4", maintain_order=True)
-            copy = Table(pl.scan_parquet(sources(whole / "rows.parquet")), table.schema, table.context)
-            rows = count_rows(copy.frame)
-            produced = []
-            for index, output in enumerate(outputs):
-                kind = str(output.get("Format") or "CSV").upper()
-                if output.get("PartitionColumns"):
-                    produced.append(_write_partitions(copy, output, staging / str(index), kind))
-                else:
-                    produced.append(_write_parts(printable(copy, kind), output, staging / str(index), kind, rows=rows))
-        written = []
-        placed: list[Path] = []
-        try:
-            for output, parts, name in zip(outputs, produced, names, strict=True):
-                files = _put_in_place(parts, output, Path(name), job_name, started_at, placed)
-                written.append(WrittenOutput(output, files))
-        except OSError:
-            for path in placed:
-                path.unlink()
-            raise
-        _remove_older_parts(written, [Path(name) for name in names], job_name)
-        return written, rows
+        produced, rows = _produced(table, outputs, staging)
+        written = _placed(produced, outputs, folders, job_name=job_name, started_at=started_at)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+    _remove_older_parts(written, folders, job_name)
+    return written, rows
+
+
+def _produced(
+    table: Table, outputs: Sequence[Mapping[str, Any]], staging: Path
+) -> tuple[list[list[tuple[str, Path]]], int]:
+    """Write the files of all outputs into the staging folder.
+
+    :returns: for each output, pairs of partition prefix and path; and the number of rows written,
+        -1 if it is not known.
+    """
+    first = outputs[0] if outputs else {}
+    if len(outputs) == 1 and not first.get("PartitionColumns") and not first.get("MaxOutputFiles"):
+        kind = _format(first)
+        return [_write_parts(printable(table, kind), first, staging / "0", kind)], -1
+    # Several outputs, or several files of one, share one run of the plan through a columnar copy.
+    copy = _columnar_copy(table, staging / "all")
+    rows = count_rows(copy.frame)
+    produced = []
+    for index, output in enumerate(outputs):
+        kind, folder = _format(output), staging / str(index)
+        if output.get("PartitionColumns"):
+            produced.append(_write_partitions(copy, output, folder, kind))
+        else:
+            produced.append(_write_parts(printable(copy, kind), output, folder, kind, rows=rows))
+    return produced, rows
+
+
+def _columnar_copy(table: Table, folder: Path) -> Table:
+    folder.mkdir()
+    empty = [name for name, dtype in table.schema.items() if dtype == pl.Null]
+    table = table.with_columns([NewColumn(name, pl.lit(None, dtype=pl.String), in_place=True) for name in empty])
+    table.lazy().sink_parquet(folder / "rows.parquet", compression="lz4", maintain_order=True)
+    return Table(pl.scan_parquet(sources(folder / "rows.parquet")), table.schema, table.context)
+
+
+def _placed(
+    produced: Sequence[Sequence[tuple[str, Path]]],
+    outputs: Sequence[Mapping[str, Any]],
+    folders: Sequence[Path],
+    *,
+    job_name: str,
+    started_at: datetime,
+) -> list[WrittenOutput]:
+    """Move the files into their folders under their names; if one cannot be moved, remove all."""
+    written: list[WrittenOutput] = []
+    placed: list[Path] = []
+    try:
+        for output, parts, folder in zip(outputs, produced, folders, strict=True):
+            written.append(WrittenOutput(output, _put_in_place(parts, output, folder, job_name, started_at, placed)))
+    except OSError:
+        for path in placed:
+            path.unlink()
+        raise
+    return written
 
 
 def _write_parts(
@@ -365,7 +388,7 @@ def _extension(output: Mapping[str, Any]) -> str:
 
     A compressed CSV with tabs gets `.tsv`.
     """
-    kind = str(output.get("Format") or "CSV").upper()
+    kind = _format(output)
     compression = str(output.get("CompressionFormat") or ("SNAPPY" if kind == "GLUEPARQUET" else "")).upper()
     if not compression:
         return EXTENSIONS[kind]

@@ -44,7 +44,9 @@ def _matches(value: Value, wanted: str, _now: datetime) -> bool:
     try:
         return regex.search(wanted, str(value), timeout=MATCH_SECONDS) is not None
     except regex.error as error:
-        raise RecipeError(f"{wanted!r} in a path condition is not a regular expression ({error}); mend it") from None
+        raise RecipeError(
+            f"{wanted!r} in a path condition is not a valid regular expression ({error}); correct it"
+        ) from None
     except TimeoutError:
         raise RecipeError(f"{wanted!r} in a path condition takes too long to match; simplify it") from None
 
@@ -128,7 +130,7 @@ def _limited(
 
 def _parameters(definitions: Mapping[str, Mapping[str, Any]], key_pattern: str) -> dict[str, _Parameter]:
     if len(definitions) > MAX_PARAMETERS:
-        raise RecipeError(f"the path has {len(definitions)} parameters; DataBrew takes {MAX_PARAMETERS} at most")
+        raise RecipeError(f"the path has {len(definitions)} parameters; DataBrew allows at most {MAX_PARAMETERS}")
     used = [match["parameter"] for match in _PATTERN_PART.finditer(key_pattern) if match["parameter"] is not None]
     parameters: dict[str, _Parameter] = {}
     for name in used:
@@ -148,7 +150,7 @@ def _parameters(definitions: Mapping[str, Mapping[str, Any]], key_pattern: str) 
         )  # fmt: skip
     unused = sorted(set(definitions) - set(used))
     if unused:
-        raise RecipeError(f"path parameter {unused[0]!r} is defined and not in the path; add {{{unused[0]}}} to it")
+        raise RecipeError(f"path parameter {unused[0]!r} is defined but not in the path; add {{{unused[0]}}} to it")
     return parameters
 
 
@@ -172,7 +174,7 @@ def _matcher(key_pattern: str, parameters: Mapping[str, _Parameter]) -> tuple[re
     try:
         return regex.compile(f"^{text}{below}$"), order
     except regex.error as error:
-        raise RecipeError(f"{key_pattern!r} has an expression that is not regular ({error}); mend it") from None
+        raise RecipeError(f"the path {key_pattern!r} has an invalid regular expression ({error}); correct it") from None
 
 
 def _shape(parameter: _Parameter) -> str:
@@ -222,7 +224,7 @@ def _holds(condition: Mapping[str, Any], kind: str, value: Value, now: datetime)
     tokens = _tokens(expression)
     result, rest = _either(tokens, kind, value, values, now, expression)
     if rest:
-        raise RecipeError(f"path condition {expression!r} goes on after its end at {rest[0]!r}; mend its brackets")
+        raise RecipeError(f"path condition {expression!r} continues after its end at {rest[0]!r}; correct its brackets")
     return result
 
 
@@ -232,7 +234,7 @@ def _tokens(expression: str) -> list[str]:
     while position < len(expression.rstrip()):
         match = _TOKEN.match(expression, position)
         if match is None:
-            raise RecipeError(f"path condition {expression!r} cannot be read at {expression[position:]!r}; mend it")
+            raise RecipeError(f"path condition {expression!r} cannot be read at {expression[position:]!r}; correct it")
         tokens.append(match[0].strip())
         position = match.end()
     return tokens
@@ -266,7 +268,7 @@ def _one(
     if tokens[0] == "(":
         result, rest = _either(tokens[1:], kind, value, values, now, whole)
         if not rest or rest[0] != ")":
-            raise RecipeError(f"path condition {whole!r} lacks a ')'; mend its brackets")
+            raise RecipeError(f"path condition {whole!r} has no closing ')'; correct its brackets")
         return result, rest[1:]
     negated = tokens[0].lower() == "not"
     if negated:
@@ -279,11 +281,11 @@ def _one(
         negated, tokens = not negated, tokens[1:]
     test = _TESTS[kind].get(name)
     if test is None:
-        raise RecipeError(f"path condition {whole!r} has {name!r}; {kind} parameters know {', '.join(_TESTS[kind])}")
+        raise RecipeError(f"path condition {whole!r} has {name!r}; {kind} parameters can use {', '.join(_TESTS[kind])}")
     if not tokens or not tokens[0].startswith(":"):
-        raise RecipeError(f"path condition {whole!r} lacks a ':variable' after {name!r}; add one")
+        raise RecipeError(f"path condition {whole!r} needs a ':variable' after {name!r}; add one")
     if tokens[0] not in values:
-        raise RecipeError(f"path condition {whole!r} uses {tokens[0]!r}, which ValuesMap lacks; add it there")
+        raise RecipeError(f"path condition {whole!r} uses {tokens[0]!r}, which is not in ValuesMap; add it")
     return test(value, str(values[tokens[0]]), now) != negated, tokens[1:]
 
 
@@ -303,14 +305,16 @@ def _instant(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise RecipeError(f"{text!r} in a path condition is no ISO 8601 date such as 2021-03-30T01:00:00Z") from None
+        raise RecipeError(
+            f"{text!r} in a path condition is not an ISO 8601 date; write one such as 2021-03-30T01:00:00Z"
+        ) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _relative(text: str, now: datetime) -> datetime:
     match = _RELATIVE.match(text)
     if match is None:
-        raise RecipeError(f"{text!r} in a path condition is no relative date; write one such as -48h or +7d")
+        raise RecipeError(f"{text!r} in a path condition is not a relative date; write one such as -48h or +7d")
     count = int(match["count"]) * (-1 if match["sign"] == "-" else 1)
     seconds = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
     if match["unit"] in seconds:
@@ -325,6 +329,6 @@ def _zone(text: str) -> timezone:
         return UTC
     match = _OFFSET.match(text)
     if match is None:
-        raise RecipeError(f"{text!r} is no time zone offset; write one such as +02:00")
+        raise RecipeError(f"{text!r} is not a time zone offset; write one such as +02:00")
     offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
     return timezone(-offset if match["sign"] == "-" else offset)

@@ -91,7 +91,7 @@ def _value_list(name: str, value: Any) -> list[Any]:
     if not value:
         raise ValueError(f"the Value of {name} must be a JSON list of at least one value")
     if any(isinstance(item, list | dict) for item in value):
-        raise ValueError(f"the Value of {name} must be a JSON list of texts, numbers or truth values")
+        raise ValueError(f"the Value of {name} must be a JSON list of texts, numbers or booleans")
     return list(value)
 
 
@@ -201,14 +201,14 @@ def _compare(column: pl.Expr, dtype: pl.DataType, sign: str, value: str, name: s
     right: pl.Expr
     if dtype.is_nested():
         raise RecipeError(
-            f"the column holds {type_name(dtype)}, which has no order to compare in; extract a value from it first",
+            f"the column holds {type_name(dtype)}, which cannot be ordered; extract a value from it first",
             column=name,
         )
     if dtype.is_temporal():
         moment = parse_timestamp_text(value)
         if moment is None:
             raise RecipeError(
-                f"the condition's value {value!r} is no date, and the column holds {type_name(dtype)}", column=name
+                f"the condition's value {value!r} is not a date, but the column holds {type_name(dtype)}", column=name
             )
         left, right = column.cast(pl.Datetime("us")), pl.lit(moment)
     else:
@@ -216,7 +216,7 @@ def _compare(column: pl.Expr, dtype: pl.DataType, sign: str, value: str, name: s
         if dtype.is_numeric():
             if number is None:
                 raise RecipeError(
-                    f"the condition's value {value!r} is no number, and the column holds {type_name(dtype)}",
+                    f"the condition's value {value!r} is not a number, but the column holds {type_name(dtype)}",
                     column=name,
                 )
             left, right = to_double(column, dtype) if dtype.is_decimal() else column, pl.lit(number)

@@ -16,7 +16,7 @@ from recipe_runner.language.parameters import Declarations, Parameter
 if TYPE_CHECKING:
     from recipe_runner.tables.table import Change, Table
 
-PAGES = "https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions."
+_PAGES = "https://docs.aws.amazon.com/databrew/latest/dg/recipe-actions."
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,11 @@ class Action:
     page: str = ""
 
 
+def function_page(name: str) -> str:
+    """Return the address of the guide's page on a function; those of other actions differ."""
+    return f"{_PAGES}functions.{name}.html"
+
+
 ACTIONS: dict[str, Action] = {}
 # Names that the guide uses too: the examples of the two rolling functions, the heading of
 # NORMALIZATION.
@@ -139,7 +144,7 @@ def action(
             check,
             tuple(Ambiguity(*entry) for entry in ambiguities),
             refusal,
-            f"{PAGES}{name}.html" if page is None else page,
+            f"{_PAGES}{name}.html" if page is None else page,
         )
         return function
 

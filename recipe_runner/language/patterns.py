@@ -111,14 +111,6 @@ class Pattern:
             pl.List(pl.String()),
         )
 
-    def spans(self, text: pl.Expr, replace: Callable[[str], str]) -> pl.Expr:
-        """Replace every match by what `replace` returns for it."""
-        return self._per_value(
-            text,
-            lambda value, limit: self._compiled.sub(lambda m: replace(m.group(0)), value, timeout=limit),
-            pl.String(),
-        )
-
     def _per_value(self, text: pl.Expr, function: Callable[[str, float], Any], dtype: pl.DataType) -> pl.Expr:
         def batch(values: pl.Series) -> pl.Series:
             result: list[Any] = []
@@ -131,8 +123,7 @@ class Pattern:
                         raise TimeoutError
             except TimeoutError as problem:
                 raise RecipeError(
-                    f"the regular expression {self.source!r} took too long on the column's values; "
-                    "it backtracks without bound, so simplify it"
+                    f"the regular expression {self.source!r} takes too long to match the column's values; simplify it"
                 ) from problem
             return pl.Series(values.name, result, dtype=dtype)
 

@@ -77,70 +77,75 @@ def read_steps(document: Any) -> tuple[list[RawStep], list[StepError]]:
         one step.
     :returns: the well-formed steps, numbered from 1, and an error for each malformed one.
     """
+    items = _step_list(document)
+    if items is None:
+        return [], [StepError(0, "", "", "This document is not a recipe: a recipe is a list of steps.")]
     errors: list[StepError] = []
-    if isinstance(document, Mapping):
-        inner = _member(document, "Steps", "RecipeSteps")
-        if inner is None and isinstance(_member(document, "Properties"), Mapping):
-            inner = _member(_member(document, "Properties"), "Steps")
-        if inner is None and isinstance(_member(document, "Recipe"), Mapping):
-            inner = _member(_member(document, "Recipe"), "Steps")
-        document = inner if inner is not None else [document]
-    if not isinstance(document, Sequence) or isinstance(document, str | bytes):
-        return [], [StepError(0, "", "", "A recipe is a list of steps; this document is none.")]
-    if len(document) > MAX_STEPS:
+    if len(items) > MAX_STEPS:
         errors.append(
-            StepError(MAX_STEPS + 1, "", "", f"A recipe has at most {MAX_STEPS} steps; this one has {len(document)}.")
+            StepError(MAX_STEPS + 1, "", "", f"A recipe has at most {MAX_STEPS} steps; this one has {len(items)}.")
         )
     steps: list[RawStep] = []
-    for number, item in enumerate(document, start=1):
-        step = _unwrap(item)
-        if not isinstance(step, Mapping):
-            errors.append(
-                StepError(number, "", "", "A step is an object with Action and, if need be, ConditionExpressions.")
-            )
-            continue
-        action = _member(step, "Action", "RecipeAction")
-        if action is None and _member(step, "Operation") is not None:
-            # The guide's YAML examples leave Action empty and write its members beside it.
-            around = ("conditionexpressions", "action", "recipeaction")
-            action = {key: value for key, value in step.items() if str(key).lower() not in around}
-        if not isinstance(action, Mapping):
-            errors.append(StepError(number, "", "", "The step has no Action object with an Operation."))
-            continue
-        operation = _member(action, "Operation")
-        if not isinstance(operation, str) or not operation:
-            errors.append(StepError(number, "", "", "The step's Action has no Operation name."))
-            continue
-        errors.extend(
-            StepError(
-                number,
-                operation,
-                "",
-                f"The step has an unknown member {name!r}; it takes Action and ConditionExpressions.",
-            )
-            for name in _unknown_members(
-                step, "Action", "RecipeAction", "Operation", "Parameters", "ConditionExpressions"
-            )
-        )
-        errors.extend(
-            StepError(
-                number,
-                operation,
-                "",
-                f"The step's Action has an unknown member {name!r}; it takes Operation and Parameters.",
-            )
-            for name in _unknown_members(action, "Operation", "Parameters", "ConditionExpressions")
-        )
-        parameters = _member(action, "Parameters")
-        if parameters is None:
-            parameters = {}
-        if not isinstance(parameters, Mapping):
-            errors.append(StepError(number, operation, "", "Parameters must be an object of names and values."))
-            continue
-        conditions, condition_errors = _read_conditions(number, operation, step, action)
-        errors.extend(condition_errors)
-        steps.append(RawStep(number, operation, {str(k): v for k, v in parameters.items()}, tuple(conditions)))
+    for number, item in enumerate(items, start=1):
+        step, step_errors = _read_step(number, item)
+        errors.extend(step_errors)
+        if step is not None:
+            steps.append(step)
     return steps, errors
+
+
+def _step_list(document: Any) -> Sequence[Any] | None:
+    """Return the steps inside any document that holds a recipe; None if it holds none."""
+    if isinstance(document, Mapping):
+        inner = _member(document, "Steps", "RecipeSteps")
+        for around in ("Properties", "Recipe"):
+            if inner is None and isinstance(_member(document, around), Mapping):
+                inner = _member(_member(document, around), "Steps")
+        document = inner if inner is not None else [document]
+    return document if isinstance(document, Sequence) and not isinstance(document, str | bytes) else None
+
+
+def _read_step(number: int, item: Any) -> tuple[RawStep | None, list[StepError]]:
+    """Read one step; None in place of a malformed one, whose errors come with it."""
+    step = _unwrap(item)
+    if not isinstance(step, Mapping):
+        message = "A step must be an object with Action and, optionally, ConditionExpressions."
+        return None, [StepError(number, "", "", message)]
+    action = _member(step, "Action", "RecipeAction")
+    if action is None and _member(step, "Operation") is not None:
+        # The guide's YAML examples leave Action empty and write its members beside it.
+        around = ("conditionexpressions", "action", "recipeaction")
+        action = {key: value for key, value in step.items() if str(key).lower() not in around}
+    if not isinstance(action, Mapping):
+        return None, [StepError(number, "", "", "The step has no Action object with an Operation.")]
+    operation = _member(action, "Operation")
+    if not isinstance(operation, str) or not operation:
+        return None, [StepError(number, "", "", "The step's Action has no Operation name.")]
+    errors = [StepError(number, operation, "", message) for message in _unknown_member_messages(step, action)]
+    parameters = _member(action, "Parameters")
+    if parameters is None:
+        parameters = {}
+    if not isinstance(parameters, Mapping):
+        message = "Parameters must be an object of names and values."
+        return None, [*errors, StepError(number, operation, "", message)]
+    conditions, condition_errors = _read_conditions(number, operation, step, action)
+    raw = RawStep(number, operation, {str(k): v for k, v in parameters.items()}, tuple(conditions))
+    return raw, [*errors, *condition_errors]
+
+
+def _unknown_member_messages(step: Mapping[str, Any], action: Mapping[str, Any]) -> list[str]:
+    of_step = ("Action", "RecipeAction", "Operation", "Parameters", "ConditionExpressions")
+    of_action = ("Operation", "Parameters", "ConditionExpressions")
+    return [
+        *(
+            f"The step has an unknown member {name!r}; it takes Action and ConditionExpressions."
+            for name in _unknown_members(step, *of_step)
+        ),
+        *(
+            f"The step's Action has an unknown member {name!r}; it takes Operation and Parameters."
+            for name in _unknown_members(action, *of_action)
+        ),
+    ]
 
 
 def _read_conditions(
@@ -187,7 +192,7 @@ def parse_document(text: str, name: str = "recipe") -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise RecipeError(f"{name} nests its values too deeply to be a recipe; write a list of steps.") from None
+        raise RecipeError(f"{name} is nested too deeply to be a recipe; write a list of steps.") from None
     except json.JSONDecodeError as problem:
         if name.lower().endswith(".json"):
             raise RecipeError(
@@ -206,7 +211,7 @@ def parse_document(text: str, name: str = "recipe") -> Any:
     try:
         return yaml.load(text, Loader=Texts)  # noqa: S506 - a SafeLoader
     except RecursionError:
-        raise RecipeError(f"{name} nests its values too deeply to be a recipe; write a list of steps.") from None
+        raise RecipeError(f"{name} is nested too deeply to be a recipe; write a list of steps.") from None
     except yaml.YAMLError as problem:
         raise RecipeError(f"{name} is neither valid JSON nor valid YAML: {' '.join(str(problem).split())}") from problem
 

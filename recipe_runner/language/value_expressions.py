@@ -186,7 +186,7 @@ class Parser:
         if self._is_sign("!") or self._is_word("not"):
             self._depth += 1
             if self._depth > 100:
-                raise self._fault("it is nested too deep")
+                raise self._fault("it is nested too deeply")
             self._at += 1
             result = Typed(~truth(self._not()), pl.Boolean())
             self._depth -= 1
@@ -260,7 +260,7 @@ class Parser:
     def _primary(self) -> Typed:
         self._depth += 1
         if self._depth > 100:
-            raise self._fault("it is nested too deep")
+            raise self._fault("it is nested too deeply")
         try:
             lexeme = self._take()
             if lexeme.kind == "column":
@@ -314,7 +314,7 @@ class Parser:
         if name is None:
             self._at -= 1
             raise self._fault(
-                f"there is no function {word!r}; the functions are {', '.join(FUNCTIONS)}, texts stand in quotes"
+                f"there is no function {word!r}; the functions are {', '.join(FUNCTIONS)}; write text in quotes"
             )
         self._expect_sign("(")
         if name == "isValid":
@@ -353,7 +353,7 @@ class Parser:
     def _is_valid(self, value: Typed, kind: str) -> Typed:
         to = normal_type(kind)
         if to is None:
-            raise self._fault(f"{kind!r} is no data type")
+            raise self._fault(f"{kind!r} is not a data type")
         if value.dtype == pl.Null:
             return Typed(pl.lit(False), pl.Boolean())
         return Typed(convert(value.expression, value.dtype, to).is_not_null(), pl.Boolean())
@@ -413,7 +413,7 @@ def _moment(value: Typed) -> pl.Expr:
     if isinstance(value.literal, str):
         moment = parse_timestamp_text(value.literal)
         if moment is None:
-            raise RecipeError(f"the expression compares a date with {value.literal!r}, which is none")
+            raise RecipeError(f"the expression compares a date with {value.literal!r}, which is not a date")
         return pl.lit(moment)
     return to_timestamp(value.expression, value.dtype)
 

@@ -78,7 +78,7 @@ def selects(selector: Mapping[str, Any], name: str) -> bool:
     try:
         return regex.fullmatch(str(lowered["regex"]), name, timeout=1.0) is not None
     except TimeoutError:
-        raise RecipeError(f"the column selector {lowered['regex']!r} backtracks without bound; simplify it") from None
+        raise RecipeError(f"the column selector {lowered['regex']!r} takes too long to match; simplify it") from None
     except regex.error as problem:
         raise RecipeError(
             f"the column selector {lowered['regex']!r} is not a valid regular expression: {problem}"
@@ -265,30 +265,38 @@ def _column(
     if "MOST_COMMON_VALUES" in wanted:
         ranked = counts.sort("count", series.name, descending=[True, False], nulls_last=True)
         report["mostCommonValues"] = _counted(ranked, series.name, parameters, "MOST_COMMON_VALUES")
-    if not dtype.is_numeric() and dtype != pl.String:
-        return report
+    if dtype.is_numeric() or dtype == pl.String:
+        report.update(_measured_statistics(series.name, values, counts, wanted, parameters))
+    return report
+
+
+def _measured_statistics(
+    name: str,
+    values: pl.Series,
+    counts: pl.DataFrame,
+    wanted: set[str],
+    parameters: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the report's members that only columns of numbers and texts have."""
+    report: dict[str, Any] = {}
     measured = measure(values)
     if "PERCENTILES" in wanted:
         report.update(
             {f"percentile{share}": _number(measured.quantile(share / 100, "linear")) for share in (5, 25, 75, 95)}
         )
     if "MINIMUM_VALUES" in wanted:
-        report["minimumValues"] = _counted(counts.sort(series.name), series.name, parameters, "MINIMUM_VALUES")
+        report["minimumValues"] = _counted(counts.sort(name), name, parameters, "MINIMUM_VALUES")
     if "MAXIMUM_VALUES" in wanted:
-        report["maximumValues"] = _counted(
-            counts.sort(series.name, descending=True), series.name, parameters, "MAXIMUM_VALUES"
-        )
+        report["maximumValues"] = _counted(counts.sort(name, descending=True), name, parameters, "MAXIMUM_VALUES")
     if "VALUE_DISTRIBUTION" in wanted:
-        report["valueDistribution"] = distribution(
-            measured, _size(parameters, "VALUE_DISTRIBUTION", "binNumber"), first_open=False
-        )
+        bins = _size(parameters, "VALUE_DISTRIBUTION", "binNumber")
+        report["valueDistribution"] = distribution(measured, bins, first_open=False)
     scores = z_scores(measured)
     if "OUTLIER_DETECTION" in wanted:
         report.update(_outliers(measured, scores, parameters))
     if "Z_SCORE_DISTRIBUTION" in wanted:
-        report["zScoreDistribution"] = distribution(
-            scores, _size(parameters, "Z_SCORE_DISTRIBUTION", "binNumber"), first_open=True
-        )
+        bins = _size(parameters, "Z_SCORE_DISTRIBUTION", "binNumber")
+        report["zScoreDistribution"] = distribution(scores, bins, first_open=True)
     return report
 
 

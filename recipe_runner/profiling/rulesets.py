@@ -187,7 +187,7 @@ class ExpressionParser:
         if self._peek() == "(":
             self._depth += 1
             if self._depth > 50:
-                raise self.fault("it is nested too deep")
+                raise self.fault("it is nested too deeply")
             self._at += 1
             node = self._or()
             if self._take() != ")":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from typing import Any
 
 import polars as pl
@@ -307,8 +307,3 @@ def parse_timestamp_text(text: str) -> datetime | None:
     """Return one text as timestamp by the rules of `to_timestamp`; None if it is not a date."""
     value: datetime | None = pl.DataFrame({"text": [text]}).select(to_timestamp(pl.col("text"), pl.String())).item()
     return value
-
-
-def utc_naive(moment: datetime) -> datetime:
-    """Return a moment in UTC without its zone, as the service shows timestamps."""
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

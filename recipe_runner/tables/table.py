@@ -168,7 +168,7 @@ class Table:
         :raises RecipeError: the name is taken.
         """
         if name in self.schema and name != unless:
-            raise RecipeError(f"a column {name!r} exists already; choose another name for the new column", column=name)
+            raise RecipeError(f"a column {name!r} already exists; choose another name for the new column", column=name)
 
     def numeric(self, name: str) -> pl.Expr:
         """Return the column as a numeric expression.
@@ -227,7 +227,7 @@ class Table:
             exists = column.name in self.schema
             if exists and not column.in_place:
                 raise RecipeError(
-                    f"a column {column.name!r} exists already; choose another name for the new column",
+                    f"a column {column.name!r} already exists; choose another name for the new column",
                     column=column.name,
                 )
             if condition is not None:
@@ -315,7 +315,7 @@ def require_plain(names: Iterable[str]) -> None:
     for name in names:
         if name == "*" or (name.startswith("^") and name.endswith("$")):
             raise RecipeError(
-                f"the column name {name!r} cannot be used here, as it reads as a pattern of names; choose another",
+                f"the column name {name!r} would be read as a pattern of names; choose another",
                 column=name,
             )
 
@@ -334,7 +334,7 @@ def csv_delimiter(options: Mapping[str, Any]) -> str:
     if delimiter == "\\t":
         return "\t"
     if not can_delimit(delimiter):
-        raise RecipeError(f"the delimiter {delimiter!r} must be one ASCII character, and no quote or line end")
+        raise RecipeError(f"the delimiter {delimiter!r} must be one ASCII character other than a quote or a line end")
     return delimiter
 
 

@@ -394,7 +394,7 @@ def test_a_full_disk_leaves_nothing_half_written(suffix: str, tmp_path: Path) ->
         check=False,
     )
     assert done.returncode == 1
-    assert f"the output {out} is not written: File too large" in done.stderr
+    assert f"the output {out} was not written: File too large" in done.stderr
     assert "Traceback" not in done.stderr
     assert out.read_text() == "what was there before\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([data.name, "out.csv", "recipe.json"])
@@ -410,7 +410,7 @@ def test_what_is_no_file_is_not_replaced_by_one(
     output = target if target.startswith("/") else str(tmp_path / target)
     arguments = ["run", str(tmp_path / "recipe.json"), str(tmp_path / "in.csv"), output, "--output-format", "csv"]
     assert main(arguments) == 2
-    assert "is there and is no file; name a file" in capsys.readouterr().err
+    assert "exists and is not a file; name a file" in capsys.readouterr().err
     assert not Path(output).is_file()
 
 

@@ -123,7 +123,7 @@ def test_a_file_cut_short_is_an_error(name: str, tmp_path: Path) -> None:
     whole = compress(ROWS.encode())
     source = tmp_path / f"in.csv{suffix}"
     source.write_bytes(whole[: len(whole) * 2 // 3])
-    with pytest.raises(RecipeError, match=r"is not [A-Z0-9]+ data, or is cut short"):
+    with pytest.raises(RecipeError, match=r"is not [A-Z0-9]+ data, or is truncated"):
         run(tmp_path, source)
 
 

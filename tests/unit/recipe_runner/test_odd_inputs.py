@@ -60,7 +60,7 @@ def test_valid_csv_is_read_as_it_stands(text: str, expected: str, run_recipe_fil
         pytest.param('a,b\n1,2\n3,x"y,z"w\n', "the row ending at line 3 has 3 fields", id="a comma in inner quotes"),
         pytest.param('a,b\n1,2\n3,"x"y\n', "not CSV in the row that begins at line 3", id="text behind quotes"),
         pytest.param('a,b\n1,2\n3,"x\n4,y\n', "row that begins at line 3: its quotes do not close", id="no end"),
-        pytest.param("a,b\r1,2\r", "ends its lines with CR alone", id="CR"),
+        pytest.param("a,b\r1,2\r", "ends its lines with CR only", id="CR"),
     ],
 )
 def test_wrong_csv_is_refused_with_its_line(
@@ -142,10 +142,10 @@ def test_a_file_with_tabs_is_known_by_its_name(name: str, tmp_path: Path) -> Non
     [
         ("[]", "is empty: it has no column"),
         ("{}", "is empty: it has no column"),
-        ("[" * 5000 + "]" * 5000, "nests its values too deeply"),
-        ('{"a":1}\n{"a":' + "[" * 5000 + "]" * 5000 + "}\n", "nests its values too deeply"),
-        ('{"a":' + "[" * 5000 + "]" * 5000 + "}\n", "nests its values too deeply"),
-        ('{"a":' * 5000 + "1" + "}" * 5000 + "\n", "nests its values too deeply"),
+        ("[" * 5000 + "]" * 5000, "is nested too deeply"),
+        ('{"a":1}\n{"a":' + "[" * 5000 + "]" * 5000 + "}\n", "is nested too deeply"),
+        ('{"a":' + "[" * 5000 + "]" * 5000 + "}\n", "is nested too deeply"),
+        ('{"a":' * 5000 + "1" + "}" * 5000 + "\n", "is nested too deeply"),
         ('{"a":1}\nnull\n', "must hold JSON objects"),
         ('[{"a":1},]', "is not JSON: "),
     ],

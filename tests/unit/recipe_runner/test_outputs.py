@@ -130,10 +130,10 @@ def test_formats_and_compressions(tmp_path: Path) -> None:
         ({"Format": "TABLEAUHYPER"}, "cannot be written locally"),
         ({"Format": "WORD"}, "is not one of"),
         ({"Format": "CSV", "CompressionFormat": "ZIP"}, "is not one of"),
-        ({"Format": "PARQUET", "CompressionFormat": "BZIP2"}, "takes the compressions"),
-        ({"Format": "ORC", "CompressionFormat": "GZIP"}, "takes the compressions SNAPPY, ZLIB"),
+        ({"Format": "PARQUET", "CompressionFormat": "BZIP2"}, "supports the compressions"),
+        ({"Format": "ORC", "CompressionFormat": "GZIP"}, "supports the compressions SNAPPY, ZLIB"),
         ({"Format": "CSV", "FormatOptions": {"Csv": {"Delimiter": '"'}}}, "must be one ASCII character"),
-        ({"Format": "CSV", "PartitionColumns": ["b", "b"]}, "partition column twice"),
+        ({"Format": "CSV", "PartitionColumns": ["b", "b"]}, "listed twice in PartitionColumns"),
         ({"Format": "CSV", "CompressionFormat": "LZO"}, "cannot be written locally"),
         ({"Format": "CSV", "MaxOutputFiles": 1000}, "1 to 999"),
         ({"Format": "CSV", "PartitionColumns": ["q"]}, "no column 'q'"),
@@ -150,7 +150,7 @@ def test_an_output_that_cannot_be_written_is_refused_and_no_other_is_written(
 
 def test_a_failing_run_leaves_nothing(tmp_path: Path) -> None:
     explosive = step("EXTRACT_PATTERN", sourceColumn="b", targetColumn="t", pattern="^(?!b)(a|aa)+$")
-    with pytest.raises(RecipeError, match="backtracks"):
+    with pytest.raises(RecipeError, match="takes too long to match"):
         run(tmp_path, {"Format": "CSV"}, steps=[explosive], text="a,b\n1," + "a" * 60 + "!\n")
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -352,7 +352,9 @@ def test_a_moment_of_the_path_is_in_utc(tmp_path: Path) -> None:
 
 
 def test_a_column_of_the_path_never_replaces_one_of_the_file(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="column 'b': the path's parameter makes a column that the files have"):
+    with pytest.raises(
+        RecipeError, match="column 'b': the path parameter creates a column that the files already have"
+    ):
         run_with_column(tmp_path, b="y")
 
 
@@ -394,7 +396,7 @@ def test_excel_headers_and_sheets(options: dict[str, Any], expected: str, tmp_pa
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n"])
 def test_what_is_no_workbook_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "in.xlsx").write_bytes(content)
-    with pytest.raises(RecipeError, match=r"in\.xlsx is no Excel workbook"):
+    with pytest.raises(RecipeError, match=r"in\.xlsx is not an Excel workbook"):
         run_recipe(
             [],
             [tmp_path / "in.xlsx"],

@@ -163,7 +163,7 @@ def test_files_are_chosen_by_when_they_were_changed() -> None:
         ("a/x.csv", {"Parameters": {"n": {"Name": "n", "Type": "Number"}}}, "not in the path"),
         ("a/{n}.csv", {"Parameters": {"n": {"Name": "n", "Type": "Integer"}}}, "write String, Number or Datetime"),
         ("a/{n}.csv", {"Parameters": {"n": {"Name": "n", "Type": "Datetime"}}}, "without a format"),
-        ("a/<(>.csv", {}, "not regular"),
+        ("a/<(>.csv", {}, "has an invalid regular expression"),
     ],
 )
 def test_a_path_that_cannot_be_meant_is_named(pattern: str, options: dict[str, Any], message: str) -> None:
@@ -174,13 +174,13 @@ def test_a_path_that_cannot_be_meant_is_named(pattern: str, options: dict[str, A
 @pytest.mark.parametrize(
     ("expression", "values", "message"),
     [
-        ("later_than :d", {":d": "x"}, "Datetime parameters know after"),
-        ("after :d", {}, "which ValuesMap lacks"),
-        ("after", {}, "lacks a ':variable'"),
-        ("(after :d", {":d": "2021-03-29"}, r"lacks a '\)'"),
-        ("after :d)", {":d": "2021-03-29"}, "goes on after its end"),
-        ("after :d", {":d": "yesterday"}, "no ISO 8601"),
-        ("relative_after :d", {":d": "2 days"}, "no relative date"),
+        ("later_than :d", {":d": "x"}, "Datetime parameters can use after"),
+        ("after :d", {}, "which is not in ValuesMap"),
+        ("after", {}, "needs a ':variable'"),
+        ("(after :d", {":d": "2021-03-29"}, r"has no closing '\)'"),
+        ("after :d)", {":d": "2021-03-29"}, "continues after its end"),
+        ("after :d", {":d": "yesterday"}, "not an ISO 8601"),
+        ("relative_after :d", {":d": "2 days"}, "not a relative date"),
         ("after :d and", {":d": "2021-03-29"}, "ends too early"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from recipe_runner.api import DatasetFiles, run_profile, run_ruleset, validation_report
+from recipe_runner.api import DatasetFiles, run_profile, validation_report
 from recipe_runner.errors import RecipeError
 
 STARTED = datetime(2024, 5, 1, tzinfo=UTC)
@@ -27,6 +27,11 @@ def dataset(tmp_path: Path) -> DatasetFiles:
 def columns(dataset: DatasetFiles, **arguments: Any) -> dict[str, dict[str, Any]]:
     report = run_profile(dataset, job_name="j", started_at=STARTED, **arguments)
     return {column["name"]: column for column in report["columns"]}
+
+
+def results_of_rulesets(dataset: DatasetFiles, rulesets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    report = run_profile(dataset, job_name="j", started_at=STARTED, rulesets=rulesets)
+    return list(report["rulesetResults"])
 
 
 def test_statistics_of_numbers(dataset: DatasetFiles) -> None:
@@ -216,7 +221,7 @@ RULES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("rule", "state"), RULES, ids=[rule["CheckExpression"] for rule, _ in RULES])
 def test_a_rule(rule: dict[str, Any], state: str, dataset: DatasetFiles) -> None:
-    result = run_ruleset(dataset, [{"Name": "rs", "Rules": [{"Name": "r", **rule}]}])
+    result = results_of_rulesets(dataset, [{"Name": "rs", "Rules": [{"Name": "r", **rule}]}])
     assert result[0]["ruleResults"][0]["status"] == state
     assert result[0]["status"] == state
 
@@ -248,7 +253,7 @@ def test_disabled_rules_are_left_out_and_results_come_with_the_profile(dataset: 
 )
 def test_a_wrong_rule_is_an_error_with_its_name(rule: dict[str, Any], message: str, dataset: DatasetFiles) -> None:
     with pytest.raises(RecipeError, match=message) as caught:
-        run_ruleset(dataset, [{"Name": "rs", "Rules": [{"Name": "the rule", **rule}]}])
+        results_of_rulesets(dataset, [{"Name": "rs", "Rules": [{"Name": "the rule", **rule}]}])
     assert "the rule" in str(caught.value)
 
 
@@ -323,7 +328,7 @@ def test_a_sample_may_be_larger_than_any_table(dataset: DatasetFiles) -> None:
 @pytest.mark.parametrize("size", [0, -2])
 def test_a_sample_without_rows_is_an_error(size: int, dataset: DatasetFiles) -> None:
     with pytest.raises(RecipeError, match="Size of JobSample must be greater than 0"):
-        run_ruleset(dataset, [], job_sample={"Mode": "CUSTOM_ROWS", "Size": size})
+        columns(dataset, job_sample={"Mode": "CUSTOM_ROWS", "Size": size})
 
 
 def test_parameters_of_several_configurations_add_up_in_what_is_done_and_told(dataset: DatasetFiles) -> None:
@@ -405,7 +410,7 @@ def test_an_entity_type_that_is_not_detected_is_an_error(kind: str, message: str
 
 def result_of(dataset: DatasetFiles, expression: str, values: dict[str, str], **more: Any) -> dict[str, Any]:
     rule = {"Name": "r", "CheckExpression": expression, "SubstitutionMap": values, **more}
-    found: dict[str, Any] = run_ruleset(dataset, [{"Name": "rs", "Rules": [rule]}])[0]["ruleResults"][0]
+    found: dict[str, Any] = results_of_rulesets(dataset, [{"Name": "rs", "Rules": [rule]}])[0]["ruleResults"][0]
     return found
 
 
@@ -549,7 +554,7 @@ def test_a_rule_that_cannot_be_checked_is_an_error_of_its_ruleset_alone(
     sound = {"Name": "sound", "CheckExpression": "AGG(ROWS_COUNT) > :x", "SubstitutionMap": {":x": "1"}}
     failing = {**sound, "Name": "failing", "SubstitutionMap": {":x": "9"}}
     rulesets = [{"Name": "a", "Rules": [failing, {"Name": "the rule", **rule}, sound]}, {"Name": "b", "Rules": [sound]}]
-    results = run_ruleset(table(tmp_path, n=[1, 2], l=[[1], [2]]), rulesets)
+    results = results_of_rulesets(table(tmp_path, n=[1, 2], l=[[1], [2]]), rulesets)
     assert [result["status"] for result in results] == ["ERROR", "SUCCEEDED"]
     assert [rule["status"] for rule in results[0]["ruleResults"]] == ["FAILED", "ERROR", "SUCCEEDED"]
     assert message in results[0]["ruleResults"][1]["errorMessage"]
