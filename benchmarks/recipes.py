@@ -1,9 +1,9 @@
-"""How fast the recipe runner is: the seed's recipe against pandas by hand, PySpark where there is one, and the floor.
+"""Compare the recipe runner on the seed's recipe with pandas, PySpark and the floor.
 
-The floor is polars reading and writing the same CSV with no step. Every contender runs in a process
-of its own, so that its peak memory is its own; figures are medians, and what counts are the ratios
+The floor is polars reading and writing the same CSV with no step. Every contender runs in its own
+process, so that its peak memory can be told; figures are medians, and what counts are the ratios
 within one run. `python -m benchmarks.recipes --rows 50000000` adds the big size, which needs 22 GB
-of disk. PySpark takes part where there is a Java, from an environment of its own in var/.
+of disk. PySpark takes part if there is a Java, from its own environment in var/.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ REPEATS = {41_188: 5, 1_000_000: 3, 5_000_000: 3}
 
 
 def runner(source: Path, target: Path) -> None:
-    """The recipe runner, as local_aws calls it."""
+    """Run the recipe as local_aws does."""
     from datetime import UTC, datetime
 
     from recipe_runner.api import run_recipe
@@ -53,7 +54,7 @@ def runner(source: Path, target: Path) -> None:
 
 
 def floor(source: Path, target: Path) -> None:
-    """Polars reads and writes the file."""
+    """Read and write the file with polars, with no step."""
     import polars as pl
 
     # The economic indicators are whole numbers in the first rows and not further down.
@@ -63,7 +64,7 @@ def floor(source: Path, target: Path) -> None:
 
 
 def pandas_by_hand(source: Path, target: Path) -> None:
-    """The same result in pandas, as somebody would write it."""
+    """Make the same result in pandas, written by hand."""
     import pandas as pd
 
     frame = pd.read_csv(source, sep=";")
@@ -82,7 +83,7 @@ def pandas_by_hand(source: Path, target: Path) -> None:
 
 
 def pyspark_local(source: Path, target: Path) -> None:
-    """The same result in PySpark on this machine's cores."""
+    """Make the same result in PySpark on this machine's cores."""
     from pyspark.sql import SparkSession
     from pyspark.sql import functions as F
 
@@ -120,7 +121,7 @@ CONTENDERS: dict[str, Callable[[Path, Path], None]] = {
 
 
 def spark_python() -> Path | None:
-    """Interpreter with PySpark, made once in var/; ``None`` where there is no Java to run it."""
+    """Return an interpreter with PySpark, made once in var/; None if there is no Java."""
     if shutil.which("java") is None:
         return None
     folder = REPOSITORY / "var" / "venv-bench-spark"
@@ -134,7 +135,10 @@ def spark_python() -> Path | None:
 
 
 def measure(contender: str, source: Path) -> tuple[float, float]:
-    """Wall seconds of the work without imports, and peak memory in GB, of one run in its own process."""
+    """Run a contender in its own process.
+
+    :returns: wall seconds of the work without imports, and peak memory in GB.
+    """
     python = spark_python() if contender == "pyspark" else Path(sys.executable)
     with tempfile.TemporaryDirectory(dir=source.parent) as target:
         command = [str(python), "-m", "benchmarks.recipes", "--one", contender, str(source), target]
@@ -146,7 +150,7 @@ def measure(contender: str, source: Path) -> tuple[float, float]:
 
 
 def run_one(contender: str, source: Path, target: Path) -> None:
-    """Entry of the child process: prints seconds and peak memory."""
+    """Run a contender in this process, and print its seconds and peak memory for the parent."""
     if contender in ("runner", "floor"):
         import polars  # noqa: F401 - imports are not what is compared
 
@@ -161,14 +165,14 @@ def run_one(contender: str, source: Path, target: Path) -> None:
 
 
 def compile_milliseconds(steps: int = 100) -> float:
-    """Time to validate a recipe of so many steps and build its plan, in milliseconds; best of five."""
+    """Return the milliseconds to validate a recipe and build its plan; best of five."""
     import polars as pl
 
     from recipe_runner.checking import typed_steps
     from recipe_runner.plan import build_plan
     from recipe_runner.tables.table import Table
 
-    kinds = [
+    kinds: list[Callable[[int], tuple[str, dict[str, str]]]] = [
         lambda n: ("BINARIZATION", {"sourceColumn": "x", "targetColumn": f"b{n}", "threshold": "3", "flip": "false"}),
         lambda n: (
             "CATEGORICAL_MAPPING",
@@ -198,7 +202,7 @@ def compile_milliseconds(steps: int = 100) -> float:
 
 
 def overhead_milliseconds(folder: Path) -> float:
-    """What the runner takes beyond polars itself at 1,000 rows, in a warm process, in milliseconds; median of nine."""
+    """Return the milliseconds beyond polars itself at 1,000 rows, warm; median of nine."""
     source = sample(1_000, folder)
     differences = []
     for _ in range(9):
@@ -211,10 +215,11 @@ def overhead_milliseconds(folder: Path) -> float:
 
 
 def sample(rows: int, folder: Path) -> Path:
-    """A sample file of so many rows, made once; beyond five million, the sample of that size over and over.
+    """Return a sample file of so many rows, made once.
 
-    Raises:
-        SystemExit: the disk has no room for it and for what is written of it.
+    Beyond five million rows, it repeats the sample of that size.
+
+    :raises SystemExit: the disk has no room for it and for the outputs.
     """
     path = folder / f"bank-{rows}.csv"
     if path.exists():
@@ -235,7 +240,7 @@ def sample(rows: int, folder: Path) -> Path:
 
 
 def contenders() -> list[str]:
-    """Who can take part on this machine."""
+    """Return the contenders that can run on this machine."""
     names = ["runner", "floor"]
     if subprocess.run([sys.executable, "-c", "import pandas"], capture_output=True, check=False).returncode == 0:
         names.append("pandas")
@@ -246,7 +251,85 @@ def contenders() -> list[str]:
     return names
 
 
+def compare(names: list[str], rows: int, folder: Path) -> dict[str, tuple[float, float]]:
+    """Return the median seconds and the peak memory in GB of each contender at one size."""
+    source = sample(rows, folder)
+    results: dict[str, tuple[float, float]] = {}
+    for name in names:
+        if rows > 10_000_000 and name in ("pandas", "pyspark"):
+            continue
+        runs = [measure(name, source) for _ in range(REPEATS.get(rows, 1))]
+        results[name] = (statistics.median(run[0] for run in runs), max(run[1] for run in runs))
+    return results
+
+
+def table_rows(rows: int, results: dict[str, tuple[float, float]]) -> list[str]:
+    """Return the report's table rows of one size."""
+    own = results["runner"][0]
+    lines = []
+    for name, (seconds, peak) in results.items():
+        ratio = {"runner": "", "floor": f"{own / seconds:.2f} × the floor's time"}.get(
+            name, f"{seconds / own:.1f} × faster"
+        )
+        # PySpark's JVM outlives the measured process.
+        memory = "" if name == "pyspark" else f"{peak:.2f}"
+        lines.append(f"| {rows:,} | {name} | {seconds:.2f} | {memory} | {ratio} |")
+    return lines
+
+
+def facts(folder: Path, peaks: dict[int, float]) -> list[str]:
+    """Return the report's list of what is measured beside the table.
+
+    :param folder: where the sample files are.
+    :param peaks: the runner's peak memory in GB by rows.
+    """
+    found = [
+        f"- Overhead at 1,000 rows beyond polars: {overhead_milliseconds(folder):.0f} ms (aim 50).",
+        f"- Validating a 100-step recipe and building its plan: {compile_milliseconds():.0f} ms (aim 100).",
+    ]
+    if BLOCK in peaks:
+        found.append(f"- Peak memory at {BLOCK:,} rows: {peaks[BLOCK]:.2f} GB (aim 1.2).")
+        found.extend(
+            f"- Peak memory at {rows:,} rows: {peak / peaks[BLOCK]:.2f} × that (aim 1.5)."
+            for rows, peak in peaks.items()
+            if rows > BLOCK
+        )
+    return found
+
+
+def report(sizes: list[int], folder: Path) -> list[str]:
+    """Measure all sizes, print the figures, and return the lines of the report."""
+    lines = [
+        "# Speed of the recipe runner",
+        "",
+        *textwrap.wrap(
+            "The seed's recipe on `tools/sample_data.py` (seed 1; beyond five million rows, that sample repeated). "
+            f"{describe_machine()}. Load average when it began: {os.getloadavg()[0]:.1f}.",
+            width=100,
+        ),
+        "",
+        "| rows | contender | seconds | peak GB | runner is |",
+        "|---:|---|---:|---:|---|",
+    ]
+    names = contenders()
+    peaks: dict[int, float] = {}
+    for rows in sizes:
+        results = compare(names, rows, folder)
+        peaks[rows] = results["runner"][1]
+        found = table_rows(rows, results)
+        print("\n".join(found), flush=True)
+        lines += found
+    measured = facts(folder, peaks)
+    print("\n".join(measured))
+    aims = (
+        "Aims: at 5,000,000 rows at least 3.5 × faster than pandas, at most 1.3 × the floor. The runner reads "
+        "files over 256 MiB piece by piece; the floor maps its input, whose pages count as its memory."
+    )
+    return [*lines, "", *measured, "", *textwrap.wrap(aims, width=100)]
+
+
 def main() -> None:
+    """Run the benchmark, or one contender in the child process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", nargs=3, metavar=("CONTENDER", "SOURCE", "TARGET"), help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=int, action="append", help="further sizes")
@@ -260,58 +343,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        lines = [
-            "# Speed of the recipe runner",
-            "",
-            "The seed's recipe on `tools/sample_data.py` (seed 1; beyond five million rows, that sample repeated). "
-            f"{describe_machine()}. Load average when it began: {os.getloadavg()[0]:.1f}.",
-            "",
-            "| rows | contender | seconds | peak GB | runner is |",
-            "|---:|---|---:|---:|---|",
-        ]
-        peaks: dict[int, float] = {}
-        names = contenders()
-        for rows in sizes:
-            source = sample(rows, folder)
-            results: dict[str, tuple[float, float]] = {}
-            for name in names:
-                if rows > 10_000_000 and name in ("pandas", "pyspark"):
-                    continue
-                runs = [measure(name, source) for _ in range(REPEATS.get(rows, 1))]
-                results[name] = (statistics.median(run[0] for run in runs), max(run[1] for run in runs))
-            own = results["runner"][0]
-            peaks[rows] = results["runner"][1]
-            for name, (seconds, peak) in results.items():
-                ratio = {
-                    "runner": "",
-                    "floor": f"{own / seconds:.2f} × the floor's time",
-                }.get(name, f"{seconds / own:.1f} × faster")
-                # A JVM of PySpark's own outlives the measured process.
-                memory = "" if name == "pyspark" else f"{peak:.2f}"
-                lines.append(f"| {rows:,} | {name} | {seconds:.2f} | {memory} | {ratio} |")
-                print(lines[-1], flush=True)
-        facts = [
-            f"- Overhead at 1,000 rows beyond polars: {overhead_milliseconds(folder):.0f} ms (aim 50).",
-            f"- Validating a 100-step recipe and building its plan: {compile_milliseconds():.0f} ms (aim 100).",
-        ]
-        if 5_000_000 in peaks:
-            facts.append(f"- Peak memory at 5,000,000 rows: {peaks[5_000_000]:.2f} GB (aim 1.2).")
-            facts.extend(
-                f"- Peak memory at {rows:,} rows: {peak / peaks[5_000_000]:.2f} × that (aim 1.5)."
-                for rows, peak in peaks.items()
-                if rows > 5_000_000
-            )
-        lines += [
-            "",
-            *facts,
-            "",
-            "Aims: at 5,000,000 rows at least 3.5 × faster than pandas, at most 1.3 × the floor. The runner reads "
-            "files over 256 MiB piece by piece; the floor maps its input, whose pages count as its memory.",
-        ]
-        print("\n".join(facts))
-        if not options.quick:
-            REPORT.parent.mkdir(parents=True, exist_ok=True)
-            REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        lines = report(sizes, folder)
+    if not options.quick:
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

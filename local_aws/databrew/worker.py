@@ -33,7 +33,7 @@ DOWNLOADS_AT_ONCE = 8
 
 def warm_up() -> None:
     """Import the recipe engine before the fork."""
-    from recipe_runner import api  # noqa: F401
+    import recipe_runner.api  # noqa: F401
 
     entry.warm_up()
 

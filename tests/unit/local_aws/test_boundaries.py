@@ -37,10 +37,25 @@ def offenders(folder: str, forbidden: tuple[str, ...]) -> list[str]:
         ("plugins", ("local_aws", "moto")),
         ("dags", ("local_aws", "moto", "boto3", "botocore")),
         ("local_aws/states/asl", ("moto", "boto3")),
+        ("recipe_runner", ("local_aws", "brewtrain", "airflow", "tools", "moto", "boto3", "botocore")),
     ],
 )
 def test_boundaries(folder: str, forbidden: tuple[str, ...]) -> None:
     assert offenders(folder, forbidden) == []
+
+
+def test_the_recipe_runner_is_seen_to_import_what_it_may() -> None:
+    assert "recipe_runner/tables/table.py imports polars" in offenders("recipe_runner", ("polars",))
+
+
+def test_local_aws_imports_only_the_public_modules_of_the_recipe_runner() -> None:
+    used = {
+        name
+        for path in (REPOSITORY / "local_aws").rglob("*.py")
+        for name in imports(path)
+        if name.split(".")[0] == "recipe_runner"
+    }
+    assert used == {"recipe_runner.api"}
 
 
 def test_interpreter_and_models_know_no_sdk() -> None:

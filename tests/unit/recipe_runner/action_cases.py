@@ -1,4 +1,4 @@
-"""Cases of single actions: input, step, expected columns, and how good the evidence for the expectation is.
+"""Cases of single actions: input, step, expected columns, and the evidence for them.
 
 Grades: OBS seen on the service; DOC an example or statement of the DataBrew guide; GLUE an example
 of AWS Glue's transform of the same name; AMB not stated anywhere: what docs/recipe-ambiguities.md
@@ -7,6 +7,9 @@ chose. The coverage page counts these cases.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,14 +18,13 @@ from typing import Any
 class Case:
     """One step over a small table.
 
-    Attributes:
-        operation: the action.
-        parameters: its parameters as a recipe writes them.
-        columns: the input, column by column.
-        expected: expected columns after the step; those not named are not compared.
-        grade: OBS, DOC, GLUE or AMB.
-        names: expected column names in order, where the order is the point.
-        conditions: ConditionExpressions.
+    :param operation: the action.
+    :param parameters: its parameters as a recipe writes them.
+    :param columns: the input, column by column.
+    :param expected: expected columns after the step; those not named are not compared.
+    :param grade: OBS, DOC, GLUE or AMB.
+    :param names: expected column names in order, where the order is the point.
+    :param conditions: ConditionExpressions.
     """
 
     operation: str
@@ -53,7 +55,7 @@ TEXTS = ["b", None, "a"]
 
 
 def one(operation: str, values: list[Any], expected: list[Any], grade: str = "DOC", **parameters: Any) -> Case:
-    """A case with source column a and new column t."""
+    """Return a case with source column a and new column t."""
     return Case(
         operation,
         {**ST, **parameters},
@@ -65,14 +67,14 @@ def one(operation: str, values: list[Any], expected: list[Any], grade: str = "DO
 
 
 def inplace(operation: str, values: list[Any], expected: list[Any], grade: str = "DOC", **parameters: Any) -> Case:
-    """A case that rewrites column a."""
+    """Return a case that rewrites column a."""
     return Case(
         operation, {**S, **parameters}, {"a": values, "z": list(range(len(values)))}, {"a": expected}, grade, ["a", "z"]
     )
 
 
 def replaced_outliers(expected: list[Any], kind: str, **parameters: Any) -> Case:
-    """REPLACE_OUTLIERS on :data:`NUMBERS`, whose last value is an outlier by the interquartile range."""
+    """Return a case on :data:`NUMBERS`, whose last value is an outlier by interquartile range."""
     return inplace(
         "REPLACE_OUTLIERS",
         NUMBERS,
@@ -87,7 +89,7 @@ def replaced_outliers(expected: list[Any], kind: str, **parameters: Any) -> Case
 def across(
     operation: str, columns: dict[str, list[Any]], expected: list[Any], grade: str = "DOC", **parameters: Any
 ) -> Case:
-    """A case over all columns of the input, new column t at the right."""
+    """Return a case over all columns of the input, with the new column t at the right."""
     sources = "[" + ",".join(f'"{name}"' for name in columns) + "]"
     return Case(
         operation, {"sourceColumns": sources, **T, **parameters}, columns, {"t": expected}, grade, [*columns, "t"]
@@ -122,6 +124,8 @@ ABC = {"a": [1], "b": [2], "c": [3]}
 DUPLICATES = {"a": [105.111, 13.12, None, 13.12, None], "b": [13.12] * 5}
 NUMBERS = [1.0, 2.0, 3.0, 4.0, 100.0]
 DAY = ["2021-03-30 06:35:45.658", None, "no date"]
+# The key that the runner derives from the secret id `s` if no caller gives the secret.
+DERIVED_KEY = hashlib.sha256(b"local_aws s").digest()
 LETTERS = {"a": ["x", "y", "x", None]}
 
 CASES: list[Case] = [
@@ -192,6 +196,12 @@ CASES: list[Case] = [
         {"t": [{"x": 1}]},
         "AMB",
         ["a", "t", "b"],
+    ),
+    Case(
+        "JSON_TO_STRUCTS",
+        {"regexColumnSelector": "a[0-9]", "removeSourceColumn": "true"},
+        {"a1": ['{"x":1}'], "a2": ['{"y":2}'], "ab": ['{"z":3}']},
+        {"a1": [{"x": 1}], "a2": [{"y": 2}], "ab": ['{"z":3}']},
     ),
     rows("MOVE_AFTER", ABC, {"b": [2], "a": [1], "c": [3]}, sourceColumn="a", targetColumn="b"),
     rows("MOVE_BEFORE", ABC, {"a": [1], "c": [3], "b": [2]}, sourceColumn="c", targetColumn="b"),
@@ -336,6 +346,18 @@ CASES: list[Case] = [
         filterValues='["https"]',
         strategy="KEEP_ROWS",
     ),
+    rows(
+        "ADVANCED_DATATYPE_FILTER",
+        {"a": ["https://a.example.co.uk/x", "http://b.org"]},
+        {"a": ["https://a.example.co.uk/x", ""]},
+        "AMB",
+        **S,
+        pattern="PROTOCOL",
+        advancedDataType="URL",
+        filterValues='["https"]',
+        strategy="CLEAR_OTHERS",
+        clearWithEmpty="true",
+    ),
     one(
         "ADVANCED_DATATYPE_FLAG",
         ["4111111111111111", "1"],
@@ -475,6 +497,13 @@ CASES: list[Case] = [
         {"a_hashed": ["ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", None]},
     ),
     Case(
+        "CRYPTOGRAPHIC_HASH",
+        {"sourceColumns": '["a"]', "algorithm": "HMAC_SHA256", "secretId": "s"},
+        {"a": ["abc", None]},
+        {"a_hashed": [base64.b64encode(hmac.digest(DERIVED_KEY, b"abc", "sha256")).decode(), None]},
+        "AMB",
+    ),
+    Case(
         "MASK_CUSTOM",
         {"sourceColumns": ["a"], "maskSymbol": "#", "customValue": "amazon"},
         {"a": ["amazon web", None]},
@@ -562,6 +591,7 @@ CASES: list[Case] = [
     replaced_outliers(NUMBERS, "REPLACE_WITH_NULL", minValue="0", maxValue="100"),
     replaced_outliers([*NUMBERS[:4], None], "REPLACE_WITH_NULL", trimValue="FALSE", minValue="0", maxValue="100"),
     replaced_outliers([*NUMBERS[:4], 2.5], "REPLACE_WITH_AVERAGE", minValue="0", maxValue="100"),
+    replaced_outliers([*NUMBERS[:4], 7.0], "REPLACE_WITH_CUSTOM", value="7"),
     one(
         "RESCALE_OUTLIERS_WITH_Z_SCORE",
         [1.0, 2.0, 3.0],
@@ -784,6 +814,13 @@ CASES: list[Case] = [
         delimiter="/",
     ),
     rows(
+        "UNNEST_STRUCT_N",
+        {"a1": [{"x": 1}], "a2": [{"x": 2}], "b": [{"x": 3}]},
+        {"a1.x": [1], "a2.x": [2], "b": [{"x": 3}]},
+        regexColumnSelector="a.",
+        removeSourceColumn="true",
+    ),
+    rows(
         "GROUP_BY",
         {"w": ["b", "a", "b"], "v": ["m", "m", "m"], "n": [1, 2, 3]},
         {"w": ["b", "a"], "v": ["m", "m"], "w_count": [2, 1], "total": [4, 2]},
@@ -992,6 +1029,9 @@ CASES: list[Case] = [
     one("TOKENIZATION", ["the big dogs"], ["the big dogs"], stopWordRemovalMode="NONE", customStopWords='["dogs"]'),
     one("NORMALIZATION", [0.0, 5.0, 10.0, None], [0.0, 0.5, 1.0, None], strategy="MIN_MAX"),
     one("NORMALIZATION", [1.0, 2.0, 3.0], [-1.0, 0.0, 1.0], strategy="Z_SCORE"),
+    one(
+        "NORMALIZATION", [0.0, 5.0, 10.0], [1.0, 2.0, 3.0], "AMB", strategy="SCALE_BETWEEN", minValue="1", maxValue="3"
+    ),
     # Math functions
     one("ABSOLUTE", [-1, 2, None], [1, 2, None]),
     pair("ADD", [1, None], [2, 3], [3, None]),

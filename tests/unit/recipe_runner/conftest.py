@@ -1,9 +1,8 @@
-"""Recipes run through the command line, as users run them."""
+"""Run recipes through the command line, as users do."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ import pytest
 
 from recipe_runner.cli import main
 
-SHARED = Path(os.environ.get("BREWTRAIN_SHARED") or Path(__file__).resolve().parents[4] / "shared")
-
 
 @pytest.fixture
 def run_recipe_file(tmp_path: Path) -> Callable[..., tuple[int, Path]]:
-    """``run(steps, text, suffix=".csv", output=".csv", *options)``: exit code and output path of the run command."""
+    """Return a function that runs a recipe over content.
+
+    Called as `run(steps, content, *options, suffix=".csv", output=".csv")`, it returns the exit
+    code and the path of the output.
+    """
 
     def run(
         steps: Any, content: str | bytes, *options: str, suffix: str = ".csv", output: str = ".csv"
@@ -29,11 +30,3 @@ def run_recipe_file(tmp_path: Path) -> Callable[..., tuple[int, Path]]:
         return main(["run", str(recipe), str(source), str(target), "--quiet", *options]), target
 
     return run
-
-
-def step(operation: str, conditions: list[dict[str, Any]] | None = None, **parameters: Any) -> dict[str, Any]:
-    """One step in the API's shape."""
-    made: dict[str, Any] = {"Action": {"Operation": operation, "Parameters": parameters}}
-    if conditions:
-        made["ConditionExpressions"] = conditions
-    return made

@@ -1,4 +1,4 @@
-"""Make docs/recipe-coverage.md and docs/recipe-ambiguities.md from the actions' declarations and cases.
+"""Make docs/recipe-coverage.md and docs/recipe-ambiguities.md from declarations and cases.
 
 `python -m tests.unit.recipe_runner.coverage_pages` writes them; a test fails if they are out of
 date.
@@ -126,7 +126,8 @@ GENERAL = [
     ("Maps", "structs whose null fields are absent keys", "JSON writes both alike"),
     (
         "A rule that cannot be checked (no such column, a value that is not of the column's type)",
-        "the rule and its ruleset have status ERROR, with `errorMessage`; the job succeeds. A malformed rule fails the job",
+        "the rule and its ruleset have status ERROR, with `errorMessage`; the job succeeds. A malformed rule fails "
+        "the job",
         "the guide says that a result is SUCCEEDED, FAILED or ERROR, but not when it is which",
     ),
     (

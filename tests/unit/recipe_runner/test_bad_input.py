@@ -12,7 +12,7 @@ import pytest
 
 from recipe_runner.api import validate_steps
 from recipe_runner.cli import main
-from tests.unit.recipe_runner.conftest import step
+from tests.fixtures.recipe_steps import step
 
 Run = Callable[..., tuple[int, Path]]
 CSV = "a,b\n1,x\n2,y\n"

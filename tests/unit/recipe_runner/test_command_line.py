@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from recipe_runner.cli import main
-from tests.unit.recipe_runner.conftest import step
+from tests.fixtures.recipe_steps import step
 
 Run = Callable[..., tuple[int, Path]]
 UPPER = [step("UPPER_CASE", sourceColumn="b")]
@@ -176,7 +176,7 @@ def test_nested_values_come_and_go_as_json_lines(run_recipe_file: Run) -> None:
 
 
 def join(kind: str, **more: str) -> dict[str, Any]:
-    """A step that joins the columns k and v with k and w of the dataset `other`, by k."""
+    """Return a step that joins columns k and v with k and w of the dataset `other`, by k."""
     return step(
         "JOIN",
         joinKeys='[{"key":"k","value":"k"}]',

@@ -28,7 +28,7 @@ def _deflate_raw(data: bytes) -> bytes:
 
 
 def _hadoop(codec: str) -> Callable[[bytes], bytes]:
-    """What SnappyCodec and Lz4Codec write: see BlockCompressorStream in Hadoop."""
+    """Return what SnappyCodec and Lz4Codec write: see BlockCompressorStream in Hadoop."""
 
     def compress(data: bytes) -> bytes:
         machine = arrow.Codec(codec)

@@ -14,7 +14,7 @@ from recipe_runner.errors import RecipeError
 from recipe_runner.language.conditions import CONDITIONS
 from recipe_runner.plan import build_plan
 from recipe_runner.tables.table import Table
-from tests.unit.recipe_runner.conftest import step
+from tests.fixtures.recipe_steps import step
 
 NUMBERS = [1, 5, 10, None]
 TEXTS = ["apple", "[TEST]x", "pear", "", None]

@@ -1,4 +1,4 @@
-"""Columns of decimals, which CHANGE_DATA_TYPE makes, in the functions that polars has nothing for."""
+"""Columns of decimals, which CHANGE_DATA_TYPE makes, in functions that polars does not have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recipe_runner.checking import typed_steps
 from recipe_runner.files.outputs import printable
 from recipe_runner.plan import build_plan
 from recipe_runner.tables.table import Table
-from tests.unit.recipe_runner.conftest import step
+from tests.fixtures.recipe_steps import step
 
 VALUES = [Decimal("7.50"), Decimal("-7.50"), Decimal("4.00"), Decimal("-3.00"), None]
 

@@ -1,4 +1,4 @@
-"""Inputs that are easy to read as something else: quotes, blank lines, long numbers, JSON at its edges."""
+"""Inputs that are easily misread: quotes, blank lines, long numbers, unusual JSON."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_json_without_a_table_is_refused(
 def test_a_query_that_failed_does_not_touch_what_is_written_after_it(
     tmp_path: Path, run_recipe_file: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Polars opens the file of a sink in the background, and may do so once the query has failed."""
+    """Polars opens a sink's file in the background, and may do so after the query has failed."""
     write_file, late = outputs.write_file, []
 
     def failing_first(frame: pl.LazyFrame, path: Path, *others: Any) -> None:

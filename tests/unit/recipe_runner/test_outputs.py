@@ -1,4 +1,4 @@
-"""Outputs of a job: names, partitions, several files, compression, overwriting; inputs of several files."""
+"""Outputs of a job: names, partitions, several files, compression, overwriting; its inputs too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from recipe_runner.api import RunReport, run_recipe
 from recipe_runner.errors import RecipeError
-from tests.unit.recipe_runner.conftest import step
+from tests.fixtures.recipe_steps import step
 
 STARTED = datetime(2024, 5, 1, 6, 7, 8, 9000, tzinfo=UTC)
 STEM = "job_01May2024_1714543628009"

@@ -1,4 +1,4 @@
-"""Properties that hold for any data: rows and order kept, nulls kept, columns beside their source, runs repeatable."""
+"""Properties that hold for any data: rows, order and nulls are kept, and runs are repeatable."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from recipe_runner.files.outputs import printable
 from recipe_runner.language.conditions import CONDITIONS
 from recipe_runner.plan import build_plan
 from recipe_runner.tables.table import DatasetFiles, RunContext, Table
+from tests.fixtures.recipe_steps import step
 from tests.unit.recipe_runner.action_cases import CASES, Case
-from tests.unit.recipe_runner.conftest import step
 
 CONTEXT = RunContext(started_at=datetime(2024, 5, 1, tzinfo=UTC))
 SETTINGS = settings(

@@ -1,4 +1,4 @@
-"""The shared cases of the DataBrew guide, of AWS Glue's pages and of the real service, where the folder is there."""
+"""Cases of the DataBrew guide, AWS Glue's pages and the real service, from the shared folder."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ import pytest
 
 from recipe_runner.checking import ACTIONS
 from recipe_runner.cli import main
-from tests.unit.recipe_runner.conftest import SHARED
 
-FILE = SHARED / "cases" / "databrew_cases.json"
-pytestmark = pytest.mark.skipif(not FILE.is_file(), reason=f"the shared cases are not at {FILE}")
-KINDS = ("table", "shape", "aggregate")
-CASES: list[dict[str, Any]] = (
-    [case for case in json.loads(FILE.read_text())["cases"] if case["kind"] in KINDS] if FILE.is_file() else []
-)
+CASES_OF_A_KIND = {"table": 27, "aggregate": 7, "shape": 1}
 
 
-def run(case: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+@pytest.fixture
+def cases_dir(shared_dir: Path) -> Path:
+    return shared_dir / "cases"
+
+
+def cases_of_kind(cases_dir: Path, kind: str) -> list[dict[str, Any]]:
+    cases = json.loads((cases_dir / "databrew_cases.json").read_text())["cases"]
+    return [case for case in cases if case["kind"] == kind]
+
+
+def run(case: dict[str, Any], shared_dir: Path, folder: Path) -> list[dict[str, Any]]:
     given = case["input"]
     (folder / "recipe.json").write_text(json.dumps(case["steps"]))
     options: list[str] = []
     if "csv" in given:
-        lines = (SHARED / "data" / given["csv"]).read_text().splitlines()
+        lines = (shared_dir / "data" / given["csv"]).read_text().splitlines()
         head = 0 if given.get("HeaderRow") is False else 1
         chosen = lines[: given["rows"] + head] if given.get("rows") else lines
         source = folder / "input.csv"
@@ -43,24 +47,24 @@ def run(case: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in target.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_case(case: dict[str, Any], tmp_path: Path) -> None:
-    rows, expected = run(case, tmp_path), case["expected"]
-    names = list(rows[0])
-    if case["kind"] == "table":
-        if case["id"] == "doc-onehot-shirt":
-            # The page orders the new columns by size, the service was seen to order them
-            # alphabetically.
-            assert set(names) == set(expected["columns"])
-        else:
-            assert names == expected["columns"]
-        for found, wanted in zip(rows, expected["rows"], strict=True):
-            for name, value in zip(expected["columns"], wanted, strict=True):
-                if case["operation"] == "URL_PARAMS" and name == "out":
-                    assert json.loads(found[name]) == json.loads(value)
-                else:
-                    assert found[name] == value
-        return
+def check_table(case: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    names, expected = list(rows[0]), case["expected"]
+    if case["id"] == "doc-onehot-shirt":
+        # The page orders the new columns by size, the service was seen to order them
+        # alphabetically.
+        assert set(names) == set(expected["columns"])
+    else:
+        assert names == expected["columns"]
+    for found, wanted in zip(rows, expected["rows"], strict=True):
+        for name, value in zip(expected["columns"], wanted, strict=True):
+            if case["operation"] == "URL_PARAMS" and name == "out":
+                assert json.loads(found[name]) == json.loads(value)
+            else:
+                assert found[name] == value
+
+
+def check_columns_and_counts(case: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    names, expected = list(rows[0]), case["expected"]
     if "columns" in expected:
         assert names == expected["columns"]
     assert names[: len(expected.get("columns_prefix", []))] == expected.get("columns_prefix", [])
@@ -76,14 +80,26 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
         assert all(isinstance(value, str if kind == "string" else int | float) for value in values)
 
 
-def test_there_are_cases_of_every_kind() -> None:
-    assert Counter(case["kind"] for case in CASES) == {"table": 27, "aggregate": 7, "shape": 1}
+@pytest.mark.parametrize("kind", CASES_OF_A_KIND)
+def test_every_shared_case_gives_the_expected_result(
+    kind: str, shared_dir: Path, cases_dir: Path, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    # The cases are read here and not when tests are collected: only a fixture may look outside the
+    # repository.
+    cases = cases_of_kind(cases_dir, kind)
+    assert len(cases) == CASES_OF_A_KIND[kind]
+    for case in cases:
+        with subtests.test(case["id"]):
+            folder = tmp_path / case["id"]
+            folder.mkdir()
+            rows = run(case, shared_dir, folder)
+            (check_table if kind == "table" else check_columns_and_counts)(case, rows)
 
 
-def test_every_listed_operation_is_declared_and_every_publicly_used_one_runs() -> None:
-    catalogue = json.loads((SHARED / "cases" / "databrew_catalogue.json").read_text())
+def test_every_listed_operation_is_declared_and_every_publicly_used_one_runs(cases_dir: Path) -> None:
+    catalogue = json.loads((cases_dir / "databrew_catalogue.json").read_text())
     listed = {name for family in catalogue["families"].values() for name in family} | set(catalogue["extra"])
     assert listed == set(ACTIONS)
     assert {name for name in catalogue["session_only"] if not ACTIONS[name].refusal} == set()
-    used = json.loads((SHARED / "cases" / "databrew_public_usage.json").read_text())["steps"]
+    used = json.loads((cases_dir / "databrew_public_usage.json").read_text())["steps"]
     assert [name for name in used if ACTIONS[name].refusal] == []

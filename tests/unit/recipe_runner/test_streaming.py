@@ -1,4 +1,4 @@
-"""A recipe runs batch by batch: in memory that does not grow with the rows, with the same results."""
+"""A recipe runs batch by batch, in memory that does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from recipe_runner.plan import build_plan
 from recipe_runner.tables import streaming
 from recipe_runner.tables.streaming import FEW, batches_of, count_rows, mapped, one_of, sources
 from recipe_runner.tables.table import Table
+from tests.fixtures.recipe_steps import step
 from tests.unit.recipe_runner.action_cases import CASES, Case
-from tests.unit.recipe_runner.conftest import step
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SEED = REPOSITORY / "include" / "recipes" / "bank_marketing_seed.json"
