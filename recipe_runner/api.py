@@ -188,7 +188,7 @@ def _sampled(files: DatasetFiles, job_sample: Mapping[str, Any]) -> pl.DataFrame
     def attempt(all_rows: bool) -> pl.DataFrame:
         frame = scan_dataset(files, all_rows=all_rows).frame
         rows = (frame if size is None else frame.head(size)).collect(engine="streaming")
-        # Columns of nulls alone and of categories are texts to the service.
+        # The service treats columns of only nulls, and of categories, as text.
         return rows.with_columns(cs.by_dtype(pl.Null, pl.Categorical, pl.Enum).cast(pl.String))
 
     return with_types(attempt)

@@ -120,8 +120,7 @@ def _arguments(raw: RawStep, found: Action, errors: list[StepError]) -> dict[str
 
 def _conditions(raw: RawStep, found: Action, arguments: Mapping[str, Any], errors: list[StepError]) -> list[Condition]:
     conditions: list[Condition] = []
-    # UNNEST_STRUCT_N and JSON_TO_STRUCTS list the conditions among their parameters too; they mean
-    # the same there.
+    # UNNEST_STRUCT_N and JSON_TO_STRUCTS may have the conditions among their parameters.
     inner, shape_errors = read_conditions(raw.number, raw.operation, arguments.get("conditionExpressions") or [])
     errors.extend(shape_errors)
     for condition in (*raw.conditions, *inner):

@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_errors([problem.detail])
         return 1
     except BrokenPipeError:
-        # Whoever read the output has seen enough; Python must not try to flush the rest at exit.
+        # The reader closed the pipe; Python must not try to flush the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as problem:
@@ -245,7 +245,7 @@ def _run(options: argparse.Namespace) -> int:
         delimiter = "\t"
     if not options.output.parent.is_dir():
         raise UsageError(f"the folder {options.output.parent} does not exist")
-    # A link stays a link, and what is no file (a folder, a device) is not replaced by one.
+    # A link stays a link, and a folder or device is not replaced by a file.
     target = options.output.resolve()
     if target.exists() and not target.is_file():
         raise UsageError(f"the output {options.output} exists and is not a file; name a file")
@@ -259,7 +259,7 @@ def _run(options: argparse.Namespace) -> int:
         table = _open(options, options.input, all_rows)
         result = build_plan(steps, table)
         check_output(output, result)
-        # A query that failed may open its file late: what is written after it must be another.
+        # A failed query may still open its file later, so the second attempt writes another one.
         written = staging / ("again" if all_rows else "first")
         write_file(printable(result, kind), written, output, kind)
         return rows_of_dataset(table), len(result.names), written

@@ -85,7 +85,7 @@ def from_polars(problem: Exception) -> RecipeError:
 
 
 def _without_context(error: RecipeError) -> RecipeError:
-    """Return the error without the sentence on its own expressions that polars adds in a callback."""
+    """Return the error without the note on an expression that polars adds in a callback."""
     message, added, _ = error.message.partition("\n\nThis error occurred in")
     if not added:
         return error

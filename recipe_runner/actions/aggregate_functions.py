@@ -15,7 +15,7 @@ from recipe_runner.tables.datatypes import as_text, to_double
 from recipe_runner.tables.table import Change, Columns, NewColumn, Table
 
 FAMILY = "Aggregate functions"
-PLACE = ("Place of the new column", "right of the last source listed", "seen for one source: right of it")
+PLACE = ("Place of the new column", "right of the last source listed", "seen on the service for one source")
 NONE_LEFT = ("A row without any number", "null", "there is nothing to aggregate")
 
 
@@ -72,7 +72,7 @@ def _declare(
 SAMPLE = (
     "Sample or population",
     "sample (n - 1), null for a single number",
-    "as Spark's stddev and variance, and the guide's profile statistics",
+    "as in Spark and in the guide's profile statistics",
 )
 _declare("AVERAGE", lambda values: values.list.mean())
 _declare("MAX", lambda values: values.list.max())
@@ -81,7 +81,7 @@ _declare("MIN", lambda values: values.list.min())
 _declare(
     "STANDARD_DEVIATION",
     lambda values: values.list.std(ddof=0),
-    [("Sample or population", "population (n)", "the root of VARIANCE, which the guide defines so")],
+    [("Sample or population", "population (n)", "the root of VARIANCE as the guide defines it")],
     "STDDEV",
 )
 # The page: any non-number is treated as 0.
@@ -98,7 +98,7 @@ _declare("VARIANCE", lambda values: values.list.var(ddof=0), page="VAR")
     page=function_page("ANY"),
     ambiguities=[
         PLACE,
-        ("Which value", "the first that is neither null nor empty, in the order listed", "so that a run is repeatable"),
+        ("Which value", "the first that is neither null nor empty, in the order listed", "a run must be repeatable"),
         ("Sources of different types", "a text", "one column has one type"),
     ],
 )
@@ -131,7 +131,7 @@ def count(step: Step, table: Table) -> Change:
         PLACE,
         (
             "1 and 1.0 in two columns",
-            "are the same where every source is a number, else texts are compared",
+            "equal if every source is a number, else compared as texts",
             "equal numbers are equal",
         ),
     ],
@@ -144,7 +144,7 @@ def count_distinct(step: Step, table: Table) -> Change:
     return Columns([NewColumn(step["targetColumn"], values.list.n_unique().cast(pl.Int64), names[-1])])
 
 
-def _kth(name: str, unique: bool) -> None:
+def _kth(name: str, ranked: Callable[[pl.Expr], pl.Expr]) -> None:
     @action(
         name,
         FAMILY,
@@ -152,31 +152,31 @@ def _kth(name: str, unique: bool) -> None:
         new_column(),
         integer("value", minimum=1),
         page=function_page(name),
-        ambiguities=[PLACE, ("Fewer than k numbers", "null", "there is no k-th")],
+        ambiguities=[PLACE, ("Fewer than k numbers", "null", "there is no k-th number")],
     )
     def apply(step: Step, table: Table) -> Change:
         table.require(*step["sourceColumns"])
         values, _ = numbers_of(step, table)
-        ranked = (values.list.unique() if unique else values).list.sort(descending=True)
+        largest_first = ranked(values).list.sort(descending=True)
         return Columns(
             [
                 NewColumn(
                     step["targetColumn"],
-                    ranked.list.get(step["value"] - 1, null_on_oob=True),
+                    largest_first.list.get(step["value"] - 1, null_on_oob=True),
                     step["sourceColumns"][-1],
                 )
             ]
         )
 
 
-_kth("KTH_LARGEST", False)
-_kth("KTH_LARGEST_UNIQUE", True)
+_kth("KTH_LARGEST", lambda values: values)
+_kth("KTH_LARGEST_UNIQUE", lambda values: values.list.unique())
 
 MODE_TYPES = ("NONE", "MINIMUM", "MAXIMUM", "AVERAGE")
 MODE_NONE = (
     "modeType NONE, or absent, and several modes",
     "the smallest",
-    "one of the modes has to be taken, and the smallest does not depend on the order of rows",
+    "the smallest does not depend on the order of the rows",
 )
 
 

@@ -51,14 +51,14 @@ def _check_type(arguments: Mapping[str, Any]) -> Sequence[str]:
     ambiguities=[
         (
             "A text such as `12.7` into a whole-number type",
-            "cut off after the point (12)",
-            "Spark, below the service, casts so",
+            "the fraction is cut off (12)",
+            "as in Spark, which the service uses",
         ),
         ("A number into timestamp", "seconds since 1970", "Spark's cast"),
         ("A value beyond the range of the type", "null", "the page: unconvertible values become NULL"),
         (
             "dateTimeFormat",
-            "texts that fit it are read by it, others as without it",
+            "texts that fit it are read with it, others as without it",
             "a parameter of the API that the page does not list; with it 03/04/2021 can be the third of April",
         ),
     ],
@@ -116,7 +116,7 @@ def to_number_column(step: Step, table: Table) -> Change:
     takes_conditions=False,
     ambiguities=[
         (
-            "A column that is not there",
+            "A column that does not exist",
             "an error",
             "a silent skip would hide a misspelt column that then leaks into training",
         )
@@ -144,7 +144,7 @@ def duplicate(step: Step, table: Table) -> Change:
     new_column(),
     takes_conditions=False,
     ambiguities=[
-        ("Place of the renamed column", "where it was", "the console shows it so; the page says only create and remove")
+        ("Place of the renamed column", "where it was", "as in the console; the page says only create and remove")
     ],
 )
 def rename(step: Step, table: Table) -> Change:
@@ -178,7 +178,7 @@ def move_to_end(step: Step, table: Table) -> Change:
     column(),
     integer("targetIndex", minimum=0),
     takes_conditions=False,
-    ambiguities=[("An index beyond the last column", "an error", "the recipe expects columns that are not there")],
+    ambiguities=[("An index beyond the last column", "an error", "the recipe expects columns that do not exist")],
 )
 def move_to_index(step: Step, table: Table) -> Change:
     """Move a column to a position counted from 0."""
@@ -249,7 +249,7 @@ def _check_sort(arguments: Mapping[str, Any]) -> Sequence[str]:
     check=_check_sort,
     ambiguities=[
         ("Rows that compare equal", "keep their order (stable)", "the only order that does not depend on the machine"),
-        ("Empty texts", "with the nulls", "the page: nullsOrdering places null or missing values"),
+        ("Empty texts", "sorted like nulls", "the page: nullsOrdering places null or missing values"),
         ("nullsOrdering absent", "nulls first ascending, last descending", "Spark's default"),
         (
             "Values outside customOrder",
@@ -303,7 +303,7 @@ def sort(step: Step, table: Table) -> Change:
     ambiguities=[
         (
             "Name of the new column when the source is kept",
-            "targetColumn where it is given, else `<source>_struct`, right of the source",
+            "targetColumn if given, else `<source>_struct`, right of the source",
             "the page gives no name",
         ),
         ("Text that is not JSON", "null", "as other unconvertible values"),

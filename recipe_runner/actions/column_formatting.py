@@ -64,7 +64,7 @@ def _check_number_format(arguments: Mapping[str, Any]) -> Sequence[str]:
         (
             "A unit without abbreviation",
             "the number is divided and nothing is appended",
-            "both are parameters of their own",
+            "they are separate parameters",
         ),
     ],
 )
@@ -116,7 +116,11 @@ def _check_phone(arguments: Mapping[str, Any]) -> Sequence[str]:
     column("defaultRegionColumn", required=False),
     check=_check_phone,
     ambiguities=[
-        ("Default format", "E.164", "this guide's page; AWS Glue's page prints a national format for the same call"),
+        (
+            "Default format",
+            "E.164",
+            "the DataBrew guide's page; AWS Glue's page shows a national format for the same call",
+        ),
         ("Other formats than E164", "INTERNATIONAL, NATIONAL and RFC3966 too", "the page says: include"),
         (
             "Whether a number must be valid or only possible",

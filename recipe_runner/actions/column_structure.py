@@ -141,7 +141,7 @@ def _as_number(value: Typed) -> Typed:
         (
             "Constants such as 1 and 0",
             "numbers where both results are numbers, else texts",
-            "a column of flags is meant to be counted",
+            "flags are meant to be counted",
         ),
     ],
 )
@@ -170,7 +170,7 @@ def boolean_operation(step: Step, table: Table) -> Change:
         (
             "Columns without back-ticks, IS NULL, IN, BETWEEN, LIKE",
             "as in SQL",
-            "a public recipe uses them; Spark SQL is below the service",
+            "a public recipe uses them, and the service uses Spark SQL",
         ),
         ("Branches of different types", "texts", "one column has one type"),
     ],
@@ -188,12 +188,12 @@ action("MERGE", FAMILY, columns(), text("delimiter", required=False), new_column
 NAMES = (
     "Names of the new columns",
     "`<source>_1`, `<source>_2` …, and the source stays",
-    "the pages give none; so does the console's preview",
+    "the pages give none; the console's preview shows these",
 )
 DELIMITER = (
     "Whether a delimiter is a regular expression",
-    "its characters mean themselves; with a backslash it is one",
-    "the pages say one or more characters, where other actions say regular expression",
+    "no, its characters are literal; with a backslash, yes",
+    "the pages say one or more characters; those of other actions say regular expression",
 )
 MAX_SPLITS = 20
 
@@ -337,7 +337,7 @@ def _split(step: Step, table: Table, options: list[Mapping[str, Any]]) -> Change
 SPLIT = [
     NAMES,
     DELIMITER,
-    ("Number of new columns", "limit + 1, null where a row has fewer parts", "so many splits make so many parts"),
+    ("Number of new columns", "limit + 1, null where a row has fewer parts", "each split adds a part"),
     ("Where an included delimiter goes", "to the end of the part before it", "nothing of the text is lost"),
 ]
 

@@ -86,7 +86,7 @@ def add_suffix(step: Step, table: Table) -> Change:
     text("targetDateFormat", aliases=("dateTimeFormat",)),
     ambiguities=[
         ("Which spellings of a date are understood", "those of AWS's MONTH_NAME table", "the best public evidence"),
-        ("A text that is no date", "null", "as other unconvertible values"),
+        ("A text that is not a date", "null", "as other unconvertible values"),
         (
             "`mm`: month or minute",
             "minute next to an hour or second, month elsewhere",
@@ -107,8 +107,7 @@ _SPECIAL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 def _class(characters: str) -> str:
-    # Only what a class gives a meaning is escaped: Rust reads `\\<` and its like as word
-    # boundaries.
+    # Escape only what has a meaning inside a class: Rust reads `\\<` as a word boundary.
     return "[" + "".join("\\" + character if character in "\\]^[-&~" else character for character in characters) + "]"
 
 
@@ -145,7 +144,7 @@ def _check_combined(arguments: Mapping[str, Any]) -> Sequence[str]:
         (
             "Order of the removals when several are asked",
             "characters first, then leading and trailing ones, white space last",
-            "so that nothing removable is left behind",
+            "so that nothing to be removed remains",
         ),
         ("removeSpecialCharacters and white space", "white space stays", "the page's list has none"),
     ],
@@ -195,7 +194,7 @@ def remove_combined(step: Step, table: Table) -> Change:
         (
             "`$1` in the value",
             "the pattern's first group where it has one, else itself",
-            "Java's replaceAll, below the service",
+            "as Java's replaceAll, which the service uses",
         ),
         ("A column that is not text", "becomes text", "a replacement is an operation on characters"),
     ],
@@ -216,7 +215,7 @@ def replace_text(step: Step, table: Table) -> Change:
     pattern("endPattern"),
     ambiguities=[
         ("No delimited part", "null", "there is nothing to extract"),
-        ("Several", "the first, as short as possible", "the plain reading"),
+        ("Several", "the first, as short as possible", "the literal reading"),
     ],
 )
 def extract_between_delimiters(step: Step, table: Table) -> Change:
@@ -354,7 +353,7 @@ def extract_value(step: Step, table: Table) -> Change:
     text("value"),
     ambiguities=[
         ("Whether the delimiters stay", "they stay", "the page: replaces the characters between two delimiters"),
-        ("Several delimited parts", "each of them", "as REPLACE_TEXT replaces all"),
+        ("Several delimited parts", "each of them", "as REPLACE_TEXT, which replaces all"),
     ],
 )
 def replace_between_delimiters(step: Step, table: Table) -> Change:

@@ -48,9 +48,9 @@ TYPED: tuple[Parameter, ...] = (text("columnDataType", required=False), text("ad
 AVERAGE_TYPE = (
     "An average or median into a whole-number column",
     "the column becomes double",
-    "a fraction cut off would not be the average",
+    "without its fraction it would not be the average",
 )
-TIE = ("Several values equally frequent", "the smallest", "does not depend on the order of rows")
+TIE = ("Several values equally frequent", "the smallest", "it does not depend on the order of the rows")
 INVALID = (
     "What invalid means",
     "not convertible to columnDataType, not of advancedDataType; NaN and infinities in number columns; missing "
@@ -60,7 +60,7 @@ INVALID = (
 INVALID_TYPE = (
     "Type of the column afterwards",
     "columnDataType, where it is given and is not string",
-    "once the invalid values are gone the column is what it was declared to be",
+    "without invalid values the column has the declared type",
 )
 
 
@@ -181,7 +181,7 @@ def _statistic(kind: str, step: Step, table: Table, name: str, value: pl.Expr, d
     if dtype.is_decimal() and kind != "SUM" and _needs_numbers(kind, step):
         clean = to_double(clean, dtype)
     if dtype == pl.Boolean:
-        # Neither min nor max of mode is defined over booleans everywhere; as numbers they are.
+        # Not every engine of polars has min and max of a mode over booleans.
         clean = clean.cast(pl.Int8)
     result = table.collect_one(result=STATISTICS[kind](step, clean))["result"]
     if dtype == pl.Boolean:
@@ -212,9 +212,9 @@ def _fill_statistic(kind: str, *extra: Parameter, ambiguities: Sequence[tuple[st
 
 
 CONDITION = (
-    "Which rows the statistic is over when the step has conditions",
+    "Which rows the statistic covers if the step has conditions",
     "all rows",
-    "the condition narrows what is changed",
+    "the condition limits what is changed",
 )
 _fill_statistic("AVERAGE", ambiguities=[AVERAGE_TYPE, CONDITION])
 _fill_statistic("MEDIAN", ambiguities=[AVERAGE_TYPE, CONDITION])
@@ -339,7 +339,7 @@ def fill_with_null(step: Step, table: Table) -> Change:
 
 WITH_CONDITIONS = (
     "With conditions",
-    "every value of the rows that meet them is replaced, by what the valid values of the other rows give",
+    "every value of the rows that meet them is replaced by the result over the valid values of the other rows",
     "the condition says which values are meant, and the pages: of all other values",
 )
 
@@ -424,7 +424,7 @@ def replace_with_custom(step: Step, table: Table) -> Change:
             "the condition says which values are meant",
         ),
         (
-            "A column whose type admits no invalid value",
+            "A column whose type allows no invalid value",
             "stays as it is; else a column that is not text becomes text",
             "nothing is replaced in it",
         ),
@@ -583,7 +583,7 @@ DETAILS: tuple[Parameter, ...] = (column(), text("pattern"), text("advancedDataT
 FOUND = (
     "What a detail is",
     "time zones as IANA names, states as two letters, TLD as in the public suffix list",
-    "the page gives none; these are what joins well",
+    "the page gives none; these can be joined with other data",
 )
 
 
@@ -623,7 +623,7 @@ VALUES = strings("filterValues", aliases=("filter values",))
     VALUES,
     *FLAGS,
     check=_check_details,
-    ambiguities=[FOUND, ("A value without the detail", "falseString", "it is none of the filter values")],
+    ambiguities=[FOUND, ("A value without the detail", "falseString", "it is not one of the filter values")],
 )
 def advanced_datatype_flag(step: Step, table: Table) -> Change:
     """Flag the rows whose detail is one of the given values."""
@@ -677,8 +677,8 @@ def advanced_datatype_filter(step: Step, table: Table) -> Change:
     ambiguities=[
         (
             "Where the answer goes",
-            "into a new column, targetColumn or `<source>_advanced_datatype`, the same in every row",
-            "a recipe job has nowhere else to answer",
+            "into a new column, targetColumn or `<source>_advanced_datatype`, with the same value in every row",
+            "a recipe job has no other place for it",
         ),
         (
             "When a column is of a type",

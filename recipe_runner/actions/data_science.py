@@ -43,7 +43,7 @@ MAX_CATEGORIES = 10
     new_column(),
     number("threshold"),
     boolean("flip"),
-    ambiguities=[("Null in the source", "null", "a comparison with nothing has no answer")],
+    ambiguities=[("Null in the source", "null", "a comparison with null has no result")],
 )
 def binarization(step: Step, table: Table) -> Change:
     """Write 1 where a number is above the threshold, else 0; `flip` swaps them."""
@@ -64,7 +64,7 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
             problems.append(
                 f"{len(splits)} splits make {len(splits) - 1} buckets, but there are {len(names)} bucketNames"
             )
-    # 33 and 33.3 percent are three buckets, the last of which takes what is left.
+    # 33 and 33.3 percent are three buckets, the last of which takes the rest.
     if share is not None and len(names) not in (math.ceil(100 / share), round(100 / share)):
         problems.append(
             f"buckets of {share:g} percent are {math.ceil(100 / share)}, but there are {len(names)} bucketNames"
@@ -86,13 +86,13 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
         (
             "The last bucket's upper edge",
             "belongs to the last bucket",
-            "Spark's Bucketizer closes the last bucket, or the maximum would be lost",
+            "as Spark's Bucketizer; else the maximum would be lost",
         ),
         ("A value outside the splits", "null", "no bucket holds it"),
         (
             "A percentage that does not divide 100, such as 33",
             "three buckets, the last one wider; with four names also a fourth for the rest",
-            "the page says no more than that each bucket is a percentage",
+            "the page says only that each bucket is a percentage",
         ),
         (
             "What percentage splits",
@@ -154,7 +154,7 @@ def _check_mapping(arguments: Mapping[str, Any]) -> Sequence[str]:
     new_column(),
     check=_check_mapping,
     ambiguities=[
-        ("A value outside the map, with neither other nor keepOthers", "null", "nothing says what else it should be"),
+        ("A value outside the map, with neither other nor keepOthers", "null", "there is no other rule for it"),
         (
             "keepOthers with mapType NUMERIC and a text value",
             "the value if it is a number, else null",
@@ -191,7 +191,7 @@ def categorical_mapping(step: Step, table: Table) -> Change:
         default = pl.lit(other, dtype=value_type)
         if step["keepOthers"]:
             default = kept.cast(value_type, strict=False)
-        # 1 and 2.5 in one map: polars takes no list of both.
+        # 1 and 2.5 in one map: polars does not accept a list of both.
         numbers = values if value_type == pl.Int64 else {k: float(v) for k, v in values.items()}
         result = mapped(key, numbers, default, value_type)
     else:
@@ -226,7 +226,7 @@ def _condition(step: Step, table: Table) -> pl.Expr:
     column(),
     ambiguities=[
         ("Order of the new columns", "alphabetical", "seen on the service; the page's example orders by size"),
-        ("Null rows", "0 in every new column, and no column of their own", "the row is in none of the categories"),
+        ("Null rows", "0 in every new column, and no column for null", "the row is in none of the categories"),
         ("More than ten values", "an error", "the page's limit; truncating would change a model's features silently"),
         ("Rows that fail the condition", "null in every new column", "as for every step that adds columns"),
     ],
@@ -523,8 +523,12 @@ def expanded(word: str) -> str:
             "are removed with DEFAULT, together with its words; with CUSTOM; and where stopWordRemovalMode is absent",
             "the page: a custom list for stopWordRemovalMode",
         ),
-        ("The default stop words", "an own list of common English words", "the service's is not published"),
-        ("Letter case", "lower when stemmed, else as it is", "the page speaks of lowercase words under stemmingMode"),
+        ("The default stop words", "a list of common English words", "the service's is not published"),
+        (
+            "Letter case",
+            "lower case if stemmed, else unchanged",
+            "the page speaks of lowercase words under stemmingMode",
+        ),
     ],
 )
 def tokenization(step: Step, table: Table) -> Change:

@@ -46,7 +46,7 @@ from recipe_runner.tables.table import (
 FAMILY = "Data structure"
 MAX_PIVOT = 10
 NEST: tuple[Parameter, ...] = (columns(), new_column(), boolean("removeSourceColumns", aliases=("removeSourceColumn",)))
-AFTER_LAST = ("Place of the new column", "right of the last source listed", "seen for one source: right of it")
+AFTER_LAST = ("Place of the new column", "right of the last source listed", "seen on the service for one source")
 
 
 def common_type(types: Sequence[pl.DataType]) -> pl.DataType | None:
@@ -287,7 +287,7 @@ AGGREGATES: dict[str, Aggregate] = {
     "ANY": lambda value: value.drop_nulls().first(),
     "FIRST": lambda value: value.first(),
     "LAST": lambda value: value.last(),
-    # One list whatever it stands in: a group, a window, the whole table.
+    # One list per group, window or table.
     "COLLECT_LIST": lambda value: value.drop_nulls().implode(),
     "COLLECT_SET": lambda value: value.drop_nulls().unique(maintain_order=True).implode(),
     "UNAGGREGATED": lambda value: value.drop_nulls().implode(),
@@ -368,7 +368,7 @@ def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
             "groupByAggFunctionOptions and groupByAggFunctions",
             "the page's text and example disagree",
         ),
-        ("Order of the groups", "that of their first rows", "does not depend on the machine"),
+        ("Order of the groups", "that of their first rows", "it does not depend on the machine"),
         (
             "useNewDataFrame false, or conditions",
             "false: every row stays and gets its group's results; conditions: only the rows that meet them are grouped",
@@ -378,7 +378,7 @@ def _check_group(arguments: Mapping[str, Any]) -> Sequence[str]:
         (
             "UNAGGREGATED in place of the list of functions",
             "the groups alone, one row each",
-            "the page: for those who want no aggregation; there is nothing else to show of a group",
+            "the page: no aggregation; a group has nothing else to show",
         ),
         ("UNAGGREGATED as the function of a column", "the group's values as an array", "as COLLECT_LIST in PIVOT"),
         ("useNewDataFrame absent", "true", "the page: summarizes the data"),
@@ -639,21 +639,25 @@ def _check_join(arguments: Mapping[str, Any]) -> Sequence[str]:
     check=_check_join,
     ambiguities=[
         (
-            "Columns that earlier steps made and leftColumns does not list",
+            "Columns made by earlier steps that leftColumns does not list",
             "stay",
-            "public recipes list the dataset's own columns only and use the made ones later",
+            "public recipes list only the dataset's own columns and use the new ones later",
         ),
         (
             "A right column whose name is taken",
             "`<secondaryDatasetName>_<column>`; left out if it is a join key of the same name",
-            "the page is silent; nothing is lost",
+            "the page does not say; nothing is lost",
         ),
-        ("Order of the rows", "that of this dataset; of the other for right joins", "does not depend on the machine"),
+        (
+            "Order of the rows",
+            "that of this dataset; of the other for right joins",
+            "it does not depend on the machine",
+        ),
         ("Null keys", "match nothing", "SQL"),
         (
             "Keys of different types",
             "are compared as numbers if both are, else as texts",
-            "files without types give both",
+            "files without types can give both",
         ),
     ],
 )
@@ -677,8 +681,8 @@ def join(step: Step, table: Table) -> Change:
         ]
     ).with_columns(pl.lit(True).alias(_RIGHT))
     frame = _joined(left, right, keys, how)
-    # Where every row has a left side, the left key is the key; else the right one fills in, in a
-    # type that holds both.
+    # If every row has a left side, its key is the key; else the right key fills the gaps, in a type
+    # that holds both.
     filled = shared if how not in ("INNER_JOIN", "LEFT_JOIN", "LEFT_EXCLUDING_JOIN") else []
     values = [_either(name, table.dtype(name), other.dtype(name)) if name in filled else pl.col(name) for name in lefts]
     return table.with_frame(
@@ -775,7 +779,7 @@ def _input_location(entry: Any) -> str:
     check=_check_union,
     ambiguities=[
         ("Columns of different types", "double for mixed numbers, else text", "one column has one type"),
-        ("Order of the rows", "this dataset, then the others as listed", "the plain reading"),
+        ("Order of the rows", "this dataset, then the others as listed", "the literal reading"),
     ],
 )
 def union(step: Step, table: Table) -> Change:

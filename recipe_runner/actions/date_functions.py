@@ -180,8 +180,8 @@ def date_add(step: Step, table: Table) -> Change:
     page=function_page("DATEDIFF"),
     ambiguities=[
         SPELLINGS,
-        ("Sign", "second minus first", "the page's example has the earlier date first"),
-        ("Parts of a unit", "cut off", "a difference of 36 hours is one whole day"),
+        ("Sign", "the second minus the first", "the page's example has the earlier date first"),
+        ("Parts of a unit", "dropped", "a difference of 36 hours is one whole day"),
     ],
 )
 def date_diff(step: Step, table: Table) -> Change:
@@ -194,8 +194,7 @@ def date_diff(step: Step, table: Table) -> Change:
         for name in names
     )
     units = step["units"]
-    # As columns of their own the two moments are computed once, however often a difference in
-    # months looks at them.
+    # As columns, the two times are computed once, however often a difference in months uses them.
     parsed = table.with_columns([NewColumn(_FIRST, first), NewColumn(_SECOND, second)])
     first, second = pl.col(_FIRST), pl.col(_SECOND)
     if units in _MONTHS:
@@ -260,7 +259,7 @@ def _composed(name: str) -> None:
                 "1 January 1970, 00:00:00",
                 "the epoch; the pages' examples leave components empty",
             ),
-            ("Components that make no date (31 February)", "null", "as other unconvertible values"),
+            ("Components that are not a date (31 February)", "null", "as other unconvertible values"),
         ],
     )
     def apply(step: Step, table: Table) -> Change:
@@ -310,7 +309,7 @@ _composed("TIME")
 _composed("DATE_TIME")
 
 
-# Names that Java's TimeZone has beside those of the time zone database.
+# Names that Java's TimeZone has in addition to the time zone database.
 _JAVA_ZONES = {
     "Z": "UTC",
     "ACT": "Australia/Darwin",
@@ -361,7 +360,7 @@ def zone_of(name: str | None) -> tzinfo:
     try:
         return ZoneInfo(text_value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        # Listing all zones takes a while: only what is none as it stands is looked up.
+        # Listing all zones is slow: look up only a name that is not a zone as it is.
         known = _zone_names().get(text_value.lower())
     if known is None:
         raise ValueError(

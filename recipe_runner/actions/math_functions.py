@@ -19,7 +19,7 @@ FAMILY = "Math functions"
 UNDEFINED = (
     "A result that mathematics does not define",
     "null",
-    "as Spark; an infinity or NaN would poison what follows",
+    "as Spark; an infinity or NaN would spoil later steps",
 )
 # Aliases: FLOOR's page says sourceColumn1 and value, CEILING's sourceColumn and value1.
 _SOURCE = column(required=False, aliases=("sourceColumn1",))
@@ -82,7 +82,7 @@ _function(
         (
             "The page says greater than or equal",
             "the largest whole number not above the value",
-            "a slip: the name and every other system agree",
+            "an error on the page: the name and every other system agree",
         )
     ],
 )
@@ -114,8 +114,7 @@ def _pair(
     def apply(step: Step, table: Table) -> Change:
         left, right = (number_operand(step, table, operand) for operand in pair_names(step))
         if table.type_of(left).is_integer() and table.type_of(right).is_integer():
-            # 64 bits would wrap around to a wrong number without a word; what does not fit becomes
-            # null.
+            # 64 bits would silently wrap around to a wrong number; what does not fit becomes null.
             left, right = left.cast(pl.Int128), right.cast(pl.Int128)
         result = change(left, right, [table.type_of(left), table.type_of(right)])
         if table.type_of(result) == pl.Int128:
@@ -162,7 +161,7 @@ def _whole_remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     return pl.when(right != 0).then(pl.when(left < 0).then(0 - size).otherwise(size))
 
 
-OVERFLOW = ("A whole number beyond 64 bits", "null", "Spark wraps around to a wrong number; nobody wants that")
+OVERFLOW = ("A whole number beyond 64 bits", "null", "Spark wraps around to a wrong number, which nobody wants")
 _pair("ADD", _sum_like(operator.add), [OVERFLOW])
 _pair("SUBTRACT", _sum_like(operator.sub), [OVERFLOW])
 _pair("MULTIPLY", _sum_like(operator.mul), [OVERFLOW])
@@ -178,9 +177,9 @@ _pair(
         (
             "What MOD is",
             "the remainder, with the sign of the dividend",
-            "the page's sentence on percent is a slip; the remainder is Java's",
+            "the page's sentence on percent is an error; the remainder is Java's",
         ),
-        ("A decimal among the two", "a double, of the exact remainder", "as DIVIDE"),
+        ("A decimal as one of the two", "a double, of the exact remainder", "as DIVIDE"),
     ],
 )
 

@@ -20,7 +20,7 @@ FAMILY = "Other functions"
     new_column(),
     ambiguities=[
         ("Sources of different types", "numbers as doubles, else texts", "one column has one type"),
-        ("Place of the new column", "right of the last source listed", "seen for one source: right of it"),
+        ("Place of the new column", "right of the last source listed", "seen on the service for one source"),
     ],
 )
 def coalesce(step: Step, table: Table) -> Change:

@@ -41,10 +41,10 @@ SCORES = (
     "deviation; IQR: outside [Q1 - t·IQR, Q3 + t·IQR], linear quantiles",
     "the textbook definitions (Iglewicz and Hoaglin for the second)",
 )
-NULLS = ("Null", "is no outlier", "it has no score")
+NULLS = ("Null", "is not an outlier", "it has no score")
 TRIMMED = (
     "trimValue with minValue and maxValue",
-    "only outliers below or above these percentiles of the column are touched",
+    "only outliers below or above these percentiles of the column are changed",
     "the page's text",
 )
 
@@ -96,7 +96,7 @@ def _percentiles(step: Step, table: Table) -> tuple[float | None, float | None]:
     return facts["low"], facts["high"]
 
 
-# What REPLACE_OUTLIERS trims without being told to.
+# What REPLACE_OUTLIERS trims if trimValue is absent.
 TRIMMED_BY_DEFAULT = ("REPLACE_WITH_NULL", "REPLACE_WITH_MODE", "WINSORIZE_VALUES")
 
 
@@ -188,8 +188,8 @@ def _check_replace(arguments: Mapping[str, Any]) -> Sequence[str]:
         TRIMMED,
         ("WINSORIZE_VALUES without minValue and maxValue", "the 5th and 95th percentile", "the page's example"),
         (
-            "Whether average, median, mode, sum and max are over outliers too",
-            "over the other values only",
+            "Whether average, median, mode, sum and max include outliers",
+            "no, only the other values",
             "the guide's REPLACE_WITH_… actions say: of all other values",
         ),
         ("REPLACE_WITH_EMPTY", "null in a number column", "it cannot hold an empty text"),

@@ -41,8 +41,8 @@ KEYS: tuple[Parameter, ...] = (
 )
 SECRET = (
     "The secret's value, locally",
-    "what the caller supplies; else a key derived from secretId",
-    "there is no Secrets Manager; the result has the service's shape, not its value",
+    "what the caller gives; else a key derived from secretId",
+    "there is no Secrets Manager; the result has the service's form, not its value",
 )
 DETECTED = (
     "How personal data is found (entityTypeFilter)",
@@ -117,9 +117,9 @@ def _check_hash(arguments: Mapping[str, Any]) -> Sequence[str]:
         (
             "Where the hashes go",
             "into new columns `<source>_hashed`, right of the last source, in Base64",
-            "AWS Glue's CryptographicHash; this guide's page is silent",
+            "AWS Glue's CryptographicHash; the DataBrew guide does not say",
         ),
-        ("What is hashed", "the value as text in UTF-8", "the page is silent"),
+        ("What is hashed", "the value as text in UTF-8", "the page does not say"),
     ],
 )
 def cryptographic_hash(step: Step, table: Table) -> Change:
@@ -347,7 +347,7 @@ def mask_range(step: Step, table: Table) -> Change:
         (
             "preserveDelimiters",
             "true keeps the delimiters, false masks them",
-            "the page's sentence says the opposite of the name; the name is what a recipe's author reads",
+            "the page says the opposite of the name, and authors of recipes read the name",
         ),
         ("A delimiter that is not found", "the text stays as it is", "there is nothing between the delimiters"),
         ("Several delimited parts", "each is masked", "masks characters between two delimiters"),
@@ -404,8 +404,8 @@ def _check_redact(arguments: Mapping[str, Any]) -> Sequence[str]:
     text("locale", required=False),
     check=_check_redact,
     ambiguities=[
-        ("A text that is no date", "stays as it is", "there is no component to mask"),
-        ("Form of the masked date", "that of the text; yyyy-MM-dd HH:mm:ss for date columns", "the page is silent"),
+        ("A text that is not a date", "stays as it is", "there is no component to mask"),
+        ("Form of the masked date", "that of the text; yyyy-MM-dd HH:mm:ss for date columns", "the page does not say"),
     ],
 )
 def mask_date(step: Step, table: Table) -> Change:
@@ -517,7 +517,7 @@ def replace_with_random_date_between(step: Step, table: Table) -> Change:
         SEEDED,
         (
             "Several columns",
-            "are shuffled alike, so that their values stay together",
+            "are shuffled together, so that the values of a row stay together",
             "the page shuffles the source columns as one",
         ),
     ],

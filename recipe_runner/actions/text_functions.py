@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import polars as pl
+import regex
 
 from recipe_runner.actions.data_cleaning import ONE_BASED, capital_case, check_positions, slice_inclusive
 from recipe_runner.errors import RecipeError
@@ -69,7 +70,7 @@ _function(
 
 
 def _character(value: int) -> str | None:
-    # Halves of surrogate pairs are no characters and cannot be written as UTF-8.
+    # Halves of surrogate pairs are not characters and cannot be written as UTF-8.
     return chr(value) if 0 <= value <= 0x10FFFF and not 0xD800 <= value <= 0xDFFF else None
 
 
@@ -82,7 +83,7 @@ def _character(value: int) -> str | None:
     one_of=ONE_OF_SOURCE_OR_VALUE,
     check=check_source_or_value,
     page=function_page("CHAR"),
-    ambiguities=[("A number that is no Unicode character", "null", "there is nothing to return")],
+    ambiguities=[("A number that is not a Unicode character", "null", "there is nothing to return")],
 )
 def char(step: Step, table: Table) -> Change:
     """Write the Unicode character of a number into a new column."""
@@ -123,7 +124,7 @@ def _compare(name: str, change: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> None:
         page=function_page(name),
         ambiguities=[
             ("Order of texts", "by code point, upper before lower case", "as Java's and Spark's comparison"),
-            ("Null on a side", "null", "a comparison with nothing has no answer"),
+            ("Null on a side", "null", "a comparison with null has no result"),
         ],
     )
     def apply(step: Step, table: Table) -> Change:
@@ -206,7 +207,19 @@ POSITION = (
 )
 
 
-def _find(name: str, from_right: bool) -> None:
+def _from_left(wanted: regex.Pattern[str], value: str, offset: int) -> int:
+    found = wanted.search(value, offset, timeout=SECONDS_PER_VALUE)
+    return found.start() + 1 if found else 0
+
+
+def _from_right(wanted: regex.Pattern[str], value: str, offset: int) -> int:
+    for start in range(len(value) - 1 - offset, -1, -1):
+        if wanted.match(value, start, timeout=SECONDS_PER_VALUE):
+            return start + 1
+    return 0
+
+
+def _find(name: str, place: Callable[[regex.Pattern[str], str, int], int]) -> None:
     @action(
         name,
         FAMILY,
@@ -226,18 +239,12 @@ def _find(name: str, from_right: bool) -> None:
 
         def position(value: str) -> int:
             try:
-                if not from_right:
-                    found = wanted.search(value, offset, timeout=SECONDS_PER_VALUE)
-                    return found.start() + 1 if found else 0
-                for start in range(len(value) - 1 - offset, -1, -1):
-                    if wanted.match(value, start, timeout=SECONDS_PER_VALUE):
-                        return start + 1
+                return place(wanted, value, offset)
             except TimeoutError:
                 raise RecipeError(
                     f"the regular expression {step['pattern']!r} takes too long to match; simplify it",
                     column=step["sourceColumn"] or "",
                 ) from None
-            return 0
 
         return Columns(
             [
@@ -250,8 +257,8 @@ def _find(name: str, from_right: bool) -> None:
         )
 
 
-_find("FIND", False)
-_find("RIGHT_FIND", True)
+_find("FIND", _from_left)
+_find("RIGHT_FIND", _from_right)
 
 
 def merged(step: Step, table: Table) -> Change:

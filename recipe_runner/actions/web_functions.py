@@ -30,7 +30,7 @@ _IPV4 = rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"
     new_column(),
     one_of=ONE_OF_SOURCE_OR_VALUE,
     check=check_source_or_value,
-    ambiguities=[("A text that is no IPv4 address", "null", "AWS Glue's IpToInt table")],
+    ambiguities=[("A text that is not an IPv4 address", "null", "AWS Glue's IpToInt table")],
 )
 def ip_to_int(step: Step, table: Table) -> Change:
     """Write an IPv4 address as a whole number; any other text gives null."""

@@ -24,8 +24,8 @@ WINDOW: tuple[Parameter, ...] = (
     integer("numRowsBefore", minimum=0, maximum=MAX_WINDOW),
     integer("numRowsAfter", minimum=0, maximum=MAX_WINDOW),
 )
-ORDER = ("Order of the rows", "as they are at this step", "the page names none")
-EDGE = ("A window that reaches beyond the first or last row", "holds the rows there are", "as Spark's ROWS BETWEEN")
+ORDER = ("Order of the rows", "the order at this step", "the page names none")
+EDGE = ("A window that reaches beyond the first or last row", "holds the rows that exist", "as Spark's ROWS BETWEEN")
 ROW = "\x00row"
 
 

@@ -127,7 +127,7 @@ def _unpack(codec: str, packed: IO[bytes], plain: IO[bytes]) -> None:
 def _unpack_zstd(packed: IO[bytes], plain: IO[bytes]) -> None:
     import zstandard
 
-    # copy_stream takes a frame that ends early for a whole one.
+    # copy_stream does not notice a frame that ends early.
     machine = None
     try:
         while block := packed.read(_BLOCK):
@@ -194,8 +194,8 @@ def _hadoop_blocks(machine: Any, content: bytes) -> Iterator[bytes]:
 def _chunk(machine: Any, data: bytes, most: int) -> bytes:
     if machine.name == "snappy":
         return _snappy_raw(machine, data)
-    # LZ4's own blocks do not tell their length; Hadoop cuts a block into chunks only where it
-    # exceeds its buffer.
+    # LZ4's blocks do not tell their length; Hadoop cuts a block into chunks only if it exceeds its
+    # buffer.
     return bytes(machine.decompress(data, decompressed_size=most))
 
 
@@ -239,7 +239,7 @@ def _snappy_frames(arrow: Any, content: bytes) -> Iterator[bytes]:
 
 def _pack(codec: str, plain: IO[bytes], packed: IO[bytes]) -> None:
     if codec == "GZIP":
-        # No name and no time inside, so that equal data give equal bytes.
+        # No name and no time inside, so that equal data gives equal bytes.
         with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as stream:
             shutil.copyfileobj(plain, stream)
     elif codec == "BZIP2":

@@ -18,11 +18,10 @@ from recipe_runner.files.dataset_frames import with_extra
 from recipe_runner.tables.streaming import batches_of, sources
 from recipe_runner.tables.table import DatasetFiles, csv_delimiter, first_line
 
-# Stands in the types guessed for whole numbers of more than 128 bits.
+# The guessed type of whole numbers beyond 128 bits.
 BEYOND = pl.Decimal(38, 0)
 SAMPLE_ROWS = 10_000
-# Types are also guessed further down a long file: at one place in so many bytes, of so many bytes
-# each.
+# Types are also guessed further down a long file: one sample per so many bytes.
 SAMPLE_EVERY = 4 * 1024 * 1024
 MOST_SAMPLES = 32
 SAMPLE_BYTES = 32 * 1024
@@ -42,7 +41,7 @@ def scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[p
     for shape in shapes:
         for name, dtype in _guessed_types(shape, delimiter, all_rows).items():
             types[name] = _wider(types[name], dtype) if name in types else dtype
-    # Whole numbers that no type holds are texts, but doubles among doubles.
+    # Whole numbers that fit no type are text, except among doubles.
     types = {name: pl.String() if dtype == BEYOND else dtype for name, dtype in types.items()}
     frames: list[pl.LazyFrame] = []
     extras = [dict(files.extra_columns.get(path) or {}) for path in paths]
@@ -60,7 +59,7 @@ def scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[p
             schema={name: types[name] if types[name] != pl.Null else pl.String() for name in shape.names},
         )
         if shape.has_blank_lines:
-            # Spark, below the service, passes over blank lines; polars makes rows of nulls of them.
+            # Spark, which the service uses, skips blank lines; polars makes rows of nulls of them.
             frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
         # A column without any value fits every operation: its type stays open.
         empty = [name for name in shape.names if types[name] == pl.Null]
@@ -76,8 +75,8 @@ def _csv_options(options: Mapping[str, Any]) -> tuple[str, bool]:
 
 
 def _guessed_types(shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str, pl.DataType]:
-    # Polars parses in pieces that reach beyond the rows asked for, and would stop there at a value
-    # of another type: rows are taken as texts, and only they are guessed from.
+    # Polars parses pieces that reach beyond the rows asked for, and would stop there at a value of
+    # another type. So rows are read as text, and the types are guessed from these rows only.
     texts = pl.scan_csv(
         sources(shape.path), separator=delimiter, has_header=shape.header, new_columns=shape.names, infer_schema=False
     )
@@ -94,7 +93,7 @@ def _guessed_types(shape: CsvShape, delimiter: str, all_rows: bool) -> dict[str,
     if all_rows or rows < SAMPLE_ROWS:
         return types
     if pl.Null() in types.values():
-        # A column without a value in the sample says nothing about its type.
+        # A column without a value in the sample does not show its type.
         return _guessed_types(shape, delimiter, True)
     if shape.line_is_row:
         further_down = _types_further_down(shape, delimiter)
@@ -120,7 +119,7 @@ def _types_in(content: bytes, shape: CsvShape, delimiter: str) -> dict[str, pl.D
     except pl.exceptions.NoDataError:
         return {}
     except pl.exceptions.ComputeError:
-        # polars takes whole numbers of any length for numbers, and then has none that holds them.
+        # polars recognises whole numbers of any length, and then has no type for the longest.
         texts = read(shape.names)
         whole = texts.select(pl.all().str.contains(r"^-?\d+$"))
         long = texts.select(pl.all().cast(pl.Int128, strict=False).is_null())
@@ -143,8 +142,7 @@ def _types_further_down(shape: CsvShape, delimiter: str) -> dict[str, pl.DataTyp
     with shape.path.open("rb") as stream:
         places = min(MOST_SAMPLES, size // SAMPLE_EVERY + 1)
         for place in range(1, places + 1):
-            # The last place is the end of the file, where ordered data differs most from its
-            # beginning.
+            # The last sample is the file's end, where ordered data differs most from its beginning.
             stream.seek(max(0, size * place // places - SAMPLE_BYTES))
             stream.readline()
             block = stream.read(SAMPLE_BYTES)

@@ -69,14 +69,13 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
         raise repeated_column(path, twice[0])
     if not checked:
         return CsvShape(path, names, header)
-    # Counting is Python's and parsing is polars' own, so that each has a core meanwhile.
+    # Python counts while polars parses, each on its own core.
     with ThreadPoolExecutor(1) as pool:
         counted = pool.submit(_count_lines, path, delimiter)
         seen = _rows_and_nulls(path, delimiter, len(names))
         lines, delimiters = counted.result()
     # Without nulls in the last column no row is short (its last field would be null), and without
-    # more delimiters than its rows need none is long, so that most files need no look at their
-    # lines at all.
+    # extra delimiters none is long. Most files are like this, and their lines need no check.
     if seen == (lines, 0) and delimiters == (len(names) - 1) * lines:
         return CsvShape(path, names, header, line_is_row=True, rows=lines - header)
     readable, line_is_row, blank = _checked_rows(path, delimiter, len(names), seen)
@@ -111,7 +110,7 @@ def _count_lines(path: Path, delimiter: str) -> tuple[int, int]:
 
     :raises RecipeError: the file is not UTF-8.
     """
-    # bytes.count is slow for what comes often; numpy is worth its import for long files only.
+    # bytes.count is slow for frequent bytes; importing numpy pays off for long files only.
     count = _count_in_block if path.stat().st_size < LONG_FILE_BYTES else _vector_count()
     lines = delimiters = 0
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -198,7 +197,7 @@ def _checked_rows(path: Path, delimiter: str, width: int, seen: tuple[int, int] 
             wrong = (outside.str.count_matches(delimiter, literal=True) != width - 1) | outside.str.contains(
                 f'[^{mark}]"|"[^{mark}]'
             )
-            # A line short by a delimiter in quotes has as many as it should; ending in one, it
+            # A short line with a delimiter in quotes has the right count; if it ends in one, that
             # hides its null too.
             quoted = text.str.contains('"', literal=True) & text.str.ends_with(delimiter)
             doubtful = lines.filter(unusual | quoted | text.str.contains(f'[^{mark}]"[^{mark}]')).select(wrong.any())
@@ -209,7 +208,7 @@ def _checked_rows(path: Path, delimiter: str, width: int, seen: tuple[int, int] 
     except pl.exceptions.PolarsError as problem:
         if "utf-8" in str(problem).lower() or "utf8" in str(problem).lower():
             raise RecipeError(f"{path.name} is not UTF-8{_where_not_utf8(path)}; convert it") from problem
-        # A byte 0x01 in the data upsets the fast look; the slow one below decides.
+        # A byte 0x01 in the data breaks the fast check; the slow one below decides.
         facts, right = {"blank": 1, "empty": 2}, False
     if right and not _blank_lines_hide(width, facts["blank"], facts["empty"], path):
         return path, True, bool(facts["blank"])

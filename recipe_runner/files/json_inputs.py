@@ -16,8 +16,7 @@ from recipe_runner.errors import RecipeError
 from recipe_runner.tables.datatypes import json_text
 from recipe_runner.tables.streaming import sources
 
-# The end of a value that nests so deeply that polars, which does not look, would take the process
-# down.
+# The end of a value nested so deeply that polars, which does not check, would crash the process.
 TOO_DEEP = (b"]" * 200, b"}" * 200, b"]}" * 100)
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 SCHEMA_BLOCK = 16 * 1024 * 1024
@@ -65,7 +64,7 @@ def scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.L
                     raise RecipeError(f"{path.name} is not JSON: {whole.msg} at line {whole.lineno}") from None
                 raise RecipeError(f"{path.name} is not JSON Lines: line {number}: {problem.msg}") from None
     if "\\ud" in text or "\\uD" in text:
-        # Half a surrogate pair is no character that a column can hold.
+        # Half a surrogate pair is not a character that a column can hold.
         document = json.loads(_HALF_PAIR.sub("\ufffd", json.dumps(document, ensure_ascii=False)))
     rows = document if isinstance(document, list) else [document]
     if not all(isinstance(row, dict) for row in rows):

@@ -33,12 +33,11 @@ EXTENSIONS = {
     "ORC": "orc",
     "XML": "xml",
 }
-# What is compressed inside the file, so that the file stays one of its format.
+# Compressed inside the file, so that the file keeps its format.
 ORC_COMPRESSIONS = {"SNAPPY": "snappy", "ZLIB": "zlib", "LZ4": "lz4", "ZSTD": "zstd"}
 PARQUET_COMPRESSIONS = {"SNAPPY": "snappy", "GZIP": "gzip", "LZ4": "lz4", "BROTLI": "brotli", "ZSTD": "zstd"}
 LONGEST_NAME = 255
-# What Hive writes as percent and two digits in a partition's folder, and what XML has no way to
-# write.
+# What Hive percent-encodes in a partition's folder, and what XML cannot hold.
 _UNSAFE = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{}\[\]^]""")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -317,7 +316,7 @@ def write_file(frame: pl.LazyFrame, path: Path, output: Mapping[str, Any], kind:
         frame.sink_parquet(path, compression=chosen, maintain_order=True)
         return
     elif kind == "AVRO":
-        # polars writes a file of its own for each chunk, one behind the other, which nothing reads.
+        # polars would write each chunk as a complete file, one after the other.
         frame.collect(engine="streaming").rechunk().write_avro(path, name="topLevelRecord")
     elif kind == "ORC":
         from pyarrow import orc

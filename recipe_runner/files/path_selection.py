@@ -91,8 +91,8 @@ def select_files(
 
     :param listing: key and last-modified time (aware) of each object of the bucket that might
         match.
-    :param key_pattern: key of the dataset's S3 location, with ``<regular expression>`` and
-        ``{parameter}``.
+    :param key_pattern: key of the dataset's S3 location, with `<regular expression>` and
+        `{parameter}`.
     :param options: the dataset's PathOptions.
     :param now: when the dataset is loaded, for relative dates; aware.
     :returns: chosen keys, in order of their name, each with the columns that its parameters make.
@@ -164,12 +164,12 @@ def _matcher(key_pattern: str, parameters: Mapping[str, _Parameter]) -> tuple[re
         if match["parameter"] is None:
             parts.append(f"(?:{match['expression']})")
         else:
-            # An expression may bring groups of its own: a parameter's has a name.
+            # An expression may have groups, so a parameter's group has a name.
             parts.append(f"(?P<parameter{len(order)}>{_shape(parameters[match['parameter']])})")
             order.append(match["parameter"])
     parts.append(regex.escape(key_pattern[position:]))
     text = "".join(parts)
-    # A folder means all that lies below it.
+    # A folder means everything below it.
     below = ".+" if key_pattern.endswith("/") or not key_pattern else "(?:/.+)?"
     try:
         return regex.compile(f"^{text}{below}$"), order

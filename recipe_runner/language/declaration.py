@@ -100,8 +100,7 @@ def function_page(name: str) -> str:
 
 
 ACTIONS: dict[str, Action] = {}
-# Names that the guide uses too: the examples of the two rolling functions, the heading of
-# NORMALIZATION.
+# Other names in the guide: examples of the two rolling functions, the heading of NORMALIZATION.
 OTHER_NAMES = {
     "ROLLING_STDEV": "ROLLING_STANDARD_DEVIATION",
     "ROLLING_VAR": "ROLLING_VARIANCE",

@@ -1,10 +1,10 @@
 r"""Translate Java's regular expressions, which the service uses, for the engines used here.
 
-Rules of https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html: ``\Q...\E``
-quotes; the classes ``\w``, ``\d`` and ``\s`` and the POSIX classes such as ``\p{Punct}`` hold
-ASCII characters only; here ``\w`` would hold every script's letters, and ``\p{Punct}`` would be
+Rules of https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html: `\Q...\E`
+quotes; the classes `\w`, `\d` and `\s` and the POSIX classes such as `\p{Punct}` hold
+ASCII characters only; here `\w` would hold every script's letters, and `\p{Punct}` would be
 Unicode's punctuation, without `$`, `+`, `<` and other symbols. A character may be written by its
-number as ``\x{41}`` or ``\0101``.
+number as `\x{41}` or `\0101`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def from_java(source: str) -> str:
             continue
         if found := _NUMBERED.match(source, at):
             number = int(found.group(1), 16) if found.group(1) else int(found.group(2), 8)
-            # A number that no character has stays, for the engine to refuse.
+            # A number without a character stays as it is, and the engine rejects it.
             parts.append(re.escape(chr(number)) if _is_character(number) else found.group(0))
             at = found.end()
             continue

@@ -17,8 +17,7 @@ from typing import Any
 
 from recipe_runner.language.java_patterns import from_java
 
-# Keys that console exports carry and the guide does not document; they change nothing in the
-# result.
+# Keys of console exports that the guide does not document; they do not change the result.
 IGNORED_PARAMETERS = frozenset({"mappingOption", "functionStepType", "isText", "targetIndex"})
 
 
@@ -112,8 +111,7 @@ def _list(parameter: Parameter, raw: Any) -> list[Any]:
         return [raw.strip().strip('"')]
     value = _json(parameter, raw, "a list")
     if parameter.kind is Kind.JSON_LIST:
-        # One entry without its list, or entries that are JSON texts themselves: nothing else can be
-        # meant.
+        # One entry without its list, or entries that are JSON texts: the meaning is clear.
         value = [value] if isinstance(value, dict) else value
         if isinstance(value, list) and all(isinstance(item, str) and item.startswith("{") for item in value):
             value = [_json(parameter, item, "an object") for item in value]

@@ -19,7 +19,7 @@ from recipe_runner.errors import RecipeError
 from recipe_runner.language.java_patterns import from_java, is_possessive
 
 SECONDS_PER_VALUE = 1.0
-# Many values that are each just below the limit would take for ever all the same.
+# Many values just below the limit would still take forever.
 SECONDS_PER_BATCH = 20.0
 SLOW_AVERAGE = 0.005
 
@@ -82,8 +82,7 @@ class Pattern:
         parts = replacement_parts(replacement, self.groups, self._compiled.groupindex)
         if self._native:
             native = "".join(part.replace("$", "$$") if isinstance(part, str) else f"${{{part}}}" for part in parts)
-            # Of a pattern without any special sign polars makes a plain search, and `$$` would stay
-            # as it is.
+            # For a pattern without special signs polars does a plain search, which keeps `$$`.
             source = f"(?:{self.source})" if "$" in native else self.source
             return text.str.replace_all(pl.lit(source), pl.lit(native))
 

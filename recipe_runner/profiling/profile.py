@@ -143,7 +143,7 @@ def _entities(frame: pl.DataFrame, chosen: Sequence[str], detector: Mapping[str,
     for name in chosen:
         if frame.schema[name] != pl.String:
             continue
-        # No entity is without one of these; the shapes that polars' engine does not take are slow.
+        # Every entity has one of these; the shapes that polars' engine does not support are slow.
         text = pl.when(pl.col(name).str.contains("[0-9@:-]")).then(pl.col(name))
         hits = frame.select(shape.contains(text).fill_null(False).alias(kind) for kind, shape in shapes.items())
         rows = hits.select(pl.any_horizontal(pl.all()).sum()).item()

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from recipe_runner.errors import RecipeError
 
-# Canonical name → spellings with blanks, case and underscores taken out.
+# Canonical name to spellings, in lower case without blanks and underscores.
 TYPES = {
     "SSN": ("ssn", "socialsecuritynumber"),
     "EMAIL": ("email", "emailaddress"),
@@ -132,8 +132,7 @@ def _is_ip(value: str) -> bool:
     return True
 
 
-# ISO 3166-1: two letters and three; phone regions that the standard only reserves (AC, TA, XK) are
-# as CLDR has them.
+# ISO 3166-1 in two and three letters; phone regions that it only reserves (AC, TA, XK) as in CLDR.
 _ALPHA_3 = (
     "AC:ASC AD:AND AE:ARE AF:AFG AG:ATG AI:AIA AL:ALB AM:ARM AO:AGO AR:ARG AS:ASM AT:AUT AU:AUS AW:ABW AX:ALA "
     "AZ:AZE BA:BIH BB:BRB BD:BGD BE:BEL BF:BFA BG:BGR BH:BHR BI:BDI BJ:BEN BL:BLM BM:BMU BN:BRN BO:BOL BQ:BES "
@@ -305,7 +304,7 @@ def _card_detail(pattern: str, value: str) -> str | None:
 def _suffixes() -> Callable[[str], object]:
     import tldextract
 
-    # The list that comes with the package: nothing is fetched.
+    # The list that comes with the package: nothing is downloaded.
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 

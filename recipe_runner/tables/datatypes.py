@@ -70,7 +70,7 @@ def as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return column.cast(pl.String)
 
 
-# Zeros behind the point that say nothing.
+# Trailing zeros after the point.
 _NOTHING = r"\.0+$|(\.\d*[1-9])0+$"
 
 
@@ -190,11 +190,10 @@ def convert(column: pl.Expr, dtype: pl.DataType, to: str) -> pl.Expr:
     if dtype.is_decimal() and target.is_float():
         return to_double(column, dtype).cast(target)
     if dtype.is_decimal() and target.is_integer():
-        # Cut off as of doubles; polars would round.
+        # Truncate as for doubles; polars would round.
         return column.cast(pl.String).str.extract(r"^(-?\d+)", 1).cast(target, strict=False)
     if dtype.is_float() and to == "decimal":
-        # The decimal that the double shows: polars' own cast makes 890.822000000000065536 of
-        # 890.822.
+        # The decimal that the double shows: polars' cast of 890.822 gives 890.822000000000065536.
         return column.cast(pl.String).cast(target, strict=False)
     if dtype == pl.Boolean and to == "decimal":
         column = column.cast(pl.Int8)  # polars knows no way from one to the other
@@ -235,8 +234,7 @@ def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         seconds = pl.from_epoch((to_double(column, dtype) * 1_000_000).cast(pl.Int64, strict=False), time_unit="us")
         if not dtype.is_integer():
             return seconds
-        # 20200304 is a day in 2020: public recipes format such columns as dates, and nobody means
-        # August 1970.
+        # 20200304 is a day in 2020: public recipes format such columns as dates, not as seconds.
         day = column.cast(pl.String).str.to_date("%Y%m%d", strict=False).cast(pl.Datetime("us"))
         return pl.when(column.is_between(19_000_101, 21_001_231)).then(day).otherwise(seconds)
     if dtype != pl.String:
@@ -245,15 +243,14 @@ def to_timestamp(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def _texts_to_timestamps(texts: pl.Series) -> pl.Series:
-    # Run batch by batch: as one expression the many spellings would swell every plan that uses a
-    # date twice.
+    # Run batch by batch: as one expression the many spellings would swell every plan with dates.
     text, clock = pl.col("text"), pl.col("clock")
     zone = clock.str.extract(r"(Z|UTC|GMT|[+-]\d{2}:?\d{2})$", 1)
     digits = zone.str.replace(":", "").str.slice(1)
     minutes = digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(2, 2).cast(
         pl.Int64, strict=False
     )
-    # A clock alone is a moment of the first day of the epoch.
+    # A time of day alone is on the first day of the epoch.
     alone = text.str.contains(r"^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$")
     frame = (
         pl.DataFrame({"text": texts.cast(pl.String)})
@@ -283,7 +280,7 @@ def text_to_date(text: pl.Expr) -> pl.Expr:
     """Return the date of a text without a time of day; null if no known spelling fits."""
     # One separator, so that a handful of orders covers `/`, `.`, blank and comma.
     normal = text.str.replace_all(r"[/.,\s-]+", "-").str.strip_chars("-")
-    # `%Y` takes two-digit years and `%d` unpadded texts: hold each order to its shape.
+    # `%Y` accepts two-digit years and `%d` unpadded texts, so check the shape of each order too.
     number_shape = normal.str.contains(r"^\d{1,2}-\d{1,2}-\d{4}$")
     return pl.coalesce(
         pl.when(normal.str.contains(r"^\d{4}-\d{1,2}-\d{1,2}$")).then(normal.str.to_date("%Y-%m-%d", strict=False)),

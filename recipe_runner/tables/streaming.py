@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-# Up to so many values, comparing with each is faster than looking them up in a table.
+# Up to this many values, comparing with each is faster than a table.
 FEW = 8
 # Longer files are read piece by piece.
 MAPPED_BYTES = 256 * 1024 * 1024
@@ -73,7 +73,7 @@ def mapped(key: pl.Expr, mapping: Mapping[str, Any], default: pl.Expr, dtype: pl
     """Replace texts by their value in a mapping; `default` for null and for texts without one.
 
     :param key: an expression of texts.
-    :param mapping: text → value of the type `dtype`, or ``None``.
+    :param mapping: text to value of the type `dtype`, or None.
     :param default: an expression of the type `dtype`.
     :param dtype: type of the result.
     """

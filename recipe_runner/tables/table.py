@@ -121,10 +121,9 @@ class Table:
     frame: pl.LazyFrame
     schema: Mapping[str, pl.DataType]
     context: RunContext = field(default_factory=RunContext)
-    # The dataset's own columns: JOIN keeps those that steps made although its leftColumns cannot
-    # list them.
+    # The dataset's own columns: JOIN also keeps columns that steps made.
     origin: frozenset[str] = frozenset()
-    # Rows of the dataset, where reading its outline has told them.
+    # Rows of the dataset, if opening it has told their number.
     dataset_rows: int | None = None
 
     def __post_init__(self) -> None:
@@ -231,7 +230,7 @@ class Table:
                     column=column.name,
                 )
             if condition is not None:
-                # A struct or an array cannot stand in one column with the text it was made of.
+                # A struct or an array cannot share a column with the text it was made from.
                 fits = exists and (self.schema[column.name].is_nested() or not self.type_of(expression).is_nested())
                 if fits:
                     expression, kept = self._of_one_type(expression, column.name)

@@ -136,7 +136,7 @@ def test_a_wrong_recipe_is_refused_before_anything_runs(
     assert message in capsys.readouterr().err
 
 
-def test_what_only_the_service_can_do_is_a_recipe_all_the_same() -> None:
+def test_a_recipe_with_an_action_for_the_service_only_is_valid() -> None:
     recipe = [step("ENCRYPT", **KMS, preserveDataType="true"), step("DECRYPT", **KMS)]
     assert validate_steps(recipe, to_run=False) == []
     assert len(validate_steps(recipe)) == 2
@@ -254,7 +254,9 @@ def test_all_errors_are_shown_at_once_with_their_columns(tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize("text", ["{", "[1,", "\x00", ": :\n- ["])
-def test_a_recipe_that_does_not_parse(text: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recipe_that_does_not_parse_is_an_error(
+    text: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, target = run_recipe_file(text, CSV)
     assert code == 1
     assert "is not valid JSON" in capsys.readouterr().err
@@ -266,7 +268,9 @@ def test_a_recipe_that_does_not_parse(text: str, run_recipe_file: Run, capsys: p
     ["[" * 5000 + "]" * 5000, json.dumps([step("DELETE", sourceColumns="[" * 5000 + "]" * 5000)])],
     ids=["recipe", "parameter"],
 )
-def test_a_recipe_that_nests_too_deeply(text: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recipe_that_is_nested_too_deeply_is_an_error(
+    text: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     limit = sys.getrecursionlimit()  # some library that another test has loaded may have raised it
     sys.setrecursionlimit(1000)
     try:

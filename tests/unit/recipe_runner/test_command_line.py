@@ -71,7 +71,7 @@ def test_every_dialect_is_read(name: str, document: Any, suffix: str, tmp_path: 
     assert target.read_text() == "a,b\n1,X\n"
 
 
-def test_values_in_yaml_are_the_texts_that_they_are(tmp_path: Path) -> None:
+def test_values_in_yaml_stay_text(tmp_path: Path) -> None:
     recipe, source, target = tmp_path / "recipe.yaml", tmp_path / "in.csv", tmp_path / "out.jsonl"
     recipe.write_text(
         """
@@ -104,7 +104,7 @@ def test_values_in_yaml_are_the_texts_that_they_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", [".csv", ".jsonl", ".json", ".parquet"])
 @pytest.mark.parametrize("target", [".csv", ".jsonl", ".json", ".parquet"])
-def test_formats_go_by_their_extensions(source: str, target: str, tmp_path: Path) -> None:
+def test_the_format_follows_from_the_extension(source: str, target: str, tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": [1, None], "b": ["x", "y"]})
     recipe, given, made = tmp_path / "recipe.json", tmp_path / f"in{source}", tmp_path / f"out{target}"
     recipe.write_text(json.dumps(UPPER))
@@ -127,7 +127,7 @@ def test_the_output_is_what_the_service_writes(run_recipe_file: Run) -> None:
     assert target.read_bytes() == text.encode()
 
 
-def test_a_file_without_header_and_with_another_delimiter(run_recipe_file: Run) -> None:
+def test_a_file_without_header_and_with_another_delimiter_is_read(run_recipe_file: Run) -> None:
     code, target = run_recipe_file(
         [step("RENAME", sourceColumn="Column_2", targetColumn="b")], "1;x\n2;y\n", "--no-header", "--delimiter", ";"
     )
@@ -148,13 +148,13 @@ def test_a_file_without_header_and_with_another_delimiter(run_recipe_file: Run) 
         ("ä ö,b\n1,straße\n", "ä ö,b\n1,STRASSE\n"),
     ],
 )
-def test_odd_but_valid_csv(text: str, expected: str, run_recipe_file: Run) -> None:
+def test_odd_but_valid_csv_is_read(text: str, expected: str, run_recipe_file: Run) -> None:
     code, target = run_recipe_file(UPPER, text)
     assert code == 0
     assert target.read_text(encoding="utf-8") == expected
 
 
-def test_types_that_show_only_far_down_are_found(run_recipe_file: Run) -> None:
+def test_a_type_that_shows_only_far_down_is_found(run_recipe_file: Run) -> None:
     rows = ["1"] * 15_000 + ["2.5"] + ["3"] * 15_000
     code, target = run_recipe_file([step("NEGATE", sourceColumn="a", targetColumn="n")], "a\n" + "\n".join(rows) + "\n")
     assert code == 0
@@ -166,7 +166,7 @@ def test_types_that_show_only_far_down_are_found(run_recipe_file: Run) -> None:
     assert pl.read_csv(target, infer_schema_length=None)["n"].to_list()[-1] == 4
 
 
-def test_nested_values_come_and_go_as_json_lines(run_recipe_file: Run) -> None:
+def test_nested_values_are_read_and_written_as_json_lines(run_recipe_file: Run) -> None:
     text = '{"a":{"x":[1,2],"z":{"y":null}},"b":"q"}\n{"a":null,"b":null}\n'
     code, target = run_recipe_file(UPPER, text, suffix=".jsonl", output=".jsonl")
     assert code == 0
@@ -198,7 +198,7 @@ def join(kind: str, **more: str) -> dict[str, Any]:
         (["7", "1"], ["2", "1"], {1, 2}),
     ],
 )
-def test_a_key_of_the_other_dataset_comes_whole(
+def test_a_joined_key_of_the_other_dataset_keeps_its_value(
     kind: str, lefts: list[str], rights: list[str], keys: set[Any], tmp_path: Path, run_recipe_file: Run
 ) -> None:
     (tmp_path / "right.csv").write_text("k,w\n" + "".join(f"{key},0\n" for key in rights))
@@ -272,7 +272,7 @@ def test_join_and_union_take_second_datasets(tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_text() == "k,v\n1,a\n2,b\n,c\n2,\n3,\n,\n4,\n"
 
 
-def test_a_second_dataset_that_nobody_names_is_an_error(
+def test_a_second_dataset_that_is_not_given_is_an_error(
     run_recipe_file: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     join = step(
@@ -314,7 +314,7 @@ def test_preview_shows_what_each_step_does(tmp_path: Path, capsys: pytest.Captur
     assert "│ + t" in shown
 
 
-def test_preview_tells_moves_changes_and_fills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_preview_shows_moves_changes_and_fills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe, data = tmp_path / "recipe.json", tmp_path / "data.csv"
     data.write_text("a,b,c\n1,x,p\n,y,q\n")
     steps = [
@@ -341,7 +341,7 @@ def test_preview_counts_no_nulls_for_a_new_name(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("width", [20, 60, 250])
-def test_preview_keeps_to_the_width(
+def test_preview_fits_the_terminals_width(
     width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
@@ -355,7 +355,7 @@ def test_preview_keeps_to_the_width(
     assert "columns not shown" in " ".join(shown.split())
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(tmp_path: Path) -> None:
     import subprocess
     import sys
 
@@ -401,7 +401,7 @@ def test_a_full_disk_leaves_nothing_half_written(suffix: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("target", ["folder", "/dev/null"])
-def test_what_is_no_file_is_not_replaced_by_one(
+def test_a_folder_or_device_is_not_replaced_by_the_output(
     target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "folder").mkdir()
@@ -414,7 +414,7 @@ def test_what_is_no_file_is_not_replaced_by_one(
     assert not Path(output).is_file()
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_an_output_that_is_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("a\n1\n")
     (tmp_path / "recipe.json").write_text("[]")
     (tmp_path / "real").mkdir()

@@ -100,7 +100,7 @@ def run(folder: Path, source: Path, **output: Any) -> Path:
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_csv_in_every_codec(name: str, tmp_path: Path) -> None:
+def test_csv_is_read_in_every_codec(name: str, tmp_path: Path) -> None:
     suffix, compress = PACKED[name]
     source = tmp_path / f"in.csv{suffix}"
     source.write_bytes(compress(ROWS.encode()))
@@ -118,7 +118,7 @@ def test_a_ragged_row_is_found_in_every_codec(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_a_file_cut_short_is_an_error(name: str, tmp_path: Path) -> None:
+def test_a_truncated_file_is_an_error(name: str, tmp_path: Path) -> None:
     suffix, compress = PACKED[name]
     whole = compress(ROWS.encode())
     source = tmp_path / f"in.csv{suffix}"
@@ -137,7 +137,7 @@ def test_a_plain_file_under_a_codecs_name_is_an_error(suffix: str, tmp_path: Pat
 
 @pytest.mark.parametrize("suffix", SUFFIX_OF.values())
 @pytest.mark.parametrize("extension", [".json", ".jsonl"])
-def test_json_in_every_codec(suffix: str, extension: str, tmp_path: Path) -> None:
+def test_json_is_read_in_every_codec(suffix: str, extension: str, tmp_path: Path) -> None:
     plain = tmp_path / f"in{extension}"
     text = '[{"a": 1, "b": "x"}, {"a": 2, "b": null}]' if extension == ".json" else '{"a": 1, "b": "x"}\n{"a": 2}\n'
     plain.write_text(text)
@@ -148,7 +148,7 @@ def test_json_in_every_codec(suffix: str, extension: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("codec", SUFFIX_OF)
 @pytest.mark.parametrize("kind", ["CSV", "JSON"])
-def test_what_is_written_is_read_again(codec: str, kind: str, tmp_path: Path) -> None:
+def test_a_written_file_can_be_read_again(codec: str, kind: str, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(ROWS)
     written = run(tmp_path, tmp_path / "in.csv", Format=kind, CompressionFormat=codec)
     assert written.name == f"job_part00000.{kind.lower()}{SUFFIX_OF[codec]}"
@@ -159,7 +159,7 @@ def test_what_is_written_is_read_again(codec: str, kind: str, tmp_path: Path) ->
     assert frame["a"].to_list() == list(range(60_000))
 
 
-def test_nothing_that_was_unpacked_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unpacked_copies_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))

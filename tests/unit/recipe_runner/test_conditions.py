@@ -62,7 +62,9 @@ def remaining(condition: str, value: Any, values: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize(("condition", "value", "values", "kept"), ROWS)
-def test_rows_that_stay(condition: str, value: Any, values: list[Any], kept: list[Any]) -> None:
+def test_a_condition_removes_the_rows_that_meet_it(
+    condition: str, value: Any, values: list[Any], kept: list[Any]
+) -> None:
     assert remaining(condition, value, values) == kept
 
 
@@ -117,7 +119,7 @@ def test_a_nested_value_has_no_order(name: str) -> None:
     assert (problem.value.detail.step, problem.value.detail.column) == (1, "a")
 
 
-@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("as_text", [False, True], ids=["as a list", "as JSON text"])
 def test_conditions_among_the_parameters_of_unnest_struct_n_count_as_the_steps_own(as_text: bool) -> None:
     table = Table.of(pl.LazyFrame({"a": [{"x": 1}, {"x": 2}], "b": ["p", "q"]}))
     only_p: Any = [{"Condition": "IS", "Value": '["p"]', "TargetColumn": "b"}]
@@ -161,7 +163,7 @@ KEPT: list[tuple[str, dict[str, str], Any, Any]] = [
 
 
 @pytest.mark.parametrize(("operation", "parameters", "value", "kept"), KEPT)
-def test_a_value_that_the_condition_spares_stays_itself_where_the_type_changes(
+def test_a_value_that_does_not_meet_the_condition_stays_when_the_type_changes(
     operation: str, parameters: dict[str, str], value: Any, kept: Any
 ) -> None:
     table = Table.of(pl.LazyFrame({"a": [value, value], "b": [1, None]}))

@@ -34,7 +34,7 @@ def test_mod_is_exact_and_has_the_sign_of_the_dividend(value: str, expected: lis
     assert column_t(VALUES, "MOD", sourceColumn1="a", value2=value) == expected
 
 
-def test_mod_of_two_decimals() -> None:
+def test_mod_of_equal_decimals_is_zero() -> None:
     assert column_t([Decimal("0.30")], "MOD", sourceColumn1="a", sourceColumn2="a") == [0.0]
 
 
@@ -44,7 +44,7 @@ def test_a_map_finds_decimals_however_many_places_they_have(key: str) -> None:
     assert found == ["y", None, "x", None, None]
 
 
-def test_even_and_odd() -> None:
+def test_a_decimal_with_a_fraction_is_neither_even_nor_odd() -> None:
     assert column_t(VALUES, "IS_EVEN", sourceColumn="a") == ["False", "False", "True", "False", None]
     assert column_t(VALUES, "IS_ODD", sourceColumn="a") == ["False", "False", "False", "True", None]
 
@@ -88,7 +88,9 @@ def test_a_decimal_shows_what_the_double_showed() -> None:
         ),
     ],
 )
-def test_a_result_is_that_of_the_doubles(operation: str, parameters: dict[str, str], expected: list[Any]) -> None:
+def test_a_result_on_decimals_equals_that_on_doubles(
+    operation: str, parameters: dict[str, str], expected: list[Any]
+) -> None:
     assert [row["t"] for row in shown(operation, targetColumn="t", **parameters)] == expected
 
 
@@ -112,7 +114,7 @@ def test_filling_one_value_leaves_the_others_as_they_are() -> None:
     assert filled == [*SHOWN[:-1], 0.1]
 
 
-def test_a_whole_number_is_cut_off() -> None:
+def test_a_decimal_converted_to_a_whole_number_loses_its_fraction() -> None:
     assert [row["a"] for row in shown("CHANGE_DATA_TYPE", sourceColumn="a", columnDataType="long")] == [
         890,
         483,

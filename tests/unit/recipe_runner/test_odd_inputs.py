@@ -46,7 +46,7 @@ def long_and_short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         ),
     ],
 )
-def test_valid_csv_is_read_as_it_stands(text: str, expected: str, run_recipe_file: Run) -> None:
+def test_valid_csv_is_read_unchanged(text: str, expected: str, run_recipe_file: Run) -> None:
     code, target = run_recipe_file([], text)
     assert code == 0
     assert target.read_text(encoding="utf-8") == expected
@@ -63,7 +63,7 @@ def test_valid_csv_is_read_as_it_stands(text: str, expected: str, run_recipe_fil
         pytest.param("a,b\r1,2\r", "ends its lines with CR only", id="CR"),
     ],
 )
-def test_wrong_csv_is_refused_with_its_line(
+def test_wrong_csv_is_an_error_that_names_the_line(
     text: str, message: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, target = run_recipe_file([], text)
@@ -73,13 +73,15 @@ def test_wrong_csv_is_refused_with_its_line(
 
 @pytest.mark.parametrize("option", ["--delimiter", "--output-delimiter"])
 @pytest.mark.parametrize("delimiter", ['"', "\n", "\r", "", ";;", "é"])
-def test_what_can_be_no_delimiter_is_a_wrong_command(option: str, delimiter: str, run_recipe_file: Run) -> None:
+def test_a_text_that_cannot_be_a_delimiter_is_a_wrong_command(
+    option: str, delimiter: str, run_recipe_file: Run
+) -> None:
     code, target = run_recipe_file([], "a,b\n1,2\n", option, delimiter)
     assert (code, target.exists()) == (2, False)
 
 
 @pytest.mark.parametrize("delimiter", [",", ":", ";", "|", "\\t", "^", "\\", " "])
-def test_the_guides_delimiters(delimiter: str, run_recipe_file: Run) -> None:
+def test_every_delimiter_of_the_guide_works(delimiter: str, run_recipe_file: Run) -> None:
     text = 'a,b,c\n1,,"x"\n,"y\nz",\n\n,,\n'.replace(",", delimiter.replace("\\t", "\t"))
     code, target = run_recipe_file([], text, "--delimiter", delimiter)
     assert code == 0
@@ -95,7 +97,7 @@ def test_the_guides_delimiters(delimiter: str, run_recipe_file: Run) -> None:
     ],
     ids=["JSON Lines of fifty digits", "fifty digits", "half a surrogate pair"],
 )
-def test_json_values_that_no_column_holds_become_texts(
+def test_json_values_without_a_column_type_become_text(
     suffix: str, text: str, expected: list[str], run_recipe_file: Run
 ) -> None:
     code, target = run_recipe_file([], text, suffix=suffix, output=".parquet")
@@ -129,7 +131,7 @@ def test_no_json_value_is_lost_among_values_of_another_type(
 
 
 @pytest.mark.parametrize("name", ["in.tsv", "in.TSV", "in.tsv.gz"])
-def test_a_file_with_tabs_is_known_by_its_name(name: str, tmp_path: Path) -> None:
+def test_a_tab_separated_file_is_known_by_its_name(name: str, tmp_path: Path) -> None:
     text = b"a\tb\n1,5\tx\n"
     (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
     (tmp_path / "recipe.json").write_text("[]")
@@ -160,7 +162,7 @@ def test_a_file_with_tabs_is_known_by_its_name(name: str, tmp_path: Path) -> Non
         "a comma too many",
     ],
 )
-def test_json_without_a_table_is_refused(
+def test_json_that_is_not_a_table_is_an_error(
     text: str, message: str, run_recipe_file: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, target = run_recipe_file([], text, suffix=".json")
@@ -168,7 +170,7 @@ def test_json_without_a_table_is_refused(
     assert message in capsys.readouterr().err
 
 
-def test_a_query_that_failed_does_not_touch_what_is_written_after_it(
+def test_a_failed_query_does_not_touch_a_file_written_after_it(
     tmp_path: Path, run_recipe_file: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Polars opens a sink's file in the background, and may do so after the query has failed."""

@@ -48,7 +48,7 @@ def files(tmp_path: Path) -> list[str]:
     )
 
 
-def test_the_services_file_name(tmp_path: Path) -> None:
+def test_an_output_has_the_services_file_name(tmp_path: Path) -> None:
     report = run(tmp_path, {"Format": "CSV"})
     assert files(tmp_path) == [f"{STEM}/{STEM}_part00000.csv"]
     assert [path.as_posix() for path in report.outputs[0].files] == files(tmp_path)
@@ -91,7 +91,7 @@ def test_partition_columns_are_in_the_path_and_not_in_the_file(tmp_path: Path) -
     assert (tmp_path / "out" / "b=x%2Fy" / "c=p" / "job_part00000.csv").read_text() == "a\n1\n3\n"
 
 
-def test_formats_and_compressions(tmp_path: Path) -> None:
+def test_every_format_and_compression_is_written(tmp_path: Path) -> None:
     run(
         tmp_path,
         {"Format": "JSON", "CompressionFormat": "GZIP", "Overwrite": True},
@@ -172,7 +172,7 @@ def test_several_files_are_one_table_with_columns_of_their_paths(tmp_path: Path)
     assert (tmp_path / "out" / report.outputs[0].files[0]).read_text() == "a,b,day\n1.0,x,mon\n2.5,y,tue\n"
 
 
-def test_excel_sheets_and_compressed_csv(tmp_path: Path) -> None:
+def test_excel_sheets_and_compressed_csv_are_read(tmp_path: Path) -> None:
     pl.DataFrame({"a": [1, 2], "b": ["x", "y"]}).write_excel(tmp_path / "book.xlsx", worksheet="second")
     (tmp_path / "in.csv.gz").write_bytes(gzip.compress(b"a,b\n1,x\n2,y\n"))
     for source, options in (
@@ -249,7 +249,7 @@ def test_avro_after_a_step_is_one_file(tmp_path: Path) -> None:
     assert pl.read_avro(path).equals(pl.DataFrame({"a": range(1000), "b": ["X"] * 1000}))
 
 
-def test_avro_and_orc_hold_every_type(tmp_path: Path) -> None:
+def test_avro_and_orc_can_hold_every_type(tmp_path: Path) -> None:
     orc = pytest.importorskip("pyarrow.orc")
     frame = pl.DataFrame(
         {"big": [2**70], "at": [datetime(2024, 1, 2, tzinfo=UTC)], "none": [None], "inner": [{"x": [1], "y": None}]},
@@ -265,13 +265,13 @@ def test_avro_and_orc_hold_every_type(tmp_path: Path) -> None:
         assert [row[str(dtype)] for dtype in frame.dtypes[4:]] == [7] * 5
 
 
-def test_parquet_has_long_whole_numbers_as_other_readers_know_them(tmp_path: Path) -> None:
+def test_parquet_holds_long_whole_numbers_as_decimals(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     run(tmp_path, {"Format": "PARQUET", "Overwrite": True}, text=f"a,b\n{2**70},1\n")
     assert parquet.read_table(tmp_path / "out" / "job_part00000.parquet").to_pylist() == [{"a": 2**70, "b": 1}]
 
 
-def test_a_null_struct_is_nothing_in_csv(tmp_path: Path) -> None:
+def test_a_null_struct_is_an_empty_field_in_csv(tmp_path: Path) -> None:
     out = run_frame(tmp_path, pl.DataFrame({"a": [1, 2], "s": [{"x": 1}, None]}), {"Format": "CSV"}, {"Format": "XML"})
     assert (out / "job_part00000.csv").read_text() == 'a,s\n1,"{""x"":1}"\n2,\n'
     assert "null" not in (out / "job_part00000.xml").read_text()
@@ -286,7 +286,7 @@ def test_xml_is_read_by_a_parser(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_partitions_by_moments_and_by_other_scripts(tmp_path: Path) -> None:
+def test_partitions_can_be_times_and_other_scripts(tmp_path: Path) -> None:
     moments = [datetime(2024, 1, 2, 3, 4, 5), datetime(2024, 1, 2, 3, 4, 5, 678000)]
     run_frame(tmp_path, pl.DataFrame({"a": [1, 2], "t": moments}), {"PartitionColumns": ["t"]})
     assert files(tmp_path) == [f"t=2024-01-02 03%3A04%3A05{end}/job_part00000.csv" for end in (".678", "")]
@@ -299,7 +299,7 @@ def test_partitions_by_moments_and_by_other_scripts(tmp_path: Path) -> None:
     [(["x", "y" * 300], "too long for a folder's name"), ([[1], [2]], "must hold single values")],
     ids=["a long text", "lists"],
 )
-def test_partitions_that_are_no_folders_leave_nothing(values: list[Any], message: str, tmp_path: Path) -> None:
+def test_a_partition_that_cannot_be_a_folder_leaves_nothing(values: list[Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=message):
         run_frame(tmp_path, pl.DataFrame({"a": [1, 2], "p": values}), {"PartitionColumns": ["p"]})
     assert not (tmp_path / "out").exists() or files(tmp_path) == []
@@ -346,7 +346,7 @@ def run_with_column(tmp_path: Path, **extra: Any) -> pl.DataFrame:
     return pl.read_parquet(tmp_path / "out" / "job_part00000.parquet")
 
 
-def test_a_moment_of_the_path_is_in_utc(tmp_path: Path) -> None:
+def test_a_time_in_the_path_is_in_utc(tmp_path: Path) -> None:
     moment = datetime(2024, 1, 2, tzinfo=timezone(timedelta(hours=-7)))
     assert run_with_column(tmp_path, day=moment).rows() == [(1, "x", datetime(2024, 1, 2, 7))]
 
@@ -381,7 +381,7 @@ def workbook(path: Path, **sheets: list[list[Any]]) -> Path:
         ({"SheetIndexes": [2]}, "empty Excel sheet"),
     ],
 )
-def test_excel_headers_and_sheets(options: dict[str, Any], expected: str, tmp_path: Path) -> None:
+def test_excel_headers_and_sheets_follow_the_options(options: dict[str, Any], expected: str, tmp_path: Path) -> None:
     book = workbook(tmp_path / "in.xlsx", one=[["a", None, "c"], [1, 2, 3]], twice=[["b", "b"], [1, 2]], none=[])
     how: dict[str, Any] = {"input_format": "", "input_options": {"Excel": options}, "output_dir": tmp_path / "out"}
     outputs = [{"Format": "CSV", "Overwrite": True}]
@@ -394,7 +394,7 @@ def test_excel_headers_and_sheets(options: dict[str, Any], expected: str, tmp_pa
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n"])
-def test_what_is_no_workbook_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_workbook_is_an_error(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "in.xlsx").write_bytes(content)
     with pytest.raises(RecipeError, match=r"in\.xlsx is not an Excel workbook"):
         run_recipe(
@@ -422,7 +422,7 @@ def test_equal_runs_give_equal_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "a\\b", "..", "", "x\x00", "[ab]*", "/tmp/x"])
-def test_a_job_name_that_is_no_file_name_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_job_name_that_cannot_be_a_file_name_is_an_error(name: str, tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_text("a,b\n1,2\n")
     with pytest.raises(RecipeError, match="job name"):

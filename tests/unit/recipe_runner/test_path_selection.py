@@ -76,7 +76,7 @@ def test_regular_expressions_stand_between_angle_brackets(pattern: str, count: i
         ("not after :d", {":d": "2021-03-29T00:00:00Z"}, ["28", "29"]),
     ],
 )
-def test_conditions_of_dates(expression: str, values: dict[str, str], days: list[str]) -> None:
+def test_dates_are_selected_by_conditions(expression: str, values: dict[str, str], days: list[str]) -> None:
     options = {"Parameters": {"day": date_parameter(expression, values)}}
     found = chosen("new-cases/US/daily-report-{day}.csv", options)
     assert found == [f"new-cases/US/daily-report-2021-03-{day}.csv" for day in days]
@@ -102,7 +102,7 @@ def test_the_time_zone_of_a_date_counts() -> None:
         ("matches :v", "(?i)^us$", ["US"]), ("not matches :v", "A$", ["UR", "US"]),
     ],
 )  # fmt: skip
-def test_conditions_of_strings(expression: str, value: str, countries: list[str]) -> None:
+def test_texts_are_selected_by_conditions(expression: str, value: str, countries: list[str]) -> None:
     country = {**COUNTRY, "Filter": {"Expression": expression, "ValuesMap": {":v": value}}}
     found = chosen(PATH.replace("{day}", "2021-03-28"), {"Parameters": {"country": country}})
     assert [key.split("/")[1] for key in found] == countries
@@ -115,7 +115,7 @@ def test_conditions_of_strings(expression: str, value: str, countries: list[str]
         ("is not :v", [1, 3]),
     ],
 )  # fmt: skip
-def test_conditions_of_numbers(expression: str, numbers: list[int]) -> None:
+def test_numbers_are_selected_by_conditions(expression: str, numbers: list[int]) -> None:
     parameter = {"Name": "n", "Type": "Number", "Filter": {"Expression": expression, "ValuesMap": {":v": "2"}}}
     listing = [(f"a/{number}.csv", NOW) for number in (1, 2, 3)] + [("a/x.csv", NOW)]
     assert chosen("a/{n}.csv", {"Parameters": {"n": parameter}}, listing) == [f"a/{number}.csv" for number in numbers]
@@ -128,12 +128,12 @@ def test_a_parameter_can_become_a_column() -> None:
     assert found == {REPORTS[0][0]: {"country": "UR", "day": datetime(2021, 3, 28, tzinfo=UTC)}}
 
 
-def test_what_is_no_date_does_not_match() -> None:
+def test_a_text_that_is_not_a_date_does_not_match() -> None:
     listing = [("d/dt=2021-13-45/x.csv", NOW), ("d/dt=latest/x.csv", NOW), ("d/dt=2021-03-01/x.csv", NOW)]
     assert chosen("d/dt={day}/", {"Parameters": {"day": date_parameter()}}, listing) == ["d/dt=2021-03-01/x.csv"]
 
 
-def test_a_date_may_reach_across_folders() -> None:
+def test_a_date_may_span_folders() -> None:
     parameter = {"Name": "day", "Type": "Datetime", "DatetimeOptions": {"Format": "yyyy/MM/dd"}}
     listing = [("folder/2021/04/01/x.csv", NOW), ("folder/2021/x.csv", NOW)]
     assert chosen("folder/{day}/", {"Parameters": {"day": parameter}}, listing) == ["folder/2021/04/01/x.csv"]
@@ -166,7 +166,7 @@ def test_files_are_chosen_by_when_they_were_changed() -> None:
         ("a/<(>.csv", {}, "has an invalid regular expression"),
     ],
 )
-def test_a_path_that_cannot_be_meant_is_named(pattern: str, options: dict[str, Any], message: str) -> None:
+def test_a_wrong_path_is_an_error_that_says_why(pattern: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         chosen(pattern, options, [("a/x/1.csv", NOW), ("a/1.csv", NOW)])
 
@@ -184,7 +184,7 @@ def test_a_path_that_cannot_be_meant_is_named(pattern: str, options: dict[str, A
         ("after :d and", {":d": "2021-03-29"}, "ends too early"),
     ],
 )
-def test_a_condition_that_cannot_be_meant_is_named(expression: str, values: dict[str, str], message: str) -> None:
+def test_a_wrong_condition_is_an_error_that_says_why(expression: str, values: dict[str, str], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         chosen("new-cases/US/daily-report-{day}.csv", {"Parameters": {"day": date_parameter(expression, values)}})
 
@@ -213,14 +213,14 @@ def typed(kind: str, pattern: str = "") -> dict[str, Any]:
         ("in/(feb)/x.csv", "in/<(\\(jan\\)|\\(feb\\))>/{c}.csv", {"c": typed("String")}, {"c": "x"}),
     ],
 )
-def test_neighbours_share_a_name_by_their_types(
+def test_parameters_side_by_side_are_told_apart_by_their_types(
     key: str, pattern: str, parameters: dict[str, Any], columns: dict[str, Any]
 ) -> None:
     assert select_files([(key, NOW)], pattern, {"Parameters": parameters}, now=NOW) == {key: columns}
 
 
 @pytest.mark.parametrize("text", ["1_000", " 5", "\u0663", "1e999", "inf", "nan", "0x10", "", "5-", "1.2.3"])
-def test_what_is_no_number_does_not_match(text: str) -> None:
+def test_a_text_that_is_not_a_number_does_not_match(text: str) -> None:
     assert chosen("in/{n}.csv", {"Parameters": {"n": typed("Number")}}, [(f"in/{text}.csv", NOW)]) == []
 
 
@@ -237,14 +237,14 @@ def test_what_is_no_number_does_not_match(text: str) -> None:
         ("yyyy/MM/dd/HH", "2021/03/30/07", datetime(2021, 3, 30, 7, tzinfo=UTC)),
     ],
 )
-def test_formats_of_dates_in_paths(pattern: str, text: str, moment: datetime) -> None:
+def test_a_date_in_a_path_is_read_by_its_format(pattern: str, text: str, moment: datetime) -> None:
     found = select_files(
         [(f"in/{text}.csv", NOW)], "in/{d}.csv", {"Parameters": {"d": typed("Datetime", pattern)}}, now=NOW
     )
     assert found == {f"in/{text}.csv": {"d": moment}}
 
 
-def test_an_expression_that_explodes_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expression_that_backtracks_without_bound_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(path_selection, "MATCH_SECONDS", 0.05)
     listing = [("a/" + "x" * 40 + "!", NOW)]
     with pytest.raises(RecipeError, match="too long"):

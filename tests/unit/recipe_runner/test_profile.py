@@ -34,7 +34,7 @@ def results_of_rulesets(dataset: DatasetFiles, rulesets: list[dict[str, Any]]) -
     return list(report["rulesetResults"])
 
 
-def test_statistics_of_numbers(dataset: DatasetFiles) -> None:
+def test_numbers_have_the_services_statistics(dataset: DatasetFiles) -> None:
     n = columns(dataset)["n"]
     assert n["type"] == "int"
     assert (n["distinctValuesCount"], n["uniqueValuesCount"], n["missingValuesCount"], n["zerosCount"]) == (3, 2, 1, 0)
@@ -76,7 +76,7 @@ def test_texts_are_measured_by_their_length(dataset: DatasetFiles) -> None:
     assert "max" not in f
 
 
-def test_the_report_document(dataset: DatasetFiles) -> None:
+def test_the_report_has_the_members_of_the_services(dataset: DatasetFiles) -> None:
     report = run_profile(
         dataset, job_name="j", started_at=STARTED, dataset_name="d", job_run_id="db_1", location="s3://b/k.json"
     )
@@ -220,7 +220,7 @@ RULES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("rule", "state"), RULES, ids=[rule["CheckExpression"] for rule, _ in RULES])
-def test_a_rule(rule: dict[str, Any], state: str, dataset: DatasetFiles) -> None:
+def test_a_rule_has_the_expected_status(rule: dict[str, Any], state: str, dataset: DatasetFiles) -> None:
     result = results_of_rulesets(dataset, [{"Name": "rs", "Rules": [{"Name": "r", **rule}]}])
     assert result[0]["ruleResults"][0]["status"] == state
     assert result[0]["status"] == state
@@ -375,7 +375,7 @@ def test_a_wrong_parameter_of_a_statistic_is_an_error_with_its_name(
         columns(dataset, configuration=configuration)
 
 
-def test_overrides_stand_in_the_report_in_its_own_words(dataset: DatasetFiles) -> None:
+def test_the_report_spells_overrides_its_own_way(dataset: DatasetFiles) -> None:
     change = {"Statistic": "CORRELATION", "Parameters": {"columnNumber": "2"}}
     configuration = {"DatasetStatisticsConfiguration": {"IncludedStatistics": ["CORRELATION"], "Overrides": [change]}}
     report = run_profile(dataset, job_name="j", started_at=STARTED, configuration=configuration)
@@ -480,7 +480,7 @@ def test_the_validation_report_has_the_members_of_the_services(dataset: DatasetF
         (":c is :x or :c less than :y", {":c": "`n`", ":x": "4", ":y": "2"}, 3),
     ],
 )
-def test_conditions_are_taken_with_blanks_as_the_console_writes_them(
+def test_conditions_may_be_written_with_blanks_as_the_console_does(
     expression: str, values: dict[str, str], failed: int, dataset: DatasetFiles
 ) -> None:
     assert result_of(dataset, expression, values)["failedCount"] == failed
@@ -563,7 +563,7 @@ def test_a_rule_that_cannot_be_checked_is_an_error_of_its_ruleset_alone(
 @pytest.mark.parametrize(
     ("statistic", "column"), [("SUM", "t"), ("MEAN", "b"), ("QUANTILE", "t"), ("QUANTILE", "d"), ("MAX", "d")]
 )
-def test_a_statistic_that_the_columns_type_has_not_cannot_be_checked(
+def test_a_statistic_that_a_column_type_does_not_have_cannot_be_checked(
     statistic: str, column: str, tmp_path: Path
 ) -> None:
     dataset = table(tmp_path, t=["a"], b=[True], d=[datetime(2024, 1, 1)])
@@ -581,14 +581,12 @@ def test_a_statistic_that_the_columns_type_has_not_cannot_be_checked(
         (":c IS NOT MISSING", "f", 2),
     ],
 )
-def test_a_row_may_be_asked_whether_its_value_is_missing(
-    expression: str, column: str, failed: int, tmp_path: Path
-) -> None:
+def test_a_rule_can_check_whether_a_value_is_missing(expression: str, column: str, failed: int, tmp_path: Path) -> None:
     dataset = table(tmp_path, t=["a", "", None, "b"], f=[1.0, None, float("nan"), 2.0])
     assert result_of(dataset, expression, {":c": f"`{column}`"})["failedCount"] == failed
 
 
-def test_one_column_that_cannot_be_checked_leaves_the_results_of_the_others(tmp_path: Path) -> None:
+def test_a_column_that_cannot_be_checked_does_not_change_the_other_results(tmp_path: Path) -> None:
     dataset = table(tmp_path, n=[1, 2], t=["a", "b"])
     result = result_of(dataset, "is :x", {":x": "a"}, ColumnSelectors=[{"Regex": "."}])
     assert result["status"] == "ERROR"
@@ -597,7 +595,7 @@ def test_one_column_that_cannot_be_checked_leaves_the_results_of_the_others(tmp_
     assert result["columnResults"][1]["failedCount"] == 1
 
 
-def test_selectors_pass_over_columns_of_nested_types(tmp_path: Path) -> None:
+def test_selectors_skip_columns_of_nested_types(tmp_path: Path) -> None:
     dataset = table(tmp_path, n=[1, 2], l=[[1], [2]], s=[{"a": 1}, {"a": 2}])
     result = result_of(dataset, "AGG(MISSING_VALUES_COUNT) == :x", {":x": "0"}, ColumnSelectors=[{"Regex": ".*"}])
     assert result["columnResults"] == [{"name": "n", "status": "SUCCEEDED"}]

@@ -150,7 +150,7 @@ def test_a_change_in_place_keeps_rows_and_order(case: Case, data: st.DataObject)
         assert all(result is None for value, result in zip(values, frame["a"].to_list(), strict=True) if value is None)
 
 
-def test_the_properties_look_at_most_actions() -> None:
+def test_the_properties_cover_most_actions() -> None:
     assert len(adding_cases()) >= 70
     assert len(in_place_cases()) >= 40
 
@@ -192,7 +192,7 @@ def test_csv_through_a_recipe_to_csv_is_deterministic_and_streaming_equals_eager
 
 @given(values=st.lists(st.none() | st.integers(-50, 50), min_size=1, max_size=20), bound=st.integers(-50, 50))
 @SETTINGS
-def test_a_condition_and_its_opposite_part_the_rows_that_have_a_value(values: list[int | None], bound: int) -> None:
+def test_a_condition_and_its_opposite_split_the_rows_that_have_a_value(values: list[int | None], bound: int) -> None:
     def kept(condition: str, value: str) -> list[int | None]:
         entry = {"Condition": condition, "Value": value, "TargetColumn": "a"}
         table = table_of({"a": pl.Series(values, dtype=pl.Int64)})
@@ -255,7 +255,7 @@ def test_random_numbers_keep_their_bounds_and_are_repeatable(low: int, size: int
     texts=st.lists(st.none() | st.text(max_size=20), min_size=1, max_size=5), secret=st.text(min_size=1, max_size=10)
 )
 @SETTINGS
-def test_deterministic_encryption_comes_back_and_hides(texts: list[str | None], secret: str) -> None:
+def test_deterministic_encryption_hides_and_can_be_reversed(texts: list[str | None], secret: str) -> None:
     encrypt = step("DETERMINISTIC_ENCRYPT", sourceColumns='["a"]', secretId=secret)
     decrypt = step("DETERMINISTIC_DECRYPT", sourceColumns='["a"]', secretId=secret)
     column = {"a": pl.Series(texts, dtype=pl.String)}

@@ -59,7 +59,7 @@ def test_polars_still_marks_what_leaves_the_streaming_engine() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, FEW, FEW + 1, 40])
-def test_one_of_is_is_in(size: int) -> None:
+def test_one_of_equals_is_in(size: int) -> None:
     values = [f"v{number}" for number in range(size)]
     frame = pl.LazyFrame({"a": ["v0", f"v{size - 1}", "w", "", None]})
     found = frame.select(one_of(pl.col("a"), values, pl.String())).collect().to_series().to_list()
@@ -68,7 +68,7 @@ def test_one_of_is_is_in(size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, FEW, FEW + 1, 40])
 @pytest.mark.parametrize("nothing", [False, True], ids=["", "with a text mapped to null"])
-def test_mapped_is_a_dictionary_with_a_default(size: int, nothing: bool) -> None:
+def test_mapped_looks_up_texts_with_a_default(size: int, nothing: bool) -> None:
     mapping: dict[str, int | None] = {f"v{number}": number for number in range(size)}
     if nothing:
         mapping["gone"] = None
@@ -139,7 +139,7 @@ FILES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("output", [".csv", ".jsonl", ".parquet"])
-def test_long_files_read_as_short_ones(
+def test_long_files_are_read_like_short_ones(
     name: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suffix, text = FILES[name]
