@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
             metavar="ID=FILE",
             help="file with a secret's value, for hashing and encryption",
         )
-        command.add_argument("--started-at", metavar="ISO", help="moment that NOW and TODAY use; default: now")
+        command.add_argument("--started-at", metavar="ISO", help="time that NOW and TODAY return; default: now")
 
     run = commands.add_parser("run", help="run a recipe over a file")
     run.add_argument("recipe", type=Path)

@@ -67,7 +67,7 @@ def _check_buckets(arguments: Mapping[str, Any]) -> Sequence[str]:
     # 33 and 33.3 percent are three buckets, the last of which takes the rest.
     if share is not None and len(names) not in (math.ceil(100 / share), round(100 / share)):
         problems.append(
-            f"buckets of {share:g} percent are {math.ceil(100 / share)}, but there are {len(names)} bucketNames"
+            f"buckets of {share:g} percent make {math.ceil(100 / share)}, but there are {len(names)} bucketNames"
         )
     return problems
 
@@ -242,7 +242,7 @@ def one_hot_encoding(step: Step, table: Table) -> Change:
     if len(found) > MAX_CATEGORIES:
         raise RecipeError(
             f"the column has {len(found)} distinct values, and one-hot encoding takes at most {MAX_CATEGORIES}; "
-            "map the rare ones together with CATEGORICAL_MAPPING first",
+            "combine rare values with CATEGORICAL_MAPPING first",
             column=source,
         )
     names = pl.DataFrame({"v": found}).select(as_text(pl.col("v"), dtype)).to_series()

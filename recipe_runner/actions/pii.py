@@ -163,7 +163,7 @@ def _cipher(step: Step, table: Table) -> Any:
     try:
         return AESGCMSIV(key)
     except UnsupportedAlgorithm as problem:
-        raise RecipeError("AES-GCM-SIV needs OpenSSL 3.2 or later below the package cryptography") from problem
+        raise RecipeError("AES-GCM-SIV needs the package cryptography with OpenSSL 3.2 or later") from problem
 
 
 _NONCE = bytes(12)

@@ -1274,7 +1274,8 @@ CASES: list[Case] = [
     across("COALESCE", {"a": [None, "a", None], "b": ["b", "b", None]}, ["b", "a", None]),
 ]
 
-# Actions whose result has no fixed expectation; test_actions.py holds them to their bounds.
+# Actions whose result has no fixed expectation, or that need a second dataset: they are tested in
+# test_properties.py and test_command_line.py.
 BY_PROPERTY = (
     "RANDOM",
     "RANDOM_BETWEEN",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +18,10 @@ from recipe_runner.tables.table import Table
 from tests.unit.recipe_runner.action_cases import BY_PROPERTY, CASES, Case
 from tests.unit.recipe_runner.coverage_pages import DOCS, PAGES
 
+NO_SECRETS_MANAGER = {
+    "secretVersion": "there is no Secrets Manager",
+    "createSecretIfMissing": "there is no Secrets Manager",
+}
 # What the guide lists and a result cannot depend on, by action; "*" is every action.
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "*": {"conditionExpressions": "recipe_runner.checking reads it, for every action alike"},
@@ -29,10 +35,9 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
         "outlierStrategy": "every value is rescaled, whether it is an outlier or not",
         "threshold": "every value is rescaled, whether it is an outlier or not",
     },
-    "CRYPTOGRAPHIC_HASH": {
-        "secretVersion": "there is no Secrets Manager",
-        "createSecretIfMissing": "there is no Secrets Manager",
-    },
+    "CRYPTOGRAPHIC_HASH": NO_SECRETS_MANAGER,
+    "DETERMINISTIC_DECRYPT": NO_SECRETS_MANAGER,
+    "DETERMINISTIC_ENCRYPT": NO_SECRETS_MANAGER,
 }
 RUNNABLE = sorted(name for name, action in ACTIONS.items() if not action.refusal)
 
@@ -94,6 +99,13 @@ def test_every_declared_parameter_is_read(name: str, parameters_read: dict[str, 
     known = WITHOUT_EFFECT["*"] | WITHOUT_EFFECT.get(name, {})
     unread = set(ACTIONS[name].declared.names()) - parameters_read[name] - set(known)
     assert unread == set(), "no case reads it: use it, add a case that needs it, or say in WITHOUT_EFFECT why not"
+
+
+@pytest.mark.parametrize("name", BY_PROPERTY)
+def test_every_parameter_of_an_action_without_cases_is_used_in_its_module(name: str) -> None:
+    source = inspect.getsource(sys.modules[ACTIONS[name].function.__module__])
+    parameters = set(ACTIONS[name].declared.names()) - set(WITHOUT_EFFECT.get(name, {}))
+    assert [parameter for parameter in parameters if f'["{parameter}"]' not in source] == []
 
 
 @pytest.mark.parametrize("name", sorted(set(WITHOUT_EFFECT) - {"*"}))

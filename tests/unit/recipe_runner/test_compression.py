@@ -43,7 +43,7 @@ def _hadoop(codec: str) -> Callable[[bytes], bytes]:
 
 
 def _snappy_in_chunks(data: bytes) -> bytes:
-    """One block whose chunks are shorter than it."""
+    """Return one block made of several chunks."""
     machine = arrow.Codec("snappy")
     chunks = [machine.compress(data[start : start + 50_000], asbytes=True) for start in range(0, len(data), 50_000)]
     return len(data).to_bytes(4, "big") + b"".join(len(chunk).to_bytes(4, "big") + chunk for chunk in chunks)

@@ -53,7 +53,7 @@ SHOWN = [890.822, 483.863, -384.919, 100000000000.0, None]
 
 
 def shown(operation: str, conditions: list[dict[str, str]] | None = None, **parameters: Any) -> list[dict[str, Any]]:
-    """Rows as JSON shows them, of doubles that became decimals before the step."""
+    """Return rows as JSON shows them, for doubles converted to decimals before the step."""
     table = Table.of(pl.LazyFrame({"a": SHOWN}, schema={"a": pl.Float64}))
     steps = typed_steps(
         [

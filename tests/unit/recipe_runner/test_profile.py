@@ -39,8 +39,7 @@ def test_numbers_have_the_services_statistics(dataset: DatasetFiles) -> None:
     assert n["type"] == "int"
     assert (n["distinctValuesCount"], n["uniqueValuesCount"], n["missingValuesCount"], n["zerosCount"]) == (3, 2, 1, 0)
     assert (n["min"], n["max"], n["sum"], n["mean"], n["median"], n["mode"], n["range"]) == (1, 4, 9, 2.25, 2.0, 2, 3)
-    # Sample variance of 1, 2, 2, 4 is 4.75 / 3; the entropy of shares 1/4, 1/2, 1/4 in nats is 1.5
-    # ln 2.
+    # The sample variance of 1, 2, 2, 4 is 4.75 / 3; the entropy of 1/4, 1/2, 1/4 is 1.5 ln 2 nats.
     assert n["variance"] == pytest.approx(4.75 / 3)
     assert n["standardDeviation"] == pytest.approx(math.sqrt(4.75 / 3))
     assert n["entropy"] == pytest.approx(1.5 * math.log(2))

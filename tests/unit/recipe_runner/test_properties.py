@@ -71,7 +71,7 @@ def table_of(columns: dict[str, Any]) -> Table:
 
 
 def adding_cases() -> list[Case]:
-    """One case of each action with a source column a and a new column t."""
+    """Return one case of each action with a source column a and a new column t."""
     found: dict[str, Case] = {}
     for case in CASES:
         if (

@@ -47,13 +47,12 @@ def test_no_step_leaves_the_streaming_engine(case: Case, tmp_path: Path) -> None
     table = build_plan(typed_steps([case.step]), Table.of(pl.scan_parquet(tmp_path / "in.parquet")))
     plan = physical_plan(printable(table, "CSV"))
     assert FALLBACK not in plan
-    # A semi-join for a list of values splits the stream, and one half waits for the other in
-    # memory.
+    # A semi-join for a list of values splits the stream, and one half waits in memory.
     assert "is-in" not in plan
 
 
 def test_polars_still_marks_what_leaves_the_streaming_engine() -> None:
-    """The sign that the test above looks for is there where it has to be."""
+    """The sign that the test above looks for still appears."""
     frame = pl.LazyFrame({"a": ["x"]}).with_columns(pl.col("a").replace_strict({"x": 1}, default=None))
     assert FALLBACK in physical_plan(frame)
 
@@ -103,8 +102,7 @@ def test_a_row_count_reads_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     source = tmp_path / "in.csv"
     source.write_text("a,b\n,1\nx,2\n")
     assert sources(source) == [source.as_uri()]
-    # The folder of copies is chosen once in a process, so that only another process can be asked
-    # for it.
+    # The folder of copies is chosen once per process, so this needs another process.
     done = subprocess.run(
         [
             sys.executable,
