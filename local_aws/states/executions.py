@@ -1,6 +1,8 @@
-"""Running executions: start, stop, redrive, and what becomes of them at shutdown.
+"""Running executions: start, stop, redrive, and what happens to them at shutdown.
 
-One thread per execution. Must not import moto.
+One thread per execution. See
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-state-machine-executions.html. Must
+not import moto.
 """
 
 from __future__ import annotations
@@ -16,24 +18,25 @@ from typing import Any
 from local_aws.core import changes, clients
 from local_aws.states import role_checks
 from local_aws.states.asl.errors import StateError
+from local_aws.states.asl.texts import json_text, timestamp_text
 from local_aws.states.cancellation import Cancelled, CancelScope, ExecutionTimeout
 from local_aws.states.history import HistoryWriter, Trail
 from local_aws.states.integrations import TaskTokens
-from local_aws.states.interpreter import Interpreter, Program, dump
+from local_aws.states.interpreter import Frame, Interpreter, Program
 from local_aws.states.models import TERMINAL, Execution
 
 _STOP_WAIT_SECONDS = 5.0
-#: Error of executions that were running when local_aws ended; they can be redriven after the next
-#: start.
-SERVER_STOPPED = ("LocalAws.ServerStopped", "local_aws was stopped while this execution ran: redrive it to go on.")
+#: Error and cause of executions that were running when local_aws ended; they can be redriven after
+#: the next start.
+SERVER_STOPPED = ("LocalAws.ServerStopped", "local_aws was stopped while this execution ran; redrive it to continue.")
 _ROLE_SESSION = "StepFunctions"
 
+#: Tasks of every execution that wait for a callback.
 TOKENS = TaskTokens()
 
 
 def _iso(seconds: float) -> str:
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return timestamp_text(datetime.datetime.fromtimestamp(seconds, datetime.UTC))
 
 
 def _program(execution: Execution, definition: dict[str, Any]) -> Program:
@@ -71,7 +74,7 @@ def _program(execution: Execution, definition: dict[str, Any]) -> Program:
 
 
 def start(execution: Execution) -> None:
-    """Start a new execution in a thread of its own."""
+    """Write the first event of a new execution and run it in a thread of its own."""
     trail = Trail()
     execution.history.append(
         trail,
@@ -87,7 +90,11 @@ def start(execution: Execution) -> None:
 
 
 def redrive(execution: Execution) -> None:
-    """Go on with a closed execution from the state in which it ended; the caller holds its lock and has checked it."""
+    """Continue a closed execution from the state in which it ended.
+
+    The caller holds the execution's lock and has checked that it can be redriven. See
+    https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html.
+    """
     execution.redrive_count += 1
     execution.redrive_date = time.time()
     execution.status = "RUNNING"
@@ -102,7 +109,7 @@ def redrive(execution: Execution) -> None:
     _launch(execution, trail)
 
 
-def _reset_retries(frame: Any) -> None:
+def _reset_retries(frame: Frame) -> None:
     # "The retry attempt count for these states is reset to 0 to allow for the maximum number of
     # attempts on redrive."
     frame.retry_count, frame.retries = 0, {}
@@ -141,12 +148,12 @@ def _run(
     except Cancelled:
         error_text, cause = execution.stop_request or (None, None)
         _close(execution, scope, trail, "ABORTED", error=error_text, cause=cause)
-    except Exception as error:  # noqa: BLE001 - a mistake of the interpreter must end the execution, visibly
+    except Exception as error:  # noqa: BLE001 - a bug of the interpreter must end the execution, visibly
         traceback.print_exc(file=sys.stderr)
         cause = f"local_aws could not interpret this state: {type(error).__name__}: {error}"
         _close(execution, scope, trail, "FAILED", error="States.Runtime", cause=cause)
     else:
-        _close(execution, scope, trail, "SUCCEEDED", output=dump(output))
+        _close(execution, scope, trail, "SUCCEEDED", output=json_text(output))
 
 
 def _close(
@@ -183,10 +190,13 @@ def _close(
 
 
 def stop(execution: Execution, error: str | None, cause: str | None) -> float:
-    """Stop a running execution and the remote job it waits for; answers the stop date (epoch seconds).
+    """Stop a running execution and the remote job it waits for; a closed execution stays as it is.
 
-    Returns once the execution is closed, or after a few seconds if a call it makes does not return.
-    Stopping a closed execution changes nothing.
+    Return once the execution is closed, or after a few seconds if a call it makes does not return.
+
+    :param error: error name for DescribeExecution.
+    :param cause: its cause.
+    :returns: the stop date in epoch seconds.
     """
     with execution.lock:
         if execution.status in TERMINAL:
@@ -204,7 +214,7 @@ def stop(execution: Execution, error: str | None, cause: str | None) -> float:
 
 
 def abort_interrupted(execution: Execution) -> None:
-    """Close an execution that was running when its process ended (found in a saved state)."""
+    """Close an execution of a saved state that was running when its process ended."""
     if execution.status in TERMINAL:
         return
     error, cause = SERVER_STOPPED

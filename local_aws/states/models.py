@@ -1,11 +1,12 @@
-"""State machines, versions, aliases and executions as stored. Picklable. Must not import moto or boto3."""
+"""State machines, versions, aliases and executions as stored.
+
+Picklable. Must not import moto or boto3.
+"""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,14 +20,9 @@ TERMINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 CLOSED_UNSUCCESSFULLY = TERMINAL - {"SUCCEEDED"}
 
 
-def random_id() -> str:
-    """A random UUID."""
-    return str(uuid.UUID(bytes=os.urandom(16), version=4))
-
-
 @dataclass
 class Version:
-    """An immutable snapshot of a state machine."""
+    """An immutable snapshot of a state machine, with its number (from 1)."""
 
     arn: str
     number: int
@@ -39,7 +35,10 @@ class Version:
 
 @dataclass
 class Alias:
-    """A name for one version, or two with weights in percent: ``routing`` is [(version ARN, weight), …]."""
+    """A name for one version, or for two with weights.
+
+    :param routing: pairs of version ARN and weight in percent.
+    """
 
     arn: str
     name: str
@@ -76,9 +75,9 @@ class StateMachine:
 
 @dataclass
 class Execution:
-    """An execution: its facts, its history, and the frame from which a redrive goes on.
+    """An execution: its facts, its history, and the frame from which a redrive continues.
 
-    Dates are epoch seconds; ``input`` and ``output`` are JSON text as given and as the API answers.
+    Dates are epoch seconds. ``input`` is JSON text as it was given, ``output`` as the API shows it.
     """
 
     arn: str
@@ -119,7 +118,11 @@ class Execution:
 
     @property
     def not_redrivable_reason(self) -> str | None:
-        """Why the execution cannot be redriven now (``redriveStatusReason``), ``None`` if it can."""
+        """Why the execution cannot be redriven now, None if it can.
+
+        In the words of ``redriveStatusReason``:
+        https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html.
+        """
         if self.status not in CLOSED_UNSUCCESSFULLY:
             return f"Execution is {self.status} and cannot be redriven"
         now = time.time()
@@ -133,7 +136,7 @@ class Execution:
 
     @property
     def sort_date(self) -> float:
-        """What ListExecutions sorts by, newest first."""
+        """The date (epoch seconds) by which ListExecutions sorts, newest first."""
         if self.status == "RUNNING":
             return self.redrive_date or self.start_date
         return self.stop_date or self.start_date

@@ -1,0 +1,49 @@
+"""Callbacks of tasks that wait for a token.
+
+See https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-wait-token.
+Must not import moto.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from local_aws.states import executions
+from local_aws.states.api.store import Members, Operations
+from local_aws.states.errors import ApiError
+
+
+class TaskTokenOperations(Operations):
+    """The operations on task tokens."""
+
+    def send_task_success(self, members: Members, region: str, account: str) -> Members:
+        """End a waiting task with a result.
+
+        https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html
+        """
+        try:
+            output = json.loads(members["output"])
+        except ValueError as error:
+            raise ApiError("InvalidOutput", f"Invalid output: '{error}'") from error
+        return _send(members["taskToken"], "success", output)
+
+    def send_task_failure(self, members: Members, region: str, account: str) -> Members:
+        """End a waiting task with an error.
+
+        https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskFailure.html
+        """
+        return _send(members["taskToken"], "failure", members.get("error"), members.get("cause"))
+
+    def send_task_heartbeat(self, members: Members, region: str, account: str) -> Members:
+        """Begin the heartbeat interval of a waiting task anew.
+
+        https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskHeartbeat.html
+        """
+        return _send(members["taskToken"], "heartbeat")
+
+
+def _send(token: str, kind: str, one: Any = None, other: Any = None) -> Members:
+    if not executions.TOKENS.send(token, kind, one, other):
+        raise ApiError("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+    return {}
