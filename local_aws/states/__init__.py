@@ -1,6 +1,6 @@
-"""Step Functions: an own interpreter and API (docs/adr/ says why not moto's), registered in moto's place.
+"""Step Functions with its own interpreter and API, registered in moto's place.
 
-Must not import plugins or dags.
+docs/adr/0002-own-state-machine-interpreter.md says why. Must not import plugins or dags.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def register() -> None:
-    """Serve ``states`` with this package's handler; must run before the first request."""
+    """Serve ``states`` with this package's handler; call it before the first request."""
     from moto.stepfunctions import urls
 
     from local_aws.core import control
@@ -23,21 +23,24 @@ def register() -> None:
 
 
 def stop_jobs() -> None:
-    """Stop running executions: ABORTED with error ``LocalAws.ServerStopped``, and redrivable."""
+    """Stop running executions; they become ABORTED with error ``LocalAws.ServerStopped``.
+
+    They can be redriven after the next start.
+    """
     from local_aws.states.responses import API
 
     API.stop_all()
 
 
 def snapshot() -> Any:
-    """State for ``--state-dir``."""
+    """Return the state that ``--state-dir`` keeps."""
     from local_aws.states.responses import API
 
     return API.snapshot()
 
 
 def restore(state: Any) -> None:
-    """Take over what ``snapshot`` answered in an earlier process."""
+    """Take over what ``snapshot`` returned in an earlier process."""
     from local_aws.states.responses import API
 
     API.restore(state)

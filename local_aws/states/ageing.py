@@ -1,4 +1,7 @@
-"""Control endpoint ``/_local/states/age``: tests cannot wait the 14 days after which a redrive is refused."""
+"""Control endpoint ``/_local/states/age``, which makes a closed execution older.
+
+Tests cannot wait the 14 days after which an execution can no longer be redriven.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,15 @@ from local_aws.states.responses import API
 
 
 def handle(method: str, path: str, query: Mapping[str, str], body: Any) -> tuple[int, Any]:
-    """Serve ``POST /_local/states/age`` with ``{"executionArn": …, "seconds": …}``; answers what became of it."""
+    """Serve ``POST /_local/states/age``.
+
+    :param method: HTTP method.
+    :param path: path below ``/_local/states/``.
+    :param query: unused.
+    :param body: ``{"executionArn": …, "seconds": …}``.
+    :returns: HTTP status, and a body with the new ``stopDate`` and ``redriveStatusReason``, or with
+        a ``message``.
+    """
     if method != "POST" or path != "age":
         return 404, {"message": f"{method} /_local/states/{path} does not exist; use POST /_local/states/age"}
     try:

@@ -1,6 +1,6 @@
 """Cancelling a running execution or branch, and the deadlines of executions and tasks.
 
-Every wait of the interpreter goes through a ``Scope`` here, so that StopExecution, a sibling's
+Every wait of the interpreter goes through a ``CancelScope``, so that StopExecution, a sibling's
 failure, a task's timeout and the execution's timeout all interrupt it at once. Must not import moto
 or boto3.
 """
@@ -23,7 +23,10 @@ class ExecutionTimeout(BaseException):
 
 
 class TaskTimeout(Exception):  # noqa: N818 - becomes the error States.Timeout or States.HeartbeatTimeout
-    """A task's ``TimeoutSeconds`` (or ``HeartbeatSeconds``) has passed."""
+    """A task's ``TimeoutSeconds`` or ``HeartbeatSeconds`` has passed.
+
+    :param error: ``States.Timeout`` or ``States.HeartbeatTimeout``.
+    """
 
     def __init__(self, error: str = "States.Timeout") -> None:
         super().__init__(error)
@@ -31,10 +34,11 @@ class TaskTimeout(Exception):  # noqa: N818 - becomes the error States.Timeout o
 
 
 class CancelScope:
-    """What may be cancelled as a whole; cancelling it cancels every scope opened in it.
+    """Work that can be cancelled as a whole, together with every scope opened in it.
 
-    :param parent: scope this one is part of.
-    :param deadline: ``time.monotonic()`` at which the execution times out; inherited.
+    :param parent: scope that this one is part of.
+    :param deadline: ``time.monotonic()`` at which the execution times out; an earlier one of the
+        parent applies.
     """
 
     def __init__(self, parent: CancelScope | None = None, deadline: float = _FOREVER) -> None:
@@ -65,7 +69,11 @@ class CancelScope:
             child.cancel()
 
     def check(self) -> None:
-        """Raise ``Cancelled`` or ``ExecutionTimeout`` if this scope is over."""
+        """Do nothing as long as the work may continue.
+
+        :raises Cancelled: the scope was cancelled.
+        :raises ExecutionTimeout: the execution's deadline has passed.
+        """
         if self._event.is_set():
             raise Cancelled
         if time.monotonic() >= self.deadline:
@@ -89,6 +97,12 @@ class CancelScope:
             self._event.wait(min(end, task_deadline, self.deadline, now + _SLICE_SECONDS) - now)
 
     def wait_for(self, event: threading.Event, task_deadline: float = _FOREVER, poll_seconds: float = 0.05) -> None:
-        """Wait until ``event`` is set, or fail as ``wait`` does."""
+        """Wait until an event is set.
+
+        :param event: the event.
+        :param task_deadline: ``time.monotonic()`` at which the task times out.
+        :param poll_seconds: how often to look whether the scope is over.
+        :raises TaskTimeout: ``task_deadline`` passed first.
+        """
         while not event.wait(poll_seconds):
             self.wait(0, task_deadline)

@@ -1,4 +1,4 @@
-"""``AWS::StepFunctions::StateMachine`` for moto's CloudFormation, so that a stack's state machines can be executed.
+"""``AWS::StepFunctions::StateMachine`` for moto's CloudFormation, so that it can be executed.
 
 See
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-stepfunctions-statemachine.html.
@@ -16,7 +16,11 @@ TYPE = "AWS::StepFunctions::StateMachine"
 
 
 class StackStateMachine:
-    """A state machine as CloudFormation's resource. ``physical_resource_id`` is its ARN."""
+    """A state machine as CloudFormation's resource.
+
+    :param arn: ARN of the state machine, also its ``physical_resource_id``.
+    :param revision_id: its current revision.
+    """
 
     type = TYPE
 
@@ -27,15 +31,15 @@ class StackStateMachine:
 
     @staticmethod
     def has_cfn_attr(attribute: str) -> bool:
-        """Whether ``Fn::GetAtt`` knows the attribute."""
+        """Whether the resource has an attribute for ``Fn::GetAtt``."""
         return attribute in ("Arn", "Name", "StateMachineRevisionId")
 
     def get_cfn_attribute(self, attribute: str) -> str:
-        """The value of ``Fn::GetAtt``."""
+        """Return the value of an attribute for ``Fn::GetAtt``."""
         return {"Arn": self.arn, "Name": self.name, "StateMachineRevisionId": self.revision_id}[attribute]
 
     def is_created(self) -> bool:
-        """Creation is immediate."""
+        """Whether the resource exists yet; moto asks, and it always does."""
         return True
 
 
@@ -60,7 +64,12 @@ def _definition_in_s3(location: dict[str, str]) -> str:
 def create(
     cls: type, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
 ) -> StackStateMachine:
-    """Create the resource."""
+    """Create the resource.
+
+    :param cls: moto's class of the resource; unused.
+    :param resource_name: name to use when the properties have none.
+    :param cloudformation_json: the resource of the template, with its references resolved.
+    """
     properties = cloudformation_json["Properties"]
     members = {
         **_members(properties),
@@ -79,7 +88,13 @@ def update(
     account_id: str,
     region_name: str,
 ) -> StackStateMachine:
-    """Update the resource, or replace it when its name changes."""
+    """Update the resource, or replace it when its name changes.
+
+    :param cls: moto's class of the resource.
+    :param original_resource: the resource before the update.
+    :param new_resource_name: name to use when the properties have none.
+    :param cloudformation_json: the resource of the new template.
+    """
     properties = cloudformation_json["Properties"]
     if properties.get("StateMachineName", original_resource.name) != original_resource.name:
         made = create(cls, new_resource_name, cloudformation_json, account_id, region_name)
@@ -94,7 +109,10 @@ def update(
 def delete(
     cls: type, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
 ) -> None:
-    """Delete the resource; ``resource_name`` is its ARN or name."""
+    """Delete the resource.
+
+    :param resource_name: its ARN or name.
+    """
     arn = resource_name
     if not arn.startswith("arn:"):
         arn = f"arn:aws:states:{region_name}:{account_id}:stateMachine:{resource_name}"

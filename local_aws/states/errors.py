@@ -1,14 +1,19 @@
-"""Errors of the Step Functions API. Must not import moto or boto3."""
+"""Errors of the Step Functions API.
+
+See https://docs.aws.amazon.com/step-functions/latest/apireference/CommonErrors.html. Must not
+import moto or boto3.
+"""
 
 from __future__ import annotations
 
 
 class ApiError(Exception):
-    """An error answered to the caller.
+    """An error that the caller of the API receives.
 
     :param code: error code, for example ``ExecutionDoesNotExist``.
     :param message: what the caller reads.
     :param reason: ``reason`` of a ValidationException.
+    :param status: HTTP status.
     """
 
     def __init__(self, code: str, message: str, reason: str | None = None, status: int = 400) -> None:
@@ -17,5 +22,5 @@ class ApiError(Exception):
 
 
 def validation(message: str, reason: str | None = None) -> ApiError:
-    """ValidationException."""
+    """Return the error of a request that breaks a constraint (``ValidationException``)."""
     return ApiError("ValidationException", message, reason)

@@ -21,9 +21,9 @@ from local_aws.states.asl.errors import StateError
 from local_aws.states.asl.texts import json_text, timestamp_text
 from local_aws.states.cancellation import Cancelled, CancelScope, ExecutionTimeout
 from local_aws.states.history import HistoryWriter, Trail
-from local_aws.states.integrations import TaskTokens
 from local_aws.states.interpreter import Frame, Interpreter, Program
 from local_aws.states.models import TERMINAL, Execution
+from local_aws.states.task_tokens import TaskTokens
 
 _STOP_WAIT_SECONDS = 5.0
 #: Error and cause of executions that were running when local_aws ended; they can be redriven after

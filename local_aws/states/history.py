@@ -1,4 +1,4 @@
-"""The event history of an execution: the record from which everything else about it can be told.
+"""The event history of an execution: the record of everything that happened in it.
 
 See https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html. Must not
 import moto or boto3.
@@ -20,7 +20,7 @@ MAX_EVENTS_FOR_REDRIVE = 24_999
 
 
 class Trail:
-    """Where a branch stands in the history: the id of its latest event."""
+    """Where a branch stands in the history: the id of its latest event, 0 before the first."""
 
     __slots__ = ("last_id",)
 
@@ -29,7 +29,10 @@ class Trail:
 
 
 class History:
-    """Append-only events. Finished executions are kept compressed, so that thousands of them fit in memory."""
+    """The events of one execution; they can only be added to.
+
+    Those of finished executions are kept compressed, so that thousands of them fit in memory.
+    """
 
     def __init__(self) -> None:
         self._events: list[dict[str, Any]] | None = []
@@ -39,13 +42,13 @@ class History:
         self._lock = threading.Lock()
 
     def writer(self) -> HistoryWriter:
-        """Begin an attempt (the first run or a redrive): what earlier attempts still write is refused from now on."""
+        """Begin an attempt (the first run or a redrive); earlier attempts can write no more."""
         with self._lock:
             self._attempt += 1
             return HistoryWriter(self, self._attempt)
 
     def end_attempt(self) -> None:
-        """Refuse what the present attempt still writes."""
+        """End the current attempt; it can write no more."""
         with self._lock:
             self._attempt += 1
 
@@ -55,12 +58,15 @@ class History:
     def append(
         self, trail: Trail, event_type: str, details_name: str | None = None, attempt: int | None = None, **details: Any
     ) -> int:
-        """Append an event after the latest of ``trail``; answers its id (1 = first).
+        """Append an event after the latest of a branch.
 
+        :param trail: the branch.
+        :param event_type: for example ``TaskFailed``.
         :param details_name: the member that holds the details, for example
             ``taskFailedEventDetails``.
-        :param attempt: the attempt that writes, if it must still be the present one.
-        :param details: members of the details; ``None`` values are left out.
+        :param attempt: the attempt that writes, if it must still be the current one.
+        :param details: members of the details; None values are left out.
+        :returns: the id of the event, from 1.
         :raises Cancelled: the attempt is over.
         """
         with self._lock:
@@ -87,14 +93,14 @@ class History:
         return self._events
 
     def freeze(self) -> None:
-        """Compress the events; they stay readable and appendable."""
+        """Compress the events; they can still be read and added to."""
         with self._lock:
             if self._events is not None:
                 self._frozen = zlib.compress(json.dumps(self._events, separators=(",", ":")).encode(), 6)
                 self._events = None
 
     def read(self) -> list[dict[str, Any]]:
-        """All events, oldest first."""
+        """Return all events, oldest first."""
         with self._lock:
             if self._events is None:
                 loaded: list[dict[str, Any]] = json.loads(zlib.decompress(self._frozen or b""))
@@ -115,8 +121,11 @@ class History:
 class HistoryWriter:
     """The history as one attempt of an execution sees it.
 
-    A call that does not return may keep an attempt's thread alive after the execution was closed,
-    or even redriven; such a thread can write nothing any more and ends at its next event.
+    A call that does not return may keep an attempt's thread alive after the execution was closed or
+    even redriven. Such a thread can write no more and ends at its next event.
+
+    :param history: the history.
+    :param attempt: the attempt's number.
     """
 
     def __init__(self, history: History, attempt: int) -> None:
@@ -126,9 +135,9 @@ class HistoryWriter:
         return len(self._history)
 
     def append(self, trail: Trail, event_type: str, details_name: str | None = None, **details: Any) -> int:
-        """See ``History.append``."""
+        """Append an event, see ``History.append``."""
         return self._history.append(trail, event_type, details_name, attempt=self._attempt, **details)
 
     def read(self) -> list[dict[str, Any]]:
-        """See ``History.read``."""
+        """Return all events, oldest first."""
         return self._history.read()

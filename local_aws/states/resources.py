@@ -1,7 +1,7 @@
-"""What the ``Resource`` of a Task state names: an integration, its service and API action, checked against botocore.
+"""What the ``Resource`` of a Task state names: an integration, its service and its API action.
 
-Exists apart from the integrations so that validation can judge a definition without calling
-anything. See https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html. Must not
+Exists apart from the integrations so that a definition can be validated without calling anything.
+See https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html. Must not
 import moto.
 """
 
@@ -69,7 +69,6 @@ _SDK_NAMES = {
     "cognitoidentityprovider": "cognito-idp",
     "costexplorer": "ce",
     "databasemigration": "dms",
-    "efs": "efs",
     "elasticsearch": "es",
     "applicationdiscovery": "discovery",
     "cloudwatchevents": "events",
@@ -79,17 +78,21 @@ _SDK_NAMES = {
 
 
 class UnknownResourceError(ValueError):
-    """No such integration; the message is worded as Step Functions does."""
+    """The integration does not exist; the message is in the words of Step Functions."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResource:
     """A parsed ``Resource``.
 
-    ``kind`` is ``lambda`` (function ARN), ``optimized``, ``aws-sdk`` or ``activity``; ``service``
-    is the name in the ARN, ``boto_service`` botocore's; ``action`` is in camelCase, ``operation``
-    as in the API; ``pattern`` is empty, ``sync``, ``sync:2`` or ``waitForTaskToken``; ``supported``
-    is false for what AWS runs and local_aws does not.
+    :param arn: the text.
+    :param kind: ``lambda`` (function ARN), ``optimized``, ``aws-sdk`` or ``activity``.
+    :param service: the service's name in the ARN.
+    :param boto_service: the service's name in botocore.
+    :param action: the action in camelCase.
+    :param operation: the operation as the API writes it.
+    :param pattern: empty, ``sync``, ``sync:2`` or ``waitForTaskToken``.
+    :param supported: False for what AWS runs and local_aws does not.
     """
 
     arn: str
@@ -103,12 +106,12 @@ class TaskResource:
 
     @property
     def resource_type(self) -> str:
-        """``resourceType`` in the history."""
+        """The member ``resourceType`` of events."""
         return f"aws-sdk:{self.service}" if self.kind == "aws-sdk" else self.service
 
     @property
     def resource_name(self) -> str:
-        """``resource`` in the history."""
+        """The member ``resource`` of events."""
         return f"{self.action}.{self.pattern}" if self.pattern else self.action
 
 
@@ -117,7 +120,7 @@ _model_lock = threading.RLock()
 
 @lru_cache(maxsize=64)
 def service_model(boto_service: str) -> Any:
-    """botocore's model of a service."""
+    """Return the model that botocore has of a service."""
     with _model_lock:
         import botocore.session
 
@@ -134,12 +137,12 @@ def _available_services() -> dict[str, str]:
 
 
 def boto_service_of(sdk_name: str) -> str | None:
-    """botocore's service name for the name used in an ``aws-sdk`` resource, ``None`` if there is none."""
+    """Return the botocore name of a service in an ``aws-sdk`` resource, None if it has none."""
     return _SDK_NAMES.get(sdk_name) or _available_services().get(sdk_name)
 
 
 def operation_of(boto_service: str, action: str) -> str | None:
-    """The API operation that a camelCase action names, ``None`` if there is none."""
+    """Return the API operation that a camelCase action names, None if it does not exist."""
     wanted = action[:1].upper() + action[1:]
     names = service_model(boto_service).operation_names
     if wanted in names:
@@ -151,7 +154,8 @@ def operation_of(boto_service: str, action: str) -> str | None:
 def parse(arn: str) -> TaskResource:
     """Parse and check a ``Resource``.
 
-    :raises UnknownResourceError: no integration of Step Functions has this ARN.
+    :param arn: ARN of a function, an activity or an integration.
+    :raises UnknownResourceError: Step Functions has no integration with this ARN.
     """
     if _LAMBDA_FUNCTION.match(arn):
         return TaskResource(arn, "lambda", "lambda", "lambda", "invoke", "Invoke", "")

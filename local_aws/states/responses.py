@@ -1,6 +1,6 @@
-"""The HTTP face of Step Functions: AWS JSON 1.0 in, AWS JSON 1.0 out.
+"""Step Functions over HTTP: requests and responses in AWS JSON 1.0.
 
-Registered with moto in place of its own handler; see
+Registered with moto in place of its own handler. See
 https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html.
 """
 
@@ -22,7 +22,10 @@ _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/")
 
 
 def serve(request: Any, full_url: str, headers: Any) -> tuple[int, dict[str, str], str]:
-    """Answer one request; the signature is the one moto demands of a handler."""
+    """Serve one request; the signature is the one that moto requires of a handler.
+
+    :returns: status, headers and body.
+    """
     request_id = secrets.token_hex(16)
     answer_headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": request_id}
     try:
@@ -64,7 +67,7 @@ def _answer(request: Any) -> dict[str, Any]:
 
 
 def _check(value: Any, shape: Any, where: str, problems: list[str]) -> None:
-    """Constraints of botocore's model that a raw client may violate, worded as AWS does."""
+    """Check what botocore's model demands and a raw client may violate, in AWS's words."""
     kind = shape.type_name
     expected = {"structure": dict, "list": list, "map": dict, "string": str, "boolean": bool, "integer": int}.get(kind)
     if expected is not None and (not isinstance(value, expected) or (isinstance(value, bool) and kind == "integer")):

@@ -18,7 +18,7 @@ from local_aws.states.errors import ApiError
 
 SERVICE_PRINCIPAL = "states.amazonaws.com"
 _SESSION = "StepFunctions"
-#: Integration → rule that Step Functions manages in the account; the others are polled.
+#: Integration → rule that Step Functions manages in the account; it polls the other jobs.
 _MANAGED_RULES = {
     "sagemaker:createTrainingJob.sync": "StepFunctionsGetEventsForSageMakerTrainingJobsRule",
     "sagemaker:createProcessingJob.sync": "StepFunctionsGetEventsForSageMakerProcessingJobsRule",
@@ -30,7 +30,12 @@ _RULE_ACTIONS = ("events:DescribeRule", "events:PutRule", "events:PutTargets")
 
 
 def assumption_problem(role_arn: str, machine_arn: str) -> str | None:
-    """Why Step Functions cannot assume the role of a state machine; always None where IAM is not enforced."""
+    """Say why Step Functions cannot assume the role of a state machine.
+
+    :param role_arn: the state machine's role.
+    :param machine_arn: ARN of the state machine.
+    :returns: None if it can, or if IAM is not enforced.
+    """
     return role_problem(role_arn, SERVICE_PRINCIPAL, machine_arn) if authorisation.is_enforced() else None
 
 
@@ -40,7 +45,7 @@ def check(role_arn: str, machine_arn: str, definition: str) -> None:
     :param role_arn: the state machine's role.
     :param machine_arn: ARN of the state machine.
     :param definition: its definition, already validated.
-    :raises ApiError: ``AccessDeniedException`` as Step Functions words it.
+    :raises ApiError: ``AccessDeniedException``, in the words of Step Functions.
     """
     if not authorisation.is_enforced():
         return
@@ -63,7 +68,7 @@ def check(role_arn: str, machine_arn: str, definition: str) -> None:
 
 
 def _integrations(node: Any) -> Iterator[str]:
-    """``service:action.pattern`` of every Task state, however deep."""
+    """Yield ``service:action.pattern`` of every Task state, however deep."""
     if isinstance(node, dict):
         resource = node.get("Resource")
         if node.get("Type") == "Task" and isinstance(resource, str) and ":states:" in resource:

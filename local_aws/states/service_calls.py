@@ -1,4 +1,4 @@
-"""Parameters, results and errors of the API calls that a state machine makes, in the shapes Step Functions gives them.
+"""Parameters, results and errors of a state machine's API calls, in the form of Step Functions.
 
 See https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html and
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html. Must not import
@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 from local_aws.states.asl.errors import RuntimeStateError, StateError
+from local_aws.states.asl.texts import json_text, timestamp_text
 from local_aws.states.resources import TaskResource, service_model
 
 #: Error prefix, base exception and service name in causes of the optimised integrations (AWS SDK
@@ -47,21 +48,22 @@ _JSON_TEXT = {("sns", "Message"), ("sqs", "MessageBody"), ("states", "Input"), (
 
 
 def sdk_class_name(service_id: str) -> str:
-    """A service's name as the AWS SDK for Java 2 writes it: ``SageMaker``, ``DynamoDb``, ``Sfn``, ``S3``.
+    """Write a service's name as the AWS SDK for Java 2 does.
 
     :param service_id: ``serviceId`` of botocore's model.
+    :returns: for example ``SageMaker``, ``DynamoDb``, ``Sfn`` or ``S3``.
     """
     words = re.split(r"[\s\-]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", service_id))
     return "".join(word[:1].upper() + word[1:].lower() for word in words if word)
 
 
 def to_request(value: Any, resource: TaskResource) -> dict[str, Any]:
-    """Request members for boto3 from a task's parameters.
+    """Make the request members for boto3 from a task's parameters.
 
     :param value: the evaluated ``Parameters`` or ``Arguments`` (``None`` means no members).
     :param resource: the integration.
-    :raises StateError: ``States.Runtime`` for values of the wrong type, worded as Step Functions
-        does.
+    :raises StateError: ``States.Runtime`` for values of the wrong type, in the words of Step
+        Functions.
     """
     shape = service_model(resource.boto_service).operation_model(resource.operation).input_shape
     if value is None or shape is None:
@@ -69,7 +71,7 @@ def to_request(value: Any, resource: TaskResource) -> dict[str, Any]:
     problems: list[str] = []
     converted = _to_request(value, shape, "", resource, problems)
     if problems:
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        text = json_text(value)
         raise RuntimeStateError(f"The Parameters '{text}' could not be used to start the Task: [{', '.join(problems)}]")
     request: dict[str, Any] = converted
     return request
@@ -83,7 +85,7 @@ def _to_request(value: Any, shape: Any, field: str, resource: TaskResource, prob
         and (resource.service, field) in _JSON_TEXT
         and resource.kind == "optimized"
     ):
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return json_text(value)
     if kind == "blob":
         return value.encode() if isinstance(value, str) else json.dumps(value, separators=(",", ":")).encode()
     if kind == "timestamp":
@@ -124,23 +126,21 @@ def _timestamp(value: Any, field: str, problems: list[str]) -> Any:
         return None
 
 
-def to_output(response: dict[str, Any], resource: TaskResource, *, metadata: bool = True) -> dict[str, Any]:
-    """A boto3 response as the state's result.
+def to_output(response: dict[str, Any], resource: TaskResource) -> dict[str, Any]:
+    """Turn a boto3 response into the state's result.
 
     Keys begin with a capital. Dates become ISO strings in SDK integrations and epoch milliseconds
-    in optimised ones.
+    in optimised ones, which have ``SdkHttpMetadata`` and ``SdkResponseMetadata`` too.
 
-    :param response: boto3's answer; streams are read.
+    :param response: what boto3 returned; streams are read.
     :param resource: the integration.
-    :param metadata: add ``SdkHttpMetadata`` and ``SdkResponseMetadata`` (optimised request-response
-        calls have them).
     """
     shape = service_model(resource.boto_service).operation_model(resource.operation).output_shape
     about = response.get("ResponseMetadata", {})
     body = {key: value for key, value in response.items() if key != "ResponseMetadata"}
     converted = _to_output(body, shape, iso_dates=resource.kind == "aws-sdk")
     result: dict[str, Any] = converted if isinstance(converted, dict) else {}
-    if metadata and resource.kind == "optimized":
+    if resource.kind == "optimized":
         headers = {key: str(value) for key, value in about.get("HTTPHeaders", {}).items()}
         result["SdkHttpMetadata"] = {
             "AllHttpHeaders": {key: [value] for key, value in headers.items()},
@@ -152,7 +152,14 @@ def to_output(response: dict[str, Any], resource: TaskResource, *, metadata: boo
 
 
 def describe_output(response: dict[str, Any], boto_service: str, operation: str) -> dict[str, Any]:
-    """The description of a job as ``.sync`` integrations return it: capital keys, dates in epoch milliseconds."""
+    """Turn the description of a job into the result of a ``.sync`` integration.
+
+    Keys begin with a capital; dates become epoch milliseconds.
+
+    :param response: what boto3 returned.
+    :param boto_service: the service's name in botocore.
+    :param operation: the API operation that described the job.
+    """
     shape = service_model(boto_service).operation_model(operation).output_shape
     body = {key: value for key, value in response.items() if key != "ResponseMetadata"}
     converted: dict[str, Any] = _to_output(body, shape, iso_dates=False)
@@ -163,7 +170,7 @@ def _to_output(value: Any, shape: Any, *, iso_dates: bool) -> Any:
     if isinstance(value, datetime.datetime):
         moment = value.astimezone(datetime.UTC)
         if iso_dates:
-            return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+            return timestamp_text(moment)
         return round(moment.timestamp() * 1000)
     if isinstance(value, dict):
         structure = (
@@ -195,13 +202,14 @@ def _to_output(value: Any, shape: Any, *, iso_dates: bool) -> Any:
 
 
 def error_of(error: Exception, resource: TaskResource) -> StateError:
-    """The error name and cause of a failed call.
+    """Return the error name and cause of a failed call.
 
     Optimised integrations name the exception classes of the AWS SDK for Java 1
     (``SageMaker.AmazonSageMakerException`` for codes that the service's model lacks), SDK
     integrations those of version 2 (``SageMaker.SageMakerException``).
 
     :param error: what boto3 raised.
+    :param resource: the integration.
     """
     from botocore.exceptions import ClientError, ParamValidationError
 
@@ -237,7 +245,7 @@ def error_of(error: Exception, resource: TaskResource) -> StateError:
 
 
 def _exception_name(code: str, model: Any) -> str | None:
-    """The SDK's exception class for a code that the service's model knows, ``None`` for others."""
+    """Return the SDK's exception class for a code, None if the service's model lacks it."""
     for shape in model.error_shapes:
         if code in (shape.name, shape.metadata.get("error", {}).get("code")):
             name = str(shape.name).removesuffix("Fault")

@@ -7,11 +7,11 @@ Must not import moto.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from local_aws.states import executions
 from local_aws.states.api.store import Members, Operations
 from local_aws.states.errors import ApiError
+from local_aws.states.task_tokens import Callback
 
 
 class TaskTokenOperations(Operations):
@@ -26,24 +26,25 @@ class TaskTokenOperations(Operations):
             output = json.loads(members["output"])
         except ValueError as error:
             raise ApiError("InvalidOutput", f"Invalid output: '{error}'") from error
-        return _send(members["taskToken"], "success", output)
+        return _send(members["taskToken"], Callback("success", output=output))
 
     def send_task_failure(self, members: Members, region: str, account: str) -> Members:
         """End a waiting task with an error.
 
         https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskFailure.html
         """
-        return _send(members["taskToken"], "failure", members.get("error"), members.get("cause"))
+        callback = Callback("failure", error=members.get("error"), cause=members.get("cause"))
+        return _send(members["taskToken"], callback)
 
     def send_task_heartbeat(self, members: Members, region: str, account: str) -> Members:
         """Begin the heartbeat interval of a waiting task anew.
 
         https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskHeartbeat.html
         """
-        return _send(members["taskToken"], "heartbeat")
+        return _send(members["taskToken"], Callback("heartbeat"))
 
 
-def _send(token: str, kind: str, one: Any = None, other: Any = None) -> Members:
-    if not executions.TOKENS.send(token, kind, one, other):
+def _send(token: str, callback: Callback) -> Members:
+    if not executions.TOKENS.send(token, callback):
         raise ApiError("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
     return {}

@@ -1,6 +1,7 @@
 """Choice rules: every comparison operator of the JSONPath query language.
 
-See https://docs.aws.amazon.com/step-functions/latest/dg/state-choice.html.
+See https://states-language.net/spec.html#choice-state and
+https://docs.aws.amazon.com/step-functions/latest/dg/state-choice.html.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]
 
 
 def timestamp(value: Any) -> datetime.datetime | None:
-    """An RFC 3339 timestamp as ASL demands it (upper-case ``T`` and ``Z``), ``None`` for anything else."""
+    """Read a timestamp: RFC 3339 with upper-case ``T`` and ``Z``.
+
+    See https://states-language.net/spec.html#timestamps.
+
+    :returns: the moment, None for any other value.
+    """
     if not isinstance(value, str) or not _TIMESTAMP.fullmatch(value):
         return None
     try:
@@ -43,8 +49,11 @@ def timestamp(value: Any) -> datetime.datetime | None:
 
 
 def matches(rule: dict[str, Any], document: Any, scope: Scope) -> bool:
-    """Whether a choice rule holds.
+    """Whether a choice rule matches.
 
+    :param rule: a rule that has been validated.
+    :param document: what ``$`` means.
+    :param scope: context object and variables.
     :raises StateError: ``States.Runtime`` when ``Variable`` or a ``…Path`` operand does not exist.
     """
     if "And" in rule:

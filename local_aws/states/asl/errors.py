@@ -1,10 +1,13 @@
-"""Errors with which a state fails, as distinct from mistakes of the interpreter itself."""
+"""Errors with which a state fails, as distinct from bugs of the interpreter itself.
+
+See https://states-language.net/spec.html#errors.
+"""
 
 from __future__ import annotations
 
 
 class StateError(Exception):
-    """A state failed with an error name and a cause, both visible to Retry, Catch and DescribeExecution.
+    """A state failed; Retry, Catch and DescribeExecution see the error name and the cause.
 
     :param error: error name, for example ``States.TaskFailed``.
     :param cause: text, or JSON text for failed jobs.
@@ -17,14 +20,17 @@ class StateError(Exception):
 
 
 class RuntimeStateError(StateError):
-    """``States.Runtime``: data did not fit the definition. Neither retried nor caught by ``States.ALL``."""
+    """``States.Runtime``: the data does not fit the definition. ``States.ALL`` does not match it.
+
+    :param cause: text.
+    """
 
     def __init__(self, cause: str) -> None:
         super().__init__("States.Runtime", cause)
 
 
 class PathNotFoundError(Exception):
-    """A definite path does not exist in the document."""
+    """A path that names one node, which the document does not have."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)

@@ -1,6 +1,7 @@
-"""Intrinsic functions (``States.Format`` and its kin) of the JSONPath query language.
+"""Intrinsic functions (``States.Format`` and others) of the JSONPath query language.
 
-See https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html.
+See https://states-language.net/spec.html#intrinsic-functions and
+https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ import base64
 import binascii
 import hashlib
 import json
-import os
 import random
 import re
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +19,7 @@ from typing import Any
 
 from local_aws.states.asl import jsonpath
 from local_aws.states.asl.errors import PathSyntaxError, StateError
+from local_aws.states.asl.texts import json_text, random_id
 
 _CALL = re.compile(r"\s*(States\.[A-Za-z0-9]+)\s*\(")
 _MAX_TEXT = 10_000
@@ -30,14 +30,19 @@ Resolve = Callable[[jsonpath.Path], Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A parsed call; ``arguments`` are calls, paths or JSON constants wrapped in ``Constant``."""
+    """A parsed call.
+
+    :param name: for example ``States.Format``.
+    :param arguments: calls, paths and literals.
+    """
 
     name: str
     arguments: tuple[Call | jsonpath.Path | Constant, ...]
 
     def evaluate(self, resolve: Resolve) -> Any:
-        """Evaluate the call; ``resolve`` answers the value of a path.
+        """Evaluate the call.
 
+        :param resolve: returns the value of a path.
         :raises StateError: ``States.IntrinsicFailure``.
         """
         values = [
@@ -53,16 +58,6 @@ class Call:
             raise _failure(self.name, f"takes {least} to {most} arguments, got {len(values)}")
         return function(*values)
 
-    def paths(self) -> list[jsonpath.Path]:
-        """Every path used by this call and the calls in it."""
-        found: list[jsonpath.Path] = []
-        for argument in self.arguments:
-            if isinstance(argument, Call):
-                found += argument.paths()
-            elif isinstance(argument, jsonpath.Path):
-                found.append(argument)
-        return found
-
 
 @dataclass(frozen=True, slots=True)
 class Constant:
@@ -72,7 +67,7 @@ class Constant:
 
 
 def is_call(text: str) -> bool:
-    """Whether a ``.$`` value is a function call, not a path."""
+    """Whether the value of a ``.$`` field is a function call and not a path."""
     return text.lstrip().startswith("States.")
 
 
@@ -80,7 +75,7 @@ def is_call(text: str) -> bool:
 def parse(text: str) -> Call:
     """Parse a call.
 
-    :raises PathSyntaxError: no well-formed call of a known function.
+    :raises PathSyntaxError: the text is not a well-formed call of a known function.
     """
     call, end = _parse_call(text, 0)
     if text[end:].strip():
@@ -169,7 +164,7 @@ def _need(name: str, value: Any, kind: type | tuple[type, ...], what: str) -> An
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return value if isinstance(value, str) else json_text(value)
 
 
 def _plain(text: str) -> str:
@@ -193,10 +188,6 @@ def _string_to_json(text: Any) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise _failure("States.StringToJson", f"invalid JSON ({error})") from error
-
-
-def _json_to_string(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _array(*values: Any) -> list[Any]:
@@ -305,15 +296,11 @@ def _string_split(text: Any, separators: Any) -> list[str]:
     return [piece for piece in re.split(f"[{re.escape(separators)}]", text) if piece]
 
 
-def _uuid() -> str:
-    return str(uuid.UUID(bytes=os.urandom(16), version=4))
-
-
-#: Name → function, least and most arguments.
+#: Name → function, and how many arguments it takes at least and at most.
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "States.Format": (_format, 1, 1000),
     "States.StringToJson": (_string_to_json, 1, 1),
-    "States.JsonToString": (_json_to_string, 1, 1),
+    "States.JsonToString": (json_text, 1, 1),
     "States.Array": (_array, 0, 1000),
     "States.ArrayPartition": (_array_partition, 2, 2),
     "States.ArrayContains": (_array_contains, 2, 2),
@@ -328,5 +315,5 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "States.MathRandom": (_math_random, 2, 3),
     "States.MathAdd": (_math_add, 2, 2),
     "States.StringSplit": (_string_split, 2, 2),
-    "States.UUID": (_uuid, 0, 0),
+    "States.UUID": (random_id, 0, 0),
 }

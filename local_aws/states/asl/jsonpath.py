@@ -1,7 +1,8 @@
 """JSONPath as Step Functions understands it (the Jayway dialect).
 
 A *definite* path names one node and fails when it is missing; an *indefinite* one (wildcard,
-filter, slice, union, deep scan) answers a list, empty when nothing matches. See
+filter, slice, union, deep scan) selects a list, empty when nothing matches. See
+https://states-language.net/spec.html#path and
 https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html.
 """
 
@@ -23,7 +24,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """One step of a path: answers the children of a node that it selects."""
+    """One step of a path: ``select`` yields the children of a node that it selects."""
 
     select: Callable[[Any, Any], Iterator[Any]]
     definite: bool
@@ -32,7 +33,12 @@ class _Segment:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A parsed path. ``root`` is ``$``, ``$$`` (context object), ``@`` (filter node) or a variable name."""
+    """A parsed path.
+
+    :param text: the path as it was written.
+    :param root: ``$``, ``$$`` (context object), ``@`` (node of a filter) or the name of a variable.
+    :param segments: its steps.
+    """
 
     text: str
     root: str
@@ -45,17 +51,22 @@ class Path:
 
     @property
     def is_reference(self) -> bool:
-        """Whether the path may be written to (``ResultPath``): only names and non-negative indices."""
+        """Whether the path may be written to: it has only names and non-negative indices.
+
+        See https://states-language.net/spec.html#ref-paths.
+        """
         return all(segment.token is not None for segment in self.segments)
 
     def tokens(self) -> list[str | int]:
-        """Names and indices of a reference path."""
+        """Return the names and indices of a reference path."""
         return [segment.token for segment in self.segments if segment.token is not None]
 
     def find(self, node: Any, root: Any) -> Any:
-        """The selected value (definite) or list of values (indefinite).
+        """Select the value of a definite path, or the values of an indefinite one.
 
-        :raises PathNotFoundError: a definite path is missing.
+        :param node: where the path begins.
+        :param root: what ``$`` means in filters.
+        :raises PathNotFoundError: a definite path selects nothing.
         """
         nodes = [node]
         for segment in self.segments:
@@ -387,12 +398,12 @@ def _compare(
 
 
 def is_number(value: Any) -> bool:
-    """Whether a JSON value is a number (booleans are not)."""
+    """Whether a JSON value is a number; booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def equal(one: Any, other: Any) -> bool:
-    """JSON equality: ``true`` is not ``1``, ``1`` is ``1.0``."""
+    """Whether two JSON values are equal: ``true`` is not ``1``, and ``1`` is ``1.0``."""
     if isinstance(one, bool) != isinstance(other, bool):
         return False
     return bool(one == other)
@@ -402,7 +413,7 @@ def equal(one: Any, other: Any) -> bool:
 def parse(text: str) -> Path:
     """Parse a whole path.
 
-    :raises PathSyntaxError: the text is no path.
+    :raises PathSyntaxError: the text is not a path.
     """
     parser = _Parser(text)
     path = parser.path()
@@ -412,20 +423,24 @@ def parse(text: str) -> Path:
 
 
 def parse_prefix(text: str, start: int) -> tuple[Path, int]:
-    """Parse the path that begins at ``start``; answers it and where it ends."""
+    """Parse the path that begins at a position of a text.
+
+    :param text: the text around it.
+    :param start: position of its first character.
+    :returns: the path and the position after it.
+    :raises PathSyntaxError: no path begins there.
+    """
     parser = _Parser(text, start)
     return parser.path(), parser.position
-
-
-def parse_string(text: str, start: int) -> tuple[str, int]:
-    """Parse the quoted string that begins at ``start``; answers its value and where it ends."""
-    parser = _Parser(text, start)
-    return parser.string(), parser.position
 
 
 def evaluate(path: Path, document: Any, context: Any, variables: dict[str, Any]) -> Any:
     """Evaluate a path against the state's input, the context object or a variable.
 
+    :param path: the parsed path.
+    :param document: what ``$`` means.
+    :param context: what ``$$`` means.
+    :param variables: name → value.
     :raises PathNotFoundError: the node or variable is missing.
     """
     if path.root == "$":
@@ -439,10 +454,13 @@ def evaluate(path: Path, document: Any, context: Any, variables: dict[str, Any])
 
 
 def assign(path: Path, document: Any, value: Any) -> Any:
-    """``document`` with ``value`` written at a reference path (``ResultPath``), without changing ``document``.
+    """Return a copy of a document with a value written at a reference path (``ResultPath``).
 
+    :param path: a reference path.
+    :param document: the document, which stays as it is.
+    :param value: the value.
     :raises PathNotFoundError: the path crosses something that is neither object nor list, or an
-        index out of range.
+        index that is out of range.
     """
 
     def write(node: Any, tokens: list[str | int]) -> Any:

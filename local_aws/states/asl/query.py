@@ -1,4 +1,4 @@
-"""Evaluating what a definition says against data: paths, payload templates and JSONata, behind one object per state.
+"""Expressions of a definition evaluated on data: paths, payload templates and JSONata.
 
 See https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html. Must import neither
 moto nor boto3.
@@ -12,28 +12,32 @@ from typing import Any
 
 from local_aws.states.asl import intrinsics, jsonpath
 from local_aws.states.asl.errors import PathNotFoundError, PathSyntaxError, RuntimeStateError, StateError
+from local_aws.states.asl.texts import json_text
+
+#: Characters of a document that a cause shows.
+_SHOWN = 4096
 
 
 @dataclass(slots=True)
 class Scope:
-    """What expressions of a state may see: the context object (``$$``) and the variables."""
+    """What expressions of a state may use.
+
+    :param context: the context object (``$$``).
+    :param variables: name → value.
+    """
 
     context: dict[str, Any]
     variables: dict[str, Any]
 
 
-def _input_text(document: Any) -> str:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)[:4096]
-
-
 def path_value(text: str, document: Any, scope: Scope, field: str) -> Any:
-    """The value at a path or of an intrinsic function.
+    """Return the value of a path or of an intrinsic function.
 
     :param text: path (``$.a``, ``$$.Execution.Id``, ``$variable``) or call (``States.Format(…)``).
     :param document: what ``$`` means.
     :param scope: context object and variables.
-    :param field: where the expression stands in the definition, for the error's cause.
-    :raises StateError: ``States.Runtime`` for a missing path, ``States.IntrinsicFailure``.
+    :param field: field of the definition that has the expression, for the error's cause.
+    :raises StateError: ``States.Runtime`` for a missing path, or ``States.IntrinsicFailure``.
     """
 
     def resolve(path: jsonpath.Path) -> Any:
@@ -43,9 +47,9 @@ def path_value(text: str, document: Any, scope: Scope, field: str) -> Any:
             if path.root not in ("$", "$$"):
                 where = "in the variables"
             elif path.root == "$$":
-                where = f"in the context object '{_input_text(scope.context)}'"
+                where = f"in the context object '{json_text(scope.context)[:_SHOWN]}'"
             else:
-                where = f"in the input '{_input_text(document)}'"
+                where = f"in the input '{json_text(document)[:_SHOWN]}'"
             raise RuntimeStateError(
                 f"The JSONPath '{error.path}' specified for the field '{field}' could not be found {where}"
             ) from error
@@ -59,8 +63,13 @@ def path_value(text: str, document: Any, scope: Scope, field: str) -> Any:
 
 
 def template_value(template: Any, document: Any, scope: Scope) -> Any:
-    """A payload template (``Parameters``, ``ResultSelector``, …) with every ``.$`` field evaluated.
+    """Evaluate every ``.$`` field of a payload template (``Parameters``, ``ResultSelector``, …).
 
+    See https://states-language.net/spec.html#payload-template.
+
+    :param template: value of the field.
+    :param document: what ``$`` means.
+    :param scope: context object and variables.
     :raises StateError: see ``path_value``.
     """
     if isinstance(template, dict):
@@ -82,8 +91,14 @@ def is_jsonata(value: Any) -> bool:
 
 
 def jsonata_value(template: Any, states: dict[str, Any], variables: dict[str, Any], field: str) -> Any:
-    """A JSONata template with every ``{% … %}`` evaluated; ``$states`` and the variables are bound.
+    """Evaluate every ``{% … %}`` of a JSONata template.
 
+    See https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html.
+
+    :param template: value of the field.
+    :param states: what ``$states`` means.
+    :param variables: name → value.
+    :param field: field of the definition that has the template, for the error's cause.
     :raises StateError: ``States.QueryEvaluationError``.
     """
     if isinstance(template, dict):

@@ -11,8 +11,8 @@ from typing import Any
 
 from local_aws.states.cancellation import CancelScope
 from local_aws.states.history import HistoryWriter, Trail
-from local_aws.states.integrations import TaskTokens
 from local_aws.states.interpreter.frames import Frame
+from local_aws.states.task_tokens import TaskTokens
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from local_aws.states import integrations, resources, service_calls
+from local_aws.states import integrations, resources, service_calls, sync_jobs, task_tokens
 from local_aws.states.asl.errors import RuntimeStateError, StateError
 
 PREFIX = "arn:aws:states:::"
@@ -41,7 +41,7 @@ class Context:
     region, task_token, execution_arn = "us-east-1", None, "arn:execution"
 
     def __init__(self, client: Client) -> None:
-        self._client, self.tokens, self.outputs, self.waits = client, integrations.TaskTokens(), [], 0
+        self._client, self.tokens, self.outputs, self.waits = client, task_tokens.TaskTokens(), [], 0
 
     def client(self, service: str) -> Any:
         return self._client
@@ -135,7 +135,7 @@ ENDS = [(name, state, state in job[5]) for name, job in JOBS.items() for state i
 
 
 def test_the_table_covers_every_job_that_can_be_waited_for() -> None:
-    assert {f"{service}:{action}" for service, action in integrations.SYNC_JOBS} == set(JOBS)
+    assert {f"{service}:{action}" for service, action in sync_jobs.SYNC_JOBS} == set(JOBS)
     assert len(ENDS) == 29
 
 
@@ -156,7 +156,7 @@ def test_every_terminal_state(name: str, state: str, succeeds: bool) -> None:
 
 
 def test_every_terminal_state_of_the_models_is_known() -> None:
-    for (service, action), job in integrations.SYNC_JOBS.items():
+    for (service, action), job in sync_jobs.SYNC_JOBS.items():
         resource = resources.parse(f"{PREFIX}{service}:{action}.sync")
         shape = resources.service_model(resource.boto_service).operation_model(job.describe_operation).output_shape
         if job.description:
