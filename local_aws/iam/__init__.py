@@ -1,7 +1,7 @@
 """IAM as AWS enforces it: who may make which call on which resource.
 
-Pure policy language: ``wildcards``, ``policy_documents``, ``conditions``, ``evaluation`` (no moto,
-clock or network). What a call needs: ``permissions``. What moto stores: ``principals``,
-``resource_policies``. Joined in ``enforcement``, which the server plugs into
-``local_aws.core.authorisation``. No module here imports a service of local_aws.
+``wildcards``, ``policy_documents``, ``conditions`` and ``evaluation`` are the policy language,
+without moto, clock or network. ``permissions`` says what a call needs; ``principals`` and
+``resource_policies`` read what moto stores. ``enforcement`` joins them, and the server plugs it
+into ``local_aws.core.authorisation``. No module here imports a service of local_aws.
 """

@@ -2,8 +2,8 @@
 
 See
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
-and reference_policies_condition-single-vs-multi-valued-context-keys.html. A key that the request
-does not have is absent, also a key that local_aws does not know. Must not import moto.
+and reference_policies_condition-single-vs-multi-valued-context-keys.html. A key that local_aws does
+not know counts as one that the request does not have. Must not import moto.
 """
 
 from __future__ import annotations
@@ -33,7 +33,15 @@ Comparison = Callable[[str, str, Context], bool]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One key of a condition: operator, key in lower case, the values it is compared with."""
+    """One key of a condition.
+
+    :param operator: the operator without prefix, negation and suffix, for example ``StringLike``.
+    :param negated: whether it was written as its negation, for example ``StringNotLike``.
+    :param if_exists: whether it has the suffix ``IfExists``.
+    :param set_operator: ``ForAllValues``, ``ForAnyValue`` or empty.
+    :param key: the condition key in lower case.
+    :param values: what the request's value is compared with.
+    """
 
     operator: str
     negated: bool
@@ -46,19 +54,20 @@ class Condition:
 def parse(element: Mapping[str, Any], *, variables: bool = True) -> tuple[Condition, ...]:
     """Read a ``Condition`` element.
 
+    :param element: operator → key → value or values.
     :param variables: whether policy variables are replaced (policy version 2012-10-17).
-    :raises ValueError: an operator that IAM does not know.
+    :raises ValueError: IAM does not know an operator.
     """
     found = []
     for name, keys in element.items():
         set_operator, _, base = name.rpartition(":")
         if set_operator and set_operator not in _SET_OPERATORS:
-            raise ValueError(f"IAM knows no condition operator {name}.")
+            raise ValueError(f"IAM does not know the condition operator {name}.")
         if_exists = base.endswith(_IF_EXISTS) and base != "Null"
         base = base.removesuffix(_IF_EXISTS) if if_exists else base
         positive = _POSITIVE.get(base, base)
         if positive != "Null" and positive not in _COMPARISONS:
-            raise ValueError(f"IAM knows no condition operator {name}.")
+            raise ValueError(f"IAM does not know the condition operator {name}.")
         for key, values in keys.items():
             listed = values if isinstance(values, list | tuple) else [values]
             texts = tuple(_text(value) if variables else without_variables(_text(value)) for value in listed)
@@ -75,7 +84,8 @@ def _text(value: Any) -> str:
 def holds(condition: Condition, context: Context) -> bool:
     """Whether a request satisfies a condition.
 
-    :param context: the request's keys, in lower case.
+    :param condition: the condition.
+    :param context: the request's keys in lower case.
     """
     given = context.get(condition.key)
     if condition.operator == "Null":
@@ -99,7 +109,7 @@ def _compare(compare: Comparison, given: str, wanted: str, context: Context) -> 
     try:
         return compare(given, wanted, context)
     except (UnknownVariableError, ValueError, ArithmeticError):
-        # A value that is no number, date or address is equal to none.
+        # A value that is not a number, date or address is equal to none.
         return False
 
 
@@ -116,7 +126,7 @@ def _string_like(given: str, wanted: str, context: Context) -> bool:
 
 
 def _arn_like(given: str, wanted: str, context: Context) -> bool:
-    # "*" alone is no ARN and yet what people write; AWS takes it for any.
+    # "*" alone is not an ARN, but people write it, and for AWS it matches any.
     return arn_matches(wanted, given, context)
 
 
@@ -144,7 +154,7 @@ def _date(compare: Callable[[float, float], bool]) -> Comparison:
 
 
 def _moment(text: str) -> float:
-    """Epoch seconds of an ISO 8601 date or of epoch seconds."""
+    """Return the epoch seconds of an ISO 8601 date, or of a text with epoch seconds."""
     try:
         return float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Refusals as AWS words them, in each service's own form.
+"""Denials in AWS's words and in the form of each service.
 
 Wording: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html; codes:
 the "Common Errors" of the services. Must not import moto.
@@ -12,14 +12,18 @@ from local_aws.iam.evaluation import AccessRequest, Decision
 
 #: Services whose code is neither AccessDenied (query, XML) nor AccessDeniedException (JSON).
 _CODES = {"sns": "AuthorizationError", "sqs": "AccessDenied", "cloudwatch": "AccessDenied"}
-#: Actions that AWS writes otherwise in messages.
+#: Prefixes of actions that AWS spells differently in messages.
 _SPELLED = {"sns": "SNS"}
 #: JSON 1.x answers errors with 400, REST with 403.
 _JSON_STATUS = 400
 
 
 def message(request: AccessRequest, decision: Decision) -> str:
-    """Why a request is denied, in AWS's words."""
+    """Say why a request is denied, in AWS's words.
+
+    :param request: the request.
+    :param decision: the decision, a denial.
+    """
     prefix, _, name = request.action.partition(":")
     action = f"{_SPELLED.get(prefix, prefix)}:{name}"
     who = f"User: {request.identity.arn} is not authorized to perform: {action}"
@@ -29,7 +33,7 @@ def message(request: AccessRequest, decision: Decision) -> str:
             if decision.explicit
             else f" because no role trust policy allows the {action} action"
         )
-    # S3 is the one service that quotes the ARN.
+    # Only S3 quotes the ARN.
     resource = f'"{request.resource}"' if prefix == "s3" else request.resource
     where = f" on resource: {resource}"
     if decision.explicit:
@@ -39,7 +43,11 @@ def message(request: AccessRequest, decision: Decision) -> str:
 
 
 def access_denied(call: Call, text: str) -> Denial:
-    """The denial in the form of the call's service."""
+    """Put a denial into the form of the call's service.
+
+    :param call: the call that is denied.
+    :param text: the message.
+    """
     prefix = call.action.partition(":")[0]
     plain = call.protocol in ("query", "rest-xml", "ec2")
     code = _CODES.get(prefix) or ("AccessDenied" if plain else "AccessDeniedException")
@@ -48,7 +56,12 @@ def access_denied(call: Call, text: str) -> Denial:
 
 
 def credential_refused(call: Call, code: str, text: str) -> Denial:
-    """The refusal of an access key in the form of the call's service."""
+    """Put the rejection of an access key into the form of the call's service.
+
+    :param call: the call that is denied.
+    :param code: error code of a query service, for example ``InvalidClientTokenId``.
+    :param text: the message.
+    """
     if call.service == "s3" and code == "InvalidClientTokenId":
         return Denial("The AWS Access Key Id you provided does not exist in our records.", "InvalidAccessKeyId", 403)
     if call.protocol == "json":

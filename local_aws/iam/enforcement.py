@@ -1,4 +1,4 @@
-"""Enforcement: every call is checked against the policies of who makes it, before its service sees it.
+"""Enforcement: every call is checked against its caller's policies before its service sees it.
 
 ``install`` plugs it into ``local_aws.core.authorisation``; without it every call is allowed.
 """
@@ -21,24 +21,27 @@ from local_aws.iam.request_context import RequestContext, global_keys, principal
 from local_aws.iam.stored_objects import MotoObjects
 from local_aws.iam.usage import PermissionUsage
 
-#: A bucket's own account may always mend a policy that locks everybody out.
+#: The account of a bucket can always repair a policy that locks everybody out.
 _BUCKET_POLICY_ACTIONS = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
 
 
 class Enforcer:
-    """Decides calls by moto's policies and remembers what it decided."""
+    """Decides calls by moto's policies and records its decisions in ``usage``."""
 
     def __init__(self) -> None:
         self.usage = PermissionUsage()
         self._stored = MotoObjects()
 
     def authorise(self, call: Call) -> Denial | None:
-        """``None`` if the caller may make the call, otherwise AWS's refusal."""
+        """Decide whether the caller may make a call.
+
+        :returns: None if so, otherwise the denial in AWS's words.
+        """
         try:
             return self._authorise(call)
         except PolicyDocumentError as error:
             return denials.access_denied(call, f"{call.action} is denied: {error}")
-        except Exception as error:  # noqa: BLE001 - a mistake here must never let a call through
+        except Exception as error:  # noqa: BLE001 - a bug here must never let a call through
             traceback.print_exc()
             return denials.access_denied(call, f"{call.action} cannot be authorised: {type(error).__name__}: {error}")
 
@@ -65,14 +68,22 @@ class Enforcer:
             if call.operation != "DeleteObjects":
                 return denials.access_denied(call, denials.message(request, decision))
             refused.add(permission.resource)
-        # Read by the bucket, which answers each of these keys with an error and deletes the others.
+        # The bucket reads it, reports an error for each of these keys and deletes the others.
         authorisation.refused_resources.set(frozenset(refused))
         return None
 
     def role_may(
         self, role_arn: str, session_name: str, action: str, resource: str, context: Mapping[str, tuple[str, ...]]
     ) -> Denial | None:
-        """Whether a role's session may do what an AWS service does with the role without a call of its own."""
+        """Decide whether a role may do what an AWS service does with it without an API call.
+
+        :param role_arn: the role that the service has assumed.
+        :param session_name: name of its session.
+        :param action: for example ``events:PutRule``.
+        :param resource: ARN of what it is done to.
+        :param context: condition keys in lower case → values.
+        :returns: None if so, otherwise the denial in AWS's words.
+        """
         account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
         arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session_name}"
         identity = Identity("role", arn, account, role_arn)
@@ -123,7 +134,10 @@ _enforcer: Enforcer | None = None
 
 
 def install() -> Enforcer:
-    """Enforce from now on; the record of an earlier installation is dropped."""
+    """Enforce IAM from now on, with an empty record.
+
+    :returns: the enforcer, with its record.
+    """
     global _enforcer
     _enforcer = Enforcer()
     authorisation.set_authoriser(_enforcer.authorise, _enforcer.role_may)
@@ -138,17 +152,24 @@ def uninstall() -> None:
 
 
 def handle_control(method: str, path: str, query: Mapping[str, str], body: Any) -> tuple[int, Any]:
-    """``GET /_local/permissions``: the mode and what was allowed and denied; ``DELETE`` clears the record."""
+    """Serve ``/_local/permissions``: GET shows mode and decisions, DELETE clears the record.
+
+    :param method: HTTP method.
+    :param path: unused.
+    :param query: unused.
+    :param body: unused.
+    :returns: HTTP status and body.
+    """
     if _enforcer is None:
         return 200, {"mode": "allow", "permissions": [], "denied": [], "dropped": 0}
     if method == "DELETE":
         _enforcer.usage.clear()
         return 200, {"cleared": True}
     if method != "GET":
-        return 405, {"message": f"/_local/permissions answers GET and DELETE, not {method}."}
+        return 405, {"message": f"/_local/permissions supports GET and DELETE, not {method}."}
     return 200, {"mode": "enforce", **_enforcer.usage.read()}
 
 
 def register() -> None:
-    """Serve ``/_local/permissions``."""
+    """Add ``/_local/permissions`` to the control endpoints."""
     control.register("permissions", handle_control)

@@ -1,4 +1,4 @@
-"""Policy evaluation: an explicit Deny wins, then something has to allow, and boundaries only take away.
+"""Policy evaluation: an explicit Deny wins, something has to allow, boundaries only take away.
 
 Follows https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html.
 Not modelled: service and resource control policies, VPC endpoint policies, managed session
@@ -24,17 +24,19 @@ PolicyType = Literal[
     "role trust policy",
     "account root",
 ]
-#: How a principal is named by a resource policy, strongest first.
+#: How a resource policy names a principal, strongest first.
 _Grant = Literal["direct", "role", "account"]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks.
+    """Who makes a request.
 
-    ``kind`` is ``root``, ``user``, ``role`` (an assumed role's session), ``service`` (``arn`` is
-    then its name, such as ``glue.amazonaws.com``) or ``anonymous``. ``role_arn`` is the ARN of the
-    assumed role.
+    :param kind: ``root``, ``user``, ``role`` (an assumed role's session), ``service`` or
+        ``anonymous``.
+    :param arn: ARN; of a service its name, such as ``glue.amazonaws.com``.
+    :param account_id: the account.
+    :param role_arn: ARN of the assumed role.
     """
 
     kind: Literal["root", "user", "role", "service", "anonymous"]
@@ -45,7 +47,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """One question: may this identity do this action on this resource in this context?"""
+    """One question: whether an identity may do an action on a resource.
+
+    :param identity: who asks.
+    :param action: for example ``s3:GetObject``.
+    :param resource: ARN of the resource, or ``*`` for an action without a resource type.
+    :param context: condition keys in lower case → values.
+    """
 
     identity: Identity
     action: str
@@ -55,11 +63,16 @@ class AccessRequest:
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """Everything that has a say.
+    """The policies that decide a request.
 
-    ``boundary`` and ``session`` are None where there is none. ``resource_account_id`` is the
-    account of the resource. ``delegated`` marks resources whose own policy has to let the account
-    in before identity policies count: KMS keys and roles (their trust policy).
+    :param identity: policies of the identity.
+    :param boundary: its permissions boundary, None without one.
+    :param session: policy of its session, None without one.
+    :param resource: policies of the resource.
+    :param resource_account_id: account of the resource; None counts as the identity's own.
+    :param delegated: whether the resource's policy has to allow the account before identity
+        policies count, as with KMS keys and roles.
+    :param resource_type: what a policy of the resource is called in messages.
     """
 
     identity: tuple[Policy, ...] = ()
@@ -73,7 +86,14 @@ class PolicySet:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer and what it rests on: policy type, and name and Sid of the statement (None for implicit denials)."""
+    """The outcome of a request and its reason.
+
+    :param allowed: whether the identity may.
+    :param explicit: whether a statement says so, not merely the absence of one.
+    :param policy_type: the type of policy that decided.
+    :param policy: name of the policy; None for implicit denials.
+    :param sid: Sid of the statement; None for implicit denials.
+    """
 
     allowed: bool
     explicit: bool
@@ -83,7 +103,11 @@ class Decision:
 
 
 def evaluate(request: AccessRequest, policies: PolicySet) -> Decision:
-    """Decide one request."""
+    """Decide one request.
+
+    :param request: the question.
+    :param policies: everything that decides it.
+    """
     denied = _explicit_deny(request, policies)
     if denied is not None:
         return denied
@@ -116,7 +140,7 @@ def _identity_grant(request: AccessRequest, policies: PolicySet) -> Decision:
 
 
 def _limited(request: AccessRequest, policies: PolicySet) -> Decision | None:
-    """The denial of a boundary or session policy that does not allow the request."""
+    """Return the denial of a boundary or session policy that does not allow the request."""
     limits: tuple[tuple[PolicyType, Policy | None], ...] = (
         ("permissions boundary", policies.boundary),
         ("session policy", policies.session),
@@ -166,7 +190,7 @@ def _resource_grant(request: AccessRequest, policies: PolicySet) -> tuple[_Grant
 
 
 def _says(statement: Statement, request: AccessRequest) -> bool:
-    """Whether action, resource and conditions of a statement fit; principals are another matter."""
+    """Whether action, resource and conditions of a statement fit, whoever asks."""
     if not _action_fits(statement, request.action):
         return False
     if not _resource_fits(statement, request):
@@ -185,12 +209,12 @@ def _resource_fits(statement: Statement, request: AccessRequest) -> bool:
         return any(arn_matches(pattern, request.resource, request.context) for pattern in statement.resources)
     if statement.not_resources is not None:
         return not any(arn_matches(pattern, request.resource, request.context) for pattern in statement.not_resources)
-    # Trust policies name no resource: they are about the role they belong to.
+    # A trust policy names no resource, because it applies to its own role.
     return True
 
 
 def _grant_of(statement: Statement, identity: Identity) -> _Grant | None:
-    """How a statement names the identity; None if it does not."""
+    """Say how a statement names the identity; None if it does not."""
     if statement.principals is not None:
         return _named(statement.principals, identity)
     if statement.not_principals is not None:

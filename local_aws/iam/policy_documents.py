@@ -33,23 +33,29 @@ _KNOWN = frozenset(
 
 
 class PolicyDocumentError(ValueError):
-    """A policy document that IAM would not have taken; the message is one sentence."""
+    """A policy document that IAM would reject; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principals:
-    """A ``Principal`` element: kind (``AWS``, ``Service``, ``Federated``, ``CanonicalUser``) → names; ``*`` is AWS."""
+    """A ``Principal`` element.
+
+    :param names: pairs of kind (``AWS``, ``Service``, ``Federated``, ``CanonicalUser``) and names.
+    """
 
     names: tuple[tuple[str, tuple[str, ...]], ...]
 
     def of(self, kind: str) -> tuple[str, ...]:
-        """The names of one kind."""
+        """Return the names of one kind."""
         return next((names for known, names in self.names if known == kind), ())
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement. Exactly one of ``actions``/``not_actions`` is not None, likewise of the others where given."""
+    """One statement of a policy.
+
+    Exactly one of ``actions`` and ``not_actions`` is not None, and at most one of the other pairs.
+    """
 
     sid: str
     allow: bool
@@ -64,13 +70,17 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A document with the name under which people know it, such as ``brewtrain`` or the ARN of a managed policy."""
+    """A policy document with its name.
+
+    :param name: as messages show it: for example ``brewtrain``, or the ARN of a managed policy.
+    :param statements: its statements in order.
+    """
 
     name: str
     statements: tuple[Statement, ...]
 
     def without(self, sid: str) -> Policy:
-        """This policy less the statements with that Sid."""
+        """Return the policy without the statements that have a Sid."""
         return Policy(self.name, tuple(statement for statement in self.statements if statement.sid != sid))
 
 
@@ -78,7 +88,7 @@ def parse(document: str | Mapping[str, Any], name: str = "policy") -> Policy:
     """Read a policy document.
 
     :param document: JSON text or the parsed object.
-    :param name: for messages and the record of what was used.
+    :param name: for messages and for the record of used permissions.
     :raises PolicyDocumentError: IAM's grammar does not allow it.
     """
     if isinstance(document, str):
@@ -100,7 +110,7 @@ def _parse(document: Any, name: str) -> Policy:
         raise PolicyDocumentError(f"The policy {name} is not a JSON object.")
     version = document.get("Version", _VERSIONS[1])
     if version not in _VERSIONS:
-        raise PolicyDocumentError(f"The policy {name} has Version {version!r}; IAM knows {' and '.join(_VERSIONS)}.")
+        raise PolicyDocumentError(f"The policy {name} has Version {version!r}; IAM supports {' and '.join(_VERSIONS)}.")
     listed = document.get("Statement", [])
     listed = [listed] if isinstance(listed, Mapping) else listed
     variables = version == _VERSIONS[0]

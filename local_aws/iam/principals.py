@@ -1,6 +1,6 @@
 """Who a principal is and which policies it has, as moto stores them.
 
-Only AWS-managed policies that are attached or named as a boundary are looked at.
+Of the AWS-managed policies, those that are attached or named as a boundary count.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ _TEMPORARY_OR_USER_KEY = re.compile(r"A[KS]IA[A-Z0-9]{16}")
 _AWS_MANAGED = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(?:.*/)?([^/]+)")
 
 
-class CredentialProblem(Exception):  # noqa: N818 - an answer for the caller, in AWS's words
-    """The access key is not accepted; ``code`` and message are AWS's."""
+class CredentialProblem(Exception):  # noqa: N818 - a response for the caller, in AWS's words
+    """The access key is not accepted.
+
+    :param code: AWS's error code.
+    :param message: AWS's message.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -28,9 +32,9 @@ class CredentialProblem(Exception):  # noqa: N818 - an answer for the caller, in
 
 
 def identity_of(principal: Principal) -> Identity:
-    """The identity behind the access key of a call.
+    """Return the identity to which the access key of a call belongs.
 
-    :raises CredentialProblem: a key in AWS's own form that belongs to nobody, is inactive or has
+    :raises CredentialProblem: a key in AWS's own form belongs to nobody, is inactive or has
         expired.
     """
     key = principal.access_key_id
@@ -49,8 +53,8 @@ def identity_of(principal: Principal) -> Identity:
     return Identity("user", principal.arn, principal.account_id)
 
 
-def session_of(principal: Principal) -> Any | None:
-    """moto's record of an assumed role's session."""
+def _session_of(principal: Principal) -> Any | None:
+    """Return what moto stores of an assumed role's session, None if it does not exist."""
     from moto.sts.models import sts_backends
 
     for backend in list(sts_backends[principal.account_id].values()):
@@ -61,7 +65,7 @@ def session_of(principal: Principal) -> Any | None:
 
 
 def _has_expired(principal: Principal) -> bool:
-    session = session_of(principal)
+    session = _session_of(principal)
     if session is None:
         return False
     expiration: datetime.datetime = session.expiration
@@ -83,19 +87,19 @@ def _backend(arn: str) -> Any:
 
 
 def find_role(role_arn: str) -> Any | None:
-    """moto's role, None if there is none or the text is no ARN of a role."""
+    """Return moto's role, None if it does not exist or the text is not the ARN of a role."""
     if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", role_arn):
         return None
     return next((role for role in list(_backend(role_arn).roles.values()) if role.arn == role_arn), None)
 
 
 def find_user(user_arn: str) -> Any | None:
-    """moto's user, None if there is none."""
+    """Return moto's user, None if it does not exist."""
     return next((user for user in list(_backend(user_arn).users.values()) if user.arn == user_arn), None)
 
 
 def identity_policies(identity: Identity) -> tuple[Policy, ...]:
-    """Inline and attached policies of a user (and the groups it is in) or of a session's role.
+    """Return the inline and attached policies of a user (with its groups) or a session's role.
 
     :raises PolicyDocumentError: one of them cannot be read.
     """
@@ -122,10 +126,12 @@ def _document(managed_policy: Any) -> str:
 
 
 def permissions_boundary(identity: Identity) -> Policy | None:
-    """The managed policy that bounds a role; moto stores none for users.
+    """Return the permissions boundary of a role; moto stores none for users.
 
-    :raises PolicyDocumentError: the boundary is no policy of the account, or cannot be read: then
-        nothing is allowed.
+    See https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html.
+
+    :raises PolicyDocumentError: the boundary does not exist or cannot be read; then nothing is
+        allowed.
     """
     if identity.kind != "role" or not identity.role_arn:
         return None
@@ -141,10 +147,13 @@ def permissions_boundary(identity: Identity) -> Policy | None:
 
 
 def session_policy(principal: Principal) -> Policy | None:
-    """The inline policy that a session was given by AssumeRole."""
+    """Return the inline policy that AssumeRole gave a session, None without one.
+
+    See https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
+    """
     if principal.role_arn is None:
         return None
-    session = session_of(principal)
+    session = _session_of(principal)
     return parse(session.policy, "session policy") if session is not None and session.policy else None
 
 

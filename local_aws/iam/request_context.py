@@ -1,4 +1,4 @@
-"""The condition keys that every request has: who calls, when, from where, over what.
+"""The condition keys that every request has: who calls, when, from where, over which protocol.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html. Must
 not import moto.
@@ -12,15 +12,18 @@ from collections.abc import Callable, Iterator, Mapping
 from local_aws.core.call_identity import Call
 from local_aws.iam.evaluation import Identity
 
-#: Different in every request: left out where requests are counted.
+#: Keys that are different in every request; where requests are counted, they are left out.
 VOLATILE = frozenset({"aws:currenttime", "aws:epochtime", "aws:useragent", "aws:sourceip", "aws:userid"})
 
 
 class RequestContext(Mapping[str, tuple[str, ...]]):
-    """Condition keys of one permission check; tags of the resource are looked up only if a condition asks for them.
+    """Condition keys of one permission check.
+
+    The tags of the resource are read only if a condition asks for them.
 
     :param keys: keys in lower case → values.
-    :param resource_tags: called once, for ``aws:ResourceTag/…``; answers the resource's tags.
+    :param resource_tags: returns the resource's tags; called once at most, for
+        ``aws:ResourceTag/…``.
     """
 
     def __init__(self, keys: Mapping[str, tuple[str, ...]], resource_tags: Callable[[], Mapping[str, str]]) -> None:
@@ -41,17 +44,21 @@ class RequestContext(Mapping[str, tuple[str, ...]]):
 
 
 def _of_any_service(key: str) -> str:
-    # Some services have a key of their own for the same thing: sagemaker:ResourceTag/x,
+    # Some services have their own key for the same tag: sagemaker:ResourceTag/x,
     # glue:resourceTag/x.
     _, separator, tag = key.partition(":resourcetag/")
     return f"aws:resourcetag/{tag}" if separator else key
 
 
 def global_keys(call: Call, identity: Identity, now: datetime.datetime) -> dict[str, tuple[str, ...]]:
-    """The keys of a request that do not depend on the action.
+    """Return the keys of a request that do not depend on the action.
 
-    A request counts as made over TLS: the loopback stands for it, since local_aws speaks plain
-    HTTP. A proxy in front that says otherwise (``X-Forwarded-Proto: http``) is believed.
+    A request counts as made over TLS, although local_aws serves plain HTTP on the loopback, unless
+    a proxy says that it was not (``X-Forwarded-Proto: http``).
+
+    :param call: the call.
+    :param identity: who makes it.
+    :param now: time of the request, in UTC.
     """
     keys: dict[str, tuple[str, ...]] = {
         "aws:securetransport": ("false" if call.headers.get("x-forwarded-proto") == "http" else "true",),
@@ -67,7 +74,7 @@ def global_keys(call: Call, identity: Identity, now: datetime.datetime) -> dict[
 
 
 def principal_keys(identity: Identity) -> dict[str, tuple[str, ...]]:
-    """The keys about who calls."""
+    """Return the keys that describe the caller."""
     if identity.kind == "anonymous":
         return {"aws:principaltype": ("Anonymous",), "aws:principalisawsservice": ("false",)}
     if identity.kind == "service":

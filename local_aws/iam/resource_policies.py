@@ -1,7 +1,8 @@
-"""Policies that resources have of their own, as moto stores them: buckets, KMS keys, topics and roles.
+"""Policies of resources, as moto stores them: of buckets, KMS keys, topics and roles.
 
-Other services' resource policies (queues, functions, log groups) are not looked at:
-docs/local-aws.md says so.
+Resource policies of other services (queues, functions, log groups) are ignored, as
+docs/local-aws.md says. See
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_identity-vs-resource.html.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ NONE = ResourcePolicies()
 
 
 def policies_of(action: str, resource: str) -> ResourcePolicies:
-    """The policies of the resource that an action is about.
+    """Return the policies of the resource of an action.
 
+    :param action: for example ``s3:GetObject``.
+    :param resource: ARN of the resource.
     :raises PolicyDocumentError: the resource's policy cannot be read.
     """
     service = action.partition(":")[0]
@@ -54,7 +57,7 @@ def _bucket(resource: str) -> ResourcePolicies:
 
 
 def find_bucket(name: str) -> Any | None:
-    """moto's bucket of that name, in whichever account; None if there is none."""
+    """Return moto's bucket of a name, in whichever account; None if it does not exist."""
     from moto.s3.models import s3_backends
 
     for account in list(s3_backends):
@@ -65,22 +68,16 @@ def find_bucket(name: str) -> Any | None:
     return None
 
 
-def find_key(key_arn: str) -> Any | None:
-    """moto's KMS key, None if there is none."""
+def _key(resource: str) -> ResourcePolicies:
     from moto.kms.models import kms_backends
 
-    parts = key_arn.split(":")
+    parts = resource.split(":")
     if len(parts) < 6 or not parts[4] or not parts[3]:
-        return None
-    return kms_backends[parts[4]][parts[3]].keys.get(parts[5].removeprefix("key/"))
-
-
-def _key(resource: str) -> ResourcePolicies:
-    key = find_key(resource)
+        return NONE
+    key = kms_backends[parts[4]][parts[3]].keys.get(parts[5].removeprefix("key/"))
     if key is None:
         return NONE
-    account = resource.split(":")[4]
-    return ResourcePolicies((parse(key.policy, f"key policy of {resource}"),), account, delegated=True)
+    return ResourcePolicies((parse(key.policy, f"key policy of {resource}"),), parts[4], delegated=True)
 
 
 def _topic(resource: str) -> ResourcePolicies:
@@ -96,7 +93,7 @@ def _topic(resource: str) -> ResourcePolicies:
 
 
 def trust_policy(role_arn: str) -> ResourcePolicies:
-    """Who may assume a role; a role that does not exist trusts nobody."""
+    """Return who may assume a role; a role that does not exist trusts nobody."""
     role = find_role(role_arn)
     policies = () if role is None else (parse(role.assume_role_policy_document, f"trust policy of {role_arn}"),)
     account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else None

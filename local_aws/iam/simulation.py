@@ -1,7 +1,7 @@
-"""``iam:SimulatePrincipalPolicy``: the answer that enforcement would give, without making the call.
+"""``iam:SimulatePrincipalPolicy``: what enforcement would decide, without making the call.
 
-API: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html. As there,
-the policies of resources count only if the request brings one; boundaries count.
+See https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html. As there,
+boundaries count, and a resource's policy counts only if the request contains it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from local_aws.iam.request_context import principal_keys
 
 
 class SimulationError(Exception):
-    """The request cannot be simulated; ``code`` is IAM's."""
+    """The request cannot be simulated.
+
+    :param code: IAM's error code.
+    :param message: what the caller reads.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -30,7 +34,7 @@ def simulate(params: Mapping[str, Any]) -> dict[str, Any]:
     :param params: members of the request: ``PolicySourceArn``, ``ActionNames``, ``ResourceArns``,
         ``ContextEntries``, ``PolicyInputList``, ``ResourcePolicy``.
     :returns: ``EvaluationResults`` and ``IsTruncated``.
-    :raises SimulationError: no such principal, or a policy that cannot be read.
+    :raises SimulationError: the principal does not exist, or a policy cannot be read.
     """
     identity = _identity(str(params.get("PolicySourceArn") or ""))
     try:

@@ -1,4 +1,4 @@
-"""What S3 holds, as far as permissions depend on it: whether a key exists, and which KMS keys encrypt."""
+"""What permissions depend on in S3: whether a key exists, and which KMS keys encrypt."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ _KMS = ("aws:kms", "aws:kms:dsse")
 
 
 class MotoObjects:
-    """Answers ``permissions.s3.StoredObjects`` from moto."""
+    """Reads from moto what ``permissions.s3.StoredObjects`` asks for."""
 
     def exists(self, bucket: str, key: str, version_id: str | None) -> bool:
-        """Whether there is such an object; in a bucket that does not exist every key counts as there (404 follows)."""
+        """Whether the object exists.
+
+        In a bucket that does not exist every key does, so that the caller gets the bucket's 404.
+        """
         found = find_bucket(bucket)
         if found is None:
             return True
@@ -23,7 +26,7 @@ class MotoObjects:
         return stored is not None and type(stored).__name__ != "FakeDeleteMarker"
 
     def key_of_object(self, bucket: str, key: str, version_id: str | None) -> str | None:
-        """ARN of the KMS key that an object is encrypted with."""
+        """Return the ARN of the KMS key of an object, None if it has none."""
         found = find_bucket(bucket)
         if found is None:
             return None
@@ -36,18 +39,18 @@ class MotoObjects:
         return self.key_arn(stored.kms_key_id, bucket) if stored.kms_key_id else self.key_of_bucket(bucket)
 
     def key_of_bucket(self, bucket: str) -> str | None:
-        """ARN of the KMS key that a bucket encrypts new objects with by default."""
+        """Return the ARN of the KMS key that a bucket uses by default, None if it has none."""
         found = find_bucket(bucket)
         rule = ((found.encryption if found is not None else None) or {}).get("Rule") or {}
         rule = rule[0] if isinstance(rule, list) else rule
         default = rule.get("ApplyServerSideEncryptionByDefault") or {}
         if default.get("SSEAlgorithm") not in _KMS or not default.get("KMSMasterKeyID"):
-            # Without a key of one's own, AWS's key for S3 encrypts, and that needs no permission.
+            # Without a customer's key, AWS's own key for S3 encrypts, and it needs no permission.
             return None
         return self.key_arn(default["KMSMasterKeyID"], bucket)
 
     def key_arn(self, key_id: str, bucket: str) -> str:
-        """ARN of a KMS key that is named by id, alias or ARN."""
+        """Return the ARN of a KMS key that is named by id, alias or ARN."""
         found = find_bucket(bucket)
         account, region = (found.account_id, found.region_name) if found is not None else ("123456789012", "us-east-1")
         if key_id.startswith("arn:") and ":alias/" not in key_id:

@@ -1,6 +1,6 @@
-"""Roles that AWS's own services assume: does the role exist, and does its trust policy let the service in.
+"""Whether an AWS service can assume a role: it must exist, and its trust policy must allow it.
 
-The condition keys ``aws:SourceAccount`` and ``aws:SourceArn`` say on whose behalf: see
+The condition keys ``aws:SourceAccount`` and ``aws:SourceArn`` say on whose behalf. See
 https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html.
 """
 
@@ -16,14 +16,14 @@ from local_aws.iam.resource_policies import trust_policy
 
 
 def role_problem(role_arn: str, service_principal: str, source_arn: str | None = None) -> str | None:
-    """Why a service cannot assume a role, in one sentence; None if it can.
+    """Say in one sentence why a service cannot assume a role.
 
-    A role whose trust policy has no statement at all is accepted: only a policy that says something
-    can say no.
+    A role whose trust policy has no statement is accepted, because such a policy denies nothing.
 
     :param role_arn: ARN of the role.
     :param service_principal: for example ``sagemaker.amazonaws.com``.
-    :param source_arn: the job or state machine for which the role is assumed.
+    :param source_arn: ARN of the job or state machine for which the role is assumed.
+    :returns: None if it can.
     """
     if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", role_arn):
         return f"{role_arn} is not the ARN of an IAM role"

@@ -1,7 +1,8 @@
-"""What principals were allowed and denied: one entry per principal, action, resource and context, with a count.
+"""The record of what principals were allowed and denied.
 
-Read by ``GET /_local/permissions``; tests ask the same questions again against policies with a
-statement removed. Must not import moto.
+It has one entry per principal, action, resource and context, with a count. ``GET
+/_local/permissions`` shows it, and tests repeat its questions with a statement removed from the
+policies. Must not import moto.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from local_aws.iam.evaluation import AccessRequest, Decision
 from local_aws.iam.request_context import VOLATILE
 
-#: Entries kept; later ones of a kind not seen before are only counted.
+#: Entries kept; further new ones are only counted as dropped.
 _MAX_ENTRIES = 50_000
 
 
@@ -27,7 +28,7 @@ _Key = tuple[str, str, str, tuple[tuple[str, tuple[str, ...]], ...]]
 
 
 class PermissionUsage:
-    """The record of one server."""
+    """The record of one server; threads may use it at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -35,7 +36,11 @@ class PermissionUsage:
         self._dropped = 0
 
     def record(self, request: AccessRequest, decision: Decision) -> None:
-        """Count a decision; sessions of one role are one principal."""
+        """Count a decision.
+
+        :param request: what was asked; the sessions of a role count as one principal.
+        :param decision: what was decided.
+        """
         context = tuple(sorted((key, tuple(value)) for key, value in request.context.items() if key not in VOLATILE))
         principal = request.identity.role_arn or request.identity.arn
         key = (principal, request.action, request.resource, context)
@@ -50,7 +55,11 @@ class PermissionUsage:
             entry.count += 1
 
     def read(self) -> dict[str, Any]:
-        """Allowed and denied checks, sorted by principal, action and resource."""
+        """Return the record.
+
+        :returns: ``permissions`` (allowed) and ``denied``, each sorted by principal, action and
+            resource, and ``dropped``, how many entries did not fit.
+        """
         with self._lock:
             entries, dropped = sorted(self._entries.items(), key=lambda item: item[0]), self._dropped
         described = [(entry.decision.allowed, _describe(key, entry)) for key, entry in entries]
@@ -61,7 +70,7 @@ class PermissionUsage:
         }
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Empty the record."""
         with self._lock:
             self._entries.clear()
             self._dropped = 0

@@ -1,4 +1,4 @@
-"""IAM's wildcards and policy variables: ``*``, ``?`` and ``${aws:username}`` in actions, resources and conditions.
+"""IAM's wildcards and policy variables: ``*``, ``?`` and ``${aws:username}``.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html and
 reference_policies_variables.html. Must not import moto.
@@ -14,12 +14,15 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _LITERALS = frozenset("*?$")
 _ARN_SEGMENTS = 6
 
-#: What a request is about: condition key in lower case → its values.
+#: The condition keys of a request in lower case → values.
 Context = Mapping[str, tuple[str, ...]]
 
 
 class UnknownVariableError(Exception):
-    """The request has no value for a policy variable without default: whatever names it matches nothing."""
+    """The request has no value for a policy variable that has no default.
+
+    A pattern with such a variable matches nothing.
+    """
 
 
 @lru_cache(maxsize=8192)
@@ -29,17 +32,22 @@ def _expression(pattern: str, ignore_case: bool) -> re.Pattern[str]:
 
 
 def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
-    """Whether ``text`` as a whole fits a pattern with ``*`` (any characters) and ``?`` (one)."""
+    """Whether a whole text fits a pattern.
+
+    :param pattern: text in which ``*`` matches any characters and ``?`` any one.
+    :param text: the text.
+    :param ignore_case: whether upper and lower case are the same.
+    """
     return _expression(pattern, ignore_case).fullmatch(text) is not None
 
 
 def without_variables(pattern: str) -> str:
-    """The pattern with every ``${`` escaped: policies of version 2008-10-17 have no variables."""
+    """Escape every ``${`` of a pattern: policies of version 2008-10-17 have no variables."""
     return pattern.replace("${", "${$}{")
 
 
 def substitute(pattern: str, context: Context) -> tuple[str, dict[str, str]]:
-    """Replace policy variables by placeholders, so that a value's own ``*`` stays a letter.
+    """Replace policy variables by placeholders, so that a ``*`` in a value is no wildcard.
 
     :param pattern: for example ``arn:aws:s3:::home/${aws:username}/*``.
     :param context: the request's condition keys.
@@ -70,7 +78,7 @@ def substitute(pattern: str, context: Context) -> tuple[str, dict[str, str]]:
 
 
 def expand(pattern: str, context: Context) -> str:
-    """The pattern with its variables replaced, for comparisons without wildcards.
+    """Replace the variables of a pattern, for comparisons without wildcards.
 
     :raises UnknownVariableError: see ``substitute``.
     """
@@ -81,7 +89,15 @@ def expand(pattern: str, context: Context) -> str:
 
 
 def matches_with_variables(pattern: str, text: str, context: Context, *, ignore_case: bool = False) -> bool:
-    """``matches`` after the pattern's variables were replaced; a variable without a value matches nothing."""
+    """Whether a whole text fits a pattern with variables, see ``matches``.
+
+    A variable without a value matches nothing.
+
+    :param pattern: the pattern.
+    :param text: the text.
+    :param context: the request's condition keys.
+    :param ignore_case: whether upper and lower case are the same.
+    """
     if "${" not in pattern:
         return matches(pattern, text, ignore_case=ignore_case)
     try:
@@ -95,11 +111,13 @@ def matches_with_variables(pattern: str, text: str, context: Context, *, ignore_
 
 
 def arn_matches(pattern: str, arn: str, context: Context) -> bool:
-    """Whether an ARN fits a pattern, segment by segment: only the last segment of a pattern reaches over colons.
+    """Whether an ARN fits a pattern, segment by segment.
 
-    :param pattern: of a ``Resource`` element or an Arn condition.
-    :param arn: the resource, or ``*`` for a call that has none: then only a pattern ``*`` fits.
-    :param context: for policy variables.
+    Only the last segment of a pattern matches colons.
+
+    :param pattern: pattern of a ``Resource`` element or an Arn condition.
+    :param arn: the resource, or ``*`` for a call without one, which only the pattern ``*`` fits.
+    :param context: the request's condition keys, for policy variables.
     """
     if pattern == "*":
         return True
@@ -112,7 +130,7 @@ def arn_matches(pattern: str, arn: str, context: Context) -> bool:
         template, values = pattern, {}
     patterns, segments = template.split(":", _ARN_SEGMENTS - 1), arn.split(":", _ARN_SEGMENTS - 1)
     if len(patterns) < _ARN_SEGMENTS:
-        # A trailing asterisk stands for every segment that follows.
+        # An asterisk at the end matches every segment that follows.
         if not template.endswith("*") or len(segments) < len(patterns):
             return False
         segments = arn.split(":", len(patterns) - 1)

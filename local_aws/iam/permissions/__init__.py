@@ -1,6 +1,7 @@
-"""What a call needs: every action, resource and service-specific condition key that AWS checks for it.
+"""What a call needs: every action, resource and condition key that AWS checks for it.
 
-Checked against the Service Authorization Reference in tests/unit/local_aws/test_iam_permissions.py.
+tests/unit/local_aws/test_iam_permissions.py compares it with
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html.
 Must not import moto.
 """
 
@@ -14,13 +15,13 @@ from local_aws.iam.permissions.model import Permission
 
 __all__ = ["Permission", "permissions_of"]
 
-#: Allowed to everybody who can sign.
+#: Allowed for everybody with valid credentials.
 _FREE = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 _CREATING = ("Create", "Register", "PutRule", "PutMetricAlarm")
 
 
 def permissions_of(call: Call, stored: s3.StoredObjects) -> list[Permission]:
-    """Everything that has to be allowed for a call, in the order in which AWS checks it.
+    """List everything that has to be allowed for a call, in the order in which AWS checks it.
 
     :param call: the identified call.
     :param stored: what S3 holds, for permissions that depend on it.

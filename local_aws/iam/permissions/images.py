@@ -1,6 +1,6 @@
-"""Container images in Amazon ECR, which SageMaker looks at and pulls with the caller's or a role's permissions.
+"""Container images in Amazon ECR, which SageMaker reads with the caller's or a role's permissions.
 
-Must not import moto.
+See https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html. Must not import moto.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _IMAGE = re.compile(
 
 
 def repository_arn(image: str) -> str | None:
-    """ARN of the ECR repository of an image, None for an image that lies elsewhere.
+    """Return the ARN of the ECR repository of an image, None for an image outside ECR.
 
     :param image: for example
         ``683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1``.
@@ -28,7 +28,11 @@ def repository_arn(image: str) -> str | None:
 
 
 def looked_at(call: Call) -> Iterator[Permission]:
-    """What CreateModelPackage asks ECR for its caller (managed policy AmazonSageMakerModelRegistryFullAccess)."""
+    """Yield what CreateModelPackage asks of ECR in its caller's name.
+
+    See the managed policy AmazonSageMakerModelRegistryFullAccess:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/security-iam-awsmanpol-model-registry.html.
+    """
     if call.service != "sagemaker" or call.operation != "CreateModelPackage":
         return
     specification: Any = call.params.get("InferenceSpecification")

@@ -1,4 +1,7 @@
-"""What one call needs: actions, resources, and the condition keys that the service adds. Must not import moto."""
+"""The permission that a call needs: action, resource, and the condition keys of its service.
+
+Must not import moto.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One thing that has to be allowed.
+    """One action on one resource that has to be allowed.
 
     :param action: for example ``glue:StartJobRun``.
     :param resource: an ARN, or ``*`` for actions without a resource type.
@@ -21,5 +24,5 @@ class Permission:
 
 
 def arn(service: str, region: str, account: str, resource: str) -> str:
-    """An ARN of the partition ``aws``."""
+    """Write an ARN of the partition ``aws``."""
     return f"arn:aws:{service}:{region}:{account}:{resource}"

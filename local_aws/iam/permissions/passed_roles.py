@@ -12,8 +12,8 @@ from typing import Any
 from local_aws.core.call_identity import Call
 from local_aws.iam.permissions.model import Permission
 
-#: Member path of the role, per service and operation; ``*`` stands for every operation that has the
-#: member.
+#: Service → operations and the path of the member with the role; ``*`` means every operation that
+#: has the member.
 _ROLE_MEMBERS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "stepfunctions": (("CreateStateMachine", ("roleArn",)), ("UpdateStateMachine", ("roleArn",))),
     "databrew": (("*", ("RoleArn",)),),
@@ -37,7 +37,7 @@ _SERVICE_PRINCIPALS = {"stepfunctions": "states.amazonaws.com"}
 
 
 def passed_roles(call: Call) -> Iterator[Permission]:
-    """One ``iam:PassRole`` for every role that the call hands over."""
+    """Yield one ``iam:PassRole`` for every role that the call hands to a service."""
     service = _SERVICE_PRINCIPALS.get(call.service, f"{call.service}.amazonaws.com")
     seen = set()
     for operation, path in _ROLE_MEMBERS.get(call.service, ()):

@@ -1,6 +1,6 @@
-"""The resources of calls to the JSON and query services, as the Service Authorization Reference lists them.
+"""The resources of calls to the JSON and query services.
 
-See
+As in the Service Authorization Reference:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html.
 A call without a resource type has the resource ``*``. Must not import moto.
 """
@@ -52,7 +52,7 @@ def _sagemaker(call: Call) -> Resources:
     if operation in ("CreateModelPackage", "ListModelPackages"):
         group = _text(call, "ModelPackageGroupName")
         if group:
-            # A version of a group; which one, AWS decides.
+            # A version of a group; AWS decides which one.
             return [_sagemaker_arn(call, "model-package", f"{group.rsplit('/', 1)[-1]}/*")]
     elif operation.startswith("List") or operation == "Search":
         return ["*"]
@@ -119,7 +119,7 @@ def _databrew(call: Call) -> Resources:
 
 
 def databrew_created(call: Call) -> str | None:
-    """ARN of what a creating call makes, for the tagging action."""
+    """Return the ARN of what a DataBrew call creates, for the tagging action."""
     name = _text(call, "name", "Name")
     kinds = {"CreateRecipeJob": "job", "CreateProfileJob": "job"}
     noun = call.operation.removeprefix("Create").lower()
@@ -133,7 +133,10 @@ _MACHINE = re.compile(r"^(arn:[^:]+:states:[^:]*:[^:]*:stateMachine:[^:]+)(?::(.
 
 
 def states_qualifier(call: Call) -> str | None:
-    """Version number or alias that a call names, for the key ``states:StateMachineQualifier``."""
+    """Return the version or alias that a call names, for ``states:StateMachineQualifier``.
+
+    See https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html.
+    """
     for value in _states_arns(call):
         match = _MACHINE.match(value)
         if match and match[2]:
@@ -178,7 +181,7 @@ def _logs(call: Call) -> Resources:
     stream = _text(call, "logStreamName") or ""
     if not group and not call.operation.startswith("DescribeLogGroups"):
         return ["*"]
-    # The form that AWS's own messages have, with an empty stream where the call is about the group.
+    # As in AWS's own messages, with an empty stream where the call is about the group.
     return [_arn(call, "logs", f"log-group:{group}:log-stream:{stream}")]
 
 
@@ -287,6 +290,6 @@ _SERVICES: dict[str, Callable[[Call], Resources]] = {
 
 
 def resources(call: Call) -> Resources:
-    """ARNs of the resources that a call touches; all of them have to be allowed."""
+    """List the ARNs of the resources that a call uses; all of them have to be allowed."""
     found: Any = _SERVICES.get(call.service)
     return found(call) if found is not None else [call.resource]

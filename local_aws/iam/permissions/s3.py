@@ -1,4 +1,4 @@
-"""Permissions of S3 calls, whose actions are mostly not called like the operation.
+"""Permissions of S3 calls, whose actions often have another name than the operation.
 
 See https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html. Must
 not import moto.
@@ -13,7 +13,7 @@ from typing import Protocol
 from local_aws.core.call_identity import Call
 from local_aws.iam.permissions.model import Permission
 
-#: Operation → action, where `call_identity` has no other.
+#: Operation → action, where the action of `call_identity` is not what S3 checks.
 _ACTIONS = {
     "DeleteBucketLifecycle": "PutLifecycleConfiguration",
     "DeleteBucketEncryption": "PutEncryptionConfiguration",
@@ -38,23 +38,23 @@ _LISTINGS = {"ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipar
 
 
 class StoredObjects(Protocol):
-    """What the permissions of a call depend on besides the request."""
+    """What the permissions of a call depend on, apart from the request."""
 
     def exists(self, bucket: str, key: str, version_id: str | None) -> bool:
-        """Whether there is such an object."""
+        """Whether the object exists."""
 
     def key_of_object(self, bucket: str, key: str, version_id: str | None) -> str | None:
-        """ARN of the KMS key that an object is encrypted with."""
+        """Return the ARN of the KMS key of an object, None if it has none."""
 
     def key_of_bucket(self, bucket: str) -> str | None:
-        """ARN of the KMS key that a bucket encrypts new objects with by default."""
+        """Return the ARN of the KMS key that a bucket uses by default, None if it has none."""
 
     def key_arn(self, key_id: str, bucket: str) -> str:
-        """ARN of a KMS key that a request names by id, alias or ARN."""
+        """Return the ARN of a KMS key that a request names by id, alias or ARN."""
 
 
 def permissions(call: Call, stored: StoredObjects) -> Iterator[Permission]:
-    """Everything that an S3 call needs, the main permission first."""
+    """Yield everything that an S3 call needs, the main permission first."""
     bucket, key = str(call.params.get("Bucket") or ""), call.params.get("Key")
     version = call.params.get("versionId")
     action = f"s3:{_ACTIONS.get(call.operation, call.action.removeprefix('s3:'))}"
@@ -84,7 +84,7 @@ def _further(
     version = str(call.params["versionId"]) if call.params.get("versionId") else None
     if action == "s3:GetObject":
         if not stored.exists(bucket, key, version):
-            # Who may not list is not told that a key is missing: 403, not 404.
+            # Only who may list is told that a key is missing; others get 403, not 404.
             yield Permission("s3:ListBucket", f"arn:aws:s3:::{bucket}")
         elif encryption_key := stored.key_of_object(bucket, key, version):
             yield _kms("kms:Decrypt", encryption_key, call, bucket, key)

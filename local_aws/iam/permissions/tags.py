@@ -1,4 +1,6 @@
-"""Tags in requests: the keys ``aws:RequestTag/…`` and ``aws:TagKeys``, and the action that tags on creation need too.
+"""Tags in requests: their condition keys, and the action that tagging on creation needs.
+
+The keys are ``aws:RequestTag/…`` and ``aws:TagKeys``.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html. Must not import moto.
 """
@@ -12,9 +14,9 @@ from typing import Any
 
 from local_aws.core.call_identity import Call
 
-#: Service prefix → the action that tags on creation need as well. "Providing permissions for
-#: tagging" in the guides of SageMaker and Step Functions; Glue checks it since April 2024; DataBrew
-#: is taken to do what Glue does.
+#: Service prefix → the action that tags on creation need as well. See "Providing permissions for
+#: tagging" in the guides of SageMaker and Step Functions. Glue has checked it since April 2024, and
+#: DataBrew is assumed to do what Glue does.
 TAGGING_ACTIONS = {
     "sagemaker": "sagemaker:AddTags",
     "glue": "glue:TagResource",
@@ -32,7 +34,7 @@ TAGGING_ACTIONS = {
 
 
 def request_tags(call: Call) -> dict[str, str]:
-    """The tags that a request carries."""
+    """Return the tags of a request."""
     if call.service == "s3":
         return dict(urllib.parse.parse_qsl(call.headers.get("x-amz-tagging", ""), keep_blank_values=True))
     tags = _member(call.params, "Tags")
@@ -55,7 +57,7 @@ def _query_tags(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def tag_keys(call: Call) -> tuple[str, ...]:
-    """The tag keys that a request names: of its tags, or of those to be removed."""
+    """Return the tag keys that a request names, also those of tags to be removed."""
     removed = _member(call.params, "TagKeys")
     if removed is None:
         removed = _member(call.params, "TagsToRemove")
@@ -65,7 +67,7 @@ def tag_keys(call: Call) -> tuple[str, ...]:
 
 
 def context(call: Call) -> dict[str, tuple[str, ...]]:
-    """The condition keys of a request's tags."""
+    """Return the condition keys of a request's tags, in lower case, with their values."""
     keys: dict[str, tuple[str, ...]] = {
         f"aws:requesttag/{key.lower()}": (value,) for key, value in request_tags(call).items()
     }
@@ -75,5 +77,5 @@ def context(call: Call) -> dict[str, tuple[str, ...]]:
 
 
 def _member(params: Mapping[str, Any], name: str) -> Any:
-    """A member by its name, whatever the case of its first letter."""
+    """Return a member by its name, whatever the case of its first letter."""
     return params.get(name, params.get(name[:1].lower() + name[1:]))
