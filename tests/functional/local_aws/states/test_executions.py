@@ -1,4 +1,4 @@
-"""Life of an execution: start, describe, list, history, stop, time out, redrive."""
+"""Executions from start to redrive: describe, list, read the history, stop and time out."""
 
 from __future__ import annotations
 
@@ -7,56 +7,43 @@ import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-PASS = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
-WAIT = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}}
-MISSING = {
-    "Type": "Task",
-    "Resource": "arn:aws:states:::aws-sdk:s3:getObject",
-    "Parameters": {"Bucket.$": "$.bucket", "Key": "flag"},
-    "ResultPath": None,
-}
+from tests.fixtures.state_machines import PASS, READ_OBJECT, WAIT, Machines, api_error, machine_of
+
+READ_FLAG = {**READ_OBJECT, "Parameters": {"Bucket.$": "$.bucket", "Key": "flag"}, "ResultPath": None}
 
 
-def failure(call: Any, **members: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**members)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
-def test_start_is_idempotent_only_while_running(states: Any, machines: Any) -> None:
+def test_starting_is_idempotent_only_while_the_execution_runs(states: Any, machines: Machines) -> None:
     arn = machines.create(WAIT)
     first = states.start_execution(stateMachineArn=arn, name="run", input='{"a": 1}')
     again = states.start_execution(stateMachineArn=arn, name="run", input='{"a":1}')
     assert (again["executionArn"], again["startDate"]) == (first["executionArn"], first["startDate"])
     expected = ("ExecutionAlreadyExists", f"Execution Already Exists: '{first['executionArn']}'")
-    assert failure(states.start_execution, stateMachineArn=arn, name="run", input='{"a":2}') == expected
+    assert api_error(states.start_execution, stateMachineArn=arn, name="run", input='{"a":2}') == expected
     states.stop_execution(executionArn=first["executionArn"])
-    assert failure(states.start_execution, stateMachineArn=arn, name="run", input='{"a":1}') == expected
+    assert api_error(states.start_execution, stateMachineArn=arn, name="run", input='{"a":1}') == expected
 
 
-def test_nameless_executions_get_names_of_their_own(states: Any, machines: Any) -> None:
+def test_each_execution_without_a_name_gets_its_own(states: Any, machines: Machines) -> None:
     arn = machines.create(PASS)
     arns = {states.start_execution(stateMachineArn=arn)["executionArn"] for _ in range(3)}
     assert len(arns) == 3
     assert all(len(item.rsplit(":", 1)[1]) == 36 for item in arns)
 
 
-def test_bad_starts(states: Any, machines: Any) -> None:
+def test_a_request_for_what_is_invalid_or_absent_is_rejected(states: Any, machines: Machines) -> None:
     arn = machines.create(PASS)
-    code, message = failure(states.start_execution, stateMachineArn=arn, name="a b")
+    code, message = api_error(states.start_execution, stateMachineArn=arn, name="a b")
     assert (code, message) == ("InvalidName", "Invalid Name: 'a b'")
-    code, message = failure(states.start_execution, stateMachineArn=arn, input="{")
+    code, message = api_error(states.start_execution, stateMachineArn=arn, input="{")
     assert code == "InvalidExecutionInput"
     assert message.startswith("Invalid State Machine Execution Input: '")
-    code, message = failure(states.start_execution, stateMachineArn=arn, input=json.dumps("x" * 262_144))
+    code, message = api_error(states.start_execution, stateMachineArn=arn, input=json.dumps("x" * 262_144))
     assert code == "InvalidExecutionInput"
     assert "262144 bytes" in message
-    code, _ = failure(states.start_execution, stateMachineArn="nonsense")
+    code, _ = api_error(states.start_execution, stateMachineArn="nonsense")
     assert code == "InvalidArn"
-    code, message = failure(states.start_execution, stateMachineArn=arn + "x")
+    code, message = api_error(states.start_execution, stateMachineArn=arn + "x")
     assert (code, message) == ("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}x'")
     gone = arn.replace(":stateMachine:", ":execution:") + ":none"
     for call in (
@@ -65,11 +52,11 @@ def test_bad_starts(states: Any, machines: Any) -> None:
         states.get_execution_history,
         states.redrive_execution,
     ):
-        code, message = failure(call, executionArn=gone)
+        code, message = api_error(call, executionArn=gone)
         assert (code, message) == ("ExecutionDoesNotExist", f"Execution Does Not Exist: '{gone}'")
 
 
-def test_describe_tells_all_of_a_success(machines: Any) -> None:
+def test_a_successful_execution_is_described_with_input_and_output(machines: Machines) -> None:
     described = machines.run(PASS, {"text": "ä", "number": 1.5})
     assert described["status"] == "SUCCEEDED"
     assert json.loads(described["output"]) == {"text": "ä", "number": 1.5}
@@ -80,13 +67,11 @@ def test_describe_tells_all_of_a_success(machines: Any) -> None:
     assert "error" not in described
 
 
-def test_string_output_is_json(machines: Any) -> None:
-    assert (
-        machines.run({"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "x", "End": True}}})["output"] == '"x"'
-    )
+def test_an_output_that_is_a_string_is_json(machines: Machines) -> None:
+    assert machines.run(machine_of({"Type": "Pass", "Result": "x"}))["output"] == '"x"'
 
 
-def test_stop_keeps_error_and_cause(states: Any, machines: Any) -> None:
+def test_a_stopped_execution_keeps_error_and_cause_of_the_first_stop(states: Any, machines: Machines) -> None:
     arn = machines.start(WAIT)
     machines.wait_for_event(arn, "WaitStateEntered")
     stopped = states.stop_execution(executionArn=arn, error="Operator", cause="not needed")
@@ -103,7 +88,7 @@ def test_stop_keeps_error_and_cause(states: Any, machines: Any) -> None:
     assert states.describe_execution(executionArn=arn)["error"] == "Operator"
 
 
-def test_execution_timeout(machines: Any) -> None:
+def test_an_execution_that_takes_too_long_is_timed_out_and_redrivable(machines: Machines) -> None:
     described = machines.run({**WAIT, "TimeoutSeconds": 1})
     assert described["status"] == "TIMED_OUT"
     assert described["stopDate"] > described["startDate"]
@@ -112,13 +97,12 @@ def test_execution_timeout(machines: Any) -> None:
     assert described["redriveStatus"] == "REDRIVABLE"
 
 
-def test_list_executions(states: Any, machines: Any) -> None:
+def test_executions_are_listed_newest_first_and_filtered(states: Any, machines: Machines) -> None:
     arn = machines.create(PASS)
     names = [f"run-{index}" for index in range(5)]
     for name in names:
         started = states.start_execution(stateMachineArn=arn, name=name)
         machines.finish(started["executionArn"])
-        time.sleep(0.002)
     first = states.list_executions(stateMachineArn=arn, maxResults=2)
     assert [item["name"] for item in first["executions"]] == ["run-4", "run-3"]
     rest = states.list_executions(stateMachineArn=arn, nextToken=first["nextToken"])
@@ -128,15 +112,15 @@ def test_list_executions(states: Any, machines: Any) -> None:
         assert len(states.list_executions(stateMachineArn=arn, statusFilter=status)["executions"]) == count
     assert len(states.list_executions(stateMachineArn=arn, redriveFilter="NOT_REDRIVEN")["executions"]) == 5
     assert states.list_executions(stateMachineArn=arn, redriveFilter="REDRIVEN")["executions"] == []
-    code, _ = failure(states.list_executions, stateMachineArn=arn, nextToken="nonsense")
+    code, _ = api_error(states.list_executions, stateMachineArn=arn, nextToken="nonsense")
     assert code == "InvalidToken"
     # Only children of a Map Run can be filtered by PENDING_REDRIVE (ListExecutions).
     for status in ("NOPE", "PENDING_REDRIVE"):
-        code, _ = failure(states.list_executions, stateMachineArn=arn, statusFilter=status)
+        code, _ = api_error(states.list_executions, stateMachineArn=arn, statusFilter=status)
         assert code == "ValidationException"
 
 
-def test_history_pages_and_order(states: Any, machines: Any) -> None:
+def test_the_history_is_paged_in_both_orders_and_can_omit_data(states: Any, machines: Machines) -> None:
     arn = machines.run(PASS, {"a": 1})["executionArn"]
     forward = machines.events(arn)
     assert [event["type"] for event in forward] == [
@@ -159,14 +143,14 @@ def test_history_pages_and_order(states: Any, machines: Any) -> None:
     assert bare[3]["executionSucceededEventDetails"] == {}
 
 
-def test_redrive_goes_on_from_the_failed_state(states: Any, machines: Any, client: Any) -> None:
+def test_a_redrive_continues_at_the_failed_state(states: Any, machines: Machines, client: Any) -> None:
     bucket = f"redrive-{time.time_ns()}"
     arn = machines.start(
         {
             "StartAt": "Before",
             "States": {
                 "Before": {"Type": "Pass", "Next": "Read"},
-                "Read": {**MISSING, "Next": "After"},
+                "Read": {**READ_FLAG, "Next": "After"},
                 "After": {"Type": "Pass", "Parameters": {"count.$": "$$.Execution.RedriveCount"}, "End": True},
             },
         },
@@ -200,7 +184,7 @@ def test_redrive_goes_on_from_the_failed_state(states: Any, machines: Any, clien
     assert [item["redriveCount"] for item in listed["executions"]] == [2]
 
 
-def test_redrive_runs_only_the_branches_that_failed(states: Any, machines: Any, client: Any) -> None:
+def test_a_redrive_runs_only_the_branches_that_failed(states: Any, machines: Machines, client: Any) -> None:
     bucket = f"branches-{time.time_ns()}"
     arn = machines.start(
         {
@@ -214,7 +198,7 @@ def test_redrive_runs_only_the_branches_that_failed(states: Any, machines: Any, 
                             "StartAt": "Pause",
                             "States": {
                                 "Pause": {"Type": "Wait", "Seconds": 1, "Next": "Read"},
-                                "Read": {**MISSING, "End": True},
+                                "Read": {**READ_FLAG, "End": True},
                             },
                         },
                     ],
@@ -235,9 +219,9 @@ def test_redrive_runs_only_the_branches_that_failed(states: Any, machines: Any, 
     assert machines.types(arn).count("WaitStateEntered") == 1
 
 
-def test_redrive_resets_the_retry_count(states: Any, machines: Any) -> None:
+def test_a_redrive_resets_the_retry_count(states: Any, machines: Machines) -> None:
     task = {
-        **MISSING,
+        **READ_FLAG,
         "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1, "BackoffRate": 1}],
         "End": True,
     }
@@ -249,25 +233,25 @@ def test_redrive_resets_the_retry_count(states: Any, machines: Any) -> None:
     assert machines.types(arn).count("TaskScheduled") == 4
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_what_cannot_be_redriven(states: Any, machines: Any, running: bool) -> None:
-    arn = machines.start(WAIT if running else PASS)
-    if not running:
-        machines.finish(arn)
-    code, message = failure(states.redrive_execution, executionArn=arn)
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])
+def test_an_execution_that_runs_or_has_succeeded_cannot_be_redriven(
+    states: Any, machines: Machines, status: str
+) -> None:
+    arn = machines.start(WAIT) if status == "RUNNING" else machines.run(PASS)["executionArn"]
+    code, message = api_error(states.redrive_execution, executionArn=arn)
     assert code == "ExecutionNotRedrivable"
-    assert ("RUNNING" if running else "SUCCEEDED") in message
+    assert status in message
     assert arn in message
 
 
-def test_redrive_after_stop_and_after_timeout(states: Any, machines: Any) -> None:
-    stopped = machines.start({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "End": True}}})
+def test_a_stopped_execution_can_be_redriven(states: Any, machines: Machines) -> None:
+    stopped = machines.start(machine_of({"Type": "Wait", "Seconds": 1}))
     states.stop_execution(executionArn=stopped)
     states.redrive_execution(executionArn=stopped)
     assert machines.finish(stopped)["status"] == "SUCCEEDED"
 
 
-def test_many_at_once(states: Any, machines: Any) -> None:
-    arn = machines.create({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "End": True}}})
+def test_many_executions_run_at_once(states: Any, machines: Machines) -> None:
+    arn = machines.create(machine_of({"Type": "Wait", "Seconds": 1}))
     started = [states.start_execution(stateMachineArn=arn, name=f"n{index}")["executionArn"] for index in range(60)]
     assert {machines.finish(item)["status"] for item in started} == {"SUCCEEDED"}

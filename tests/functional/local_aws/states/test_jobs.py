@@ -1,4 +1,4 @@
-"""State machines with real jobs: Lambda functions, heartbeats, timeouts from paths, redriven iterations."""
+"""State machines with real jobs: Lambda functions, heartbeats, timeouts, redriven iterations."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from tests.fixtures.state_machines import Machines, machine_of
+from tests.fixtures.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +29,7 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def function(client: Any, role_arn: str) -> Iterator[str]:
-    """The ARN of a deployed function."""
+    """Deploy a function and give its ARN."""
     client("iam").create_role(
         RoleName="conformance-lambda",
         AssumeRolePolicyDocument=json.dumps(
@@ -54,12 +57,8 @@ def function(client: Any, role_arn: str) -> Iterator[str]:
     client("iam").delete_role(RoleName="conformance-lambda")
 
 
-def one(state: dict[str, Any]) -> dict[str, Any]:
-    return {"StartAt": "S", "States": {"S": {**state, "End": True}}}
-
-
-def test_a_function_as_resource(machines: Any, function: str) -> None:
-    described = machines.run(one({"Type": "Task", "Resource": function}), {"n": 21})
+def test_a_function_can_be_the_resource_of_a_task(machines: Machines, function: str) -> None:
+    described = machines.run(machine_of({"Type": "Task", "Resource": function}), {"n": 21})
     assert json.loads(described["output"]) == {"doubled": 42}
     assert machines.types(described["executionArn"])[2:5] == [
         "LambdaFunctionScheduled",
@@ -68,36 +67,36 @@ def test_a_function_as_resource(machines: Any, function: str) -> None:
     ]
 
 
-def test_invoke(machines: Any, function: str) -> None:
+def test_invoking_a_function_returns_its_payload_or_its_error(machines: Machines, function: str) -> None:
     task = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
         "Parameters": {"FunctionName": function, "Payload.$": "$"},
         "OutputPath": "$.Payload",
     }
-    assert json.loads(machines.run(one(task), {"n": 2})["output"]) == {"doubled": 4}
-    failed = machines.run(one(task), {"fail": True})
+    assert json.loads(machines.run(machine_of(task), {"n": 2})["output"]) == {"doubled": 4}
+    failed = machines.run(machine_of(task), {"fail": True})
     assert (failed["status"], failed["error"]) == ("FAILED", "KeyError")
     assert json.loads(failed["cause"])["errorMessage"] == "'label'"
-    absent = machines.run(one({**task, "Parameters": {"FunctionName": "absent"}}))
+    absent = machines.run(machine_of({**task, "Parameters": {"FunctionName": "absent"}}))
     assert absent["error"] == "Lambda.ResourceNotFoundException"
 
 
-def test_a_slow_function_is_not_waited_for(machines: Any, states: Any, function: str) -> None:
+def test_a_slow_function_delays_neither_a_timeout_nor_a_stop(machines: Machines, states: Any, function: str) -> None:
     task = {"Type": "Task", "Resource": function, "TimeoutSecondsPath": "$.limit"}
-    described = machines.run(one(task), {"seconds": 60, "limit": 1})
+    described = machines.run(machine_of(task), {"seconds": 60, "limit": 1})
     assert described["error"] == "States.Timeout"
     assert "LambdaFunctionTimedOut" in machines.types(described["executionArn"])
-    arn = machines.start(one(task), {"seconds": 60, "limit": 90})
+    arn = machines.start(machine_of(task), {"seconds": 60, "limit": 90})
     machines.wait_for_event(arn, "LambdaFunctionStarted")
     states.stop_execution(executionArn=arn)
     assert machines.finish(arn, seconds=10)["status"] == "ABORTED"
 
 
-def test_a_silent_worker_misses_its_heartbeat(machines: Any, client: Any) -> None:
+def test_a_task_whose_worker_is_silent_misses_its_heartbeat(machines: Machines, client: Any) -> None:
     queue = client("sqs").create_queue(QueueName="heartbeat")["QueueUrl"]
     described = machines.run(
-        one(
+        machine_of(
             {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
@@ -110,13 +109,13 @@ def test_a_silent_worker_misses_its_heartbeat(machines: Any, client: Any) -> Non
     assert described["error"] == "States.HeartbeatTimeout"
 
 
-def test_redrive_runs_only_the_iterations_that_failed(machines: Any, states: Any, client: Any) -> None:
+def test_a_redrive_runs_only_the_iterations_that_failed(machines: Machines, states: Any, client: Any) -> None:
     bucket = f"iterations-{time.time_ns()}"
     s3 = client("s3")
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="a", Body=b"1")
     arn = machines.start(
-        one(
+        machine_of(
             {
                 "Type": "Map",
                 "MaxConcurrency": 1,
@@ -145,7 +144,7 @@ def test_redrive_runs_only_the_iterations_that_failed(machines: Any, states: Any
 
 
 def test_a_glue_run_is_stopped_with_its_execution_and_started_again_by_a_redrive(
-    machines: Any, states: Any, client: Any
+    machines: Machines, states: Any, client: Any
 ) -> None:
     name = f"conformance-{time.time_ns()}"
     client("s3").create_bucket(Bucket=name)
@@ -162,15 +161,18 @@ def test_a_glue_run_is_stopped_with_its_execution_and_started_again_by_a_redrive
         GlueVersion="4.0",
     )
     machine = machines.create(
-        one({"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "Parameters": {"JobName": name}})
+        machine_of(
+            {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "Parameters": {"JobName": name}}
+        )
     )
 
+    def found() -> list[str]:
+        return sorted(run["JobRunState"] for run in glue.get_job_runs(JobName=name)["JobRuns"])
+
     def runs(*expected: str) -> None:
-        deadline, found = time.monotonic() + 20, []
-        while found != sorted(expected):
-            assert time.monotonic() < deadline, f"runs are {found}, not {sorted(expected)}"
-            time.sleep(0.1)
-            found = sorted(run["JobRunState"] for run in glue.get_job_runs(JobName=name)["JobRuns"])
+        wait_until(
+            lambda: found() == sorted(expected), seconds=20, what=lambda: f"runs are {found()}, not {sorted(expected)}"
+        )
 
     first = states.start_execution(stateMachineArn=machine)["executionArn"]
     runs("RUNNING")

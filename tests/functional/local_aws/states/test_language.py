@@ -1,4 +1,4 @@
-"""The language as interpreted: data flow, errors, Retry, Catch, Parallel, Map, Wait, variables and JSONata."""
+"""The language as interpreted: data flow, errors, branches, waits, variables and JSONata."""
 
 from __future__ import annotations
 
@@ -9,16 +9,7 @@ from typing import Any
 
 import pytest
 
-MISSING = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject"}
-
-
-def one(state: dict[str, Any], **others: dict[str, Any]) -> dict[str, Any]:
-    ended = (
-        state
-        if {"End", "Next"} & set(state) or state["Type"] in ("Choice", "Fail", "Succeed")
-        else {**state, "End": True}
-    )
-    return {"StartAt": "S", "States": {"S": ended, **others}}
+from tests.fixtures.state_machines import READ_OBJECT, Machines, machine_of
 
 
 def choice_on(path: str) -> dict[str, Any]:
@@ -35,17 +26,35 @@ YES = {"Yes": {"Type": "Pass", "Result": "yes", "End": True}, "No": {"Type": "Pa
 @pytest.mark.parametrize(
     ("definition", "data", "output"),
     [
-        (one({"Type": "Pass", "Result": {"a": 1}, "ResultPath": "$.r"}), {"k": 0}, {"k": 0, "r": {"a": 1}}),
-        (one({"Type": "Pass", "Result": 1, "ResultPath": None}), {"k": 0}, {"k": 0}),
-        (one({"Type": "Pass", "InputPath": "$.k", "OutputPath": "$.m"}), {"k": {"m": 2}}, 2),
-        (one({"Type": "Pass", "InputPath": None}), {"k": 1}, {}),
-        (
-            one({"Type": "Pass", "Parameters": {"auc.$": "$.m[?(@.n=='validation:auc')].v"}}),
+        pytest.param(
+            machine_of({"Type": "Pass", "Result": {"a": 1}, "ResultPath": "$.r"}),
+            {"k": 0},
+            {"k": 0, "r": {"a": 1}},
+            id="Pass puts Result at ResultPath",
+        ),
+        pytest.param(
+            machine_of({"Type": "Pass", "Result": 1, "ResultPath": None}),
+            {"k": 0},
+            {"k": 0},
+            id="Pass with ResultPath null keeps the input",
+        ),
+        pytest.param(
+            machine_of({"Type": "Pass", "InputPath": "$.k", "OutputPath": "$.m"}),
+            {"k": {"m": 2}},
+            2,
+            id="Pass filters by InputPath and OutputPath",
+        ),
+        pytest.param(
+            machine_of({"Type": "Pass", "InputPath": None}), {"k": 1}, {}, id="InputPath null gives an empty object"
+        ),
+        pytest.param(
+            machine_of({"Type": "Pass", "Parameters": {"auc.$": "$.m[?(@.n=='validation:auc')].v"}}),
             {"m": [{"n": "train:auc", "v": 1}, {"n": "validation:auc", "v": 0.8}]},
             {"auc": [0.8]},
+            id="a filter in Parameters selects a list",
         ),
-        (
-            one(
+        pytest.param(
+            machine_of(
                 {
                     "Type": "Pass",
                     "Parameters": {"name.$": "States.Format('{}-{}-{}', $.p, $$.Execution.RedriveCount, 0)"},
@@ -53,31 +62,43 @@ YES = {"Yes": {"Type": "Pass", "Result": "yes", "End": True}, "No": {"Type": "Pa
             ),
             {"p": "train"},
             {"name": "train-0-0"},
+            id="States.Format reads the context object",
         ),
-        (one(choice_on("$.score"), **YES), {"score": 0.95}, "yes"),
-        (one(choice_on("$.score"), **YES), {"score": 0.9}, "no"),
-        (one({"Type": "Succeed", "OutputPath": "$.x"}), {"x": [1]}, [1]),
-        (one({"Type": "Wait", "Seconds": 0}), {"a": 1}, {"a": 1}),
-        (one({"Type": "Wait", "SecondsPath": "$.s"}), {"s": 1}, {"s": 1}),
-        (one({"Type": "Wait", "TimestampPath": "$.t"}), {"t": "2020-01-01T00:00:00Z"}, {"t": "2020-01-01T00:00:00Z"}),
-        (
-            one(
+        pytest.param(machine_of(choice_on("$.score"), **YES), {"score": 0.95}, "yes", id="Choice whose rule matches"),
+        pytest.param(
+            machine_of(choice_on("$.score"), **YES), {"score": 0.9}, "no", id="Choice whose rule does not match"
+        ),
+        pytest.param(
+            machine_of({"Type": "Succeed", "OutputPath": "$.x"}), {"x": [1]}, [1], id="Succeed filters by OutputPath"
+        ),
+        pytest.param(machine_of({"Type": "Wait", "Seconds": 0}), {"a": 1}, {"a": 1}, id="Wait of no seconds"),
+        pytest.param(
+            machine_of({"Type": "Wait", "SecondsPath": "$.s"}), {"s": 1}, {"s": 1}, id="Wait of seconds from a path"
+        ),
+        pytest.param(
+            machine_of({"Type": "Wait", "TimestampPath": "$.t"}),
+            {"t": "2020-01-01T00:00:00Z"},
+            {"t": "2020-01-01T00:00:00Z"},
+            id="Wait until a moment that has passed",
+        ),
+        pytest.param(
+            machine_of(
                 {
                     "Type": "Parallel",
                     "Branches": [
-                        one({"Type": "Pass", "Result": 1}),
+                        {"StartAt": "B", "States": {"B": {"Type": "Pass", "Result": 1, "End": True}}},
                         {"StartAt": "T", "States": {"T": {"Type": "Succeed"}}},
                     ],
                     "ResultSelector": {"first.$": "$[0]", "second.$": "$[1].k"},
                     "ResultPath": "$.both",
                 }
-            )
-            | {},
+            ),
             {"k": 5},
             {"k": 5, "both": {"first": 1, "second": 5}},
+            id="Parallel joins the outputs of its branches",
         ),
-        (
-            one(
+        pytest.param(
+            machine_of(
                 {
                     "Type": "Map",
                     "ItemsPath": "$.items",
@@ -88,26 +109,20 @@ YES = {"Yes": {"Type": "Pass", "Result": "yes", "End": True}, "No": {"Type": "Pa
             ),
             {"items": ["a", "b"], "k": 7},
             [{"i": 0, "v": "a", "k": 7}, {"i": 1, "v": "b", "k": 7}],
+            id="Map selects index and value of each item",
         ),
-        (
-            one(
+        pytest.param(
+            machine_of(
                 {"Type": "Map", "ItemProcessor": {"StartAt": "T", "States": {"T": {"Type": "Succeed"}}}},
             ),
             [],
             [],
+            id="Map of no items",
         ),
-        (
-            one(
-                {"Type": "Pass", "Assign": {"kept.$": "$.a"}, "Result": "gone", "Next": "T"},
-                T={"Type": "Pass", "Parameters": {"kept.$": "$kept"}, "End": True},
-            ),
-            {"a": 1},
-            None,
-        ),
-        (
+        pytest.param(
             {
                 "QueryLanguage": "JSONata",
-                **one(
+                **machine_of(
                     {
                         "Type": "Pass",
                         "Assign": {"total": "{% $sum($states.input.n) %}"},
@@ -120,58 +135,72 @@ YES = {"Yes": {"Type": "Pass", "Result": "yes", "End": True}, "No": {"Type": "Pa
             },
             {"n": [1, 2]},
             "3!",
+            id="JSONata variables and Output",
         ),
     ],
 )
-def test_output(machines: Any, definition: dict[str, Any], data: Any, output: Any) -> None:
-    # Names are unique in a definition, so nested machines of this table rename their state.
-    text = json.dumps(definition)
-    if definition["States"]["S"]["Type"] == "Parallel":
-        nested = json.loads(text)
-        branch = nested["States"]["S"]["Branches"][0]
-        branch["States"] = {"B": branch["States"].pop("S")}
-        branch["StartAt"] = "B"
-        definition = nested
+def test_a_state_machine_turns_its_input_into_this_output(
+    machines: Machines, definition: dict[str, Any], data: Any, output: Any
+) -> None:
     described = machines.run(definition, data)
-    if output is None:
-        # Assign reads the state's result, which has no member a.
-        assert described["error"] == "States.Runtime"
-    else:
-        assert described["status"] == "SUCCEEDED", described
-        assert json.loads(described["output"]) == output
+    assert described["status"] == "SUCCEEDED", described
+    assert json.loads(described["output"]) == output
 
 
 @pytest.mark.parametrize(
     ("definition", "data", "error", "cause"),
     [
-        (one({"Type": "Fail", "Error": "E", "Cause": "c"}), {}, "E", "c"),
-        (one({"Type": "Fail", "ErrorPath": "$.e", "CausePath": "$.c"}), {"e": "E", "c": "why"}, "E", "why"),
-        (
-            one({"Type": "Pass", "Parameters": {"a.$": "$.absent"}}),
+        pytest.param(
+            machine_of({"Type": "Fail", "Error": "E", "Cause": "c"}), {}, "E", "c", id="Fail with Error and Cause"
+        ),
+        pytest.param(
+            machine_of({"Type": "Fail", "ErrorPath": "$.e", "CausePath": "$.c"}),
+            {"e": "E", "c": "why"},
+            "E",
+            "why",
+            id="Fail with ErrorPath and CausePath",
+        ),
+        pytest.param(
+            machine_of({"Type": "Pass", "Parameters": {"a.$": "$.absent"}}),
             {"b": 1},
             "States.Runtime",
             "An error occurred while executing the state 'S' (entered at the event id #2). The JSONPath '$.absent' "
             "specified for the field 'a.$' could not be found in the input '{\"b\":1}'",
+            id="path that does not exist",
         ),
-        (
-            one(
+        pytest.param(
+            machine_of(
                 {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "T"}]},
                 T={"Type": "Succeed"},
             ),
             {"n": 2},
             "States.NoChoiceMatched",
             "No choice rule",
+            id="no rule matches and there is no Default",
         ),
-        (
-            one({"Type": "Pass", "Parameters": {"a.$": "States.ArrayGetItem($.l, 0)"}}),
+        pytest.param(
+            machine_of({"Type": "Pass", "Parameters": {"a.$": "States.ArrayGetItem($.l, 0)"}}),
             {"l": []},
             "States.IntrinsicFailure",
             "States.ArrayGetItem",
+            id="intrinsic function out of bounds",
         ),
-        (one({"Type": "Pass", "Result": 1, "ResultPath": "$.a.b"}), {"a": 1}, "States.ResultPathMatchFailure", "$.a.b"),
-        (one({"Type": "Wait", "SecondsPath": "$.s"}), {"s": "soon"}, "States.Runtime", "SecondsPath"),
-        (
-            one(
+        pytest.param(
+            machine_of({"Type": "Pass", "Result": 1, "ResultPath": "$.a.b"}),
+            {"a": 1},
+            "States.ResultPathMatchFailure",
+            "$.a.b",
+            id="ResultPath through a number",
+        ),
+        pytest.param(
+            machine_of({"Type": "Wait", "SecondsPath": "$.s"}),
+            {"s": "soon"},
+            "States.Runtime",
+            "SecondsPath",
+            id="SecondsPath to a text",
+        ),
+        pytest.param(
+            machine_of(
                 {
                     "Type": "Map",
                     "ItemsPath": "$.x",
@@ -181,16 +210,30 @@ def test_output(machines: Any, definition: dict[str, Any], data: Any, output: An
             {"x": 1},
             "States.Runtime",
             "must point to array",
+            id="ItemsPath to a number",
         ),
-        (
-            {"QueryLanguage": "JSONata", **one({"Type": "Pass", "Output": "{% $states.input.none %}"})},
+        pytest.param(
+            machine_of(
+                {"Type": "Pass", "Assign": {"kept.$": "$.a"}, "Result": "gone", "Next": "T"},
+                T={"Type": "Pass", "Parameters": {"kept.$": "$kept"}, "End": True},
+            ),
+            {"a": 1},
+            "States.Runtime",
+            "The JSONPath '$.a' specified for the field 'kept.$' could not be found in the input '\"gone\"'",
+            id="Assign reads the result and not the input",
+        ),
+        pytest.param(
+            {"QueryLanguage": "JSONata", **machine_of({"Type": "Pass", "Output": "{% $states.input.none %}"})},
             {},
             "States.QueryEvaluationError",
             "undefined",
+            id="undefined JSONata",
         ),
     ],
 )
-def test_failure(machines: Any, definition: dict[str, Any], data: Any, error: str, cause: str) -> None:
+def test_a_state_machine_fails_with_error_and_cause(
+    machines: Machines, definition: dict[str, Any], data: Any, error: str, cause: str
+) -> None:
     described = machines.run(definition, data)
     assert described["status"] == "FAILED"
     assert described["error"] == error
@@ -199,32 +242,27 @@ def test_failure(machines: Any, definition: dict[str, Any], data: Any, error: st
     assert last["executionFailedEventDetails"] == {"error": error, "cause": described["cause"]}
 
 
-@pytest.mark.parametrize(
-    ("names", "caught"),
-    [
-        (["S3.NoSuchBucketException"], True),
-        (["States.ALL"], True),
-        (["States.TaskFailed"], True),
-        (["States.Timeout"], False),
-        (["S3.NoSuchKeyException"], False),
-    ],
-)
-def test_catch(machines: Any, names: list[str], caught: bool) -> None:
-    described = machines.run(
-        one(
-            {
-                **MISSING,
-                "Parameters": {"Bucket": "absent-bucket", "Key": "k"},
-                "Catch": [{"ErrorEquals": names, "ResultPath": "$.failure", "Next": "Handle"}],
-                "End": True,
-            },
-            Handle={"Type": "Pass", "End": True},
-        ),
-        {"kept": 1},
+def catching(name: str) -> dict[str, Any]:
+    """Return a machine that fails with S3.NoSuchBucketException and catches ``name``."""
+    return machine_of(
+        {
+            **READ_OBJECT,
+            "Parameters": {"Bucket": "absent-bucket", "Key": "k"},
+            "Catch": [{"ErrorEquals": [name], "ResultPath": "$.failure", "Next": "Handle"}],
+            "End": True,
+        },
+        Handle={"Type": "Pass", "End": True},
     )
-    if not caught:
-        assert described["error"] == "S3.NoSuchBucketException"
-        return
+
+
+@pytest.mark.parametrize("name", ["States.Timeout", "S3.NoSuchKeyException"])
+def test_a_catcher_of_another_error_does_not_catch(machines: Machines, name: str) -> None:
+    assert machines.run(catching(name), {"kept": 1})["error"] == "S3.NoSuchBucketException"
+
+
+@pytest.mark.parametrize("name", ["S3.NoSuchBucketException", "States.ALL", "States.TaskFailed"])
+def test_a_catcher_of_the_error_catches_it(machines: Machines, name: str) -> None:
+    described = machines.run(catching(name), {"kept": 1})
     output = json.loads(described["output"])
     assert output["kept"] == 1
     assert output["failure"]["Error"] == "S3.NoSuchBucketException"
@@ -233,11 +271,11 @@ def test_catch(machines: Any, names: list[str], caught: bool) -> None:
     assert types[2:6] == ["TaskScheduled", "TaskStarted", "TaskFailed", "TaskStateExited"]
 
 
-def test_states_runtime_is_neither_retried_nor_caught(machines: Any) -> None:
+def test_states_runtime_is_neither_retried_nor_caught(machines: Machines) -> None:
     described = machines.run(
-        one(
+        machine_of(
             {
-                **MISSING,
+                **READ_OBJECT,
                 "Parameters": {"Bucket.$": "$.absent", "Key": "k"},
                 "Retry": [{"ErrorEquals": ["States.ALL"]}],
                 "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Handle"}],
@@ -249,16 +287,16 @@ def test_states_runtime_is_neither_retried_nor_caught(machines: Any) -> None:
     assert (described["status"], described["error"]) == ("FAILED", "States.Runtime")
 
 
-def test_a_state_without_retries_has_no_retry_count(machines: Any) -> None:
-    described = machines.run(one({"Type": "Pass", "Parameters": {"n.$": "$$.State.RetryCount"}}))
+def test_a_state_without_retries_has_no_retry_count(machines: Machines) -> None:
+    described = machines.run(machine_of({"Type": "Pass", "Parameters": {"n.$": "$$.State.RetryCount"}}))
     assert (described["status"], described["error"]) == ("FAILED", "States.Runtime")
 
 
-def test_retry_waits_longer_each_time_and_counts(machines: Any) -> None:
+def test_a_retry_waits_longer_each_time_and_is_counted(machines: Machines) -> None:
     described = machines.run(
-        one(
+        machine_of(
             {
-                **MISSING,
+                **READ_OBJECT,
                 "Parameters": {
                     "Bucket": "absent-bucket",
                     "Key.$": "States.Format('attempt-{}', $$.State.RetryCount)",
@@ -289,9 +327,9 @@ def test_retry_waits_longer_each_time_and_counts(machines: Any) -> None:
     assert [round(wait) for wait in waits] == [1, 2]
 
 
-def test_a_failing_branch_stops_the_others(machines: Any) -> None:
+def test_a_failing_branch_stops_the_others(machines: Machines) -> None:
     described = machines.run(
-        one(
+        machine_of(
             {
                 "Type": "Parallel",
                 "Branches": [
@@ -310,10 +348,10 @@ def test_a_failing_branch_stops_the_others(machines: Any) -> None:
     assert "WaitStateExited" not in types
 
 
-def test_task_timeout_is_an_error_of_its_own(machines: Any, states: Any, role_arn: str) -> None:
+def test_a_task_that_times_out_fails_and_stops_its_job(machines: Machines) -> None:
     inner = machines.create({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}})
     described = machines.run(
-        one(
+        machine_of(
             {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::states:startExecution.sync:2",
@@ -326,15 +364,15 @@ def test_task_timeout_is_an_error_of_its_own(machines: Any, states: Any, role_ar
     types = machines.types(described["executionArn"])
     assert types[-2:] == ["TaskTimedOut", "ExecutionFailed"]
     assert "TaskSubmitted" in types
-    # The job is stopped, not abandoned.
+    # The job is stopped too.
     stopped = machines.finish(inner.replace(":stateMachine:", ":execution:") + ":inner")
     assert stopped["status"] == "ABORTED"
 
 
-def test_stopping_stops_the_job_that_is_waited_for(machines: Any, states: Any) -> None:
+def test_stopping_an_execution_stops_the_job_it_waits_for(machines: Machines, states: Any) -> None:
     inner = machines.create({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}})
     arn = machines.start(
-        one(
+        machine_of(
             {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::states:startExecution.sync",
@@ -349,10 +387,10 @@ def test_stopping_stops_the_job_that_is_waited_for(machines: Any, states: Any) -
     assert types[-2:] == ["TaskStateAborted", "ExecutionAborted"]
 
 
-def test_a_failed_job_carries_its_description(machines: Any) -> None:
-    inner = machines.create(one({"Type": "Fail", "Error": "Inner", "Cause": "because"}))
+def test_a_failed_job_carries_its_description(machines: Machines) -> None:
+    inner = machines.create(machine_of({"Type": "Fail", "Error": "Inner", "Cause": "because"}))
     described = machines.run(
-        one(
+        machine_of(
             {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::states:startExecution.sync:2",
@@ -367,9 +405,9 @@ def test_a_failed_job_carries_its_description(machines: Any) -> None:
     assert (failed["resourceType"], failed["resource"]) == ("states", "startExecution.sync:2")
 
 
-def test_task_token(machines: Any, states: Any, client: Any) -> None:
+def test_a_callback_ends_the_task_that_waits_for_its_token(machines: Machines, states: Any, client: Any) -> None:
     queue = client("sqs").create_queue(QueueName=f"tokens-{datetime.datetime.now():%H%M%S%f}")["QueueUrl"]
-    definition = one(
+    definition = machine_of(
         {
             "Type": "Task",
             "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
@@ -391,10 +429,10 @@ def test_task_token(machines: Any, states: Any, client: Any) -> None:
     assert (described["error"], described["cause"]) == ("Refused", "no")
 
 
-def test_sns_and_sdk_calls(machines: Any, client: Any) -> None:
+def test_optimised_and_sdk_integrations_return_the_response(machines: Machines, client: Any) -> None:
     topic = client("sns").create_topic(Name="conformance")["TopicArn"]
     described = machines.run(
-        one(
+        machine_of(
             {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::sns:publish",
@@ -409,17 +447,17 @@ def test_sns_and_sdk_calls(machines: Any, client: Any) -> None:
     scheduled = machines.wait_for_event(described["executionArn"], "TaskScheduled")["taskScheduledEventDetails"]
     assert (scheduled["resourceType"], scheduled["resource"]) == ("sns", "publish")
     listed = machines.run(
-        one({"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sns:listTopics", "Parameters": {}})
+        machine_of({"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sns:listTopics", "Parameters": {}})
     )
     assert {"TopicArn": topic} in json.loads(listed["output"])["Topics"]
 
 
-def test_too_much_data_is_refused(machines: Any, client: Any) -> None:
+def test_a_result_that_is_too_large_fails(machines: Machines, client: Any) -> None:
     s3 = client("s3")
     bucket = f"large-{datetime.datetime.now():%H%M%S%f}"
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="k", Body=b"x" * 262_144)
     described = machines.run(
-        one({**MISSING, "Parameters": {"Bucket": bucket, "Key": "k"}, "ResultSelector": {"n": 1}}), {}
+        machine_of({**READ_OBJECT, "Parameters": {"Bucket": bucket, "Key": "k"}, "ResultSelector": {"n": 1}}), {}
     )
     assert described["error"] == "States.DataLimitExceeded"
