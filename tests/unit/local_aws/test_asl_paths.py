@@ -54,7 +54,7 @@ SCOPE = Scope({"Execution": {"Name": "run", "RedriveCount": 0}}, {"var": {"items
         ("$var.items[1]", 20),
     ],
 )
-def test_paths(path: str, value: Any) -> None:
+def test_a_path_selects(path: str, value: Any) -> None:
     found = path_value(path, DOCUMENT, SCOPE, "field")
     if path == "$..Value":
         assert sorted(found, key=str) == sorted(value, key=str)
@@ -63,7 +63,7 @@ def test_paths(path: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["$.absent", "$.list[9]", "$.text.x", "$$.Nope", "$unset", "$.list.Name"])
-def test_a_missing_definite_path_fails(path: str) -> None:
+def test_a_definite_path_that_is_missing_fails(path: str) -> None:
     with pytest.raises(RuntimeStateError) as caught:
         path_value(path, DOCUMENT, SCOPE, "field.$")
     assert caught.value.error == "States.Runtime"
@@ -71,7 +71,7 @@ def test_a_missing_definite_path_fails(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "list", "$.", "$.a[", "$.a[?(@.b==)]", "$.a['b]", "$ .a", "$.a b", "$.a[x]"])
-def test_what_is_no_path(path: str) -> None:
+def test_a_malformed_path_is_rejected(path: str) -> None:
     with pytest.raises(PathSyntaxError):
         jsonpath.parse(path)
 
@@ -85,7 +85,7 @@ def test_what_is_no_path(path: str) -> None:
         ("$['k']['x y']", 1, {"k": {"n": 0, "x y": 1}}),
     ],
 )
-def test_assign_leaves_its_document_alone(path: str, value: Any, result: Any) -> None:
+def test_assigning_does_not_change_the_document(path: str, value: Any, result: Any) -> None:
     document = {"k": {"n": 0}}
     assert jsonpath.assign(jsonpath.parse(path), document, value) == result
     assert document == {"k": {"n": 0}}
@@ -117,18 +117,21 @@ def test_assign_leaves_its_document_alone(path: str, value: Any, result: Any) ->
         ("States.ArrayGetItem(States.StringSplit($$.Execution.Name, '-'), 0)", "run"),
     ],
 )
-def test_intrinsics(call: str, value: Any) -> None:
+def test_an_intrinsic_function_returns(call: str, value: Any) -> None:
     assert path_value(call, DOCUMENT, SCOPE, "field") == value
 
 
-def test_uuid_and_random() -> None:
+def test_a_uuid_has_36_characters() -> None:
     assert len(path_value("States.UUID()", {}, SCOPE, "f")) == 36
+
+
+def test_a_random_number_is_in_its_range_and_repeatable_by_its_seed() -> None:
     assert path_value("States.MathRandom(1, 3)", {}, SCOPE, "f") in (1, 2)
     seeded = [path_value("States.MathRandom(0, 1000000, 7)", {}, SCOPE, "f") for _ in range(2)]
     assert seeded[0] == seeded[1]
 
 
-def test_every_intrinsic_function_is_covered() -> None:
+def test_aws_has_18_intrinsic_functions() -> None:
     assert len(intrinsics.FUNCTIONS) == 18
 
 
@@ -148,7 +151,7 @@ def test_every_intrinsic_function_is_covered() -> None:
         "States.ArrayLength($.text)",
     ],
 )
-def test_intrinsic_failures(call: str) -> None:
+def test_an_intrinsic_function_with_wrong_arguments_fails(call: str) -> None:
     with pytest.raises(StateError) as caught:
         path_value(call, DOCUMENT, SCOPE, "field")
     assert caught.value.error == "States.IntrinsicFailure"
@@ -156,11 +159,11 @@ def test_intrinsic_failures(call: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["States.Nope()", "States.Format('x'", "States.Format(x)", "States.Format('x') y"])
-def test_what_is_no_call(call: str) -> None:
+def test_a_malformed_call_is_rejected(call: str) -> None:
     with pytest.raises(PathSyntaxError):
         intrinsics.parse(call)
 
 
-def test_templates_evaluate_only_fields_that_end_in_dollar() -> None:
+def test_a_template_evaluates_only_fields_that_end_in_dollar() -> None:
     template = {"a.$": "$.flag", "b": "$.flag", "c": [{"d.$": "States.ArrayLength($.list)"}], "e": None}
     assert template_value(template, DOCUMENT, SCOPE) == {"a": True, "b": "$.flag", "c": [{"d": 3}], "e": None}

@@ -1,4 +1,4 @@
-"""The event history: order, compression, and attempts that are over."""
+"""The event history: order, compression, and attempts that have ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_events_are_numbered_and_chained_by_trail() -> None:
     assert events[0]["executionStartedEventDetails"] == {"input": "{}"}
 
 
-def test_a_frozen_history_is_readable_and_appendable() -> None:
+def test_a_frozen_history_can_be_read_and_added_to() -> None:
     history, trail = History(), Trail()
     history.append(trail, "ExecutionStarted")
     before = history.read()
@@ -32,7 +32,7 @@ def test_a_frozen_history_is_readable_and_appendable() -> None:
     assert restored.append(trail, "ExecutionRedriven") == len(restored) == 2
 
 
-def test_an_attempt_that_is_over_writes_nothing() -> None:
+def test_an_attempt_that_has_ended_writes_nothing() -> None:
     history = History()
     stale = history.writer()
     history.end_attempt()
