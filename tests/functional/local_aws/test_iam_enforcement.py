@@ -1,4 +1,4 @@
-"""Enforcement in front of real services: who is refused what, in which form, and what is remembered of it."""
+"""Enforcement in front of real services: who is denied what, in which form, and the record."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.iam import enforcement
+from tests.fixtures.state_machines import Machines
 
 ACCOUNT = "123456789012"
 BUCKET = "iam-enforced"
@@ -33,7 +34,7 @@ def trust(*, sid: str = "Trust", **more: Any) -> str:
 
 @pytest.fixture
 def enforced(aws_client: Client) -> Iterator[enforcement.Enforcer]:
-    """IAM enforced for one test; the fixtures' own client is the account's root."""
+    """Enforce IAM for one test; the client of the fixtures is the account's root."""
     enforcer = enforcement.install()
     yield enforcer
     enforcement.uninstall()
@@ -53,7 +54,7 @@ def bucket(aws_client: Client) -> Iterator[str]:
 
 @pytest.fixture
 def user(aws_client: Client, enforced: enforcement.Enforcer) -> Callable[..., Client]:
-    """``user(statement, …)``: a client factory of a new IAM user with these permissions."""
+    """Give a factory of IAM users: ``user(statement, …)`` returns a factory of their clients."""
 
     def make(*statements: dict[str, Any]) -> Client:
         iam, name = aws_client("iam"), f"ann-{next(NAMES)}"
@@ -85,7 +86,7 @@ def assume(aws_client: Client, by: Client, role_arn: str, **more: Any) -> Client
     return lambda service: aws_client(service, **given)
 
 
-def refusal(call: Callable[[], Any]) -> tuple[str, int, str]:
+def denial(call: Callable[[], Any]) -> tuple[str, int, str]:
     with pytest.raises(ClientError) as caught:
         call()
     error = caught.value.response
@@ -95,76 +96,134 @@ def refusal(call: Callable[[], Any]) -> tuple[str, int, str]:
 EXECUTION = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:m:e"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/none"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:t"
-FORMS: list[tuple[str, Callable[[Any], Any], str, int, str]] = [
-    ("s3", lambda s3: s3.get_object(Bucket="b-b", Key="k"), "AccessDenied", 403,
-     's3:GetObject on resource: "arn:aws:s3:::b-b/k"'),
-    ("s3", lambda s3: s3.head_object(Bucket="b-b", Key="k"), "403", 403, "Forbidden"),
-    ("glue", lambda glue: glue.start_job_run(JobName="j"), "AccessDeniedException", 400,
-     f"glue:StartJobRun on resource: arn:aws:glue:us-east-1:{ACCOUNT}:job/j because no identity-based policy allows the"
-     " glue:StartJobRun action"),
-    ("databrew", lambda databrew: databrew.list_jobs(), "AccessDeniedException", 403,
-     "databrew:ListJobs on resource: *"),
-    ("stepfunctions", lambda states: states.describe_execution(executionArn=EXECUTION),
-     "AccessDeniedException", 400, "states:DescribeExecution"),
-    ("sagemaker", lambda sagemaker: sagemaker.describe_endpoint(EndpointName="e"), "AccessDeniedException", 400,
-     "endpoint/e"),
-    ("sagemaker-runtime", lambda runtime: runtime.invoke_endpoint(EndpointName="e", Body=b"1"),
-     "AccessDeniedException", 403, "sagemaker:InvokeEndpoint"),
-    ("iam", lambda iam: iam.get_role(RoleName="r"), "AccessDenied", 403, f"arn:aws:iam::{ACCOUNT}:role/r"),
-    ("sts", lambda sts: sts.assume_role(RoleArn=ROLE, RoleSessionName="me"), "AccessDenied", 403,
-     "sts:AssumeRole because no role trust policy allows the sts:AssumeRole action"),
-    ("sns", lambda sns: sns.publish(TopicArn=TOPIC, Message="m"), "AuthorizationError", 403,
-     "SNS:Publish"),
-    ("logs", lambda logs: logs.describe_log_streams(logGroupName="g"), "AccessDeniedException", 400,
-     "log-group:g:log-stream:"),
-]  # fmt: skip
+#: service, call, code, HTTP status, text of the message
+FORMS = [
+    pytest.param(
+        "s3",
+        lambda s3: s3.get_object(Bucket="b-b", Key="k"),
+        "AccessDenied",
+        403,
+        's3:GetObject on resource: "arn:aws:s3:::b-b/k"',
+        id="s3",
+    ),
+    pytest.param(
+        "s3", lambda s3: s3.head_object(Bucket="b-b", Key="k"), "403", 403, "Forbidden", id="s3 without a body"
+    ),
+    pytest.param(
+        "glue",
+        lambda glue: glue.start_job_run(JobName="j"),
+        "AccessDeniedException",
+        400,
+        f"glue:StartJobRun on resource: arn:aws:glue:us-east-1:{ACCOUNT}:job/j because no identity-based policy allows the"
+        " glue:StartJobRun action",
+        id="glue",
+    ),
+    pytest.param(
+        "databrew",
+        lambda databrew: databrew.list_jobs(),
+        "AccessDeniedException",
+        403,
+        "databrew:ListJobs on resource: *",
+        id="databrew",
+    ),
+    pytest.param(
+        "stepfunctions",
+        lambda states: states.describe_execution(executionArn=EXECUTION),
+        "AccessDeniedException",
+        400,
+        "states:DescribeExecution",
+        id="stepfunctions",
+    ),
+    pytest.param(
+        "sagemaker",
+        lambda sagemaker: sagemaker.describe_endpoint(EndpointName="e"),
+        "AccessDeniedException",
+        400,
+        "endpoint/e",
+        id="sagemaker",
+    ),
+    pytest.param(
+        "sagemaker-runtime",
+        lambda runtime: runtime.invoke_endpoint(EndpointName="e", Body=b"1"),
+        "AccessDeniedException",
+        403,
+        "sagemaker:InvokeEndpoint",
+        id="sagemaker-runtime",
+    ),
+    pytest.param(
+        "iam", lambda iam: iam.get_role(RoleName="r"), "AccessDenied", 403, f"arn:aws:iam::{ACCOUNT}:role/r", id="iam"
+    ),
+    pytest.param(
+        "sts",
+        lambda sts: sts.assume_role(RoleArn=ROLE, RoleSessionName="me"),
+        "AccessDenied",
+        403,
+        "sts:AssumeRole because no role trust policy allows the sts:AssumeRole action",
+        id="sts",
+    ),
+    pytest.param(
+        "sns", lambda sns: sns.publish(TopicArn=TOPIC, Message="m"), "AuthorizationError", 403, "SNS:Publish", id="sns"
+    ),
+    pytest.param(
+        "logs",
+        lambda logs: logs.describe_log_streams(logGroupName="g"),
+        "AccessDeniedException",
+        400,
+        "log-group:g:log-stream:",
+        id="logs",
+    ),
+]
 
 
 @pytest.mark.parametrize(("service", "call", "code", "status", "text"), FORMS)
-def test_a_refusal_has_the_form_of_its_service(
+def test_a_denial_has_the_form_of_its_service(
     user: Callable[..., Client], service: str, call: Callable[[Any], Any], code: str, status: int, text: str
 ) -> None:
-    found = refusal(lambda: call(user()(service)))
+    found = denial(lambda: call(user()(service)))
     assert found[:2] == (code, status)
     assert text in found[2]
     assert found[2].startswith("User: arn:aws:iam::") or code == "403"
 
 
-def test_root_may_and_the_default_is_to_allow(aws_client: Client, user: Callable[..., Client]) -> None:
+def test_root_is_allowed_everything_and_others_too_without_enforcement(
+    aws_client: Client, user: Callable[..., Client]
+) -> None:
     assert "Roles" in aws_client("iam").list_roles()
     nobody = user()
-    assert refusal(lambda: nobody("iam").list_roles())[0] == "AccessDenied"
+    assert denial(lambda: nobody("iam").list_roles())[0] == "AccessDenied"
     enforcement.uninstall()
     assert "Roles" in nobody("iam").list_roles()
 
 
-def test_a_key_that_is_missing_inactive_or_nobodys_is_refused(
+def test_an_access_key_that_is_missing_inactive_or_unknown_is_rejected(
     aws_client: Client, user: Callable[..., Client], local_aws: str, bucket: str
 ) -> None:
     gone = {"aws_access_key_id": "AKIA" + "A" * 16, "aws_secret_access_key": "x"}
-    assert refusal(lambda: aws_client("glue", **gone).get_job(JobName="j"))[0] == "UnrecognizedClientException"
-    assert refusal(lambda: aws_client("s3", **gone).get_object(Bucket=bucket, Key="a/x"))[0] == "InvalidAccessKeyId"
+    assert denial(lambda: aws_client("glue", **gone).get_job(JobName="j"))[0] == "UnrecognizedClientException"
+    assert denial(lambda: aws_client("s3", **gone).get_object(Bucket=bucket, Key="a/x"))[0] == "InvalidAccessKeyId"
     anyone = user(allow("*"))
     name = anyone("sts").get_caller_identity()["Arn"].rsplit("/", 1)[-1]
     key = aws_client("iam").list_access_keys(UserName=name)["AccessKeyMetadata"][0]["AccessKeyId"]
     aws_client("iam").update_access_key(UserName=name, AccessKeyId=key, Status="Inactive")
-    assert refusal(lambda: anyone("iam").list_roles())[0] == "InvalidClientTokenId"
+    assert denial(lambda: anyone("iam").list_roles())[0] == "InvalidClientTokenId"
     with pytest.raises(urllib.error.HTTPError) as unsigned:
         urllib.request.urlopen(f"{local_aws}/{bucket}/a/x", timeout=5)
     with unsigned.value as answer:
         assert (answer.code, b"<Code>AccessDenied</Code>" in answer.read()) == (403, True)
 
 
-def test_objects_by_prefix_and_a_missing_key_by_the_right_to_list(user: Callable[..., Client], bucket: str) -> None:
+def test_only_who_may_list_is_told_that_a_key_is_missing(user: Callable[..., Client], bucket: str) -> None:
     s3 = user(allow("s3:GetObject", f"arn:aws:s3:::{bucket}/a/*"))("s3")
     assert s3.get_object(Bucket=bucket, Key="a/x")["Body"].read() == b"x"
-    assert refusal(lambda: s3.get_object(Bucket=bucket, Key="b/x"))[0] == "AccessDenied"
-    assert "s3:ListBucket" in refusal(lambda: s3.get_object(Bucket=bucket, Key="a/none"))[2]
+    assert denial(lambda: s3.get_object(Bucket=bucket, Key="b/x"))[0] == "AccessDenied"
+    assert "s3:ListBucket" in denial(lambda: s3.get_object(Bucket=bucket, Key="a/none"))[2]
     lister = user(allow("s3:GetObject", "*"), allow("s3:ListBucket", f"arn:aws:s3:::{bucket}"))("s3")
-    assert refusal(lambda: lister.get_object(Bucket=bucket, Key="a/none"))[0] == "NoSuchKey"
+    assert denial(lambda: lister.get_object(Bucket=bucket, Key="a/none"))[0] == "NoSuchKey"
 
 
-def test_deleting_many_is_decided_key_by_key(aws_client: Client, user: Callable[..., Client], bucket: str) -> None:
+def test_the_deletion_of_many_objects_is_decided_key_by_key(
+    aws_client: Client, user: Callable[..., Client], bucket: str
+) -> None:
     aws_client("s3").put_object(Bucket=bucket, Key="b/x", Body=b"x")
     s3 = user(allow("s3:DeleteObject", f"arn:aws:s3:::{bucket}/a/*"))("s3")
     answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "a/x"}, {"Key": "b/x"}]})
@@ -173,13 +232,13 @@ def test_deleting_many_is_decided_key_by_key(aws_client: Client, user: Callable[
     assert [one["Key"] for one in aws_client("s3").list_objects_v2(Bucket=bucket)["Contents"]] == ["b/x"]
 
 
-def test_listing_can_be_bound_to_a_prefix(user: Callable[..., Client], bucket: str) -> None:
+def test_listing_can_be_limited_to_a_prefix(user: Callable[..., Client], bucket: str) -> None:
     s3 = user(allow("s3:ListBucket", "*", Condition={"StringLike": {"s3:prefix": "a/*"}}))("s3")
     assert s3.list_objects_v2(Bucket=bucket, Prefix="a/")["KeyCount"] == 1
-    assert refusal(lambda: s3.list_objects_v2(Bucket=bucket))[0] == "AccessDenied"
+    assert denial(lambda: s3.list_objects_v2(Bucket=bucket))[0] == "AccessDenied"
 
 
-def test_a_bucket_policy_denies_plain_http_and_grants(
+def test_a_bucket_policy_grants_access_and_denies_plain_http(
     aws_client: Client, user: Callable[..., Client], bucket: str
 ) -> None:
     everything = {"Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"], "Principal": "*"}
@@ -194,10 +253,10 @@ def test_a_bucket_policy_denies_plain_http_and_grants(
     plain.meta.events.register(
         "before-sign.s3.*", lambda request, **_: request.headers.add_header("X-Forwarded-Proto", "http")
     )
-    assert "explicit deny in a resource-based policy" in refusal(lambda: plain.get_object(Bucket=bucket, Key="a/x"))[2]
+    assert "explicit deny in a resource-based policy" in denial(lambda: plain.get_object(Bucket=bucket, Key="a/x"))[2]
 
 
-def test_a_role_is_assumed_by_those_it_trusts(aws_client: Client, user: Callable[..., Client]) -> None:
+def test_a_role_can_be_assumed_by_those_it_trusts(aws_client: Client, user: Callable[..., Client]) -> None:
     may = user(allow("sts:AssumeRole"))
     may_not = user()
     named = may_not("sts").get_caller_identity()["Arn"]
@@ -210,15 +269,15 @@ def test_a_role_is_assumed_by_those_it_trusts(aws_client: Client, user: Callable
     )
     session = assume(aws_client, may, by_account)
     assert "Roles" in session("iam").list_roles()
-    assert "/me is not authorized to perform: iam:ListUsers" in refusal(lambda: session("iam").list_users())[2]
-    assert refusal(lambda: assume(aws_client, may_not, by_account))[0] == "AccessDenied"
+    assert "/me is not authorized to perform: iam:ListUsers" in denial(lambda: session("iam").list_users())[2]
+    assert denial(lambda: assume(aws_client, may_not, by_account))[0] == "AccessDenied"
     assume(aws_client, may_not, by_name)
-    assert "no role trust policy" in refusal(lambda: assume(aws_client, may, by_service))[2]
-    assert "no role trust policy" in refusal(lambda: assume(aws_client, may, with_id))[2]
+    assert "no role trust policy" in denial(lambda: assume(aws_client, may, by_service))[2]
+    assert "no role trust policy" in denial(lambda: assume(aws_client, may, with_id))[2]
     assume(aws_client, may, with_id, ExternalId="77")
 
 
-def test_a_session_policy_and_a_boundary_take_away(
+def test_a_session_policy_and_a_boundary_limit_a_role(
     aws_client: Client, user: Callable[..., Client], bucket: str
 ) -> None:
     iam = aws_client("iam")
@@ -231,29 +290,31 @@ def test_a_session_policy_and_a_boundary_take_away(
     caller = user(allow("sts:AssumeRole"))
     session = assume(aws_client, caller, bounded)
     assert "Roles" in session("iam").list_roles()
-    message = refusal(lambda: session("s3").get_object(Bucket=bucket, Key="a/x"))[2]
+    message = denial(lambda: session("s3").get_object(Bucket=bucket, Key="a/x"))[2]
     assert "because no permissions boundary allows the s3:GetObject action" in message
     narrowed = assume(aws_client, caller, free, Policy=document(allow("s3:*")))
     assert narrowed("s3").get_object(Bucket=bucket, Key="a/x")
-    assert "no session policy allows" in refusal(lambda: narrowed("iam").list_roles())[2]
+    assert "no session policy allows" in denial(lambda: narrowed("iam").list_roles())[2]
 
 
-def test_a_role_can_only_be_passed_to_its_service(aws_client: Client, user: Callable[..., Client]) -> None:
+def test_a_role_can_be_passed_to_the_allowed_service_only(aws_client: Client, user: Callable[..., Client]) -> None:
     role = make_role(aws_client, trust(Principal={"Service": "glue.amazonaws.com"}))
     job = {"Role": role, "Command": {"Name": "glueetl", "ScriptLocation": "s3://b/s.py"}, "GlueVersion": "5.0"}
     to_states = allow("iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": "states.amazonaws.com"}})
     wrong = user(allow("glue:CreateJob"), to_states)("glue")
-    code, _, message = refusal(lambda: wrong.create_job(Name=f"j-{next(NAMES)}", **job))
+    code, _, message = denial(lambda: wrong.create_job(Name=f"j-{next(NAMES)}", **job))
     assert code == "AccessDeniedException"
     assert f"iam:PassRole on resource: {role}" in message
     to_glue = allow("iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}})
     right = user(allow("glue:CreateJob"), to_glue)("glue")
     assert right.create_job(Name=f"j-{next(NAMES)}", **job)
-    with_tags = refusal(lambda: right.create_job(Name=f"j-{next(NAMES)}", Tags={"a": "b"}, **job))
+    with_tags = denial(lambda: right.create_job(Name=f"j-{next(NAMES)}", Tags={"a": "b"}, **job))
     assert "glue:TagResource" in with_tags[2]
 
 
-def test_tags_of_request_and_resource(aws_client: Client, user: Callable[..., Client]) -> None:
+def test_a_condition_can_require_tags_of_the_request_and_of_the_resource(
+    aws_client: Client, user: Callable[..., Client]
+) -> None:
     def group(team: str) -> dict[str, Any]:
         name = f"g-{next(NAMES)}"
         return {"ModelPackageGroupName": name, "Tags": [{"Key": "team", "Value": team}]}
@@ -265,14 +326,14 @@ def test_tags_of_request_and_resource(aws_client: Client, user: Callable[..., Cl
     )("sagemaker")
     blue, red = group("blue"), group("red")
     owner.create_model_package_group(**blue)
-    assert refusal(lambda: owner.create_model_package_group(**red))[0] == "AccessDeniedException"
+    assert denial(lambda: owner.create_model_package_group(**red))[0] == "AccessDeniedException"
     aws_client("sagemaker").create_model_package_group(**red)
     assert owner.describe_model_package_group(ModelPackageGroupName=blue["ModelPackageGroupName"])
-    refused = refusal(lambda: owner.describe_model_package_group(ModelPackageGroupName=red["ModelPackageGroupName"]))
+    refused = denial(lambda: owner.describe_model_package_group(ModelPackageGroupName=red["ModelPackageGroupName"]))
     assert "sagemaker:DescribeModelPackageGroup" in refused[2]
 
 
-def test_a_state_machine_s_role_has_to_trust_step_functions_and_to_manage_its_rule(
+def test_the_role_of_a_state_machine_has_to_trust_step_functions_and_to_manage_its_rule(
     aws_client: Client, enforced: enforcement.Enforcer
 ) -> None:
     states = aws_client("stepfunctions")
@@ -294,15 +355,17 @@ def test_a_state_machine_s_role_has_to_trust_step_functions_and_to_manage_its_ru
     elsewhere = {"ArnLike": {"aws:SourceArn": f"arn:aws:states:*:{ACCOUNT}:stateMachine:other-*"}}
     bound = make_role(aws_client, trust(**of_states, Condition=elsewhere), events)
     for role in (stranger, bound):
-        code, _, message = refusal(lambda role=role: create(role))  # type: ignore[misc]
+        code, _, message = denial(lambda role=role: create(role))  # type: ignore[misc]
         assert (code, "authorized to assume the provided role" in message) == ("AccessDeniedException", True)
     blind = make_role(aws_client, trust(**of_states))
-    assert "not authorized to create managed-rule" in refusal(lambda: create(blind))[2]
+    assert "not authorized to create managed-rule" in denial(lambda: create(blind))[2]
     here = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
     assert create(make_role(aws_client, trust(**of_states, Condition=here), events))
 
 
-def test_an_execution_calls_with_its_own_role(aws_client: Client, enforced: enforcement.Enforcer, bucket: str) -> None:
+def test_an_execution_makes_its_calls_with_its_own_role(
+    aws_client: Client, enforced: enforcement.Enforcer, bucket: str
+) -> None:
     states = aws_client("stepfunctions")
     read = {
         "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject", "End": True,
@@ -314,10 +377,7 @@ def test_an_execution_calls_with_its_own_role(aws_client: Client, enforced: enfo
     )["stateMachineArn"]
 
     def run() -> dict[str, Any]:
-        arn = states.start_execution(stateMachineArn=machine)["executionArn"]
-        while (seen := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            pass
-        return dict(seen)
+        return Machines(states, role).finish(states.start_execution(stateMachineArn=machine)["executionArn"])
 
     failed = run()
     assert (failed["status"], failed["error"]) == ("FAILED", "S3.AccessDeniedException")
@@ -327,24 +387,25 @@ def test_an_execution_calls_with_its_own_role(aws_client: Client, enforced: enfo
     assert run()["status"] == "SUCCEEDED"
 
 
-def test_an_encrypted_bucket_needs_its_key(aws_client: Client, user: Callable[..., Client], bucket: str) -> None:
+def test_an_encrypted_bucket_requires_the_right_to_use_its_key(
+    aws_client: Client, user: Callable[..., Client], bucket: str
+) -> None:
     key = aws_client("kms").create_key()["KeyMetadata"]["Arn"]
     default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
     aws_client("s3").put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [default]})
     s3 = user(allow("s3:*"))("s3")
     assert (
-        f"kms:GenerateDataKey on resource: {key}"
-        in refusal(lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"1"))[2]
+        f"kms:GenerateDataKey on resource: {key}" in denial(lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"1"))[2]
     )
     via = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
     writer = user(allow("s3:*"), allow("kms:GenerateDataKey", key, Condition=via))("s3")
     writer.put_object(Bucket=bucket, Key="k", Body=b"1")
-    assert f"kms:Decrypt on resource: {key}" in refusal(lambda: writer.get_object(Bucket=bucket, Key="k"))[2]
-    # What was there before stays as it was.
+    assert f"kms:Decrypt on resource: {key}" in denial(lambda: writer.get_object(Bucket=bucket, Key="k"))[2]
+    # Objects from before the encryption are not encrypted.
     assert writer.get_object(Bucket=bucket, Key="a/x")["Body"].read() == b"x"
 
 
-def test_a_policy_can_be_simulated(aws_client: Client, user: Callable[..., Client]) -> None:
+def test_a_simulation_decides_as_enforcement_would(aws_client: Client, user: Callable[..., Client]) -> None:
     condition = {"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}}
     role = make_role(aws_client, trust(Principal={"AWS": ACCOUNT}), allow("iam:PassRole", Condition=condition))
     iam = user(allow("iam:SimulatePrincipalPolicy", role))("iam")
@@ -361,17 +422,17 @@ def test_a_policy_can_be_simulated(aws_client: Client, user: Callable[..., Clien
     assert verdict("lambda.amazonaws.com") == "implicitDeny"
     nobody = f"arn:aws:iam::{ACCOUNT}:role/nobody"
     root = aws_client("iam")
-    assert refusal(lambda: root.simulate_principal_policy(PolicySourceArn=nobody, ActionNames=["s3:GetObject"]))[0] == (
+    assert denial(lambda: root.simulate_principal_policy(PolicySourceArn=nobody, ActionNames=["s3:GetObject"]))[0] == (
         "NoSuchEntity"
     )
 
 
-def test_what_was_used_is_remembered(user: Callable[..., Client], bucket: str, local_aws: str) -> None:
+def test_allowed_and_denied_checks_are_recorded(user: Callable[..., Client], bucket: str, local_aws: str) -> None:
     caller = user({**allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*"), "Sid": "Read"})
     arn = caller("sts").get_caller_identity()["Arn"]
     for _ in range(2):
         caller("s3").get_object(Bucket=bucket, Key="a/x")
-    refusal(lambda: caller("s3").delete_object(Bucket=bucket, Key="a/x"))
+    denial(lambda: caller("s3").delete_object(Bucket=bucket, Key="a/x"))
     with urllib.request.urlopen(f"{local_aws}/_local/permissions", timeout=5) as answer:
         seen = json.load(answer)
     assert seen["mode"] == "enforce"
@@ -382,10 +443,10 @@ def test_what_was_used_is_remembered(user: Callable[..., Client], bucket: str, l
     assert denied["action"] == "s3:DeleteObject"
 
 
-def test_attached_policies_and_groups_count(aws_client: Client, user: Callable[..., Client]) -> None:
+def test_policies_attached_to_a_group_count_for_its_members(aws_client: Client, user: Callable[..., Client]) -> None:
     iam, caller, name = aws_client("iam"), user(), f"readers-{next(NAMES)}"
     who = caller("sts").get_caller_identity()["Arn"].rsplit("/", 1)[-1]
-    assert refusal(lambda: caller("iam").list_users())[0] == "AccessDenied"
+    assert denial(lambda: caller("iam").list_users())[0] == "AccessDenied"
     iam.create_group(GroupName=name)
     iam.attach_group_policy(GroupName=name, PolicyArn="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
     iam.add_user_to_group(GroupName=name, UserName=who)

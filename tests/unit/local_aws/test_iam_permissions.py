@@ -1,4 +1,4 @@
-"""What each call needs: action, resource, tagging and PassRole, read from requests as boto3 makes them."""
+"""What each call needs: action, resource, tagging and PassRole, from requests made by boto3."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 import json
 import re
 import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ TAG_LIST = [{"Key": "brewtrain:pipeline", "Value": "p"}]
 
 
 class Bucket:
-    """One bucket: ``there`` and ``secret`` exist, the second encrypted with a key."""
+    """Buckets in which ``there`` and ``secret`` exist, the second encrypted with a key."""
 
     def exists(self, bucket: str, key: str, version_id: str | None) -> bool:
         return key in ("there", "secret")
@@ -42,11 +41,11 @@ class Bucket:
 
 
 class NotSentError(Exception):
-    """Ends a call when its request is complete."""
+    """Raised when a request is complete, so that it is not sent."""
 
 
 class Recorder:
-    """boto3 clients whose requests are caught, not sent."""
+    """boto3 clients whose requests are recorded and not sent."""
 
     def __init__(self) -> None:
         self._session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="secret", region_name=REGION)
@@ -74,7 +73,7 @@ def recorder() -> Recorder:
 
 
 def call_of(recorder: Recorder, service: str, method: str, members: dict[str, Any]) -> Call:
-    """The request that boto3 would send, as the front identifies it."""
+    """Return the call that the front identifies in the request that boto3 would send."""
     request = recorder.request(service, method, members)
     url = urllib.parse.urlsplit(request.url)
     body = request.body or b""
@@ -284,28 +283,29 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("service", "method", "members", "expected"), CALLS)
-def test_a_call_needs(
+def name_of(service: str, method: str, members: dict[str, Any]) -> str:
+    return f"{service}.{method}({', '.join(members)})"
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "members", "expected"), CALLS, ids=[name_of(*call[:3]) for call in CALLS]
+)
+def test_a_call_needs_these_actions_on_these_resources(
     recorder: Recorder, service: str, method: str, members: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
     found = [(permission.action, permission.resource) for permission in needed(recorder, service, method, members)]
     assert found == expected
 
 
-def _reference() -> Iterator[tuple[str, str]]:
-    for _, _, _, expected in CALLS:
-        yield from expected
-
-
 def test_actions_and_resource_types_are_those_of_the_service_authorization_reference() -> None:
-    """In the copy that cfn-lint ships."""
+    """Compare with the copy that cfn-lint ships."""
     services = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text("utf-8"))
     wrong = []
-    for action, resource in sorted(set(_reference())):
+    for action, resource in sorted({permission for call in CALLS for permission in call[3]}):
         service, _, name = action.partition(":")
         known = services[service]["Actions"].get(name.lower())
         if known is None:
-            wrong.append(f"AWS knows no action {action}")
+            wrong.append(f"AWS does not know the action {action}")
             continue
         types = known.get("Resources") or []
         forms = {kind.lower(): entry["ARNFormats"] for kind, entry in services[service]["Resources"].items()}
@@ -320,7 +320,7 @@ def test_actions_and_resource_types_are_those_of_the_service_authorization_refer
     assert wrong == []
 
 
-def test_a_role_is_passed_to_the_service_that_takes_it(recorder: Recorder) -> None:
+def test_a_role_is_passed_to_the_service_of_the_call(recorder: Recorder) -> None:
     services = set()
     for service, method, members, expected in CALLS:
         if PASS not in expected:
@@ -335,18 +335,65 @@ def test_a_role_is_passed_to_the_service_that_takes_it(recorder: Recorder) -> No
 @pytest.mark.parametrize(
     ("service", "method", "members", "key", "values"),
     [
-        ("databrew", "create_dataset", {**DATASET, "Tags": TAGS}, "aws:requesttag/brewtrain:pipeline", ("p",)),
-        ("sagemaker", "create_training_job", {**TRAINING, "Tags": TAG_LIST}, "aws:tagkeys", ("brewtrain:pipeline",)),
-        ("stepfunctions", "start_execution", {"stateMachineArn": f"{MACHINE}:live"}, "states:statemachinequalifier",
-         ("live",)),
-        ("s3", "list_objects_v2", {"Bucket": "b", "Prefix": "p/", "Delimiter": "/"}, "s3:prefix", ("p/",)),
-        ("cloudwatch", "put_metric_data", {"Namespace": "n", "MetricData": [{"MetricName": "m"}]},
-         "cloudwatch:namespace", ("n",)),
-        ("s3", "get_object", {"Bucket": "b", "Key": "there", "VersionId": "1"}, "s3:versionid", ("1",)),
-        ("sns", "create_topic", {"Name": "t", "Tags": TAG_LIST}, "aws:requesttag/brewtrain:pipeline", ("p",)),
+        pytest.param(
+            "databrew",
+            "create_dataset",
+            {**DATASET, "Tags": TAGS},
+            "aws:requesttag/brewtrain:pipeline",
+            ("p",),
+            id="tag of a request",
+        ),
+        pytest.param(
+            "sagemaker",
+            "create_training_job",
+            {**TRAINING, "Tags": TAG_LIST},
+            "aws:tagkeys",
+            ("brewtrain:pipeline",),
+            id="tag keys of a request",
+        ),
+        pytest.param(
+            "stepfunctions",
+            "start_execution",
+            {"stateMachineArn": f"{MACHINE}:live"},
+            "states:statemachinequalifier",
+            ("live",),
+            id="alias of a state machine",
+        ),
+        pytest.param(
+            "s3",
+            "list_objects_v2",
+            {"Bucket": "b", "Prefix": "p/", "Delimiter": "/"},
+            "s3:prefix",
+            ("p/",),
+            id="prefix of a listing",
+        ),
+        pytest.param(
+            "cloudwatch",
+            "put_metric_data",
+            {"Namespace": "n", "MetricData": [{"MetricName": "m"}]},
+            "cloudwatch:namespace",
+            ("n",),
+            id="namespace of metrics",
+        ),
+        pytest.param(
+            "s3",
+            "get_object",
+            {"Bucket": "b", "Key": "there", "VersionId": "1"},
+            "s3:versionid",
+            ("1",),
+            id="version of an object",
+        ),
+        pytest.param(
+            "sns",
+            "create_topic",
+            {"Name": "t", "Tags": TAG_LIST},
+            "aws:requesttag/brewtrain:pipeline",
+            ("p",),
+            id="tag in a query request",
+        ),
     ],
-)  # fmt: skip
-def test_condition_keys_of_a_call(
+)
+def test_a_call_has_this_condition_key(
     recorder: Recorder, service: str, method: str, members: dict[str, Any], key: str, values: tuple[str, ...]
 ) -> None:
     assert needed(recorder, service, method, members)[0].context[key] == values
