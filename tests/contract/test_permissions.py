@@ -15,7 +15,7 @@ import pytest
 
 from tests.contract import asl
 from tools.cloudformation import load, resolve, statements
-from tools.permissions.actions import FREE, calls, iam_action, state_actions
+from tools.permissions.actions import CLIENTS, FREE, calls, declared_clients, iam_action, state_actions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = REPOSITORY / "include" / "cloudformation" / "roles.yaml"
@@ -125,6 +125,16 @@ def test_hooks_may_do_what_they_do(roles: dict[str, Any]) -> None:
                 missing.append((path.name, candidates))
     assert missing == [], "add the actions to AirflowRole in include/cloudformation/roles.yaml"
     assert seen > 20, "the reader of hooks finds no calls any more"
+
+
+def test_every_client_of_a_hook_is_known_to_the_reader() -> None:
+    """Calls of a client that the reader does not know would not be found at all."""
+    unknown = {
+        (path.name, client)
+        for path in sorted((REPOSITORY / "plugins" / "brewtrain" / "hooks").glob("*.py"))
+        for client in declared_clients(path.read_text("utf-8")) - set(CLIENTS)
+    }
+    assert unknown == set(), "add the client to CLIENTS in tools/permissions/actions.py"
 
 
 def test_the_split_script_may_do_what_it_does(roles: dict[str, Any]) -> None:

@@ -114,8 +114,8 @@ FORMS = [
         lambda glue: glue.start_job_run(JobName="j"),
         "AccessDeniedException",
         400,
-        f"glue:StartJobRun on resource: arn:aws:glue:us-east-1:{ACCOUNT}:job/j because no identity-based policy allows the"
-        " glue:StartJobRun action",
+        f"glue:StartJobRun on resource: arn:aws:glue:us-east-1:{ACCOUNT}:job/j"
+        " because no identity-based policy allows the glue:StartJobRun action",
         id="glue",
     ),
     pytest.param(

@@ -16,7 +16,10 @@ from botocore.config import Config
 
 from local_aws.core.call_identity import Call, identify
 from local_aws.iam.permissions import Permission, permissions_of
+from tools.cloudformation import load, resolve, statements
+from tools.permissions import use
 
+ROOT = Path(__file__).resolve().parents[3]
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"
@@ -152,6 +155,15 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     ("stepfunctions", "redrive_execution", {"executionArn": EXECUTION}, [("states:RedriveExecution", EXECUTION)]),
     ("stepfunctions", "validate_state_machine_definition", {"definition": "{}"},
      [("states:ValidateStateMachineDefinition", "*")]),
+    ("stepfunctions", "stop_execution", {"executionArn": EXECUTION}, [("states:StopExecution", EXECUTION)]),
+    ("stepfunctions", "get_execution_history", {"executionArn": EXECUTION},
+     [("states:GetExecutionHistory", EXECUTION)]),
+    ("stepfunctions", "describe_state_machine", {"stateMachineArn": f"{MACHINE}:3"},
+     [("states:DescribeStateMachine", MACHINE)]),
+    ("stepfunctions", "describe_state_machine_alias", {"stateMachineAliasArn": f"{MACHINE}:live"},
+     [("states:DescribeStateMachineAlias", MACHINE)]),
+    ("stepfunctions", "list_state_machine_versions", {"stateMachineArn": MACHINE},
+     [("states:ListStateMachineVersions", MACHINE)]),
     # DataBrew: creating has no resource type, the tags have.
     ("databrew", "create_recipe_job", {**RECIPE_JOB, "Tags": TAGS},
      [("databrew:CreateRecipeJob", "*"), ("databrew:TagResource", aws("databrew", "job/j")), PASS]),
@@ -173,6 +185,14 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     ("databrew", "list_job_runs", {"Name": "j"}, [("databrew:ListJobRuns", aws("databrew", "job/j"))]),
     ("databrew", "delete_job", {"Name": "j"}, [("databrew:DeleteJob", aws("databrew", "job/j"))]),
     ("databrew", "list_jobs", {}, [("databrew:ListJobs", "*")]),
+    ("databrew", "update_recipe", {"Name": "r"}, [("databrew:UpdateRecipe", aws("databrew", "recipe/r"))]),
+    ("databrew", "batch_delete_recipe_version", {"Name": "r", "RecipeVersions": ["1.0"]},
+     [("databrew:BatchDeleteRecipeVersion", aws("databrew", "recipe/r"))]),
+    ("databrew", "list_recipes", {}, [("databrew:ListRecipes", "*")]),
+    ("databrew", "update_dataset", DATASET, [("databrew:UpdateDataset", aws("databrew", "dataset/d"))]),
+    ("databrew", "delete_dataset", {"Name": "d"}, [("databrew:DeleteDataset", aws("databrew", "dataset/d"))]),
+    ("databrew", "describe_job", {"Name": "j"}, [("databrew:DescribeJob", aws("databrew", "job/j"))]),
+    ("databrew", "stop_job_run", {"Name": "j", "RunId": "1"}, [("databrew:StopJobRun", aws("databrew", "job/j"))]),
     ("databrew", "list_datasets", {}, [("databrew:ListDatasets", "*")]),
     ("databrew", "tag_resource", {"ResourceArn": aws("databrew", "recipe/r"), "Tags": TAGS},
      [("databrew:TagResource", aws("databrew", "recipe/r"))]),
@@ -185,6 +205,8 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     ("glue", "get_job_run", {"JobName": "j", "RunId": "1"}, [("glue:GetJobRun", aws("glue", "job/j"))]),
     ("glue", "batch_stop_job_run", {"JobName": "j", "JobRunIds": ["1"]},
      [("glue:BatchStopJobRun", aws("glue", "job/j"))]),
+    ("glue", "get_job_runs", {"JobName": "j"}, [("glue:GetJobRuns", aws("glue", "job/j"))]),
+    ("glue", "get_job", {"JobName": "j"}, [("glue:GetJob", aws("glue", "job/j"))]),
     ("glue", "get_tags", {"ResourceArn": aws("glue", "job/j")}, [("glue:GetTags", aws("glue", "job/j"))]),
     # SageMaker: ARNs in lower case.
     ("sagemaker", "create_training_job", {**TRAINING, "Tags": TAG_LIST},
@@ -206,7 +228,27 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
      [("sagemaker:DescribeEndpoint", aws("sagemaker", "endpoint/e"))]),
     ("sagemaker", "add_tags", {"ResourceArn": aws("sagemaker", "endpoint/e"), "Tags": TAG_LIST},
      [("sagemaker:AddTags", aws("sagemaker", "endpoint/e"))]),
+    ("sagemaker", "list_tags", {"ResourceArn": aws("sagemaker", "endpoint/e")},
+     [("sagemaker:ListTags", aws("sagemaker", "endpoint/e"))]),
     ("sagemaker", "list_endpoint_configs", {}, [("sagemaker:ListEndpointConfigs", "*")]),
+    ("sagemaker", "list_endpoints", {}, [("sagemaker:ListEndpoints", "*")]),
+    ("sagemaker", "list_models", {}, [("sagemaker:ListModels", "*")]),
+    ("sagemaker", "describe_training_job", {"TrainingJobName": "T"},
+     [("sagemaker:DescribeTrainingJob", aws("sagemaker", "training-job/t"))]),
+    ("sagemaker", "stop_training_job", {"TrainingJobName": "t"},
+     [("sagemaker:StopTrainingJob", aws("sagemaker", "training-job/t"))]),
+    ("sagemaker", "describe_processing_job", {"ProcessingJobName": "p"},
+     [("sagemaker:DescribeProcessingJob", aws("sagemaker", "processing-job/p"))]),
+    ("sagemaker", "stop_processing_job", {"ProcessingJobName": "p"},
+     [("sagemaker:StopProcessingJob", aws("sagemaker", "processing-job/p"))]),
+    ("sagemaker", "describe_model", {"ModelName": "m"}, [("sagemaker:DescribeModel", aws("sagemaker", "model/m"))]),
+    ("sagemaker", "delete_model", {"ModelName": "m"}, [("sagemaker:DeleteModel", aws("sagemaker", "model/m"))]),
+    ("sagemaker", "describe_endpoint_config", {"EndpointConfigName": "c"},
+     [("sagemaker:DescribeEndpointConfig", aws("sagemaker", "endpoint-config/c"))]),
+    ("sagemaker", "delete_endpoint_config", {"EndpointConfigName": "c"},
+     [("sagemaker:DeleteEndpointConfig", aws("sagemaker", "endpoint-config/c"))]),
+    ("sagemaker", "describe_model_package_group", {"ModelPackageGroupName": "g"},
+     [("sagemaker:DescribeModelPackageGroup", aws("sagemaker", "model-package-group/g"))]),
     ("sagemaker", "create_model_package_group", {"ModelPackageGroupName": "g"},
      [("sagemaker:CreateModelPackageGroup", aws("sagemaker", "model-package-group/g"))]),
     ("sagemaker", "create_model_package", {"ModelPackageGroupName": "g"},
@@ -258,6 +300,8 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     # The rest of what a run touches
     ("logs", "put_log_events", {"logGroupName": "/aws/x", "logStreamName": "s", "logEvents": []},
      [("logs:PutLogEvents", aws("logs", "log-group:/aws/x:log-stream:s"))]),
+    ("logs", "create_log_stream", {"logGroupName": "/aws/x", "logStreamName": "s"},
+     [("logs:CreateLogStream", aws("logs", "log-group:/aws/x:log-stream:s"))]),
     ("logs", "get_log_events", {"logGroupName": "/aws/x", "logStreamName": "s"},
      [("logs:GetLogEvents", aws("logs", "log-group:/aws/x:log-stream:s"))]),
     ("logs", "describe_log_streams", {"logGroupName": "/aws/x"},
@@ -276,6 +320,13 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     ("cloudwatch", "describe_alarms", {"AlarmNames": ["a"]},
      [("cloudwatch:DescribeAlarms", aws("cloudwatch", "alarm:a"))]),
     ("events", "put_rule", {"Name": "r"}, [("events:PutRule", aws("events", "rule/r"))]),
+    ("events", "describe_rule", {"Name": "r"}, [("events:DescribeRule", aws("events", "rule/r"))]),
+    ("events", "put_targets", {"Rule": "r", "Targets": []}, [("events:PutTargets", aws("events", "rule/r"))]),
+    ("ecr", "get_authorization_token", {}, [("ecr:GetAuthorizationToken", "*")]),
+    ("ecr", "batch_check_layer_availability", {"repositoryName": "i", "layerDigests": ["d"]},
+     [("ecr:BatchCheckLayerAvailability", aws("ecr", "repository/i"))]),
+    ("ecr", "get_download_url_for_layer", {"repositoryName": "i", "layerDigest": "d"},
+     [("ecr:GetDownloadUrlForLayer", aws("ecr", "repository/i"))]),
     ("lambda", "invoke", {"FunctionName": "f"}, [("lambda:InvokeFunction", aws("lambda", "function:f"))]),
     ("lambda", "create_function",
      {"FunctionName": "f", "Role": ROLE, "Code": {"ZipFile": b"x"}, "Runtime": "python3.12", "Handler": "a.b"},
@@ -318,6 +369,33 @@ def test_actions_and_resource_types_are_those_of_the_service_authorization_refer
         if not fits:
             wrong.append(f"{action} is not checked on {resource}")
     assert wrong == []
+
+
+def test_every_action_that_a_role_is_granted_has_a_case() -> None:
+    roles = resolve(load(ROOT / "include" / "cloudformation" / "roles.yaml"))
+    granted = {
+        action
+        for item in roles.values()
+        if item["Type"] == "AWS::IAM::Role"
+        for statement in statements(item)
+        for action in statement["Action"]
+    }
+    assert len(granted) > 80
+    missing = granted - {action for call in CALLS for action, _ in call[3]}
+    assert missing == set(), "add a case of the call to CALLS, and its resource to local_aws/iam/permissions"
+
+
+def test_what_the_call_of_a_hook_needs_besides_is_known_to_the_page() -> None:
+    """S3 is left out: what its calls need besides depends on the object."""
+    reached = use.airflow_use()
+    missing = {
+        (actions[0], action)
+        for call in CALLS
+        if (actions := [action for action, _ in call[3]]) and actions[0] in reached
+        for action in actions[1:]
+        if not action.startswith("s3:") and action not in reached and action not in use.IMPLIED.get(actions[0], {})
+    }
+    assert missing == set(), "add them to IMPLIED in tools/permissions/use.py, then make permissions"
 
 
 def test_a_role_is_passed_to_the_service_of_the_call(recorder: Recorder) -> None:
