@@ -1,46 +1,44 @@
-"""The licences of everything that the locks install, from the packages' own metadata: ``make licences``.
+"""Write docs/licences.md: what the locks install, and under which licences.
 
-docs/licences.md lists them; a licence that would bind who uses brewtrain, or that forbids a use,
-fails. Must not import Airflow.
-
-Source: Core metadata specifications (License-Expression, Classifier, License) of the Python
-Packaging User Guide.
+pip-licenses reads the licences from the packages' own metadata. The command fails when a licence
+would bind the users of brewtrain or forbids a use. Must not import Airflow.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
 LOCKS = {"run time": "requirements.txt", "development": "requirements-dev.txt"}
-# Strong copyleft reaches over a link or a network; the others are no open licences.
+# Strong copyleft also binds what links to it or calls it over a network; the others are not open
+# source.
 _DENIED = re.compile(
     r"\b(AGPL|Affero|GPL-[123]|GPLv[123]|GNU General Public|SSPL|Server Side Public|BUSL|Business Source|"
     r"Commons Clause|Elastic-2|Elastic License|PolyForm|Proprietary|Commercial|Non-?Commercial|CC-BY-NC|NVIDIA)\b",
     re.IGNORECASE,
 )
-# One of several alternatives that a package offers is enough.
+# One of the alternatives that a package offers is enough.
 _ALLOWED = re.compile(
     r"\b(MIT|BSD|Apache|ISC|MPL|Mozilla|PSF|Python Software Foundation|Artistic|LGPL|Lesser General|Zlib|Unlicense|"
     r"0BSD|CC0|Public Domain|Zope|HPND|Historical Permission)\b",
     re.IGNORECASE,
 )
-UNKNOWN = "not said"
-# What a package's metadata do not say, or say in the words of a whole licence text; looked up in
-# its source archive.
+# Packages whose metadata hold the text of a licence instead of its name; looked up in their source
+# archives.
 KNOWN = {"us": "BSD-3-Clause"}
 _HEAD = """\
 # Licences
 
-What the locks install and under which licences, from the packages' own metadata. Written by `make licences`; a test
-fails when a package is missing here, or comes under a licence that would bind who uses brewtrain or forbids a use
-(`tools/licences.py` has the rule). brewtrain itself is under Apache-2.0 and contains no third-party code. Versions are
-in the locks.
+What the locks install, and under which licences, from the packages' own metadata. Written by
+`make licences`; a test fails when a package is missing here, or when its licence would bind the
+users of brewtrain or forbids a use (`tools/licences.py` has the rule). brewtrain itself is under
+Apache-2.0 and contains no third-party code. Versions are in the locks.
 
 | package | licence | for |
 |---|---|---|
@@ -48,56 +46,31 @@ in the locks.
 
 
 def locked(lock: Path) -> set[str]:
-    """Return the packages of a lock.
-
-    :param lock: The lock file.
-    """
+    """Return the names of the packages in a lock file."""
     return set(re.findall(r"^([a-z0-9-]+)(?:\[[^\]]*\])?==", lock.read_text("utf-8"), re.MULTILINE))
 
 
-def licence(name: str, metadata: importlib.metadata.PackageMetadata) -> str:
-    """Return a package's licence in one line, as its metadata say.
+def denied(licence: str) -> bool:
+    """Return whether no installed package may have this licence.
 
-    :param name: Its name as the locks write it.
-    :param metadata: Its metadata.
+    :param licence: As :func:`installed` returns it; of alternatives (``OR``) one suffices.
     """
-    if name in KNOWN:
-        return KNOWN[name]
-    if expression := metadata.get("License-Expression"):
-        return str(expression)
-    prefix = "License :: "
-    classifiers = [one for one in metadata.get_all("Classifier") or [] if one.startswith(prefix)]
-    named = sorted({one.rsplit(" :: ", 1)[-1] for one in classifiers} - {"OSI Approved"})
-    if named:
-        return " OR ".join(named)
-    lines = (metadata.get("License") or "").strip().splitlines()
-    return lines[0].strip()[:80] if lines and lines[0].strip() else UNKNOWN
-
-
-def denied(text: str) -> bool:
-    """Whether a licence may not be among those that are installed.
-
-    :param text: As :func:`licence` returns it.
-    """
-    if text == UNKNOWN:
-        return True
-    return all(_DENIED.search(one) or not _ALLOWED.search(one) for one in re.split(r"\s+OR\s+|; ", text))
+    return all(_DENIED.search(one) or not _ALLOWED.search(one) for one in re.split(r"\s+OR\s+|; ", licence))
 
 
 def installed() -> dict[str, str]:
-    """Return the licences of what this environment has, by the name that locks write."""
+    """Return the licence of each package in this environment, under the name that locks use."""
+    command = [sys.executable, "-m", "piplicenses", "--from=mixed", "--with-system", "--format=json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
     found = {}
-    for distribution in importlib.metadata.distributions():
-        name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
-        found[name] = licence(name, distribution.metadata)
+    for package in json.loads(ended.stdout):
+        name = re.sub(r"[-_.]+", "-", package["Name"]).lower()
+        found[name] = KNOWN.get(name) or package["License"].splitlines()[0].replace("; ", " OR ")
     return found
 
 
 def rows(page: str) -> dict[str, str]:
-    """Return the licences that a page lists, by package.
-
-    :param page: The page.
-    """
+    """Return the licences that a page lists, by package."""
     found = dict(re.findall(r"^\| ([a-z0-9-]+) \| (.+?) \|", page, re.MULTILINE))
     found.pop("package", None)
     return found
@@ -106,8 +79,8 @@ def rows(page: str) -> dict[str, str]:
 def page(before: str = "") -> str:
     """Return the page.
 
-    :param before: The page until now: packages for other systems and Pythons, which this
-        environment lacks, stay.
+    :param before: The page as it is now. It keeps the rows of packages for other systems and
+        Pythons, which this environment does not have.
     """
     kept, here = rows(before), installed()
     users: dict[str, str] = {}
@@ -119,9 +92,9 @@ def page(before: str = "") -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the page; answers the exit code: 1 if a licence is not to be had.
+    """Write the page.
 
-    :param arguments: ``None`` takes ``sys.argv``.
+    :returns: The exit code: 1 if a licence is denied.
     """
     argparse.ArgumentParser(prog="python -m tools.licences", description=(__doc__ or "").split("\n")[0]).parse_args(
         arguments
@@ -129,8 +102,11 @@ def main(arguments: list[str] | None = None) -> int:
     text = page(PAGE.read_text("utf-8") if PAGE.is_file() else "")
     refused = {name: value for name, value in rows(text).items() if denied(value)}
     for name, value in refused.items():
-        print(f"licences: {name} is under {value!r}; do without it, or say in tools/licences.py what it is under",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"licences: {name} has the licence {value!r}, which is not allowed; remove the package, or add its real "
+            "licence to KNOWN in tools/licences.py",
+            file=sys.stderr,
+        )
     PAGE.write_text(text, "utf-8")
     print(f"licences: wrote {PAGE.relative_to(ROOT)}, {len(rows(text))} packages")
     return 1 if refused else 0
