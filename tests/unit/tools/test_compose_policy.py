@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"init-keys", "bootstrap", "migrate"}
-CODE = {"dags", "plugins", "include", "tools", "local_aws"}
+CODE = {"dags", "plugins", "include", "tools", "local_aws", "recipe_runner"}
 
 
 def test_the_services_are_those() -> None:
