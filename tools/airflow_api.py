@@ -1,4 +1,4 @@
-"""A client of Airflow's REST API, as much of it as the tools and the integration tests need.
+"""A client for the part of Airflow's REST API that the tools and the integration tests need.
 
 https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
 
@@ -12,34 +12,52 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 ENDED = frozenset({"success", "failed"})
 
 
-def _pauses() -> Iterator[float]:
-    """Seconds between two looks: soon at first, then no oftener than once a second, since each costs the server."""
+Found = TypeVar("Found")
+
+
+def _poll(look: Callable[[], Found | None], problem: Callable[[], str], timeout_seconds: float) -> Found:
+    """Look until something is found: often at first, then once a second to spare the server.
+
+    :param problem: Makes the message of the TimeoutError.
+    """
+    deadline = time.monotonic() + timeout_seconds
     pause = 0.25
-    while True:
-        yield pause
+    while (found := look()) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(problem())
+        time.sleep(pause)
         pause = min(1.0, pause * 1.3)
+    return found
+
+
+def _quoted(name: str) -> str:
+    """Quote a name for a path; run ids hold a time with a ``+``."""
+    return urllib.parse.quote(name, safe="")
 
 
 class AirflowApiError(Exception):
-    """The api-server refused a request; `status` is the HTTP code."""
+    """The api-server refused a request.
+
+    :ivar status: The HTTP status code.
+    """
 
     def __init__(self, method: str, path: str, status: int, body: str) -> None:
-        super().__init__(f"{method} {path} answered {status}: {body[:1000]}")
+        super().__init__(f"{method} {path} returned {status}: {body[:1000]}")
         self.status = status
 
 
 class AirflowApi:
-    """Calls the api-server as the user `admin`.
+    """Call the api-server as the user `admin`.
 
-    :param url: The api-server's address.
-    :param password: Of `admin`.
+    :param url: Address of the api-server.
+    :param password: Password of `admin`.
     """
 
     def __init__(self, url: str, password: str) -> None:
@@ -48,7 +66,10 @@ class AirflowApi:
         self._token: str = answer["access_token"]
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
-        """Call ``/api/v2`` + `path`. Raises AirflowApiError for any answer that is not 2xx."""
+        """Call a path below ``/api/v2`` and return the response's JSON document.
+
+        :raises AirflowApiError: The status code is not 2xx.
+        """
         question = urllib.parse.urlencode(query, doseq=True)
         return self._send(method, f"/api/v2{path}{'?' if question else ''}{question}", body, self._token)
 
@@ -69,29 +90,29 @@ class AirflowApi:
     # DAGs
 
     def import_errors(self) -> dict[str, str]:
-        """Stack traces of DAG files that do not import, by file."""
+        """Return the stack traces of DAG files that cannot be imported, by file."""
         return {item["filename"]: item["stack_trace"] for item in self.call("GET", "/importErrors")["import_errors"]}
 
     def dag_ids(self) -> set[str]:
-        """Every DAG that the dag-processor has found."""
+        """Return the ids of all DAGs that the dag-processor has found."""
         found: set[str] = set()
         while True:
-            # One look gives a hundred at most, and seventeen pipelines have more.
+            # A page has at most a hundred DAGs, and seventeen pipelines have more.
             page = self.call("GET", "/dags", limit=100, offset=len(found), order_by="dag_id", exclude_stale=True)
             found |= {dag["dag_id"] for dag in page["dags"]}
             if not page["dags"] or len(found) >= page["total_entries"]:
                 return found
 
     def wait_for_dag(self, dag_id: str, timeout_seconds: float = 90.0) -> None:
-        """Wait until the dag-processor has found a DAG."""
-        deadline = time.monotonic() + timeout_seconds
-        pauses = _pauses()
-        while not self._has_dag(dag_id):
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"no DAG {dag_id} in time; there are {self.dag_ids()}, errors {self.import_errors()}"
-                )
-            time.sleep(next(pauses))
+        """Wait until the dag-processor has found a DAG.
+
+        :raises TimeoutError: It has not in time; the message has what it found instead.
+        """
+        _poll(
+            lambda: self._has_dag(dag_id) or None,
+            lambda: f"DAG {dag_id} was not found in time; found {self.dag_ids()}, errors {self.import_errors()}",
+            timeout_seconds,
+        )
 
     def _has_dag(self, dag_id: str) -> bool:
         try:
@@ -110,7 +131,7 @@ class AirflowApi:
     def trigger(
         self, dag_id: str, logical_date: str | None = None, conf: dict[str, Any] | None = None, **more: Any
     ) -> str:
-        """Unpause a DAG and start a manual run; answers its run id."""
+        """Unpause a DAG, start a manual run, and return its run id."""
         self.wait_for_dag(dag_id)
         self.set_paused(dag_id, False)
         body = {"logical_date": logical_date, "conf": conf or {}, **more}
@@ -118,7 +139,10 @@ class AirflowApi:
         return run_id
 
     def runs(self, dag_id: str, **query: Any) -> list[dict[str, Any]]:
-        """The DAG runs that a query selects, e.g. ``run_type="backfill"``, in order of their logical dates."""
+        """Return the DAG runs that a query selects, ordered by logical date.
+
+        :param query: For example ``run_type="backfill"``.
+        """
         found: list[dict[str, Any]] = []
         while True:
             page = self.call(
@@ -129,55 +153,64 @@ class AirflowApi:
                 return found
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
-        """One DAG run."""
-        found: dict[str, Any] = self.call("GET", f"/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}")
+        """Return one DAG run as the API shows it."""
+        found: dict[str, Any] = self.call("GET", f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}")
         return found
 
     def wait_for_run(
         self, dag_id: str, run_id: str, states: Collection[str] = ENDED, timeout_seconds: float = 240.0
     ) -> dict[str, Any]:
-        """Wait until a run is in one of `states`; the failure names every task's state."""
-        deadline = time.monotonic() + timeout_seconds
-        pauses = _pauses()
-        while (found := self.run(dag_id, run_id))["state"] not in states:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{dag_id} {run_id} is {found['state']}: {self.task_states(dag_id, run_id)}")
-            time.sleep(next(pauses))
-        return found
+        """Wait until a run is in one of `states`, and return it.
+
+        :raises TimeoutError: It is not in time; the message has the state of every task.
+        """
+
+        def look() -> dict[str, Any] | None:
+            found = self.run(dag_id, run_id)
+            return found if found["state"] in states else None
+
+        return _poll(look, lambda: self._all_states(dag_id, run_id), timeout_seconds)
+
+    def _all_states(self, dag_id: str, run_id: str) -> str:
+        return f"{dag_id} {run_id} is {self.run(dag_id, run_id)['state']}: {self.task_states(dag_id, run_id)}"
 
     # tasks
 
     def task_instances(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
-        """Task instances of a run by task id."""
-        path = f"/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}/taskInstances"
+        """Return the task instances of a run by task id."""
+        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances"
         return {item["task_id"]: item for item in self.call("GET", path, limit=100)["task_instances"]}
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
-        """State of every task of a run."""
+        """Return the state of each task of a run."""
         return {task_id: item["state"] for task_id, item in self.task_instances(dag_id, run_id).items()}
 
     def wait_for_task(
         self, dag_id: str, run_id: str, task_id: str, states: Collection[str], timeout_seconds: float = 120.0
     ) -> dict[str, Any]:
-        """Wait until a task is in one of `states`."""
-        deadline = time.monotonic() + timeout_seconds
-        pauses = _pauses()
-        path = f"/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}/taskInstances/{task_id}"
-        while True:
+        """Wait until a task is in one of `states`, and return its instance.
+
+        :raises TimeoutError: It is not in time; the message has the state of every task.
+        """
+        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}"
+
+        def look() -> dict[str, Any] | None:
             found: dict[str, Any] = self.call("GET", path)
-            if found["state"] in states:
-                return found
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{dag_id} {run_id}: {self.task_states(dag_id, run_id)}")
-            time.sleep(next(pauses))
+            return found if found["state"] in states else None
+
+        return _poll(look, lambda: self._all_states(dag_id, run_id), timeout_seconds)
 
     def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
-        """What "mark as failed" or "mark as success" does in the UI."""
-        path = f"/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}/taskInstances/{task_id}"
+        """Set a task's state, as "mark as failed" and "mark as success" in the UI do."""
+        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}"
         self.call("PATCH", path, {"new_state": state})
 
     def clear(self, dag_id: str, run_id: str, task_ids: Collection[str], **more: Any) -> list[str]:
-        """Clear tasks of a run as a person does; answers the ids of all task instances that were cleared with them."""
+        """Clear tasks of a run as a person does in the UI.
+
+        :param more: Fields of the request that win over the defaults.
+        :returns: The ids of all task instances that were cleared.
+        """
         body = {
             "dry_run": False,
             "dag_run_id": run_id,
@@ -191,9 +224,8 @@ class AirflowApi:
         return [item["task_id"] for item in answer["task_instances"]]
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
-        """The task's log as text, one message a line."""
-        run = urllib.parse.quote(run_id, safe="")
-        path = f"/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/logs/{try_number}"
+        """Return a task's log as text, one message per line."""
+        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/logs/{try_number}"
         content = self.call("GET", path, full_content=True)["content"]
         if isinstance(content, str):
             return content
@@ -205,13 +237,12 @@ class AirflowApi:
         return "\n".join(lines)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """A value that a task has left for others."""
-        run = urllib.parse.quote(run_id, safe="")
-        path = f"/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/xcomEntries/{key}"
+        """Return an XCom value of a task."""
+        path = f"/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
         return self.call("GET", path, deserialize=True)["value"]
 
     def backfill(self, dag_id: str, from_date: str, to_date: str, **more: Any) -> int:
-        """Start a backfill of the intervals between two dates; answers its id."""
+        """Start a backfill of the intervals between two dates, and return its id."""
         self.wait_for_dag(dag_id)
         self.set_paused(dag_id, False)
         body = {"dag_id": dag_id, "from_date": from_date, "to_date": to_date, "run_backwards": False, **more}
@@ -221,6 +252,6 @@ class AirflowApi:
     # pools
 
     def pool(self, name: str) -> dict[str, Any]:
-        """A pool, with how its slots are taken."""
-        found: dict[str, Any] = self.call("GET", f"/pools/{urllib.parse.quote(name, safe='')}")
+        """Return a pool and how many of its slots are taken."""
+        found: dict[str, Any] = self.call("GET", f"/pools/{_quoted(name)}")
         return found

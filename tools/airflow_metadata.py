@@ -1,9 +1,9 @@
-"""Bring Airflow's metadata database to where the DAGs can run on it: migrated, with the pools that pipelines name.
+"""Prepare Airflow's metadata database: migrate it and create the pools that pipelines name.
 
-A task of a pool that does not exist is never scheduled, and the only sign of it is a warning in the
-UI. So whatever starts Airflow on one machine runs this first. A pool that is there keeps the slots
-that a person gave it. On an Airflow of your own, `airflow pools set NAME SLOTS DESCRIPTION
---include-deferred` does the same (docs/backfill.md).
+Airflow never schedules a task whose pool does not exist, and only a warning in the UI says so. So
+whatever starts Airflow on one machine runs this first. An existing pool keeps the slots that a
+person gave it. On your own Airflow, `airflow pools set NAME SLOTS DESCRIPTION --include-deferred`
+does the same (docs/backfill.md).
 
     python -m tools.airflow_metadata
 
@@ -12,6 +12,7 @@ Imports Airflow: run it as a program, in the environment of `tools.airflow_env`.
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from tools.airflow_env import ROOT
@@ -20,11 +21,11 @@ sys.path.insert(0, str(ROOT / "plugins"))
 
 RETRAINING_POOL = "retraining"
 RETRAINING_SLOTS = 8
-_DESCRIPTION = "Executions of retrainings at once; waiting stages count."
+_DESCRIPTION = "Retrainings that run at once; waiting stages count."
 
 
 def migrate() -> None:
-    """Do what ``airflow db migrate`` does."""
+    """Migrate the database as ``airflow db migrate`` does."""
     from airflow.cli import cli_parser
 
     arguments = cli_parser.get_parser().parse_args(["db", "migrate"])
@@ -32,12 +33,12 @@ def migrate() -> None:
 
 
 def create_pools() -> list[str]:
-    """Create the pools that are not there yet, with deferred tasks counted; returns their names."""
+    """Create the missing pools, which count deferred tasks, and return their names."""
     from airflow.models.pool import Pool
 
     from brewtrain.resources import valid_pipelines
 
-    # A pipeline that names none runs in Airflow's own, which is always there.
+    # A pipeline that names no pool runs in Airflow's own, which always exists.
     named = {pipeline.pool for pipeline in valid_pipelines()}
     created = []
     for name in sorted(named | {RETRAINING_POOL}):
@@ -47,8 +48,11 @@ def create_pools() -> list[str]:
     return created
 
 
-def main() -> int:
-    """Migrate, then create the pools; answers the exit code."""
+def main(arguments: list[str] | None = None) -> int:
+    """Migrate the database, then create the pools."""
+    argparse.ArgumentParser(
+        prog="python -m tools.airflow_metadata", description=(__doc__ or "").split("\n")[0]
+    ).parse_args(arguments)
     migrate()
     for name in create_pools():
         print(f"pool {name}: created with {RETRAINING_SLOTS} slots, deferred tasks counted")

@@ -1,6 +1,7 @@
-"""The IAM user that Airflow's workers sign as where policies are enforced: all it may do is assume `brewtrain-airflow`.
+"""The IAM user of Airflow's workers where policies are enforced.
 
-Stands for the execution role of an MWAA environment. Must not import Airflow.
+It may only assume the role `brewtrain-airflow`, and takes the place of the execution role of an
+MWAA environment. Must not import Airflow.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ ROLE = "brewtrain-airflow"
 
 
 def make_airflow_login(client_for: Callable[[str], Any]) -> AwsLogin:
-    """Make the user if it is not there, and new keys for it; returns what the Airflow connection needs.
+    """Create the user if it does not exist, give it new keys, and return them with its role.
 
-    `client_for` gives a boto3 client by service name, with the rights to manage users. The role
-    itself is part of the stack of include/cloudformation/roles.yaml and need not exist yet.
+    The role belongs to the stack of include/cloudformation/roles.yaml and need not exist yet.
+
+    :param client_for: Makes a boto3 client by service name that may manage users.
     """
     iam = client_for("iam")
     account = client_for("sts").get_caller_identity()["Account"]

@@ -1,17 +1,16 @@
-"""Looks at every lock for known vulnerabilities, and says what could not be looked at: ``make audit``.
+"""Check every lock for vulnerable and yanked versions, and say what could not be checked.
 
-Three checks, each said in a line of its own:
+Three checks, each reported on a line of its own:
 
-1. *locks*, always: every requirement is one exact version with SHA-256 hashes and nothing else (no
-   address, no other index), so that what is audited is what is installed.
-2. *yanked*: uv asks the package index about the locked versions and reports those that their
-   authors took back.
-3. *vulnerabilities*: pip-audit asks PyPI's advisory database. It counts a package that the index
-   does not answer for as skipped and then says that it found nothing, so the answers are counted
-   here.
+1. *locks*, always: every requirement is one exact version with SHA-256 hashes, and there is nothing
+   else (no address, no other index), so that what is audited is what is installed.
+2. *yanked*: uv asks the package index about the locked versions and warns of those that their
+   authors withdrew.
+3. *vulnerabilities*: pip-audit asks PyPI's advisory database. When the database knows nothing about
+   a package, pip-audit skips it and still reports success, so skipped packages are counted here.
 
-Exit code: 0 nothing found (in what was looked at), 1 something found, 3 nothing found but not
-everything could be asked and ``--strict`` was given. Must not import Airflow.
+Exit code: 0 nothing found in what could be checked, 1 something found, 3 nothing found, but
+something could not be checked and ``--strict`` was given. Must not import Airflow.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ LOCKS = (
     "requirements-bootstrap.txt",
     "include/statemachine/requirements.txt",
 )
-# Advisories that were looked at and do not apply: id → why, and until when that was believed.
+# Advisories that were assessed and do not apply: id → the reason and until when it holds.
 ACCEPTED: dict[str, str] = {}
 _PIN = re.compile(r"(?P<name>[a-z0-9-]+)(\[[a-z0-9,-]+\])?==(?P<version>[^\s;]+)( ; .+)?")
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
@@ -42,16 +41,16 @@ _TIMEOUT_SECONDS = 600
 
 @dataclass
 class Findings:
-    """What was found, and what could not be looked at; each one sentence."""
+    """What was found and what could not be checked, one sentence each."""
 
     problems: list[str] = field(default_factory=list)
     not_asked: list[str] = field(default_factory=list)
 
 
 def check_lock(text: str, name: str) -> list[str]:
-    """Return what is wrong with a lock as a text; empty if every requirement is one version with hashes.
+    """Return what is wrong with a lock; nothing if every requirement is one version with hashes.
 
-    :param text: The lock.
+    :param text: Content of the lock.
     :param name: Its name, for messages.
     """
     problems = []
@@ -67,7 +66,7 @@ def check_lock(text: str, name: str) -> list[str]:
         if not hashes or not all(_HASH.fullmatch(one) for one in hashes):
             problems.append(f"{name}: {found['name']} has no SHA-256 hashes; run make lock")
     if not count:
-        problems.append(f"{name}: holds no requirement; run make lock")
+        problems.append(f"{name}: has no requirements; run make lock")
     return problems
 
 
@@ -86,10 +85,7 @@ def _requirements(text: str) -> Iterator[str]:
 
 
 def audit(lock: Path) -> Findings:
-    """Ask index and advisory database about one lock.
-
-    :param lock: The lock file.
-    """
+    """Check one lock, also against the package index and the advisory database."""
     findings = Findings()
     name = lock.relative_to(ROOT).as_posix()
     findings.problems += check_lock(lock.read_text("utf-8"), name)
@@ -103,20 +99,20 @@ def _ask_index(lock: Path, name: str, findings: Findings) -> None:
                "--require-hashes", "--reinstall", "-r", str(lock)]  # fmt: skip
     ended = _run(command)
     if ended is None or ended.returncode:
-        reason = _last_line(ended.stderr) if ended is not None else f"no answer within {_TIMEOUT_SECONDS} s"
+        reason = _last_line(ended.stderr) if ended is not None else f"no response within {_TIMEOUT_SECONDS} s"
         findings.not_asked.append(f"{name}: the package index could not be asked for yanked versions ({reason})")
         return
     findings.problems += yanked(ended.stderr, name)
 
 
 def yanked(output: str, name: str) -> list[str]:
-    """Return the yanked versions that uv warned of.
+    """Return a sentence for each yanked version that uv warns of.
 
     :param output: What uv printed on stderr.
-    :param name: The lock's name, for messages.
+    :param name: Name of the lock, for messages.
     """
     return [
-        f"{name}: {found[1]} was taken back by its authors ({found[2]}); run make lock UPGRADE=1"
+        f"{name}: {found[1]} was withdrawn by its authors ({found[2]}); run make lock UPGRADE=1"
         for found in re.finditer(r"`([^`]+)` is yanked(?: \(reason: \"(.*)\"\))?", output)
     ]
 
@@ -126,7 +122,7 @@ def _ask_advisories(lock: Path, name: str, findings: Findings) -> None:
                "--progress-spinner", "off", "--format", "json"]  # fmt: skip
     ended = _run(command)
     if ended is None:
-        findings.not_asked.append(f"{name}: pip-audit gave no answer within {_TIMEOUT_SECONDS} s")
+        findings.not_asked.append(f"{name}: pip-audit did not end within {_TIMEOUT_SECONDS} s")
         return
     try:
         document = json.loads(ended.stdout)
@@ -140,10 +136,10 @@ def _ask_advisories(lock: Path, name: str, findings: Findings) -> None:
 
 
 def vulnerabilities(document: dict[str, object], name: str) -> Findings:
-    """Read what pip-audit found.
+    """Return what pip-audit found.
 
-    :param document: Its JSON.
-    :param name: The lock's name, for messages.
+    :param document: Its JSON output.
+    :param name: Name of the lock, for messages.
     """
     findings = Findings()
     dependencies = document.get("dependencies")
@@ -157,13 +153,13 @@ def vulnerabilities(document: dict[str, object], name: str) -> Findings:
             fixed = ", ".join(advisory.get("fix_versions") or ()) or "no version yet"
             findings.problems.append(
                 f"{name}: {one['name']} {one['version']} has {advisory['id']}, fixed in {fixed}; run make lock "
-                "UPGRADE=1, or say in tools/audit.py why it does not apply"
+                "UPGRADE=1, or add to ACCEPTED in tools/audit.py why it does not apply"
             )
     if skipped:
         which = f"any of its {len(skipped)} packages" if len(skipped) == len(dependencies) else ", ".join(skipped)
-        findings.not_asked.append(f"{name}: the advisory database did not answer for {which}")
+        findings.not_asked.append(f"{name}: the advisory database has nothing about {which}")
     elif not dependencies:
-        findings.not_asked.append(f"{name}: pip-audit read no package from it")
+        findings.not_asked.append(f"{name}: pip-audit found no packages in it")
     return findings
 
 
@@ -176,24 +172,24 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "it said nothing"
+    return lines[-1][:200] if lines else "no message"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Audit every lock; answers the exit code, see the module's docstring.
+    """Audit every lock.
 
-    :param arguments: ``None`` takes ``sys.argv``.
+    :returns: The exit code; see the module's docstring.
     """
     parser = argparse.ArgumentParser(prog="python -m tools.audit", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--strict", action="store_true", help="exit with 3 when something could not be asked")
-    parser.add_argument("--offline", action="store_true", help="look at the locks alone and ask nobody")
+    parser.add_argument("--strict", action="store_true", help="exit with 3 when something could not be checked")
+    parser.add_argument("--offline", action="store_true", help="check only the locks themselves, without the network")
     options = parser.parse_args(arguments)
     problems: list[str] = []
     not_asked: list[str] = []
     for name in LOCKS:
         if options.offline:
             problems += check_lock((ROOT / name).read_text("utf-8"), name)
-            not_asked.append(f"{name}: nobody was asked for yanked versions and advisories (--offline)")
+            not_asked.append(f"{name}: yanked versions and advisories were not checked (--offline)")
         else:
             found = audit(ROOT / name)
             problems += found.problems
@@ -202,9 +198,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"audit: FOUND      {line}")
     for line in not_asked:
         print(f"audit: NOT ASKED  {line}")
-    print(f"audit: {len(LOCKS)} locks; {len(problems) or 'nothing'} found; "
-          + (f"{len(not_asked)} question(s) not answered, so this is no clean bill" if not_asked
-             else "index and advisory database answered for every package"))  # fmt: skip
+    missing = f"{len(not_asked)} question(s) without an answer, so the audit is incomplete"
+    print(
+        f"audit: {len(LOCKS)} locks; {len(problems) or 'nothing'} found; "
+        + (missing if not_asked else "package index and advisory database answered for every package")
+    )
     if problems:
         return 1
     return 3 if not_asked and options.strict else 0

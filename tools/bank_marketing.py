@@ -1,13 +1,13 @@
 """Facts about the UCI bank marketing data that give its rows a date.
 
-The file has a month but neither year nor day. Its rows stand in order of time, and every year-month
-has economic indicators of its own, so either the order or the indicators tell when a call was made.
-`load_data` dates rows by them; `sample_data` makes rows that follow them.
+The file has a month but neither year nor day. Its rows are in order of time, and each month of each
+year has its own economic indicators, so the order or the indicators tell when a call was made.
+`load_data` dates rows by them; `sample_data` generates rows that follow them.
 
-Source of the figures: S. Moro, P. Cortez, P. Rita, Bank Marketing (bank-additional-full.csv), UCI
+Source: S. Moro, P. Cortez, P. Rita, Bank Marketing (bank-additional-full.csv), UCI
 Machine Learning Repository, CC BY 4.0.
 
-Must not import polars or boto3: it is a table.
+Must not import polars or boto3: this is only a table.
 """
 
 from __future__ import annotations
@@ -29,10 +29,14 @@ DELIMITER = ";"
 class CallMonth(NamedTuple):
     """One month of the campaign.
 
-    `rows` is the number of rows in the full file, `employment_variation_rate` (percent, quarterly),
-    `consumer_price_index` (monthly), `consumer_confidence_index` (monthly) and `employees`
-    (thousands, quarterly) are the month's constants, `euribor_first` and `euribor_last` the 3-month
-    Euribor (percent) at its start and end, `yes_share` the share of calls that sold a deposit.
+    :ivar rows: Number of rows in the full file.
+    :ivar employment_variation_rate: Percent, quarterly; like the next three, the same in all rows.
+    :ivar consumer_price_index: Monthly.
+    :ivar consumer_confidence_index: Monthly.
+    :ivar employees: Thousands, quarterly.
+    :ivar euribor_first: 3-month Euribor at the month's start, percent.
+    :ivar euribor_last: The same at its end.
+    :ivar yes_share: Share of the calls that sold a deposit.
     """
 
     year: int
@@ -48,16 +52,16 @@ class CallMonth(NamedTuple):
 
     @property
     def abbreviation(self) -> str:
-        """The month as the file spells it: ``may``."""
+        """The month's name in the file, e.g. ``may``."""
         return calendar.month_abbr[self.month].lower()
 
     @property
     def days(self) -> int:
-        """Days in the month."""
+        """Number of days in the month."""
         return calendar.monthrange(self.year, self.month)[1]
 
     def business_days(self) -> list[datetime.date]:
-        """Mondays to Fridays of the month: nobody was called on a weekend."""
+        """Return the month's Mondays to Fridays; there were no calls at weekends."""
         days = (datetime.date(self.year, self.month, day) for day in range(1, self.days + 1))
         return [day for day in days if day.weekday() < 5]
 
@@ -96,4 +100,4 @@ FULL_ROWS = sum(month.rows for month in CALL_MONTHS)
 """Rows of bank-additional-full.csv: 41,188."""
 
 NEWEST_DATE = datetime.date(CALL_MONTHS[-1].year, CALL_MONTHS[-1].month, CALL_MONTHS[-1].days)
-"""The newest data date there is: 2010-11-30."""
+"""The newest date in the data: 2010-11-30."""

@@ -1,8 +1,7 @@
-"""Deploy the CloudFormation stacks an account needs before the first DAG run: storage, then roles.
+"""Deploy the CloudFormation stacks that an account needs before the first DAG run.
 
-What belongs to the account (bucket, roles) is deployed by a person or this tool; what belongs to a
-pipeline is deployed by its deploy DAG. Running it twice changes nothing. Against local_aws by
-default; real AWS only when asked for by name.
+They are the storage and the roles. What belongs to a pipeline is deployed by its deploy DAG. A
+second run changes nothing. It deploys to real AWS only with ``--aws``.
 
     python -m tools.bootstrap --endpoint-url http://127.0.0.1:4566
     python -m tools.bootstrap --aws [--region eu-west-1]
@@ -35,8 +34,10 @@ class BootstrapError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class StackOutcome:
-    """What became of one stack: `action` is ``created``, ``updated`` or ``unchanged``; `changes`
-    has a line a resource.
+    """What was done to one stack.
+
+    :ivar action: ``created``, ``updated`` or ``unchanged``.
+    :ivar changes: One line per resource.
     """
 
     stack: str
@@ -52,13 +53,17 @@ def bootstrap(
     stacks: Sequence[str] = STACKS,
     templates: Path = TEMPLATES,
 ) -> list[StackOutcome]:
-    """Deploy `stacks` in order through change sets, so that every change is told before it is made.
+    """Deploy stacks in order through change sets, so that each change is logged before it is made.
 
-    Parameters: `client_for` gives a boto3 client by service name; `parameters`, template parameters
-    by stack; `log` gets one line a change; `templates`, the folder of ``<stack>.yaml``. Returns one
-    outcome a stack. Raises BootstrapError if a template is missing or AWS refuses or fails to
-    deploy it; stacks before it stay deployed. CloudFormation:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets.html
+
+    :param client_for: Makes a boto3 client by service name.
+    :param parameters: Template parameters by stack.
+    :param log: Gets one line per change.
+    :param templates: Folder of ``<stack>.yaml``.
+    :returns: One outcome per stack.
+    :raises BootstrapError: A template is missing, or AWS cannot deploy it. Earlier stacks stay
+        deployed.
     """
     client = client_for("cloudformation")
     return [
@@ -79,8 +84,8 @@ def _deploy(
         existing = _describe(client, stack)
         if existing is not None and not _can_be_updated(existing["StackStatus"]):
             raise BootstrapError(
-                f"stack {stack} is in {existing['StackStatus']} and cannot be updated; wait for it to end, "
-                "or delete it in CloudFormation if it was never created whole, and run this again."
+                f"stack {stack} is in {existing['StackStatus']} and cannot be updated; wait until that ends, "
+                "or delete the stack in CloudFormation if its creation failed, and run this again."
             )
         if (
             existing is not None
@@ -104,7 +109,7 @@ def _apply(
     existing: dict[str, Any] | None,
     log: Callable[[str], None],
 ) -> StackOutcome:
-    # Named by content, so that a second try after a crash meets the change set of the first one.
+    # Named after its content, so that a retry after a crash finds the change set of the first try.
     digest = hashlib.sha256(
         "\0".join([body, *(f"{key}={value}" for key, value in sorted(parameters.items()))]).encode()
     )
@@ -143,12 +148,12 @@ def _apply(
 
 
 def _poll_seconds(client: Any) -> int:
-    """A local endpoint is done at once; AWS takes minutes and throttles who asks too often."""
+    """Return a long pause for AWS, which takes minutes and throttles, and a short one otherwise."""
     return 5 if ".amazonaws.com" in str(client.meta.endpoint_url) else 1
 
 
 def _wait_for_change_set(client: Any, where: dict[str, str]) -> dict[str, Any] | None:
-    """The change set once it is ready, or None if it would change nothing."""
+    """Wait for the change set and return it, or ``None`` if it would change nothing."""
     from botocore.exceptions import WaiterError
 
     try:
@@ -173,7 +178,7 @@ def _describe(client: Any, stack: str) -> dict[str, Any] | None:
         if "does not exist" in error.response["Error"]["Message"]:
             return None
         raise
-    # What an unfinished creation through a change set leaves behind; the next one starts over.
+    # An unfinished creation through a change set leaves this; the next creation starts over.
     return None if found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
 
 
@@ -192,7 +197,10 @@ def _same_parameters(existing: dict[str, Any], parameters: dict[str, str]) -> bo
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Deploy the stacks; answers the exit code: 0 done, 1 refused or failed, 2 wrong usage."""
+    """Deploy the stacks.
+
+    :returns: The exit code: 0 deployed, 1 failed, 2 wrong usage.
+    """
     parser = argparse.ArgumentParser(prog="python -m tools.bootstrap", description=(__doc__ or "").split("\n")[0])
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--endpoint-url", help="local_aws, for example http://127.0.0.1:4566")
@@ -203,7 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="STACK:KEY=VALUE",
-        help="a template parameter; may be repeated",
+        help="set a template parameter; may be repeated",
     )
     options = parser.parse_args(arguments)
     parameters: dict[str, dict[str, str]] = {}
@@ -211,23 +219,19 @@ def main(arguments: list[str] | None = None) -> int:
         stack, _, pair = item.partition(":")
         key, equals, value = pair.partition("=")
         if stack not in STACKS or not equals:
-            parser.error(f"--parameter {item} is not STACK:KEY=VALUE with STACK one of {', '.join(STACKS)}")
+            parser.error(f"--parameter {item} is not STACK:KEY=VALUE; STACK is one of {', '.join(STACKS)}")
         parameters.setdefault(stack, {})[key] = value
 
     import boto3
     from botocore.exceptions import BotoCoreError
 
-    from tools.airflow_env import LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY
+    from tools.local_aws_clients import local_clients
 
-    keys = (
-        {}
-        if options.aws
-        else {"aws_access_key_id": LOCAL_ACCESS_KEY_ID, "aws_secret_access_key": LOCAL_SECRET_ACCESS_KEY}
-    )
-    session = boto3.Session(region_name=options.region, **keys)
     try:
         bootstrap(
-            lambda service: session.client(service, endpoint_url=options.endpoint_url),
+            boto3.Session(region_name=options.region).client
+            if options.aws
+            else local_clients(options.endpoint_url, options.region),
             parameters=parameters,
             log=lambda line: print(f"bootstrap: {line}", flush=True),
         )

@@ -1,7 +1,7 @@
-"""Reads the project's CloudFormation templates as far as they use the language.
+"""Read the project's CloudFormation templates without deploying them.
 
-For what looks at policies without deploying them: ``python -m tools.policy``, docs/permissions.md,
-the contract tests. Must not import Airflow, boto3 or local_aws.
+It knows the part of the language that they use. ``python -m tools.policy``, docs/permissions.md and
+the contract tests read policies with it. Must not import Airflow, boto3 or local_aws.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _Loader.add_multi_constructor("!", _construct)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The template with its functions unresolved."""
+    """Return a template, its functions unresolved."""
     document: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=_Loader)
     return document
 
@@ -54,12 +54,13 @@ def resolve(
     partition: str = "aws",
     **parameters: str,
 ) -> dict[str, Any]:
-    """The template's resources with every function resolved.
+    """Return the template's resources with all functions resolved.
 
     :param account_id: Value of ``AWS::AccountId``.
     :param region: Value of ``AWS::Region``.
     :param partition: Value of ``AWS::Partition``.
-    :param parameters: Values; the defaults stand for the rest.
+    :param parameters: Template parameters; the others keep their defaults.
+    :raises ValueError: The template uses a function that this module does not know.
     """
     pseudo = {
         "AWS::AccountId": account_id,
@@ -95,14 +96,14 @@ def resolve(
             return left == right
         if name == "Not":
             return not walk(value[0])
-        raise ValueError(f"tools/cloudformation.py does not know !{name}; teach it")
+        raise ValueError(f"tools/cloudformation.py does not know the function !{name}; add it there.")
 
     resources: dict[str, Any] = walk(template["Resources"])
     return resources
 
 
 def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every statement of a role's inline policies, actions and resources as lists."""
+    """Return all statements of a role's inline policies, actions and resources as lists."""
     found = []
     for policy in role["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:

@@ -1,7 +1,7 @@
-"""Whether one component is healthy: the health check of every service in docker-compose.yaml.
+"""Check whether one component is healthy: the health check of docker-compose.yaml's services.
 
-Asks over HTTP, so that a check every ten seconds costs no start of Airflow's command line (6 s
-each). Standard library only.
+It asks over HTTP, because Airflow's own command line would take 6 s for each check. Standard
+library only, so that it starts quickly.
 
     python -m tools.component_health scheduler http://api-server:8080
     python -m tools.component_health local_aws http://127.0.0.1:4566
@@ -21,37 +21,46 @@ TIMEOUT_SECONDS = 5
 
 
 def get_json(url: str) -> dict[str, Any]:
-    """The JSON document behind a URL. Raises OSError if nobody answers it, ValueError if the answer is no JSON."""
+    """Return the JSON document at a URL.
+
+    :raises OSError: There is no response.
+    :raises ValueError: The response is not JSON.
+    """
     with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
         answer: dict[str, Any] = json.load(response)
         return answer
 
 
 def complaint(component: str, url: str) -> str | None:
-    """What is wrong with a component in one sentence, or None if it is healthy.
+    """Return what is wrong with a component in one sentence, or ``None`` if it is healthy.
 
-    `url` is the api-server's address (for `local_aws`, local_aws's own): Airflow's components write
-    heartbeats to the metadata database, and the api-server tells how old they are.
-    ``/api/v2/monitor/health`` is Airflow's page, ``/health`` that of local_aws.
+    Airflow's components write heartbeats to the metadata database; the api-server says how old they
+    are.
+
+    :param component: One of :data:`COMPONENTS`.
+    :param url: Address of the api-server, or of local_aws for the component ``local_aws``.
     """
     page = f"{url}/health" if component == LOCAL_AWS else f"{url}/api/v2/monitor/health"
     try:
         answer = get_json(page)
     except (OSError, ValueError) as error:
-        return f"{page} does not answer: {error}"
+        return f"{page} does not respond: {error}"
     if component == LOCAL_AWS:
         return None
     status = (answer.get(component) or {}).get("status")
-    return None if status == "healthy" else f"{component} is {status or 'not known'} to {url}"
+    return None if status == "healthy" else f"{url} reports {component} as {status or 'unknown'}"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0 if healthy, 1 with a sentence if not."""
+    """Check one component.
+
+    :returns: The exit code: 0 healthy, 1 not, with a sentence on stderr.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m tools.component_health", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("component", choices=COMPONENTS)
-    parser.add_argument("url")
+    parser.add_argument("url", help="address of the api-server, or of local_aws")
     options = parser.parse_args(arguments)
     if problem := complaint(options.component, options.url):
         print(problem, file=sys.stderr)

@@ -1,8 +1,8 @@
-"""Fetch bank-additional-full.csv from UCI into var/data, once, and check that it is the file it should be.
+"""Download bank-additional-full.csv from UCI into var/data, once, and verify it.
 
-The download is a zip file that holds a zip file. The CSV file is checked by what defines it for
-this project: its size, its header, and the number of rows of every month in order (which is what
-gives the rows their dates). Must not import Airflow or boto3.
+The download is a zip file in a zip file. The CSV file is verified by its size, its header, and the
+number of rows of each month in order, which gives the rows their dates. Must not import Airflow or
+boto3.
 """
 
 from __future__ import annotations
@@ -30,30 +30,36 @@ TARGET = Path(__file__).resolve().parent.parent / "var" / "data" / "bank-additio
 
 
 class FetchError(Exception):
-    """The file could not be had; the message is one sentence for the person who asked."""
+    """The file could not be downloaded, or is another one; the message is one sentence."""
 
 
 def check(data: bytes) -> None:
-    """Raise FetchError unless `data` is bank-additional-full.csv: size, header, rows of each month in order."""
+    """Verify that `data` is bank-additional-full.csv.
+
+    :raises FetchError: Its size, its header or the rows of its months are other ones.
+    """
     if len(data) != SIZE_BYTES:
         raise FetchError(
-            f"the file has {len(data)} bytes and not {SIZE_BYTES}; UCI has changed it, or it arrived broken."
+            f"the file has {len(data)} bytes instead of {SIZE_BYTES}; UCI has changed it, or the download is broken."
         )
     lines = data.decode("utf-8", errors="replace").splitlines()
     header = tuple(name.strip('"') for name in lines[0].split(DELIMITER))
     if header != COLUMNS:
-        raise FetchError(f"the file's header is {', '.join(header)}; that is not the bank marketing data.")
+        raise FetchError(f"the file's header is {', '.join(header)}; this is not the bank marketing data.")
     place = COLUMNS.index("month")
     months = (line.split(DELIMITER)[place].strip('"') for line in lines[1:])
     runs = [(name, len(list(group))) for name, group in itertools.groupby(months)]
     if runs != [(month.abbreviation, month.rows) for month in CALL_MONTHS]:
         raise FetchError(
-            f"the rows of each month are not the known ones ({FULL_ROWS} in 26 months); UCI has changed the file."
+            f"the months do not have the expected rows ({FULL_ROWS} in 26 months); UCI has changed the file."
         )
 
 
 def unpack(archive: bytes) -> bytes:
-    """The CSV file inside UCI's zip in a zip. Raises FetchError if it is not there."""
+    """Return the CSV file from UCI's archive.
+
+    :raises FetchError: The archive does not contain it.
+    """
     try:
         with (
             zipfile.ZipFile(io.BytesIO(archive)) as outer,
@@ -62,36 +68,42 @@ def unpack(archive: bytes) -> bytes:
             return inner.read(MEMBER)
     except (KeyError, zipfile.BadZipFile) as error:
         raise FetchError(
-            f"{URL} holds no {INNER_ARCHIVE} with {MEMBER} ({error}); UCI has changed its archive."
+            f"{URL} has no {INNER_ARCHIVE} that contains {MEMBER} ({error}); UCI has changed its archive."
         ) from error
 
 
 def download(url: str) -> bytes:
-    """The bytes behind `url`, at most MAXIMUM_DOWNLOAD_BYTES. Raises FetchError if it cannot be reached."""
+    """Download the archive.
+
+    :raises FetchError: The server cannot be reached, or sends over MAXIMUM_DOWNLOAD_BYTES.
+    """
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
             data: bytes = response.read(MAXIMUM_DOWNLOAD_BYTES + 1)
     except (urllib.error.URLError, OSError) as error:
         raise FetchError(
             f"{url} cannot be reached ({getattr(error, 'reason', error)}); connect to the internet, "
-            "or let the sample generator stand in (make run without DATA)."
+            "or use generated data (make run without DATA)."
         ) from error
     if len(data) > MAXIMUM_DOWNLOAD_BYTES:
         raise FetchError(
-            f"{url} is larger than {MAXIMUM_DOWNLOAD_BYTES} bytes; that is not the bank marketing archive."
+            f"{url} is larger than {MAXIMUM_DOWNLOAD_BYTES} bytes; this is not the bank marketing archive."
         )
     return data
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Fetch the file unless it is there; answers the exit code."""
+    """Download the file unless it exists.
+
+    :returns: The exit code: 0 the file exists and is verified, 1 not.
+    """
     parser = argparse.ArgumentParser(prog="python -m tools.fetch_data", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--out", type=Path, default=TARGET, metavar="FILE", help="default %(default)s")
+    parser.add_argument("--out", type=Path, default=TARGET, metavar="FILE", help="file to write (default %(default)s)")
     target: Path = parser.parse_args(arguments).out
     try:
         if target.exists():
             check(target.read_bytes())
-            print(f"data: {target} is there and is the file it should be.")
+            print(f"data: {target} already exists and is the right file.")
             return 0
         data = unpack(download(URL))
         check(data)
@@ -102,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (FetchError, OSError) as error:
         print(f"data: {error}", file=sys.stderr)
         return 1
-    print(f"data: {target}, SHA-256 {hashlib.sha256(data).hexdigest()}; now make run DATA={os.path.relpath(target)}")
+    print(f"data: {target}, SHA-256 {hashlib.sha256(data).hexdigest()}; next: make run DATA={os.path.relpath(target)}")
     return 0
 
 

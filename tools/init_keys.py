@@ -1,7 +1,7 @@
-"""Make the keys of docker-compose.yaml at its first start; later starts change nothing.
+"""Generate the keys of docker-compose.yaml at its first start; later starts change nothing.
 
-One file a key, because that is how Airflow (``…_CMD: cat /keys/…``) and PostgreSQL
-(``POSTGRES_PASSWORD_FILE``) take them. Prints no key.
+Each key is a file, because Airflow (``…_CMD: cat /keys/…``) and PostgreSQL
+(``POSTGRES_PASSWORD_FILE``) read them from files. No key is printed.
 
     python -m tools.init_keys --keys /keys --login /login --database postgres:5432
 """
@@ -18,16 +18,16 @@ from tools.airflow_env import ADMIN, Secrets, write_private
 
 DATABASE = "airflow"
 USER = "airflow"
-_MODE = 0o640  # the database runs as another user, in the same group
+_MODE = 0o640  # the database runs as another user of the same group
 
 
 def make_keys(keys: Path, login: Path, database: str) -> bool:
-    """Write every key that is not there; returns whether any was written.
+    """Write the missing keys; those that exist stay, so an interrupted first start can continue.
 
-    Parameters: `keys`, folder of the keys; `login`, folder of ``passwords.json``, which only the
-    api-server sees; `database`, ``host:port`` of PostgreSQL. All keys of one folder are made
-    together, the last one last: a first start that is broken off is taken up again with the same
-    keys where they exist.
+    :param keys: Folder of the keys.
+    :param login: Folder of ``passwords.json``, which only the api-server sees.
+    :param database: ``host:port`` of PostgreSQL.
+    :returns: Whether any key was written.
     """
     made = Secrets.generate()
     password_file = keys / "database_password"
@@ -48,22 +48,25 @@ def make_keys(keys: Path, login: Path, database: str) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the keys; answers the exit code."""
+    """Write the missing keys.
+
+    :returns: The exit code: 0 all keys exist, 1 a folder cannot be written.
+    """
     parser = argparse.ArgumentParser(prog="python -m tools.init_keys", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--keys", type=Path, required=True)
-    parser.add_argument("--login", type=Path, required=True)
-    parser.add_argument("--database", required=True, metavar="HOST:PORT")
+    parser.add_argument("--keys", type=Path, required=True, help="folder of the keys")
+    parser.add_argument("--login", type=Path, required=True, help="folder of passwords.json")
+    parser.add_argument("--database", required=True, metavar="HOST:PORT", help="address of PostgreSQL")
     options = parser.parse_args(arguments)
     os.umask(0o077)
     try:
         made = make_keys(options.keys, options.login, options.database)
     except OSError as error:
         print(
-            f"init-keys: {error.filename} cannot be written ({error.strerror}); look at the volumes' owner.",
+            f"init-keys: {error.filename} cannot be written ({error.strerror}); check who owns the volumes.",
             file=sys.stderr,
         )
         return 1
-    done = "made" if made else "kept"
+    done = "wrote" if made else "kept"
     print(f"init-keys: {done} the keys in {options.keys}; the login is in {options.login}/passwords.json")
     return 0
 

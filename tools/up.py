@@ -1,4 +1,6 @@
-"""`make up` and `make down`: the real Airflow against local_aws, as processes, without Docker.
+"""Start or stop a real Airflow with local_aws on this machine, without Docker.
+
+`make up`, `make load` and `make down` call it.
 
 Must not import Airflow.
 """
@@ -13,43 +15,32 @@ import time
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from tools.airflow_env import ADMIN, LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY, REGION, ROOT
+from tools.airflow_env import ADMIN, REGION, ROOT
 
 sys.path.insert(0, str(ROOT / "plugins"))  # the pipeline files are read by the package itself
 
 from tools.bootstrap import BootstrapError, bootstrap
+from tools.local_aws_clients import local_clients
 from tools.local_stack import LocalStack, Ports, StackError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
 
 FOLDER = ROOT / "var" / "up"
 
 
-def _stopped_by_signal(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _client_of(endpoint_url: str) -> Callable[[str], Any]:
-    import boto3
-
-    session = boto3.Session(
-        region_name=REGION, aws_access_key_id=LOCAL_ACCESS_KEY_ID, aws_secret_access_key=LOCAL_SECRET_ACCESS_KEY
-    )
-    return lambda service: session.client(service, endpoint_url=endpoint_url)
-
-
 def deploy_account(endpoint_url: str) -> None:
-    """Deploy the account's stacks to local_aws, telling what changes. Raises BootstrapError."""
-    for outcome in bootstrap(_client_of(endpoint_url)):
+    """Deploy the account's stacks to local_aws and print what became of each.
+
+    :raises BootstrapError: A stack cannot be deployed.
+    """
+    for outcome in bootstrap(local_clients(endpoint_url)):
         print(f"up: stack {outcome.stack}: {outcome.action}", flush=True)
 
 
 def start(stack: LocalStack) -> int:
-    """Start the stack and tell where it is; answers the exit code."""
+    """Start the stack and print where it is.
+
+    :returns: The exit code.
+    """
     began = time.monotonic()
     try:
         stack.start(prepare=deploy_account)
@@ -73,23 +64,27 @@ def start(stack: LocalStack) -> int:
 
 
 def load_data(stack: LocalStack, data: Path | None, pipeline_name: str) -> int:
-    """Load a file, or else the sample generator's rows, as the source of a pipeline; answers the exit code."""
+    """Load a file, or generated rows, as the source of a pipeline.
+
+    :param data: The file; ``None`` for the sample generator's rows.
+    :returns: The exit code: 0 loaded, 1 local_aws does not run, 2 the data cannot be loaded.
+    """
     from brewtrain import resources
     from brewtrain.domain.errors import BrewtrainError
     from brewtrain.domain.run.interval import newest_complete, newest_day
     from tools.load_data import LoadError, load
     from tools.sample_data import DEFAULT_SEED, generate
 
-    client = _client_of(stack.aws_endpoint_url)
+    client = local_clients(stack.aws_endpoint_url)
     if not stack.health()["local_aws"]:
-        print("load: local_aws does not run; start it with make up.", file=sys.stderr)
+        print("load: local_aws is not running; start it with make up.", file=sys.stderr)
         return 1
     try:
         pipeline = resources.find_pipeline(pipeline_name)
         source = pipeline.source
         bucket = source.bucket(f"brewtrain-{client('sts').get_caller_identity()['Account']}-{REGION}")
         if data is None:
-            print(f"load: no DATA, so the sample generator stands in (seed {DEFAULT_SEED})", flush=True)
+            print(f"load: no DATA given, so rows are generated (seed {DEFAULT_SEED})", flush=True)
         undated = newest_day(newest_complete(pipeline.cron, datetime.now(UTC)))
         report = load(data or generate(), bucket, source.key("{date}"), client("s3"), undated=undated)
     except (LoadError, BrewtrainError) as error:
@@ -106,7 +101,10 @@ def load_data(stack: LocalStack, data: Path | None, pipeline_name: str) -> int:
 
 
 def stop(stack: LocalStack) -> int:
-    """Stop what `start` started; answers the exit code."""
+    """Stop what :func:`start` started.
+
+    :returns: The exit code.
+    """
     try:
         stopped = stack.stop()
     except StackError as error:
@@ -117,7 +115,10 @@ def stop(stack: LocalStack) -> int:
 
 
 def status(stack: LocalStack) -> int:
-    """Tell the health of every component; answers 0 if all are healthy."""
+    """Print the health of each component.
+
+    :returns: The exit code: 0 if all are healthy.
+    """
     health = stack.health()
     for name, healthy in health.items():
         print(f"status: {name}: {'healthy' if healthy else 'not running or not healthy'}")
@@ -125,18 +126,24 @@ def status(stack: LocalStack) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Start, stop or look at the stack of this checkout; answers the exit code."""
+    """Start, stop, fill or check the stack of this checkout."""
     parser = argparse.ArgumentParser(prog="python -m tools.up", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("action", choices=["start", "stop", "status", "load"])
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="keeps database, keys, logs (default %(default)s)")
-    parser.add_argument("--port", type=int, default=Ports.api, help="of the UI, on 127.0.0.1 (default %(default)s)")
-    parser.add_argument("--local-aws-port", type=int, default=Ports.local_aws, help="default %(default)s")
-    parser.add_argument("--data", type=Path, help="file to load (default: the sample generator)")
-    parser.add_argument("--pipeline", default="bank_marketing", help="pipeline to load for (default %(default)s)")
+    parser.add_argument("action", choices=["start", "stop", "status", "load"], help="what to do")
+    parser.add_argument(
+        "--folder", type=Path, default=FOLDER, help="holds database, keys and logs (default %(default)s)"
+    )
+    parser.add_argument("--port", type=int, default=Ports.api, help="port of the UI on 127.0.0.1 (default %(default)s)")
+    parser.add_argument(
+        "--local-aws-port", type=int, default=Ports.local_aws, help="port of local_aws (default %(default)s)"
+    )
+    parser.add_argument("--data", type=Path, help="file to load (default: generated rows)")
+    parser.add_argument(
+        "--pipeline", default="bank_marketing", help="pipeline whose source is loaded (default %(default)s)"
+    )
     parser.add_argument("--sqlite", action="store_true", help="use SQLite even where PostgreSQL can run")
     parser.add_argument(
         "--iam", choices=["allow", "enforce"], default="allow",
-        help="enforce: every call is checked against include/cloudformation/roles.yaml (default %(default)s)",
+        help="enforce: check every call against include/cloudformation/roles.yaml (default %(default)s)",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     stack = LocalStack(
@@ -152,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
         return load_data(stack, options.data, options.pipeline)
     if options.action == "status":
         return status(stack)
-    signal.signal(signal.SIGTERM, _stopped_by_signal)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return start(stack)
 
 

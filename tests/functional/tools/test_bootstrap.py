@@ -1,4 +1,4 @@
-"""Deploying the account's stacks: told before it is done, and nothing the second time."""
+"""The account's stacks: each change is logged before it is made, and a second run changes none."""
 
 from __future__ import annotations
 
@@ -63,8 +63,7 @@ def test_a_parameter_is_a_change(aws_client: Callable[..., Any], templates: Path
 # local_aws makes no bucket policies from stacks: moto would enforce them without their conditions,
 # and deny everything.
 def test_the_stacks_of_the_project_deploy(local_aws: str) -> None:
-    """In an account of its own: other tests of this process have a bucket and roles of these names."""
-
+    # In an account of its own: other tests of this process have a bucket and roles of these names.
     def client(service: str) -> Any:
         made = boto3.client(
             service, endpoint_url=local_aws, region_name="us-east-1",
@@ -84,7 +83,7 @@ def _in_another_account(request: Any, **_: Any) -> None:
     request.headers["x-moto-account-id"] = ANOTHER_ACCOUNT
 
 
-def test_a_missing_template_is_one_sentence(aws_client: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_missing_template_is_reported_in_one_sentence(aws_client: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(BootstrapError, match=r"gone\.yaml cannot be read \(no such file or directory\)\."):
         bootstrap(aws_client, stacks=["gone"], templates=tmp_path)
 
@@ -96,7 +95,7 @@ def test_a_stack_that_failed_to_be_created_says_what_to_do(tmp_path: Path) -> No
         def describe_stacks(self, StackName: str) -> dict[str, Any]:
             return {"Stacks": [{"StackName": StackName, "StackStatus": "ROLLBACK_COMPLETE"}]}
 
-    with pytest.raises(BootstrapError, match=r"stack brewtrain-first is in ROLLBACK_COMPLETE .*delete it"):
+    with pytest.raises(BootstrapError, match=r"stack brewtrain-first is in ROLLBACK_COMPLETE and cannot be updated; .*, or delete the stack in CloudFormation if its creation failed, and run this again\.$"):
         bootstrap(lambda service: RolledBack(), stacks=["first"], templates=tmp_path)
 
 

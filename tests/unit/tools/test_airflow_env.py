@@ -1,4 +1,4 @@
-"""The environment of Airflow: complete, private, and without anything of the person's own AWS or Airflow."""
+"""Airflow's environment is complete and private, and holds nothing of a person's own settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.airflow_env import Secrets, airflow_environment, connection
 ENDPOINT = "http://127.0.0.1:4566"
 
 
-def test_secrets_are_made_once_differ_and_are_private(tmp_path: Path) -> None:
+def test_secrets_are_generated_once_for_each_home_and_are_private(tmp_path: Path) -> None:
     first = Secrets.of(tmp_path / "a")
     assert Secrets.of(tmp_path / "a") == first
     assert Secrets.of(tmp_path / "b") != first
@@ -21,9 +21,9 @@ def test_secrets_are_made_once_differ_and_are_private(tmp_path: Path) -> None:
     assert len(first.jwt_secret) >= 64, "HS512 wants 64 bytes"
 
 
-def test_damaged_secrets_are_one_sentence(tmp_path: Path) -> None:
+def test_damaged_secrets_are_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"secrets\.json is not the file of secrets it should be .*; delete "):
+    with pytest.raises(ValueError, match=r"secrets\.json is damaged \(.*\); delete .* and start again\.$"):
         Secrets.of(tmp_path)
 
 
@@ -38,7 +38,9 @@ def test_real_aws_is_the_same_connection_without_endpoint_and_keys() -> None:
     assert json.loads(connection(None, "eu-west-1")) == {"conn_type": "aws", "extra": {"region_name": "eu-west-1"}}
 
 
-def test_nothing_foreign_gets_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_another_airflow_and_aws_credentials_stay_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AIRFLOW__CORE__EXECUTOR", "AIRFLOW_CONN_OTHER", "_AIRFLOW_X"):
         monkeypatch.setenv(name, "foreign")
     monkeypatch.setenv("BREWTRAIN_INCLUDE", "kept")
@@ -60,7 +62,7 @@ def test_listens_on_loopback_and_keeps_the_password_out_of_the_environment(tmp_p
     assert password not in "".join(found.values())
 
 
-def test_more_dag_folders_and_overrides(tmp_path: Path) -> None:
+def test_further_dag_folders_become_bundles_and_overrides_win(tmp_path: Path) -> None:
     found = airflow_environment(
         airflow_home=tmp_path,
         endpoint_url=ENDPOINT,

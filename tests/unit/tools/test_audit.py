@@ -1,4 +1,4 @@
-"""``make audit``: what is found, what could not be asked, and that the two are never mixed up."""
+"""`make audit` says what it found and what it could not ask, and never confuses the two."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PIN = "uv==1.0 \\\n    --hash=sha256:" + "a" * 64
 
 
 @pytest.mark.parametrize("name", audit.LOCKS)
-def test_the_locks_are_whole(name: str) -> None:
+def test_the_locks_hold_only_pins_with_hashes(name: str) -> None:
     assert audit.check_lock((audit.ROOT / name).read_text("utf-8"), name) == []
 
 
@@ -29,15 +29,15 @@ def test_every_lock_is_audited() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "uv>=1.0\n",
-        "uv==1.0\n",
-        "uv==1.0 \\\n    --hash=md5:" + "a" * 32,
-        "uv @ https://evil.example/uv.whl \\\n    --hash=sha256:" + "a" * 64,
-        "git+https://evil.example/uv",
-        "-e .",
-        f"--index-url https://evil.example/simple\n{PIN}",
-        f"{PIN}\n--extra-index-url https://evil.example/simple\n",
+        pytest.param("", id="empty"),
+        pytest.param("uv>=1.0\n", id="a range"),
+        pytest.param("uv==1.0\n", id="no hash"),
+        pytest.param("uv==1.0 \\\n    --hash=md5:" + "a" * 32, id="a weak hash"),
+        pytest.param("uv @ https://evil.example/uv.whl \\\n    --hash=sha256:" + "a" * 64, id="an address"),
+        pytest.param("git+https://evil.example/uv", id="a repository"),
+        pytest.param("-e .", id="an editable folder"),
+        pytest.param(f"--index-url https://evil.example/simple\n{PIN}", id="another index"),
+        pytest.param(f"{PIN}\n--extra-index-url https://evil.example/simple\n", id="a second index"),
     ],
 )
 def test_a_lock_that_is_not_only_pins_with_hashes_is_found(text: str) -> None:
@@ -74,47 +74,52 @@ def test_a_vulnerability_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert audit.vulnerabilities({"dependencies": [VULNERABLE]}, "x.txt").problems == []
 
 
-def test_a_package_that_was_skipped_is_not_clean() -> None:
+def test_a_skipped_package_counts_as_not_asked() -> None:
     skipped = {"name": "uv", "skip_reason": "not found on PyPI"}
     clean = {"name": "six", "version": "1.0", "vulns": []}
     assert audit.vulnerabilities({"dependencies": [clean]}, "x.txt").not_asked == []
     (line,) = audit.vulnerabilities({"dependencies": [clean, skipped]}, "x.txt").not_asked
-    assert "for uv" in line
+    assert line == "x.txt: the advisory database has nothing about uv"
     (line,) = audit.vulnerabilities({"dependencies": [skipped]}, "x.txt").not_asked
-    assert "any of its 1 packages" in line
+    assert line == "x.txt: the advisory database has nothing about any of its 1 packages"
     assert audit.vulnerabilities({"dependencies": []}, "x.txt").not_asked
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, index: tuple[int, str], advisories: Any) -> None:
-    def run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
+    def run(command: list[str], *, timeout: float, **_: Any) -> subprocess.CompletedProcess[str]:
         if "uv" in command:
             return subprocess.CompletedProcess(command, index[0], "", index[1])
         if advisories is None:
-            return None
+            raise subprocess.TimeoutExpired(command, timeout)
         text = advisories if isinstance(advisories, str) else json.dumps(advisories)
         return subprocess.CompletedProcess(command, 0, text, "ERROR: could not connect")
 
-    monkeypatch.setattr(audit, "_run", run)
+    monkeypatch.setattr(subprocess, "run", run)
 
 
 CLEAN = {"dependencies": [{"name": "six", "version": "1.0", "vulns": []}]}
 
 
+INDEX_ANSWERS = (0, "")
+INDEX_IS_DOWN = (2, "error: no network\n")
+FOUND = {"dependencies": [VULNERABLE]}
+
+
 @pytest.mark.parametrize(
     ("index", "advisories", "arguments", "code", "said"),
     [
-        ((0, ""), CLEAN, [], 0, "answered for every package"),
-        ((0, ""), {"dependencies": [VULNERABLE]}, [], 1, "FOUND"),
-        ((0, "warning: `six==1.0` is yanked\n"), CLEAN, [], 1, "taken back"),
-        ((2, "error: no network\n"), CLEAN, [], 0, "no network"),
-        ((2, "error: no network\n"), CLEAN, ["--strict"], 3, "no clean bill"),
-        ((0, ""), "", ["--strict"], 3, "could not connect"),
-        ((0, ""), None, ["--strict"], 3, "no answer"),
-        ((2, ""), {"dependencies": [VULNERABLE]}, ["--strict"], 1, "FOUND"),
-        ((2, ""), None, ["--offline"], 0, "--offline"),
+        pytest.param(INDEX_ANSWERS, CLEAN, [], 0, "answered for every package", id="nothing found"),
+        pytest.param(INDEX_ANSWERS, FOUND, [], 1, "FOUND", id="vulnerable"),
+        pytest.param((0, "warning: `six==1.0` is yanked\n"), CLEAN, [], 1, "withdrawn", id="yanked"),
+        pytest.param(INDEX_IS_DOWN, CLEAN, [], 0, "no network", id="no index"),
+        pytest.param(INDEX_IS_DOWN, CLEAN, ["--strict"], 3, "the audit is incomplete", id="no index, strict"),
+        pytest.param(INDEX_ANSWERS, "", ["--strict"], 3, "could not connect", id="no advisories, strict"),
+        pytest.param(INDEX_ANSWERS, None, ["--strict"], 3, "did not end", id="advisories time out, strict"),
+        pytest.param((2, ""), FOUND, ["--strict"], 1, "FOUND", id="vulnerable and no index, strict"),
+        pytest.param((2, ""), None, ["--offline"], 0, "--offline", id="offline"),
     ],
 )
-def test_exit_codes(
+def test_the_exit_code_and_the_last_line_tell_found_from_not_asked(
     index: tuple[int, str],
     advisories: Any,
     arguments: list[str],
@@ -127,7 +132,7 @@ def test_exit_codes(
     assert audit.main(arguments) == code
     out = capsys.readouterr().out
     assert said in out
-    assert ("no clean bill" in out) is ("NOT ASKED" in out)
+    assert ("the audit is incomplete" in out) is ("NOT ASKED" in out)
 
 
 def test_the_tools_that_it_calls_are_locked() -> None:

@@ -1,4 +1,4 @@
-"""Stopping touches exactly what was started: a process is known by id and start time."""
+"""Stopping ends exactly what was started: a process is identified by id and start time."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def record(folder: Path, name: str, pid: int, started: float) -> None:
     (folder / "processes" / f"{name}.json").write_text(json.dumps({"pid": pid, "started": started}))
 
 
-def test_stops_what_was_started_and_stopping_twice_is_no_error(
-    tmp_path: Path, sleeper: subprocess.Popen[bytes]
-) -> None:
+def test_stopping_ends_what_was_started_and_may_be_repeated(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     record(tmp_path, "scheduler", sleeper.pid, psutil.Process(sleeper.pid).create_time())
     stack = LocalStack(tmp_path)
     assert list(stack.running()) == ["scheduler"]
@@ -41,7 +39,7 @@ def test_stops_what_was_started_and_stopping_twice_is_no_error(
     assert list((tmp_path / "processes").iterdir()) == []
 
 
-def test_leaves_a_stranger_alone_that_was_given_the_same_id(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
+def test_another_process_that_got_the_same_id_is_left_alone(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     record(tmp_path, "scheduler", sleeper.pid, psutil.Process(sleeper.pid).create_time() - 60)
     stack = LocalStack(tmp_path)
     assert stack.running() == {}
@@ -49,13 +47,22 @@ def test_leaves_a_stranger_alone_that_was_given_the_same_id(tmp_path: Path, slee
     assert sleeper.poll() is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x", "started": 0}', '{"pid": 1}'])
-def test_a_damaged_record_is_nobody(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("{", id="cut off"),
+        pytest.param("[]", id="another document"),
+        pytest.param('{"pid": "x", "started": 0}', id="an id that is no number"),
+        pytest.param('{"pid": 1}', id="no start time"),
+    ],
+)
+def test_a_damaged_record_names_no_process(tmp_path: Path, text: str) -> None:
     (tmp_path / "processes").mkdir()
     (tmp_path / "processes" / "scheduler.json").write_text(text)
     assert LocalStack(tmp_path).stop() == []
 
 
-def test_a_leftover_postgres_file_names_nobody(tmp_path: Path) -> None:
+def test_a_leftover_file_of_postgres_names_no_process(tmp_path: Path) -> None:
     (tmp_path / "postmaster.pid").write_text(f"{os.getpid()}\n{tmp_path}\n")
     assert postgres_pid(tmp_path) is None
