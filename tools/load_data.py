@@ -1,31 +1,31 @@
-"""Load the bank marketing data into a pipeline's source prefix, one partition a day:
-``<prefix>/dt=YYYY-MM-DD/<digest>.csv``.
+"""Load the bank marketing data into a pipeline's source prefix, with one partition per day.
 
-The file has neither year nor day. The rule that gives its rows a date:
+A partition is ``<prefix>/dt=YYYY-MM-DD/<digest>.csv``. The file has neither year nor day. This rule
+gives its rows a date:
 
-1. *Year and month*: the month's name together with the consumer price index belongs to exactly one
-   month of the campaign (see `tools.bank_marketing`); where the index is not one of the table's,
-   the confidence index and then the number of employees decide. So the full file, its shuffled
-   4,119-row sample and the output of `tools.sample_data` all work.
-2. *Day*: the rows of one month, in the order of the file, are spread evenly over all days of that
-   month: row i of n stands on day ⌊i · days / n⌋ + 1. A month with fewer rows than days leaves days
-   without a partition.
-3. A row that cannot be dated stays with the row before it. When more than half the rows cannot be
-   dated, the file is not this data.
+1. *Year and month*: the month's name and the consumer price index together identify one month of
+   the campaign (see `tools.bank_marketing`). Where the index is not in the table, the confidence
+   index and then the number of employees decide. So the full file, its shuffled 4,119-row sample
+   and the output of `tools.sample_data` all work.
+2. *Day*: the rows of one month, in the order of the file, are spread evenly over all days of the
+   month: row i of n gets day ⌊i · days / n⌋ + 1. In a month with fewer rows than days, some days
+   have no partition.
+3. A row that cannot be dated gets the date of the row before it. If more than half of the rows
+   cannot be dated, the file is other data.
 
-The lines of the file are not touched, so it can be taken back: the partitions in order of their
-names, each without its first line, which is the header, are the file's rows in order of time. Of a
-file that stands in order of time and has no empty lines, such as UCI's, that is the file byte for
-byte, whatever its line ends; of a shuffled one, such as the 4,119-row sample, it is every row once,
+The lines of the file are not changed, so it can be restored: the partitions in order of their
+names, each without its first line (the header), are the file's rows in order of time. If the file
+is in order of time and has no empty lines, as UCI's, the result is the file byte for byte, whatever
+its line ends. From a shuffled file, such as the 4,119-row sample, the result is every row once,
 sorted by month and within a month in the order of the file.
 
-A file that cannot be dated at all (columns missing, another delimiter, not UTF-8, no rows) is
-loaded byte for byte as the partition of the newest date: the pipeline itself then reports what is
-wrong with it.
+A file that cannot be dated at all (missing columns, another delimiter, not UTF-8, no rows) is
+loaded byte for byte as the partition of the newest date; the pipeline then reports what is wrong
+with it.
 
-Partitions of one load carry the digest of the whole file in their names. They are complete or
-absent: if an upload fails, those already made are deleted again; partitions of an earlier load are
-deleted only after the last upload. Anything else below the prefix stays.
+The names of one load's partitions contain the digest of the whole file. A load is complete or
+absent: if an upload fails, the uploaded partitions are deleted again; partitions of an earlier load
+are deleted only after the last upload. Other objects below the prefix stay.
 
     python -m tools.load_data FILE --bucket BUCKET --prefix data/bank_marketing [--endpoint-url URL]
 
@@ -58,16 +58,19 @@ _DATE = "{date}"
 
 
 class LoadError(Exception):
-    """The data could not be read or uploaded; the message is one sentence for the person who asked."""
+    """The data could not be read or uploaded; the message is one sentence for the user."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadReport:
     """What was loaded.
 
-    `partitions` and `rows` are counts (rows without headers), `first_date` and `last_date` the
-    oldest and newest partition, `dated` says whether the rows could be dated, `warnings` are
-    sentences for the person who loaded.
+    :ivar partitions: Number of partitions.
+    :ivar rows: Number of rows, without headers.
+    :ivar first_date: Date of the oldest partition.
+    :ivar last_date: Date of the newest partition.
+    :ivar dated: Whether the rows could be dated.
+    :ivar warnings: Sentences for the user.
     """
 
     partitions: int
@@ -80,7 +83,10 @@ class LoadReport:
 
 @dataclasses.dataclass(frozen=True)
 class Partitions:
-    """The content of each partition by date, in order of time; other fields as in `LoadReport`."""
+    """A file split by date; the other fields are those of :class:`LoadReport`.
+
+    :ivar content: Content of each partition by date, in order of time.
+    """
 
     content: dict[datetime.date, bytes]
     rows: int
@@ -89,20 +95,22 @@ class Partitions:
 
 
 class _NotDatableError(Exception):
-    """Why a file's rows cannot be dated; never leaves this module."""
+    """The rows of a file cannot be dated; the message says why. It never leaves this module."""
 
 
 def partition(data: bytes, undated: datetime.date = NEWEST_DATE) -> Partitions:
-    """Split a file's bytes into dated partitions by the rule in the module's docstring; pure.
+    """Split a file into dated partitions by the rule in the module's docstring.
 
-    Parameters: `data`, the file's bytes; `undated`, the day under which a file without dates is
-    put. Raises nothing: what cannot be dated becomes one partition, with a warning that says why.
+    A file that cannot be dated becomes one partition, with a warning that says why.
+
+    :param data: The file's bytes.
+    :param undated: Date of the partition of a file that cannot be dated.
     """
     try:
         return _dated(data)
     except _NotDatableError as error:
         lines = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
-        warning = f"the rows cannot be dated ({error}), so the file was loaded as it is as the partition of {undated}."
+        warning = f"the rows cannot be dated ({error}), so the whole file was loaded as the partition of {undated}."
         return Partitions({undated: data}, max(lines - 1, 0), dated=False, warnings=(warning,))
 
 
@@ -112,21 +120,21 @@ def _dated(data: bytes) -> Partitions:
     names = [name.strip().strip('"') for name in header.removeprefix("\ufeff").rstrip("\r").split(DELIMITER)]
     if "month" not in names or not set(_INDICATORS) & set(names):
         raise _NotDatableError(
-            f"only the bank marketing file can be: its header, split at {DELIMITER!r}, has the month and its figures"
+            f"this is not the bank marketing file: its header, split at {DELIMITER!r}, has no month or no indicators"
         )
     body = lines.slice(1)
     if body.is_empty():
-        raise _NotDatableError("it has a header and no rows")
+        raise _NotDatableError("it has a header but no rows")
 
     month_index = _month_indices(body, names)
     undated = month_index.null_count()
     if undated * 2 > len(month_index):
         raise _NotDatableError(
-            f"{undated} of {len(month_index)} rows carry a month and indicators that are not in the campaign's table"
+            f"{undated} of {len(month_index)} rows have a month and indicators that are not in the campaign's table"
         )
     warnings: tuple[str, ...] = ()
     if undated:
-        warnings = (f"{undated} of {len(month_index)} rows carry no known month; each was put with the row before it.",)
+        warnings = (f"{undated} of {len(month_index)} rows have no known month; each got the date of the row before.",)
 
     days = pl.Series([month.days for month in CALL_MONTHS], dtype=pl.Int64)
     starts = pl.Series([datetime.date(month.year, month.month, 1) for month in CALL_MONTHS])
@@ -145,7 +153,7 @@ def _dated(data: bytes) -> Partitions:
 
 
 def _lines(data: bytes) -> pl.DataFrame:
-    """The non-empty lines of the file as one text column `line`; a carriage return stays part of its line."""
+    """Return the file's non-empty lines as a column `line`; a carriage return stays in its line."""
     if not data.strip():
         raise _NotDatableError("it is empty")
     try:
@@ -158,7 +166,7 @@ def _lines(data: bytes) -> pl.DataFrame:
 
 
 def _month_indices(body: pl.DataFrame, names: list[str]) -> pl.Series:
-    """Index into CALL_MONTHS of every row, null where no rule of the table fits; shape (rows,)."""
+    """Return each row's index into CALL_MONTHS, null where no rule applies; shape (rows,)."""
     fields = pl.col("line").str.strip_chars_end("\r").str.split(DELIMITER)
 
     def field(name: str) -> pl.Expr:
@@ -192,14 +200,18 @@ def load(
     on_progress: Callable[[int, int], None] | None = None,
     undated: datetime.date = NEWEST_DATE,
 ) -> LoadReport:
-    """Upload dated partitions under ``s3://<bucket>/<prefix>/``, complete or absent.
+    """Upload dated partitions under ``s3://<bucket>/<prefix>/``, completely or not at all.
 
-    Parameters: `path_or_frame`, a file, or a polars frame with the file's columns; `bucket` exists
-    already; `prefix` with or without a slash at its end; `s3_client`, a boto3 S3 client;
-    `on_progress(done, total)` is called with counts of partitions; `undated`, the day under which a
-    file without dates is put. Raises LoadError if the path cannot be read, bucket or prefix is not
-    plainly one, or if S3 refuses an upload (then nothing of this load is left behind). S3:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+
+    :param path_or_frame: A file, or a polars frame with the file's columns.
+    :param bucket: Must exist.
+    :param prefix: With or without a slash at its end; may contain ``{date}`` once.
+    :param s3_client: A boto3 S3 client.
+    :param on_progress: Called with the number of uploaded partitions and of all.
+    :param undated: Date of the partition of a file that cannot be dated.
+    :raises LoadError: The path cannot be read, the bucket or prefix is not valid, or S3 refuses an
+        upload; then no object of this load remains.
     """
     folder = _folder(bucket, prefix)
     if isinstance(path_or_frame, pl.DataFrame):
@@ -227,23 +239,29 @@ def load(
 
 
 def _folder(bucket: str, prefix: str) -> str:
-    """The prefix with its date and a slash at its end. Raises LoadError if it would not be where it seems to be."""
+    """Return the prefix with a place for its date and a slash at its end.
+
+    :raises LoadError: Bucket or prefix is not valid, or could lead to another place than it shows.
+    """
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
-        raise LoadError(f"{bucket!r} is not the name of a bucket; write one such as brewtrain-123456789012-us-east-1.")
+        raise LoadError(f"{bucket!r} is not a valid bucket name; use one such as brewtrain-123456789012-us-east-1.")
     folder = f"{prefix.strip('/')}/".removeprefix("/")
     if _DATE not in folder:
         folder += f"dt={_DATE}/"
     plain = folder.replace(_DATE, "2024-01-31", 1)
     if not re.fullmatch(r"[A-Za-z0-9!\-_.'()=+,@/]{1,700}", plain) or {"", ".", ".."} & set(plain[:-1].split("/")):
         raise LoadError(
-            f"the prefix {prefix!r} is not plainly one; write folders of letters, digits and ! - _ . ' ( ) = + , @, "
+            f"the prefix {prefix!r} is not valid; use folders of letters, digits and ! - _ . ' ( ) = + , @, "
             f"with {_DATE} at most once."
         )
     return folder
 
 
 def read_file(path: str | Path) -> bytes:
-    """The bytes of `path`. Raises LoadError, in one sentence, if it is missing, a folder or not readable."""
+    """Return the bytes of a file.
+
+    :raises LoadError: It does not exist, is a folder, or cannot be read.
+    """
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -254,7 +272,7 @@ def read_file(path: str | Path) -> bytes:
 
 
 def _own_keys(s3_client: Any, bucket: str, folder: str) -> set[str]:
-    """Keys that earlier loads into `folder` made; other objects there are none of this module's business."""
+    """Return the keys that earlier loads into `folder` wrote."""
     before, _, after = folder.partition(_DATE)
     own = re.compile(rf"{re.escape(before)}\d{{4}}-\d{{2}}-\d{{2}}{re.escape(after)}[0-9a-f]{{12}}\.csv")
     pages = s3_client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=before)
@@ -264,7 +282,7 @@ def _own_keys(s3_client: Any, bucket: str, folder: str) -> set[str]:
 def _upload(
     s3_client: Any, bucket: str, keys: dict[str, bytes], before: set[str], on_progress: Callable[[int, int], None]
 ) -> None:
-    """Put every key; if one fails, delete those of them that were not there before."""
+    """Put all keys; if one fails, delete those that did not exist before."""
     done = 0
     with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="load") as pool:
         pending = {
@@ -285,27 +303,30 @@ def _upload(
 
 
 def _delete(s3_client: Any, bucket: str, keys: list[str]) -> None:
-    """Delete keys that may or may not exist, 1,000 a call, which is the API's limit."""
+    """Delete keys, whether they exist or not, 1,000 per call, which is the API's limit."""
     for start in range(0, len(keys), 1000):
         batch = [{"Key": key} for key in keys[start : start + 1000]]
         s3_client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Load one file; answers the exit code: 0 loaded, 2 not."""
+    """Load one file.
+
+    :returns: The exit code: 0 loaded, 2 not.
+    """
     parser = argparse.ArgumentParser(prog="python -m tools.load_data", description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
         "file", type=Path, help="bank-additional-full.csv, bank-additional.csv or the output of tools.sample_data"
     )
-    parser.add_argument("--bucket", required=True)
+    parser.add_argument("--bucket", required=True, help="bucket to load into; must exist")
     parser.add_argument(
         "--prefix", default="data/bank_marketing", help="the source prefix of the pipeline (default %(default)s)"
     )
-    parser.add_argument("--endpoint-url", help="an S3 endpoint other than AWS's own, such as local_aws")
-    parser.add_argument("--region", default="us-east-1", help="default %(default)s")
+    parser.add_argument("--endpoint-url", help="S3 endpoint, e.g. of local_aws (default: AWS)")
+    parser.add_argument("--region", default="us-east-1", help="AWS region (default %(default)s)")
     options = parser.parse_args(arguments)
 
-    import boto3  # only the command line needs it: a caller of load() brings a client
+    import boto3  # only the command line needs it: callers of load() pass a client
     from botocore.config import Config
 
     client = boto3.client(

@@ -1,11 +1,10 @@
-"""A seeded stand-in for the UCI bank marketing file: same columns, value sets, marginals, economics
-and drift, any number of rows.
+"""Generate any number of rows like those of the UCI bank marketing file, from a seed.
 
-It exists because the project ships no data and must run where none can be fetched. The label
-depends on the features about as much as in the real file: a gradient-boosted model reaches an AUC
-near 0.79 without `duration` and near 0.94 with it, while answering "no" errs in 11 % of the calls.
-The rows are invented; only small tables of shares come from the data (source: see
-`tools.bank_marketing`).
+They have its columns, value sets, marginals, economics and drift. The project ships no data, and
+must run where none can be downloaded. The label depends on the features about as much as in the
+real file: a gradient-boosted model reaches an AUC near 0.79 without `duration` and near 0.94 with
+it, and always predicting "no" is wrong for 11 % of the calls. The rows are invented; only small
+tables of shares come from the data (source: see `tools.bank_marketing`).
 
     python -m tools.sample_data --rows 41188 --seed 1 --out bank.csv
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SEED = 20101130
 CHUNK_ROWS = 1_000_000
-"""Rows made at once. Part of what a seed means: chunk k of a seed has a random stream of its own."""
+"""Rows generated at once. A change changes the rows of a seed: each chunk has its own stream."""
 
 JOBS = (
     "admin.", "blue-collar", "technician", "services", "management", "retired", "entrepreneur", "self-employed",
@@ -122,8 +121,8 @@ _CALLS_EFFECT = -0.09
 _EURIBOR_EFFECT = -0.35  # per standard deviation within the month
 _EFFECT_SCALE = 0.95
 
-# Logarithm of the call's length in seconds: mean and standard deviation. Selling takes the longer,
-# the less likely it was.
+# Logarithm of the call's duration in seconds: mean and standard deviation. The less likely a sale
+# was, the longer it takes.
 _LOG_DURATION_NO = (5.05, 0.86)
 _LOG_DURATION_YES = (5.65, 0.55)
 _LOG_DURATION_BY_LOG_ODDS = -0.33
@@ -133,7 +132,7 @@ _PDAYS_WEIGHT = (439, 412, 118, 64, 61, 60, 58, 52, 46, 36, 28, 26, 24, 20, 18, 
 
 
 class _Economics(NamedTuple):
-    """The Euribor of every business day of the campaign, and where each month's days begin."""
+    """The Euribor on each business day of the campaign, and where each month's days begin."""
 
     euribor: Floats  # (business days,), percent, rounded to 3 decimals
     day_of_week: Codes  # (business days,), 0 = Monday
@@ -156,13 +155,13 @@ def _economics() -> _Economics:
 
 
 def rows_per_month(rows: int) -> NDArray[np.int64]:
-    """Share `rows` out over the campaign's months as in the full file, by largest remainder.
+    """Distribute rows over the campaign's months as in the full file, by largest remainder.
 
-    Parameters: `rows`, at least 0. Returns an array of shape (26,), which sums to `rows`. Raises
-    ValueError if `rows` is negative.
+    :returns: An array of shape (26,) whose sum is `rows`.
+    :raises ValueError: `rows` is negative.
     """
     if rows < 0:
-        raise ValueError(f"rows is {rows}; ask for 0 or more rows.")
+        raise ValueError(f"rows is {rows}; it must be 0 or more.")
     weights = np.array([month.rows for month in CALL_MONTHS], dtype=np.int64)
     counts = weights * rows // FULL_ROWS
     order = np.argsort(-(weights * rows % FULL_ROWS), kind="stable")
@@ -171,7 +170,7 @@ def rows_per_month(rows: int) -> NDArray[np.int64]:
 
 
 def _choice_by_row(random: np.random.Generator, weights: Floats, row_codes: Codes) -> Codes:
-    """For each row pick a column of `weights` (groups × choices) with the weights of the row's group."""
+    """Pick a column of `weights` (groups × choices) for each row, by the weights of its group."""
     cumulative = np.cumsum(weights, axis=1)
     cumulative /= cumulative[:, -1:]
     draw = random.random(row_codes.size)
@@ -182,7 +181,7 @@ def _choice_by_row(random: np.random.Generator, weights: Floats, row_codes: Code
 
 
 class _Clients(NamedTuple):
-    """What is known before the call, as codes into the value sets; every array has one entry a row."""
+    """What is known before the call, as codes into the value sets; arrays of shape (rows,)."""
 
     age: Codes
     job: Codes
@@ -200,8 +199,10 @@ class _Clients(NamedTuple):
 
 
 def _draw_clients(random: np.random.Generator, month: Codes, position: Floats, economics: _Economics) -> _Clients:
-    """Draw features. `month` (rows,) indexes CALL_MONTHS; `position` (rows,) in [0, 1) says where
-    in its month a row stands.
+    """Draw the features of each row.
+
+    :param month: Index into CALL_MONTHS; shape (rows,).
+    :param position: Place of the row in its month, in [0, 1); shape (rows,).
     """
     rows = month.size
     late = (month >= 10).astype(np.intp)  # June 2009 and after
@@ -217,7 +218,7 @@ def _draw_clients(random: np.random.Generator, month: Codes, position: Floats, e
     marital = _choice_by_row(random, np.array(_JOB_MARITAL), job)
     education = _choice_by_row(random, np.array(_JOB_EDUCATION), job)
 
-    # Blue-collar workers and older people more often leave the question about defaults open.
+    # Blue-collar workers and older people more often do not say whether they have defaulted.
     unknown_default = (
         _UNKNOWN_DEFAULT[month] * np.where(np.isin(job, (1, 3, 8, 11)), 1.35, 0.82) * np.clip(age / 40, 0.6, 1.5)
     )
@@ -261,7 +262,7 @@ def _draw_clients(random: np.random.Generator, month: Codes, position: Floats, e
 
 
 def _log_odds(clients: _Clients, economics: _Economics, month: Codes) -> Floats:
-    """The part of the log-odds of "yes" that differs between the calls of one month; shape (rows,)."""
+    """Return the part of the log-odds of "yes" that differs within a month; shape (rows,)."""
     euribor = economics.euribor[clients.day]
     centre = np.array([(m.euribor_first + m.euribor_last) / 2 for m in CALL_MONTHS])[month]
     spread = np.array([max(abs(m.euribor_first - m.euribor_last) / 3.46, 0.01) for m in CALL_MONTHS])[month]
@@ -282,10 +283,10 @@ def _log_odds(clients: _Clients, economics: _Economics, month: Codes) -> Floats:
 
 
 def _month_intercepts(economics: _Economics) -> Floats:
-    """The log-odds of each month at which its share of "yes" is the real file's; shape (26,).
+    """Return the log-odds of each month that give it the real file's share of "yes"; shape (26,).
 
-    Solved by Newton's method on a pilot sample of its own, so that a month's intercept depends on
-    neither seed nor number of rows.
+    Newton's method finds them on a separate pilot sample, so that they depend on neither the seed
+    nor the number of rows.
     """
     pilot_rows = 4000
     random = np.random.default_rng(0)
@@ -311,7 +312,7 @@ class _Calls(NamedTuple):
 
 
 def _chunks(rows: int, seed: int, economics: _Economics) -> Iterator[_Calls]:
-    """The calls in order of time, CHUNK_ROWS at once."""
+    """Yield the calls in order of time, CHUNK_ROWS at once."""
     counts = rows_per_month(rows)
     ends = np.cumsum(counts)
     intercepts = _month_intercepts(economics)
@@ -334,7 +335,7 @@ def _chunks(rows: int, seed: int, economics: _Economics) -> Iterator[_Calls]:
 
 
 def _text_column(values: tuple[str, ...] | list[str], codes: Codes) -> pl.Series:
-    """Codes into distinct `values` as a categorical column: the text of a value is stored once."""
+    """Return codes into distinct `values` as a categorical column, which stores each text once."""
     return pl.Series(values, dtype=pl.Enum(values)).gather(codes)
 
 
@@ -345,8 +346,10 @@ def _number_text(value: float) -> str:
 def _columns(
     calls: _Calls, economics: _Economics, text: Callable[[str], str], number: Callable[[str, Floats, Codes], pl.Series]
 ) -> dict[str, pl.Series]:
-    """The 21 columns of the file. `text` spells a text value; `number` makes a column from a table
-    of numbers and codes into it.
+    """Return the 21 columns of the file.
+
+    :param text: Spells a text value.
+    :param number: Makes a column from its name, a table of numbers and codes into it.
     """
     clients = calls.clients
 
@@ -384,12 +387,13 @@ def _columns(
 
 
 def generate(rows: int = FULL_ROWS, seed: int = DEFAULT_SEED) -> pl.DataFrame:
-    """Make calls in order of time.
+    """Generate calls in order of time.
 
-    Parameters: `rows`, number of calls (0 or more); `seed`, a non-negative integer: the same seed
-    and rows give the same frame. Returns a polars frame of shape (`rows`, 21) with the columns of
-    `tools.bank_marketing.COLUMNS`: integers, floats, strings. Raises ValueError if `rows` or `seed`
-    is negative.
+    :param rows: Number of calls.
+    :param seed: The same seed and number of rows give the same frame.
+    :returns: A polars frame of shape (`rows`, 21) with `tools.bank_marketing.COLUMNS` as integers,
+        floats and strings.
+    :raises ValueError: `rows` or `seed` is negative.
     """
     economics = _economics()
 
@@ -407,16 +411,19 @@ def generate(rows: int = FULL_ROWS, seed: int = DEFAULT_SEED) -> pl.DataFrame:
 
 def _checked_seed(seed: int) -> int:
     if seed < 0:
-        raise ValueError(f"seed is {seed}; give a whole number that is 0 or more.")
+        raise ValueError(f"seed is {seed}; it must be 0 or more.")
     return seed
 
 
 def write_csv(path: str | os.PathLike[str], rows: int = FULL_ROWS, seed: int = DEFAULT_SEED) -> Path:
-    """Write `generate(rows, seed)` as the original is written: ``;`` between fields, text and header in double quotes.
+    """Write ``generate(rows, seed)`` in the original's format, completely or not at all.
 
-    Streams chunk by chunk, so memory does not grow with `rows`. The file is complete or absent: it
-    is written beside `path` and renamed. Raises ValueError as `generate` does, and OSError if the
-    file cannot be written. Returns the path.
+    Fields are separated by ``;``, text and header are in double quotes. It writes chunk by chunk,
+    so memory does not grow with the number of rows.
+
+    :returns: The path.
+    :raises ValueError: `rows` or `seed` is negative.
+    :raises OSError: The file cannot be written.
     """
     target = Path(path)
     economics = _economics()
@@ -435,7 +442,7 @@ def write_csv(path: str | os.PathLike[str], rows: int = FULL_ROWS, seed: int = D
         return f'"{value}"'
 
     chunks = _chunks(rows, _checked_seed(seed), economics) if rows else iter(())
-    rows_per_month(rows)  # refuses a negative number before anything is written
+    rows_per_month(rows)  # raises for a negative number before anything is written
     scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with scratch.open("wb") as file:
@@ -450,7 +457,10 @@ def write_csv(path: str | os.PathLike[str], rows: int = FULL_ROWS, seed: int = D
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write a sample file; answers the exit code."""
+    """Write a sample file.
+
+    :returns: The exit code: 0 written, 2 not.
+    """
     parser = argparse.ArgumentParser(prog="python -m tools.sample_data", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rows", type=int, default=FULL_ROWS, help="number of calls (default %(default)s)")
     parser.add_argument(
@@ -463,7 +473,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"sample_data: cannot write {options.out}: {error}", file=sys.stderr)
         return 2
-    print(f"sample_data: {options.rows} invented rows (seed {options.seed}) in {options.out}")
+    print(f"sample_data: wrote {options.rows} invented rows (seed {options.seed}) to {options.out}")
     return 0
 
 

@@ -1,1 +1,1 @@
-"""`make backfill-report`: a backfill of every month of the bank marketing data, and the page about it."""
+"""`make backfill-report`: backfill every month of the bank marketing data and write a page."""

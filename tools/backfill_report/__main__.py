@@ -1,11 +1,11 @@
-"""Backfill every month of the bank marketing data through a real Airflow, and write docs/backfill-report.md about it.
+"""Backfill every month of the bank marketing data through a real Airflow, and write a page.
 
     python -m tools.backfill_report [--data FILE] [--at-once N]
 
-Everything is started in ``var/backfill-report/`` on free ports and stopped at the end; its logs
-stay there. The monthly pipeline is a copy of a pipeline file with another name, schedule, endpoint
-and pool, made for this run only. Must not do anything the DAGs are there to do, and must not import
-Airflow.
+The page is docs/backfill-report.md. Everything is started in ``var/backfill-report/`` on free ports
+and stopped at the end; its logs stay there. The monthly pipeline is a copy of a pipeline file with
+another name, schedule, endpoint and pool, made for this run only. Must not import Airflow, nor do
+what the DAGs are there to do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tools.airflow_env import LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY, REGION, ROOT
+from tools.airflow_env import REGION, ROOT
 
 sys.path.insert(0, str(ROOT / "plugins"))  # the pipeline files are read by the package itself
 
@@ -36,12 +36,14 @@ from tools.bank_marketing import CALL_MONTHS
 from tools.bootstrap import BootstrapError, bootstrap
 from tools.fetch_data import TARGET as FULL_FILE
 from tools.load_data import LoadError, load, partition, read_file
+from tools.local_aws_clients import local_clients
 from tools.local_stack import LocalStack, Ports, StackError
 from tools.stack_guard import start_guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
+    from collections.abc import Callable, Mapping
+
+    from brewtrain.domain.pipeline.file import Pipeline
 
 FOLDER = ROOT / "var" / "backfill-report"
 PAGE = ROOT / "docs" / "backfill-report.md"
@@ -50,19 +52,22 @@ SUFFIX = "_monthly"
 METRIC = "auc"
 DEPLOY_SECONDS = 600.0
 POLL_SECONDS = 3.0
-# No month takes as long, however busy the machine.
+# Longer than any month takes, however busy the machine is.
 QUIET_SECONDS = 1800.0
 
 
 class ReportError(Exception):
-    """The report cannot be made; the message is one sentence for the person who asked."""
+    """The report cannot be made; the message is one sentence for the user."""
 
 
 def choose_data(path: Path | None) -> tuple[bytes, str]:
-    """The file to backfill, and a sentence that says which it is.
+    """Choose the data to backfill.
 
-    A file that was named wins, then the full file where `make data` has fetched it, then the sample
-    generator's rows. Raises LoadError if a file that was named cannot be read.
+    It is the named file, or else the full file if `make data` has downloaded it, or else generated
+    rows.
+
+    :returns: The data, and a sentence that says what it is.
+    :raises LoadError: The named file cannot be read.
     """
     if path is None and not FULL_FILE.exists():
         from tools.sample_data import DEFAULT_SEED, write_csv
@@ -71,7 +76,7 @@ def choose_data(path: Path | None) -> tuple[bytes, str]:
         data = made.read_bytes()
         return (
             data,
-            f"invented by the sample generator ({_rows(data)}, seed {DEFAULT_SEED}): no file was named or fetched.",
+            f"invented by the sample generator ({_rows(data)}, seed {DEFAULT_SEED}): no file was named or downloaded.",
         )
     data = read_file(path or FULL_FILE)
     if path is None or path.resolve() == FULL_FILE:
@@ -94,7 +99,11 @@ def _is_uci_sample(data: bytes) -> bool:
 
 
 def monthly_include(include: Path, pipeline: str, folder: Path) -> str:
-    """Copy include/ into `folder` with a monthly copy of one pipeline as its only pipeline; returns the copy's name."""
+    """Copy include/ with a monthly copy of one pipeline as its only pipeline.
+
+    :param folder: The new include folder.
+    :returns: Name of the monthly pipeline.
+    """
     shutil.copytree(include, folder, dirs_exist_ok=True)
     source = include / "pipelines" / f"{pipeline}.yaml"
     document = yaml.safe_load(source.read_text(encoding="utf-8"))
@@ -115,21 +124,21 @@ def monthly_include(include: Path, pipeline: str, folder: Path) -> str:
 class MonthlyBackfill:
     """The backfill in a running stack.
 
-    Parameters: `stack`; `pipeline`, the monthly pipeline; `clients` gives a boto3 client of its
-    local_aws by service; `tell` gets one line a step.
+    :param pipeline: The monthly pipeline.
+    :param clients: Makes a boto3 client of the stack's local_aws by service name.
     """
 
-    def __init__(
-        self, stack: LocalStack, pipeline: Any, clients: Callable[[str], Any], tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, stack: LocalStack, pipeline: Pipeline, clients: Callable[[str], Any]) -> None:
         self._api = AirflowApi(stack.api_url, stack.admin_password)
         self._pipeline = pipeline
         self._clients = clients
-        self._tell = tell
         self.dag_id = f"{pipeline.name}__retrain"
 
     def deploy(self) -> None:
-        """Run the deploy DAG. Raises ReportError if it fails."""
+        """Run the deploy DAG.
+
+        :raises ReportError: It fails.
+        """
         dag_id = f"{self._pipeline.name}__deploy"
         run_id = self._api.trigger(dag_id)
         state = self._api.wait_for_run(dag_id, run_id, timeout_seconds=DEPLOY_SECONDS)["state"]
@@ -137,12 +146,14 @@ class MonthlyBackfill:
             raise ReportError(f"{dag_id} is {state}: {self._failure(dag_id, run_id)[1]}")
 
     def run(self, first: datetime.date, last: datetime.date, *, at_once: int) -> list[dict[str, Any]]:
-        """Backfill the months from `first` to `last`, wait for all to end, and return the DAG runs in order.
+        """Backfill the months from `first` to `last`, and wait until all runs have ended.
 
-        Raises ReportError if nothing moves for half an hour.
+        :param at_once: Number of runs at once.
+        :returns: The DAG runs in order.
+        :raises ReportError: No run has ended for half an hour.
         """
         backfill = self._api.backfill(self.dag_id, f"{first}T00:00:00Z", f"{last}T00:00:00Z", max_active_runs=at_once)
-        self._tell(f"backfill {backfill} of {self.dag_id}: {first:%Y-%m} to {last:%Y-%m}, {at_once} at once")
+        _tell(f"backfill {backfill} of {self.dag_id}: {first:%Y-%m} to {last:%Y-%m}, {at_once} at once")
         ended: dict[str, str] = {}
         moved = time.monotonic()
         while True:
@@ -151,19 +162,22 @@ class MonthlyBackfill:
                 if run["state"] in ENDED and run["dag_run_id"] not in ended:
                     ended[run["dag_run_id"]] = run["state"]
                     moved = time.monotonic()
-                    self._tell(f"{_month_of(run):%Y-%m}  {run['state']:8} {len(ended)} of {len(runs)}")
+                    _tell(f"{_month_of(run):%Y-%m}  {run['state']:8} {len(ended)} of {len(runs)}")
             if runs and len(ended) == len(runs):
                 return runs
             if time.monotonic() - moved > QUIET_SECONDS:
                 waiting = [run["dag_run_id"] for run in runs if run["state"] not in ENDED]
                 raise ReportError(
                     f"no run of {self.dag_id} has ended for {QUIET_SECONDS / 60:.0f} minutes; {waiting[0]} and "
-                    f"{len(waiting) - 1} more still run. Look at {FOLDER}/log."
+                    f"{len(waiting) - 1} more are still running. See the logs in {FOLDER}/log."
                 )
             time.sleep(POLL_SECONDS)
 
     def month(self, run: dict[str, Any], data: MonthOfData, evaluations: Path) -> MonthReport:
-        """Read what one run left behind; its evaluation.json, if there is one, is copied into `evaluations`."""
+        """Read the results of one run.
+
+        :param evaluations: Folder into which the run's evaluation.json is copied, if there is one.
+        """
         month = _month_of(run)
         if run["state"] != "success":
             task, reason = self._failure(self.dag_id, run["dag_run_id"])
@@ -191,7 +205,7 @@ class MonthlyBackfill:
         return body.decode("utf-8")
 
     def _failure(self, dag_id: str, run_id: str) -> tuple[str, str]:
-        """The first task that failed, and the last thing that its log says of the reason."""
+        """Return the first task that failed, and the reason that its log gives last."""
         instances = self._api.task_instances(dag_id, run_id).values()
         failed = sorted((item for item in instances if item["state"] == "failed"), key=lambda item: item["end_date"])
         if not failed:
@@ -202,7 +216,7 @@ class MonthlyBackfill:
             said = [line for line in lines if "deliver" in line or "Error" in line]
             if said:
                 return task, said[-1].split("; deliver")[0].strip()
-        return task, "its log says why"
+        return task, "see its log"
 
 
 def _month(text: str) -> datetime.date:
@@ -214,7 +228,12 @@ def _month_of(run: dict[str, Any]) -> datetime.date:
 
 
 def draw(evaluations: Path, output: Path) -> bool:
-    """Draw the metric over time from the evaluations, as `output`; answers whether there was anything to draw."""
+    """Draw the metric over time from the evaluations.
+
+    :param output: The image to write.
+    :returns: Whether there were any evaluations.
+    :raises ReportError: The plot cannot be drawn.
+    """
     files = sorted(evaluations.glob("*.json"))
     if not files:
         return False
@@ -228,47 +247,20 @@ def draw(evaluations: Path, output: Path) -> bool:
 
 
 def make(options: argparse.Namespace) -> Path:
-    """Do it all; returns the page. Raises ReportError, LoadError, StackError, BootstrapError."""
+    """Backfill the data and write the page.
+
+    :returns: The page.
+    :raises ReportError: The data cannot be dated, a run fails, or a month with data has no model.
+    """
     from benchmarks.machine import describe_machine
 
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    old = LocalStack(FOLDER)
-    if old.running():
-        raise ReportError(f"another report is being made in {FOLDER}; wait for it, or delete the folder.")
-    for name in ("airflow", "postgres", "local_aws", "include", "evaluations", "log"):
-        shutil.rmtree(FOLDER / name, ignore_errors=True)
-    evaluations = FOLDER / "evaluations"
-    evaluations.mkdir()
+    evaluations = _empty_folder()
     data, sentence = choose_data(options.data)
     partitions = partition(data)
     if not partitions.dated:
         raise ReportError(f"{options.data}: {partitions.warnings[0]}")
-    name = monthly_include(ROOT / "include", options.pipeline, FOLDER / "include")
-    os.environ["BREWTRAIN_INCLUDE"] = str(FOLDER / "include")
-    from brewtrain import resources
-
-    pipeline = resources.find_pipeline(name)
-    stack = LocalStack(FOLDER, Ports.free(), overrides={"BREWTRAIN_INCLUDE": str(FOLDER / "include")}, report=_tell)
-    clients = _clients(stack.aws_endpoint_url)
-    guard = start_guard(FOLDER)
-    try:
-        stack.start(prepare=lambda endpoint_url: bootstrap(clients) and None)
-        bucket = pipeline.source.bucket(f"brewtrain-{clients('sts').get_caller_identity()['Account']}-{REGION}")
-        file = FOLDER / "data.csv"
-        file.write_bytes(data)
-        loaded = load(file, bucket, pipeline.source.key("{date}"), clients("s3"))
-        _tell(f"{loaded.rows:,} rows in {loaded.partitions} partitions, {loaded.first_date} to {loaded.last_date}")
-        backfill = MonthlyBackfill(stack, pipeline, clients, _tell)
-        backfill.deploy()
-        _tell(f"{name} is deployed; Airflow's UI is {stack.api_url}")
-        began = time.monotonic()
-        runs = backfill.run(options.first, options.last, at_once=options.at_once)
-        seconds = time.monotonic() - began
-        by_month = months_of(partitions.content)
-        months = [backfill.month(run, by_month.get(_month_of(run), MonthOfData()), evaluations) for run in runs]
-    finally:
-        stack.stop()
-        guard.communicate()
+    pipeline = _monthly_pipeline(options.pipeline)
+    months, seconds = _backfill(pipeline, data, months_of(partitions.content), evaluations, options)
     drawn = draw(evaluations, options.output.with_name(PLOT))
     settings = [
         f"recipe `{pipeline.recipe}`",
@@ -277,8 +269,8 @@ def make(options: argparse.Namespace) -> Path:
         f"{options.at_once} interval{'s' if options.at_once > 1 else ''} at once, oldest first",
     ]
     page = render(
-        months, data=sentence, pipeline=name, settings=settings, machine=describe_machine() + ".", seconds=seconds,
-        plot=PLOT if drawn else None,
+        months, data=sentence, pipeline=pipeline.name, settings=settings, machine=describe_machine() + ".",
+        seconds=seconds, plot=PLOT if drawn else None,
     )  # fmt: skip
     scratch = options.output.with_name(f".{options.output.name}.part")
     scratch.write_text(page, encoding="utf-8")
@@ -292,35 +284,85 @@ def make(options: argparse.Namespace) -> Path:
     return Path(options.output)
 
 
-def _clients(endpoint_url: str) -> Callable[[str], Any]:
-    import boto3
+def _empty_folder() -> Path:
+    """Delete what an earlier report left behind, and return the folder of the evaluations."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if LocalStack(FOLDER).running():
+        raise ReportError(f"another report is being made in {FOLDER}; wait until it ends, or delete the folder.")
+    for name in ("airflow", "postgres", "local_aws", "include", "evaluations", "log"):
+        shutil.rmtree(FOLDER / name, ignore_errors=True)
+    evaluations = FOLDER / "evaluations"
+    evaluations.mkdir()
+    return evaluations
 
-    session = boto3.Session(
-        region_name=REGION, aws_access_key_id=LOCAL_ACCESS_KEY_ID, aws_secret_access_key=LOCAL_SECRET_ACCESS_KEY
-    )
-    return lambda service: session.client(service, endpoint_url=endpoint_url)
+
+def _monthly_pipeline(pipeline: str) -> Pipeline:
+    include = FOLDER / "include"
+    name = monthly_include(ROOT / "include", pipeline, include)
+    os.environ["BREWTRAIN_INCLUDE"] = str(include)
+    from brewtrain import resources
+
+    return resources.find_pipeline(name)
+
+
+def _backfill(
+    pipeline: Pipeline,
+    data: bytes,
+    by_month: Mapping[datetime.date, MonthOfData],
+    evaluations: Path,
+    options: argparse.Namespace,
+) -> tuple[list[MonthReport], float]:
+    """Backfill in a stack of its own, and return the months and the seconds that it took."""
+    stack = LocalStack(FOLDER, Ports.free(), overrides={"BREWTRAIN_INCLUDE": str(FOLDER / "include")}, report=_tell)
+    clients = local_clients(stack.aws_endpoint_url)
+    guard = start_guard(FOLDER)
+    try:
+        stack.start(prepare=lambda endpoint_url: bootstrap(clients))
+        bucket = pipeline.source.bucket(f"brewtrain-{clients('sts').get_caller_identity()['Account']}-{REGION}")
+        file = FOLDER / "data.csv"
+        file.write_bytes(data)
+        loaded = load(file, bucket, pipeline.source.key("{date}"), clients("s3"))
+        _tell(f"{loaded.rows:,} rows in {loaded.partitions} partitions, {loaded.first_date} to {loaded.last_date}")
+        backfill = MonthlyBackfill(stack, pipeline, clients)
+        backfill.deploy()
+        _tell(f"{pipeline.name} is deployed; Airflow's UI is {stack.api_url}")
+        began = time.monotonic()
+        runs = backfill.run(options.first, options.last, at_once=options.at_once)
+        seconds = time.monotonic() - began
+        months = [backfill.month(run, by_month.get(_month_of(run), MonthOfData()), evaluations) for run in runs]
+    finally:
+        stack.stop()
+        guard.communicate()
+    return months, seconds
 
 
 def _tell(line: str) -> None:
     print(f"backfill-report: {line}", flush=True)
 
 
-def _stopped_by_signal(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Make the report; answers the exit code: 0 made, 1 not, or not for every month."""
+    """Make the report.
+
+    :returns: The exit code: 0 made, 1 not made or a month has no model, 130 interrupted.
+    """
     parser = argparse.ArgumentParser(prog="python -m tools.backfill_report", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, help="file to backfill (default: UCI's if fetched, else the generator's)")
+    parser.add_argument(
+        "--data", type=Path, help="file to backfill (default: UCI's if downloaded, else generated rows)"
+    )
     parser.add_argument("--pipeline", default="bank_marketing", help="pipeline to copy (default %(default)s)")
-    parser.add_argument("--at-once", type=int, default=1, help="intervals at once (default %(default)s: in order)")
+    parser.add_argument(
+        "--at-once", type=int, default=1, help="number of intervals at once (default %(default)s: in order)"
+    )
     first, last = (datetime.date(month.year, month.month, 1) for month in (CALL_MONTHS[0], CALL_MONTHS[-1]))
-    parser.add_argument("--first", type=_month, default=first, metavar="YYYY-MM", help=f"default {first:%Y-%m}")
-    parser.add_argument("--last", type=_month, default=last, metavar="YYYY-MM", help=f"default {last:%Y-%m}")
-    parser.add_argument("--output", type=Path, default=PAGE, help="the page (default %(default)s)")
+    parser.add_argument(
+        "--first", type=_month, default=first, metavar="YYYY-MM", help=f"first month (default {first:%Y-%m})"
+    )
+    parser.add_argument(
+        "--last", type=_month, default=last, metavar="YYYY-MM", help=f"last month (default {last:%Y-%m})"
+    )
+    parser.add_argument("--output", type=Path, default=PAGE, help="page to write (default %(default)s)")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _stopped_by_signal)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         page = make(options)
     except (ReportError, LoadError, StackError, BootstrapError, AirflowApiError, TimeoutError) as error:

@@ -1,6 +1,6 @@
-"""The page docs/backfill-report.md, from what the backfill left behind.
+"""Render docs/backfill-report.md from the results of the backfill.
 
-Must not call AWS or Airflow: it is handed what was found.
+Must not call AWS or Airflow: the results are passed in.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from tools.bank_marketing import DELIMITER
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_WIDTH = 118
+_WIDTH = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class MonthOfData:
-    """What was delivered of one month: `rows`, and how many of them are `positives` (clients who said yes)."""
+    """The rows that were delivered for one month.
+
+    :ivar positives: How many of them are clients who said yes.
+    """
 
     rows: int = 0
     positives: int = 0
@@ -29,7 +32,7 @@ class MonthOfData:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """A metric with its 95 % interval; `low` and `high` are None where the run measured none."""
+    """A metric with its 95 % interval; `low` and `high` are ``None`` where none was measured."""
 
     value: float
     low: float | None = None
@@ -38,12 +41,14 @@ class Measured:
 
 @dataclasses.dataclass(frozen=True)
 class MonthReport:
-    """What became of one month's run.
+    """The result of one month's run.
 
-    `month` is its first day; `state`, the DAG run's; `outcome`, ``promoted``, ``rejected`` … or
-    None where nothing was recorded; `reason` says why in words; `model` names what was recorded:
-    the model package's version or the training job; `validation_rows` are those of the whole
-    training window.
+    :ivar month: The month's first day.
+    :ivar state: State of the DAG run.
+    :ivar outcome: ``promoted``, ``rejected`` …; ``None`` where nothing was recorded.
+    :ivar reason: Why, in words.
+    :ivar model: The model package's version or the training job.
+    :ivar validation_rows: Validation rows of the whole training window.
     """
 
     month: datetime.date
@@ -57,7 +62,10 @@ class MonthReport:
 
 
 def months_of(content: Mapping[datetime.date, bytes], label: str = "y") -> dict[datetime.date, MonthOfData]:
-    """Rows and positives of each month, by its first day, of the loader's partitions (`tools.load_data.partition`)."""
+    """Return rows and positives of each month, by its first day.
+
+    :param content: Partitions as :func:`tools.load_data.partition` returns them.
+    """
     found: dict[datetime.date, MonthOfData] = {}
     for day, data in content.items():
         header, *lines = data.decode("utf-8").splitlines()
@@ -80,37 +88,46 @@ def render(
     seconds: float,
     plot: str | None,
 ) -> str:
-    """The page as Markdown.
+    """Return the page as Markdown.
 
-    Parameters: `months` in order; `data`, one sentence on which data was used; `settings`, facts
-    about the pipeline; `machine`, where and when; `seconds`, how long the backfill itself took;
-    `plot`, file name of the plot beside the page, if there is one.
+    :param months: In order.
+    :param data: One sentence that says which data was used.
+    :param settings: Facts about the pipeline.
+    :param machine: Where and when it was measured.
+    :param seconds: Duration of the backfill itself.
+    :param plot: File name of the plot beside the page, if there is one.
     """
     models = sum(month.model is not None for month in months)
     with_data = [month for month in months if month.data.rows]
     outcomes = Counter(month.outcome for month in with_data if month.outcome)
     found = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
     made = (
-        "Made by `make backfill-report`, which starts Airflow with its own scheduler, and local_aws, loads the data as "
-        "daily partitions (docs/backfill.md has the rule), and backfills a monthly copy of the pipeline through "
-        "Airflow's own backfill. Run it again to make this page anew."
+        "Written by `make backfill-report`, which starts Airflow and local_aws, loads the data as daily partitions "
+        "(docs/backfill.md has the rule), and backfills a monthly copy of the pipeline with Airflow's own backfill. "
+        "Run it again to renew this page."
     )
     read = (
-        "`rows` and `yes` are the month's own; a model is trained on the whole window that ends with the month, and "
-        "measured on the window's validation rows, which no model of this recipe has trained on."
+        "`rows` and `yes` count the month alone. A model is trained on the whole window that ends with the month, and "
+        "measured on the window's validation rows, on which no model of this recipe was trained."
     )
     lines = [
         "# A backfill of every month",
         "",
         textwrap.fill(made, _WIDTH),
         "",
-        f"- **Data**: {data}",
-        f"- **Pipeline**: `{pipeline}`; {'; '.join(settings)}.",
-        f"- **Result**: {len(months)} intervals, all ended; {models} models recorded for {len(with_data)} months with "
-        f"data{f' ({found})' if found else ''}.",
+        _bullet("Data", data),
+        _bullet("Pipeline", f"`{pipeline}`; {'; '.join(settings)}."),
+        _bullet(
+            "Result",
+            f"{len(months)} intervals, all ended; {models} models recorded for {len(with_data)} months with "
+            f"data{f' ({found})' if found else ''}.",
+        ),
         *_exceptions(months),
-        f"- **Time**: {seconds / 60:.0f} minutes for the backfill, {seconds / max(len(with_data), 1):.0f} s a month "
-        f"with data. {machine}",
+        _bullet(
+            "Time",
+            f"{seconds / 60:.0f} minutes for the backfill, {seconds / max(len(with_data), 1):.0f} s a month "
+            f"with data. {machine}",
+        ),
         "",
         textwrap.fill(read, _WIDTH),
         "",
@@ -124,15 +141,19 @@ def render(
     return "\n".join(lines) + "\n"
 
 
+def _bullet(name: str, text: str) -> str:
+    return textwrap.fill(f"- **{name}**: {text}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
 def _exceptions(months: Sequence[MonthReport]) -> list[str]:
     lines = []
     if empty := sum(not month.data.rows for month in months):
-        lines.append(
-            f"- **Months without data**: {empty}. Nobody was called in them; `check_input` refuses such an interval, "
-            "so its run is failed and nothing was started for it."
+        what = (
+            "There were no calls in them; `check_input` refuses such an interval, so its run fails and starts nothing."
         )
+        lines.append(_bullet("Months without data", f"{empty}. {what}"))
     if failed := [f"{month.month:%Y-%m}" for month in months if month.data.rows and month.state != "success"]:
-        lines.append(f"- **Broken**: {', '.join(failed)}.")
+        lines.append(_bullet("Broken", f"{', '.join(failed)}."))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The backfill report's page and what goes into it, without an Airflow."""
+"""The backfill report's page and what it is made of, without Airflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def page(*months: MonthReport, plot: str | None = None) -> str:
     )
 
 
-def test_a_row_a_month_and_what_the_table_says() -> None:
+def test_the_page_has_a_row_for_each_month_and_sums_up_the_outcomes() -> None:
     text = page(
         MonthReport(
             MAY, MonthOfData(1000, 50), "success", "promoted", "Endpoint serves.", "3", Measured(0.8, 0.7, 0.9), 300
@@ -45,7 +45,7 @@ def test_a_row_a_month_and_what_the_table_says() -> None:
     assert "![AUC over time](auc.png)" in text
 
 
-def test_an_interval_that_was_not_measured_is_a_dash() -> None:
+def test_a_metric_without_an_interval_has_a_dash_in_its_place() -> None:
     text = page(MonthReport(MAY, MonthOfData(9, 1), "success", "rejected", "No.", "job", Measured(0.5), 3))
     assert "| 0.500 | – | rejected | No. | `job` |" in text
     assert "Months without data" not in text
@@ -53,7 +53,7 @@ def test_an_interval_that_was_not_measured_is_a_dash() -> None:
     assert "![" not in text
 
 
-def test_months_of_the_loaders_partitions(tmp_path: Path) -> None:
+def test_the_months_count_the_rows_and_positives_of_the_loaders_partitions(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "all.csv", rows=3000, seed=4).read_bytes()
     months = months_of(partition(data).content)
     assert (
@@ -64,7 +64,7 @@ def test_months_of_the_loaders_partitions(tmp_path: Path) -> None:
     assert sum(month.positives for month in months.values()) == data.count(b';"yes"\n')
 
 
-def test_the_copy_is_monthly_and_the_only_pipeline(tmp_path: Path) -> None:
+def test_the_copied_pipeline_is_monthly_and_the_only_one(tmp_path: Path) -> None:
     name = backfill_report.monthly_include(backfill_report.ROOT / "include", "bank_marketing", tmp_path / "include")
     (file,) = (tmp_path / "include" / "pipelines").iterdir()
     document = yaml.safe_load(file.read_text())

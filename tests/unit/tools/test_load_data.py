@@ -1,4 +1,4 @@
-"""The loader: dates by the rule, bytes untouched, complete or absent."""
+"""The loader dates rows by its rule, leaves their bytes unchanged, and loads all or nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.sample_data import generate, write_csv
 
 
 class FakeS3:
-    """Keeps objects in memory; refuses the put number `fails_at` as a full bucket would."""
+    """Keeps objects in memory; the put number `fails_at` fails as under too many requests."""
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.objects: dict[str, bytes] = {}
@@ -75,7 +75,7 @@ def test_rows_of_a_month_are_spread_over_its_days(full: bytes) -> None:
         assert sum(content[day].count(b"\n") - 1 for day in days) == month.rows
 
 
-def test_shuffled_rows_get_the_month_that_their_indicators_tell(full: bytes) -> None:
+def test_shuffled_rows_get_the_month_of_their_indicators(full: bytes) -> None:
     header, *lines = full.split(b"\n")[:-1]
     random.Random(5).shuffle(lines)
     lines = lines[:4119]
@@ -96,17 +96,17 @@ def test_the_real_sample_is_dated(shared_dir: Path) -> None:
     assert len({(date.year, date.month) for date in parts.content}) == 26
 
 
-def test_windows_line_ends_are_kept(full: bytes) -> None:
+def test_windows_line_ends_stay(full: bytes) -> None:
     parts = partition(full.replace(b"\n", b"\r\n"))
     assert parts.rows == 41_188
     assert rows_of(parts.content) == full.replace(b"\n", b"\r\n").split(b"\n", 1)[1], "byte for byte, as at UCI"
 
 
-def test_a_row_without_a_known_month_stays_with_the_row_before(full: bytes) -> None:
+def test_a_row_without_a_known_month_gets_the_date_of_the_row_before(full: bytes) -> None:
     lines = full.split(b"\n")
     lines[100] = b"broken line"
     parts = partition(b"\n".join(lines))
-    assert parts.warnings == ("1 of 41188 rows carry no known month; each was put with the row before it.",)
+    assert parts.warnings == ("1 of 41188 rows have no known month; each got the date of the row before.",)
     assert rows_of(parts.content) == b"\n".join(lines[1:])
 
 
@@ -117,19 +117,25 @@ def test_other_indicators_decide_where_the_price_index_is_missing(full: bytes) -
     assert list(partition(b"\n".join([lines[0], *changed])).content) == list(partition(full).content)
 
 
+NOT_THE_FILE = "this is not the bank marketing file: its header, split at ';', has no month or no indicators"
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda data: b"", "it is empty"),
-        (lambda data: data.split(b"\n")[0], "it has a header and no rows"),
-        (lambda data: data.replace(b";", b","), "only the bank marketing file can be"),
-        (lambda data: data.replace(b'"month"', b'"moon"', 1), "its header, split at ';'"),
-        (lambda data: data.replace(b"housemaid", b"h\xf6usemaid"), "it is not UTF-8: byte"),
-        (lambda data: data.replace(b'"may"', b'"mai"').replace(b'"jul"', b'"j"'), "rows carry a month and"),
+        pytest.param(lambda data: b"", "it is empty", id="empty"),
+        pytest.param(lambda data: data.split(b"\n")[0], "it has a header but no rows", id="header only"),
+        pytest.param(lambda data: data.replace(b";", b","), NOT_THE_FILE, id="comma"),
+        pytest.param(lambda data: data.replace(b'"month"', b'"moon"', 1), NOT_THE_FILE, id="no month"),
+        pytest.param(lambda data: data.replace(b"housemaid", b"h\xf6usemaid"), "it is not UTF-8: byte", id="latin-1"),
+        pytest.param(
+            lambda data: data.replace(b'"may"', b'"mai"').replace(b'"jul"', b'"j"'),
+            "rows have a month and indicators that are not in the campaign's table",
+            id="foreign months",
+        ),
     ],
-    ids=["empty", "header only", "comma", "no month", "latin-1", "foreign months"],
-)  # fmt: skip
-def test_what_cannot_be_dated_is_loaded_as_it_is_and_told(full: bytes, change: Any, reason: str) -> None:
+)
+def test_a_file_that_cannot_be_dated_is_loaded_whole_with_a_warning(full: bytes, change: Any, reason: str) -> None:
     data = change(full)
     parts = partition(data)
     assert not parts.dated
@@ -138,12 +144,12 @@ def test_what_cannot_be_dated_is_loaded_as_it_is_and_told(full: bytes, change: A
     assert reason in parts.warnings[0]
 
 
-def test_what_cannot_be_dated_is_put_under_the_day_asked_for() -> None:
+def test_a_file_that_cannot_be_dated_gets_the_day_that_the_caller_names() -> None:
     day = datetime.date(2026, 2, 3)
     assert partition(b"age|y\n1|0\n", day).content == {day: b"age|y\n1|0\n"}
 
 
-def test_loads_under_the_prefix_and_reports(full: bytes, tmp_path: Path) -> None:
+def test_a_load_writes_below_the_prefix_and_reports_what_it_wrote(full: bytes, tmp_path: Path) -> None:
     (tmp_path / "full.csv").write_bytes(full)
     s3, seen = FakeS3(), []
     report = load(tmp_path / "full.csv", "bucket", "data/bank/", s3, lambda done, total: seen.append((done, total)))
@@ -154,7 +160,7 @@ def test_loads_under_the_prefix_and_reports(full: bytes, tmp_path: Path) -> None
     assert seen[-1] == (775, 775)
 
 
-def test_a_frame_and_a_path_with_a_place_for_the_date() -> None:
+def test_the_date_may_stand_in_the_middle_of_the_prefix() -> None:
     s3 = FakeS3()
     load(generate(500, seed=2), "bucket", "raw/{date}/calls", s3)
     assert all(re.fullmatch(r"raw/\d{4}-\d\d-\d\d/calls/[0-9a-f]{12}\.csv", key) for key in s3.objects)
@@ -185,7 +191,9 @@ def test_a_failed_upload_leaves_the_earlier_load_whole() -> None:
     assert broken.objects == before
 
 
-def test_an_unreadable_path_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_path_that_cannot_be_read_is_reported_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for path in (tmp_path / "missing.csv", tmp_path):
         with pytest.raises(LoadError, match=r"cannot be read \(.*\); name a CSV file"):
             load(path, "bucket", "data", FakeS3())
@@ -197,22 +205,22 @@ def test_an_unreadable_path_is_one_sentence(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("bucket", "prefix"),
     [
-        ("b-1", "../data"),
-        ("b-1", "data/../other"),
-        ("b-1", "data/./x"),
-        ("b-1", "data//x"),
-        ("b-1", "data/%2e%2e"),
-        ("b-1", "data\\x"),
-        ("b-1", "data/{date}/{date}"),
-        ("b-1", "s3://other/data"),
-        ("b-1", "data/\x00"),
-        ("b-1", "d" * 800),
-        ("arn:aws:s3:us-east-1:111122223333:accesspoint/x", "data"),
-        ("../x", "data"),
-        ("", "data"),
+        pytest.param("b-1", "../data", id="above the bucket"),
+        pytest.param("b-1", "data/../other", id="a step back"),
+        pytest.param("b-1", "data/./x", id="a dot folder"),
+        pytest.param("b-1", "data//x", id="an empty folder"),
+        pytest.param("b-1", "data/%2e%2e", id="an encoded step back"),
+        pytest.param("b-1", "data\\x", id="a backslash"),
+        pytest.param("b-1", "data/{date}/{date}", id="two dates"),
+        pytest.param("b-1", "s3://other/data", id="a whole address"),
+        pytest.param("b-1", "data/\x00", id="a zero byte"),
+        pytest.param("b-1", "d" * 800, id="too long"),
+        pytest.param("arn:aws:s3:us-east-1:111122223333:accesspoint/x", "data", id="an access point"),
+        pytest.param("../x", "data", id="a folder as bucket"),
+        pytest.param("", "data", id="no bucket"),
     ],
 )
-def test_a_place_that_is_not_plain_is_refused_before_any_call(bucket: str, prefix: str, tmp_path: Path) -> None:
+def test_an_invalid_bucket_or_prefix_is_refused_before_any_call(bucket: str, prefix: str, tmp_path: Path) -> None:
     class Untouched:
         def __getattr__(self, name: str) -> Any:
             raise AssertionError(f"S3 was called: {name}")

@@ -1,4 +1,4 @@
-"""The sample generator: the real file's shape, value sets, marginals and drift; reproducible; any number of rows."""
+"""The sample generator makes rows like the real file's, reproducibly and in any number."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def is_yes(frame: pl.DataFrame) -> pl.Series:
     return frame["y"] == "yes"
 
 
-def test_shape_and_order_of_the_full_file(sample: pl.DataFrame) -> None:
+def test_the_sample_has_the_shape_and_order_of_the_full_file(sample: pl.DataFrame) -> None:
     assert sample.shape == (FULL_ROWS, 21)
     assert FULL_ROWS == 41_188
     assert tuple(sample.columns) == COLUMNS
@@ -87,7 +87,9 @@ def area_under_curve(label: np.ndarray, score: np.ndarray) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("dropped", "low", "high"), [(["duration"], 0.77, 0.82), ([], 0.92, 0.955)], ids=["no leak", "with duration"]
+    ("dropped", "low", "high"),
+    [(["duration"], 0.77, 0.82), ([], 0.92, 0.955)],
+    ids=["without duration", "with duration, which leaks"],
 )
 def test_label_depends_on_the_features_as_in_the_real_file(
     sample: pl.DataFrame, dropped: list[str], low: float, high: float
@@ -106,7 +108,7 @@ def test_label_depends_on_the_features_as_in_the_real_file(
     assert error < label[validation].mean() - 0.005, "a good model is better than always answering no"
 
 
-def test_same_seed_same_rows_other_seed_other_rows() -> None:
+def test_a_seed_always_gives_the_same_rows_and_another_seed_others() -> None:
     assert generate(2000, seed=3).equals(generate(2000, seed=3))
     assert not generate(2000, seed=3).equals(generate(2000, seed=4))
 
@@ -118,7 +120,7 @@ def test_rows_per_month_sum_up(rows: int) -> None:
     assert (counts >= 0).all()
 
 
-def test_no_rows_is_a_header(tmp_path: Path) -> None:
+def test_a_file_without_rows_has_a_header(tmp_path: Path) -> None:
     assert generate(0).shape == (0, 21)
     assert write_csv(tmp_path / "none.csv", 0).read_text().count("\n") == 1
 
@@ -139,7 +141,7 @@ def test_more_rows_than_a_chunk_stay_in_order_of_time() -> None:
     assert months["len"].to_list() == rows_per_month(rows).tolist()
 
 
-def test_command_line_says_what_is_wrong_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_is_wrong_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--rows", "-1", "--out", str(tmp_path / "x.csv")]) == 2
     assert main(["--out", str(tmp_path / "no" / "folder.csv")]) == 2
     assert capsys.readouterr().err.count("\n") == 2
