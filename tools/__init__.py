@@ -1,3 +1,4 @@
-"""Tools of a person's machine: sample data, `make run`, `make up`. Never shipped to Airflow;
-nothing in plugins/ or dags/ imports them.
+"""What make calls: running, loading, checking and reporting.
+
+Never deployed with Airflow; nothing in plugins/ or dags/ imports it.
 """

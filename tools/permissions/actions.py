@@ -1,6 +1,6 @@
-"""Which IAM actions a boto3 call, or a state of the state machine, needs.
+"""Find the IAM actions that a boto3 call or a state of the state machine needs.
 
-Must not import Airflow, boto3 (botocore's models suffice) or local_aws.
+Must not import Airflow, boto3 (botocore's models are enough) or local_aws.
 
 Sources: Service Authorization Reference; the "IAM policies" sections of
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-databrew.html, connect-glue.html,
@@ -18,7 +18,7 @@ from typing import Any
 import botocore.session
 from botocore import xform_name
 
-# What an integration needs beyond the call that its resource names.
+# What an integration needs in addition to the call that its resource names.
 SYNC_ACTIONS = {
     "databrew:startJobRun": {"databrew:ListJobRuns", "databrew:StopJobRun"},
     "glue:startJobRun": {"glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"},
@@ -39,8 +39,8 @@ SYNC_ACTIONS = {
         "events:DescribeRule",
     },
 }
-# Not in AWS's lists for the integrations, but what their pollers call, or what SageMaker asks for
-# its caller.
+# Not in AWS's lists for the integrations: what their pollers call, or what SageMaker checks for its
+# caller.
 POLLED = {
     "databrew:startJobRun": {"databrew:DescribeJobRun"},
     "sagemaker:createTrainingJob": {"sagemaker:ListTags"},
@@ -70,22 +70,22 @@ CLIENTS = (
     "cloudformation",
     "service-quotas",
 )
-# Allowed to everybody.
+# Everybody may call these.
 FREE = {"sts:GetCallerIdentity"}
 
 
 def iam_action(service: str, operation: str) -> str:
     """Return the IAM action of an operation.
 
-    :param service: boto3's name of the client.
-    :param operation: As the API calls it, e.g. ``ListObjectsV2``.
+    :param service: Name of the boto3 client.
+    :param operation: Its name in the API, e.g. ``ListObjectsV2``.
     """
     operation = S3_ACTIONS.get(operation, operation) if service == "s3" else operation
     return f"{PREFIXES.get(service, service).removesuffix('-runtime')}:{operation}"
 
 
 def state_actions(state: Mapping[str, Any]) -> set[str]:
-    """Return the actions that a state of the state machine needs; none but for Task states.
+    """Return the actions that a state of the state machine needs; only Task states need any.
 
     :param state: The state, in Amazon States Language.
     """
@@ -107,7 +107,7 @@ def state_actions(state: Mapping[str, Any]) -> set[str]:
 
 @cache
 def operations() -> Mapping[str, Mapping[str, str]]:
-    """Return boto3's methods: for each the clients that have it, with the API's name of the operation."""
+    """Return boto3's methods, each with the API's name of its operation by client."""
     session = botocore.session.get_session()
     found: dict[str, dict[str, str]] = {}
     for service in CLIENTS:
@@ -117,9 +117,9 @@ def operations() -> Mapping[str, Mapping[str, str]]:
 
 
 def declared_clients(text: str) -> set[str]:
-    """Return the clients that a module says it makes.
+    """Return the clients that a module creates.
 
-    :param text: The module's source.
+    :param text: Source of the module.
     """
     return set(
         re.findall(r"""(?:service\b[^=\n]*=\s*|client\(\s*|client_type\s*=\s*|ProbeHook\()["']([a-z-]+)["']""", text)
@@ -127,10 +127,10 @@ def declared_clients(text: str) -> set[str]:
 
 
 def calls(tree: ast.AST, text: str) -> Iterator[dict[str, str]]:
-    """Yield the operations that code calls, each as client → operation for every client it may be meant for.
+    """Yield the operations that code calls, each as the operation by every client it may mean.
 
     :param tree: The code.
-    :param text: Source of the module it stands in, which says what clients there are.
+    :param text: Source of its module, which says what clients there are.
     """
     known = operations()
     declared = declared_clients(text)

@@ -1,4 +1,4 @@
-"""Writes docs/permissions.md from the roles' template and :mod:`tools.permissions.use`."""
+"""Make docs/permissions.md from the roles' template and :mod:`tools.permissions.use`."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ _HEAD = """\
 # Permissions
 
 Which principal may do what to what, and who uses it. Written by `make permissions` from
-`include/cloudformation/roles.yaml`, the DAG files, the operators and hooks, and the state machine; a test fails when it
-is not current. `make policy PIPELINE=…` prints the same, narrowed to the names of one pipeline.
+`include/cloudformation/roles.yaml`, the DAG files, the operators and hooks, and the state machine;
+a test fails when it is not current. `make policy PIPELINE=…` prints the policies of one pipeline.
 
-- `airflow` is the role of the Airflow connection; used by: `<DAG>: <task>`. Which task reaches a call is read from the
-  source, so that a task may be named that gets there only by another way.
-- `states` is the role of the state machine; used by: its states.
-- `databrew`, `glue` and `sagemaker` are what jobs and the endpoint run as.
-- "—": nothing in the repository calls it where it could be seen. AWS's own services do, or it is kept for a person.
+- `airflow` is the role of the Airflow connection; used by `<DAG>: <task>`. This is read from the
+  source, so a task may be listed although it never makes the call.
+- `states` is the role of the state machine; used by its states.
+- `databrew`, `glue` and `sagemaker` are the roles of jobs and of the endpoint.
+- "—" means that no call was found in the repository. AWS's own services make it, or a person may.
 """
 
 
 class PageError(Exception):
-    """The template names a role that the page does not know."""
+    """The template has a role whose users are not declared."""
 
 
 def page() -> str:
-    """Return the page."""
+    """Return the page as Markdown.
+
+    :raises PageError: The template has a role whose users are not declared.
+    """
     resources = cloudformation.resolve(
         cloudformation.load(TEMPLATE),
         account_id="ACCOUNT",
@@ -51,7 +54,7 @@ def page() -> str:
 def _role(item: dict[str, Any], uses: dict[str, Use]) -> str:
     name = item["Properties"]["RoleName"].removeprefix("brewtrain-")
     if name not in uses and name not in JOBS:
-        raise PageError(f"{TEMPLATE.name} has a role brewtrain-{name}; say in tools/permissions/use.py who uses it")
+        raise PageError(f"{TEMPLATE.name} has a role brewtrain-{name}; declare its users in tools/permissions/use.py")
     lines = [f"## `brewtrain-{name}`", "", item["Properties"]["Description"], ""]
     trust = item["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     who = sorted(f"`{value}`" for one in trust for value in one["Principal"].values())
@@ -76,8 +79,5 @@ def _users(role: str, action: str, resources: list[str], uses: dict[str, Use]) -
 
 
 def is_current(path: Path = PAGE) -> bool:
-    """Whether the committed page is what would be written.
-
-    :param path: The page.
-    """
+    """Return whether a file is the page as it would be written now."""
     return path.is_file() and path.read_text("utf-8") == page()

@@ -1,9 +1,9 @@
-"""Who uses an action: tasks and callbacks of the DAGs, states of the state machine, jobs and the endpoint.
+"""Find who uses an action: tasks and callbacks of the DAGs, states, jobs and the endpoint.
 
-Of the DAGs it is read from the source: a DAG file names operators, an operator names hooks, a hook
-calls boto3. A call of a method counts for every class that the module knows and that has such a
-method, so that a task may be named that gets there only by another way; never is one missing. Must
-not import Airflow, boto3 or local_aws.
+For the DAGs, this is read from the source: a DAG file names operators, an operator names hooks, and
+a hook calls boto3. A method call counts for every class that the module knows and that has such a
+method. So a task may be listed that never makes the call, but none is missing. Must not import
+Airflow, boto3 or local_aws.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from tools.permissions.actions import POLLED, calls, declared_clients, iam_actio
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
-# By action: users, each with the part of a resource's ARN that the use is about; "" where it may be
-# any.
+# By action: its users, each with the part of an ARN that the use concerns; "" for any resource.
 Use = dict[str, set[tuple[str, str]]]
 
-# What else a request needs by what stands in it, and on what.
+# Further actions that a request needs because of its fields, and on which resources.
 IMPLIED: dict[str, dict[str, str]] = {
     "databrew:CreateDataset": {"databrew:TagResource": ":dataset/"},
     "databrew:CreateRecipe": {"databrew:TagResource": ":recipe/"},
@@ -43,7 +42,7 @@ IMPLIED: dict[str, dict[str, str]] = {
     "s3:GetObject": {"kms:Decrypt": ""},
     "s3:PutObject": {"kms:GenerateDataKey": "", "kms:Decrypt": ""},
 }
-# What a request tags when it makes something.
+# The resource that a request tags when it creates it.
 _MADE = {
     "createTrainingJob": ":training-job/",
     "createProcessingJob": ":processing-job/",
@@ -69,10 +68,12 @@ class _Class:
 
     @property
     def is_hook(self) -> bool:
+        """Whether the class is in one of the hooks' modules."""
         return ".hooks." in self.module.name
 
     @property
     def is_called_by_airflow(self) -> bool:
+        """Whether Airflow calls its methods, so that no call of them is in the source."""
         return self.module.name.split(".")[1] in ("operators", "triggers", "notifiers", "deadlines", "retry_policy")
 
 
@@ -83,7 +84,7 @@ class _Module:
     tree: ast.Module
     classes: dict[str, _Class] = field(default_factory=dict)
     functions: dict[str, ast.AST] = field(default_factory=dict)
-    # Name in this module → (module, name there).
+    # Name in this module: (module, name in that module).
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -106,32 +107,32 @@ def _read(name: str, text: str) -> _Module:
             for member in node.body:
                 if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
                     found.methods[member.name] = member
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                module.imports[alias.asname or alias.name] = (node.module, alias.name)
+    for statement in ast.walk(module.tree):
+        if isinstance(statement, ast.ImportFrom) and statement.module:
+            for alias in statement.names:
+                module.imports[alias.asname or alias.name] = (statement.module, alias.name)
     return module
 
 
 class CallGraph:
-    """Which boto3 calls are reached from a class or function of the package."""
+    """Find the boto3 calls that a class or function of the package reaches."""
 
     def __init__(self) -> None:
         self._modules = _load()
 
     def classes(self, module: str) -> list[str]:
-        """Return the classes of a module.
+        """Return the names of a module's classes.
 
-        :param module: For example ``brewtrain.hooks.s3_run``.
+        :param module: E.g. ``brewtrain.hooks.s3_run``.
         """
         return [*self._modules[module].classes]
 
     def actions(self, module: str, name: str) -> set[str]:
-        """Return the IAM actions reached from a class (all of its methods) or function.
+        """Return the IAM actions that a function or any method of a class reaches.
 
-        :param module: For example ``brewtrain.operators.s3``.
-        :param name: Its name there.
-        :raises KeyError: If there is none.
+        :param module: E.g. ``brewtrain.operators.s3``.
+        :param name: Name of the class or function in the module.
+        :raises KeyError: The module has none of this name.
         """
         start = self._modules[module]
         nodes: list[tuple[_Module, _Class | None, ast.AST]] = []
@@ -172,7 +173,10 @@ class CallGraph:
         return self._modules[where].classes.get(there) if where in self._modules else None
 
     def _known(self, module: _Module) -> Iterator[_Class]:
-        """The classes that a module can have objects of: its own, those it imports, and theirs as far as hooks go."""
+        """Yield the classes whose objects a module may use.
+
+        They are its own, those it imports, and the hooks that those know.
+        """
         direct = [self._class(module, name) for name in [*module.classes, *module.imports]]
         for one in direct:
             if one is None:
@@ -224,7 +228,7 @@ class CallGraph:
 
 
 def _names_its_call(node: ast.AST) -> bool:
-    """Whether code calls boto3 by a name that it was given."""
+    """Return whether code calls boto3 by a name that it gets as a value."""
     return any(
         isinstance(one, ast.Call)
         and isinstance(one.func, ast.Attribute)
@@ -235,7 +239,7 @@ def _names_its_call(node: ast.AST) -> bool:
 
 
 def _named(node: ast.AST, clients: set[str]) -> set[str]:
-    """Calls whose names stand in code as texts, as far as one of the clients has them."""
+    """Return the actions of operations whose names are texts in the code."""
     texts = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)}
     return {
         iam_action(service, operation)
@@ -246,7 +250,7 @@ def _named(node: ast.AST, clients: set[str]) -> set[str]:
 
 
 def airflow_use() -> Use:
-    """Return, for each action, the tasks and callbacks that may use it, as ``<DAG>: <task>``."""
+    """Return the tasks and callbacks that may use each action, as ``<DAG>: <task>``."""
     graph = CallGraph()
     used: Use = defaultdict(set)
     for path in sorted((ROOT / "dags").glob("*_dag.py")):
@@ -273,11 +277,11 @@ def _tasks(module: _Module) -> Iterator[tuple[str, str, str]]:
         where, name = module.imports.get(node.func.id, ("", ""))
         task_id = next((keyword.value for keyword in node.keywords if keyword.arg == "task_id"), None)
         if where.startswith("brewtrain.") and task_id is not None:
-            yield where, name, task_id.value if isinstance(task_id, ast.Constant) else "every stage"
+            yield where, name, str(task_id.value) if isinstance(task_id, ast.Constant) else "every stage"
 
 
 def states_use() -> Use:
-    """Return, for each action, the states of the state machine that use it."""
+    """Return the states of the state machine that use each action."""
     document = json.loads((ROOT / "include" / "statemachine" / "retraining.asl.json").read_text("utf-8"))
     used: Use = defaultdict(set)
     for name, state in _states(document):

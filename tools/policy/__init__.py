@@ -1,1 +1,1 @@
-"""Prints the IAM policies of one pipeline: ``python -m tools.policy include/pipelines/NAME.yaml``."""
+"""`make policy`: print the IAM policies that one pipeline needs."""

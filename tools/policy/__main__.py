@@ -1,8 +1,8 @@
-"""``python -m tools.policy FILE``: the policies that one pipeline needs, as JSON that IAM takes.
+"""Print the IAM policies that one pipeline needs, as JSON.
 
-Without ``--role``, an object with a policy for each of the five roles; with it, that one policy
-document, for ``aws iam put-role-policy --policy-document file://…``. What is to be known about
-sizes and defaults goes to stderr.
+Without ``--role``, this is an object with a policy for each of the five roles. With it, it is that
+one policy document, for ``aws iam put-role-policy --policy-document file://…``. Sizes and defaults
+are printed to stderr.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ ROLES = ("airflow", "states", "databrew", "glue", "sagemaker")
 
 def _account_id(value: str) -> str:
     if not re.fullmatch(r"\d{12}", value):
-        raise argparse.ArgumentTypeError(f"{value!r} is no account; write its twelve digits")
+        raise argparse.ArgumentTypeError(f"{value!r} is not an account id; write its twelve digits")
     return value
 
 
 def _region(value: str) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", value):
-        raise argparse.ArgumentTypeError(f"{value!r} is no region; write one such as eu-central-1")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a region; write one such as eu-central-1")
     return value
 
 
 def _key(value: str) -> str:
     if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", value):
-        raise argparse.ArgumentTypeError(f"{value!r} is no key; write its ARN, arn:aws:kms:…:key/…")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a key; write its ARN, arn:aws:kms:…:key/…")
     return value
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print; answers the exit code: 2 if the pipeline file or the template cannot be used.
+    """Print the policies.
 
-    :param arguments: ``None`` takes ``sys.argv``.
+    :returns: The exit code: 0 printed, 2 the pipeline file or the template cannot be used.
     """
-    parser = argparse.ArgumentParser(prog="python -m tools.policy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.policy", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pipeline", type=Path, help="pipeline file, e.g. include/pipelines/bank_marketing.yaml")
-    parser.add_argument("--role", choices=ROLES, help="print this role's policy document alone")
+    parser.add_argument("--role", choices=ROLES, help="print only this role's policy document")
     parser.add_argument("--account", type=_account_id, help="account id (default: AWS's example account)")
     parser.add_argument("--region", type=_region, help=f"region (default: {cloudformation.REGION})")
-    parser.add_argument("--kms-key", type=_key, metavar="ARN", help="key that encrypts the bucket")
+    parser.add_argument("--kms-key", type=_key, metavar="ARN", help="KMS key that encrypts the bucket")
     options = parser.parse_args(arguments)
     account = Account(options.account or cloudformation.ACCOUNT_ID, options.region or cloudformation.REGION)
     try:
@@ -65,8 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     shown = {options.role: found[options.role]} if options.role else {role: found[role] for role in ROLES}
     if not options.account or not options.region:
-        print(f"policy: for account {account.account_id} in {account.region}; --account and --region say which",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"policy: for account {account.account_id} in {account.region}; choose others with --account and --region",
+            file=sys.stderr,
+        )
     for role, document in shown.items():
         print(f"policy: {role}: {_fit(size(document))}", file=sys.stderr)
     print(json.dumps(shown[options.role] if options.role else shown, indent=2))
@@ -74,11 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fit(characters: int) -> str:
-    text = f"{characters} characters without white space, of {INLINE_LIMIT} that a role's inline policies may have"
+    text = f"{characters} characters without white space of the {INLINE_LIMIT} allowed for a role's inline policies"
     if characters > INLINE_LIMIT:
-        return f"{text}: too many; put the statements into several managed policies of at most {MANAGED_LIMIT} each"
+        return f"{text}: too long; put the statements into several managed policies of at most {MANAGED_LIMIT} each"
     if characters > MANAGED_LIMIT:
-        return f"{text} (a managed policy takes {MANAGED_LIMIT})"
+        return f"{text} (a managed policy may have {MANAGED_LIMIT})"
     return text
 
 

@@ -1,8 +1,8 @@
-"""From what include/cloudformation/roles.yaml allows for every pipeline to what one pipeline needs.
+"""Narrow the policies of include/cloudformation/roles.yaml to what one pipeline needs.
 
-The template's roles serve all pipelines of an account, so it says ``brewtrain-*``. Here each such
-pattern becomes the names that :mod:`brewtrain.domain.names` makes for one pipeline. Must not import
-boto3, Airflow or local_aws.
+The template's roles serve all pipelines of an account, so its resources are ``brewtrain-*``. This
+module replaces each such pattern by the names that :mod:`brewtrain.domain.names` makes for one
+pipeline. Must not import boto3, Airflow or local_aws.
 
 Sources: "Actions, resources, and condition keys for AWS services" in the Service Authorization
 Reference; quotas from "IAM and AWS STS quotas" in the IAM User Guide.
@@ -22,13 +22,13 @@ from brewtrain.domain.pipeline.file import Pipeline
 from tools import cloudformation
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "include" / "cloudformation" / "roles.yaml"
-# Characters without white space: of all inline policies of a role together, of one managed policy,
-# of a trust policy.
+# Characters without white space: of all inline policies of a role together, and of one managed
+# policy.
 INLINE_LIMIT = 10_240
 MANAGED_LIMIT = 6_144
 
-# YYYYMMDDTHHMM of a run id, and the same after the p or r of a deployment's. Counted, because
-# `bank-*` would also match what belongs to a pipeline `bank_marketing`; not spelled with its T,
+# YYYYMMDDTHHMM of a run id, and the same after the p or r of a deployment's. One sign for each
+# character, because `bank-*` would also match the names of a pipeline `bank_marketing`; and no T,
 # because SageMaker's ARNs are in lower case.
 _RUN = "?" * len("YYYYMMDDTHHMM")
 _DEPLOYMENT = "?" * len("pYYYYMMDDTHHMM")
@@ -36,7 +36,7 @@ _ON_CALL_TOPIC = "brewtrain-on-call"
 
 
 class UnknownResourceError(Exception):
-    """The template names a resource for which there is no rule here."""
+    """The template has a resource that no rule here narrows."""
 
 
 def policies(
@@ -44,11 +44,10 @@ def policies(
 ) -> dict[str, dict[str, Any]]:
     """Return the policy document of each role, narrowed to one pipeline.
 
-    :param pipeline: The pipeline file.
     :param account: Where the pipeline is deployed.
-    :param kms_key_arn: Key that encrypts the bucket; empty for the pipeline's own, if it names one.
-    :returns: By ``airflow``, ``states``, ``databrew``, ``glue``, ``sagemaker``.
-    :raises UnknownResourceError: If the template names a resource that there is no rule for.
+    :param kms_key_arn: Key that encrypts the bucket; empty for the pipeline's own key, if any.
+    :returns: The policies of ``airflow``, ``states``, ``databrew``, ``glue`` and ``sagemaker``.
+    :raises UnknownResourceError: The template has a resource that no rule narrows.
     """
     own = pipeline.bucket_name(account)
     source = pipeline.source.bucket(own)
@@ -60,7 +59,7 @@ def policies(
         BucketName=own,
         SourceBucketName=source,
         SourcePrefix=source_prefix(pipeline),
-        # SageMaker's ARNs are in lower case, whatever the endpoint was called when it was made.
+        # SageMaker's ARNs are in lower case, however the endpoint's name is written.
         EndpointNamePattern=pipeline.endpoint_name.lower(),
         KmsKeyArn=kms_key_arn or pipeline.kms_key or "",
     )
@@ -70,7 +69,7 @@ def policies(
             continue
         found[item["Properties"]["RoleName"].removeprefix(f"{names.PREFIX}-")] = {
             "Version": "2012-10-17",
-            # What a pipeline has none of, such as alarms, leaves a statement without resource,
+            # A pipeline without alarms, for example, would leave a statement without resources,
             # which IAM refuses.
             "Statement": [
                 statement
@@ -87,20 +86,15 @@ def _load(template: Path) -> dict[str, Any]:
 
 
 def source_prefix(pipeline: Pipeline) -> str:
-    """Pattern of the key prefixes of a pipeline's partitions.
+    """Return the pattern of the key prefixes of a pipeline's partitions.
 
-    Without the last slash: Spark asks for the prefix itself before it lists what is below it.
-
-    :param pipeline: The pipeline file.
+    It has no slash at its end: Spark asks for the prefix itself before it lists what is below it.
     """
     return pipeline.source.key("????-??-??").rstrip("/")
 
 
 def size(document: dict[str, Any]) -> int:
-    """Characters of a policy as IAM counts them: without white space.
-
-    :param document: The policy.
-    """
+    """Return the number of characters of a policy as IAM counts them, without white space."""
     return len(re.sub(r"\s", "", json.dumps(document, separators=(",", ":"))))
 
 
@@ -113,7 +107,7 @@ def _statement(statement: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _condition(condition: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:
-    """Ask for the pipeline's own tag where the template asks for any."""
+    """Require the pipeline's own tag where the template requires any value of the tag."""
     result: dict[str, dict[str, Any]] = {}
     for operator, keys in condition.items():
         for key, value in keys.items():
@@ -124,12 +118,11 @@ def _condition(condition: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:
 
 
 def narrowed(resource: str, pipeline: Pipeline) -> list[str]:
-    """Return what stands for a resource pattern of the template when only one pipeline counts.
+    """Narrow a resource pattern of the template to one pipeline.
 
     :param resource: ARN or pattern of the template, its parameters filled in.
-    :param pipeline: The pipeline file.
-    :returns: Patterns; none if the pipeline has nothing of the kind.
-    :raises UnknownResourceError: If it covers every pipeline and there is no rule for it.
+    :returns: Patterns; none if the pipeline has no such resource.
+    :raises UnknownResourceError: The pattern covers every pipeline and no rule narrows it.
     """
     if (alarms := resource.partition(":alarm:"))[1] and alarms[2] == "*":
         update = pipeline.endpoint.update
@@ -145,7 +138,7 @@ def narrowed(resource: str, pipeline: Pipeline) -> list[str]:
 
     if service == "s3":
         bucket, _, below = rest.partition(f"/{names.PREFIX}/*")
-        # `brewtrain/*` covers everything below it; in `brewtrain/*/runs/…` the sign stands for the
+        # `brewtrain/*` covers everything below it; in `brewtrain/*/runs/…` the star is the
         # pipeline's folder.
         return named(f"{bucket}/{names.PREFIX}/{pipeline.name}{below or '/*'}")
     if service == "sns" and rest == f"{names.PREFIX}-*":
@@ -160,15 +153,15 @@ def narrowed(resource: str, pipeline: Pipeline) -> list[str]:
         if what in ("databrew:recipe", "sagemaker:model-package-group"):
             return named(f"{kind}{separator}{own}")
         if what == "sagemaker:model-package":
-            # A version's name is its group's, a slash and a number.
+            # A version's name is its group's name, a slash and a number.
             return named(f"{kind}{separator}{own}", f"{kind}{separator}{own}/*")
         if what == "glue:job":
             return named(f"{kind}{separator}{names.split_job(pipeline.name)}")
         if what == "states:stateMachine":
-            # Versions and aliases are the machine's ARN with a suffix.
+            # Versions and aliases have the state machine's ARN with a suffix.
             return named(f"{kind}{separator}{own}", f"{kind}{separator}{own}:*")
         if what == "iam:role":
-            # The five roles are the account's: every pipeline looks at the same ones.
+            # The five roles belong to the account; all pipelines use the same ones.
             return [resource]
     if what == "states:execution" and name == f"{names.PREFIX}-*:*":
         return named(f"{kind}{separator}{own}:*")

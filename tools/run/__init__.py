@@ -1,1 +1,1 @@
-"""`make run`: one whole retraining on this machine, and one readable summary of it."""
+"""`make run`: one whole retraining on this machine, with a summary."""

@@ -1,10 +1,10 @@
-"""Airflow's side of `make run`: migrates a metadata database and runs DAGs in one process, telling what happens.
+"""Run DAGs in one process for `make run`, after migrating a metadata database.
 
-Commands come as JSON lines on standard input, ``{"dag_id": …, "logical_date": …}`` and, if wanted,
-``conf`` and ``confirmed`` (a pattern of task ids that a person would answer); events go as JSON
-lines to the file descriptor named by ``--events``. Runs through ``DAG.test``, Airflow's own way to
-run a whole DAG without a scheduler. Must not import boto3 or local_aws: what the DAGs do is theirs
-to say.
+Commands are JSON lines on standard input, ``{"dag_id": …, "logical_date": …}`` with optional
+``conf`` and ``confirmed`` (a pattern of task ids that a person would confirm). Events are JSON
+lines on the file descriptor that ``--events`` names. ``DAG.test`` runs a whole DAG without a
+scheduler.
+Must not import boto3 or local_aws: only the DAGs call AWS.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any, TextIO
 
 
 class Events:
-    """Writes one JSON line an event, flushed at once."""
+    """Writes each event as a JSON line, flushed at once."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def emit(self, event: str, **details: Any) -> None:
-        """Write one event."""
+        """Write one event with the time and its details."""
         self._stream.write(json.dumps({"event": event, "at": time.time(), **details}) + "\n")
         self._stream.flush()
 
@@ -33,22 +33,26 @@ def _listener(events: Events) -> object:
     from airflow.listeners import hookimpl
 
     class Listener:
-        """Tells of every change of a task's state."""
+        """Reports every change of a task's state."""
 
         @hookimpl
         def on_task_instance_running(self, previous_state: Any, task_instance: Any) -> None:
+            """Report that a task starts."""
             events.emit("task", task_id=task_instance.task_id, state="running")
 
         @hookimpl
         def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
+            """Report that a task has succeeded."""
             events.emit("task", task_id=task_instance.task_id, state="success")
 
         @hookimpl
         def on_task_instance_skipped(self, previous_state: Any, task_instance: Any) -> None:
+            """Report that a task was skipped."""
             events.emit("task", task_id=task_instance.task_id, state="skipped")
 
         @hookimpl
         def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
+            """Report that a task has failed, and why."""
             events.emit(
                 "task",
                 task_id=task_instance.task_id,
@@ -61,9 +65,11 @@ def _listener(events: Events) -> object:
 
 
 def main() -> int:
-    """Serve commands until standard input ends."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, required=True, help="file descriptor that events are written to")
+    """Execute commands until standard input ends."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.run.airflow_child", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--events", type=int, required=True, help="file descriptor for the events")
     arguments = parser.parse_args()
     events = Events(os.fdopen(arguments.events, "w", encoding="utf-8"))
 
@@ -72,7 +78,7 @@ def main() -> int:
 
     initdb()
     events.emit("migrated")
-    get_listener_manager().add_listener(_listener(events))
+    get_listener_manager().add_listener(_listener(events))  # type: ignore[no-untyped-call]
 
     from airflow.dag_processing.dagbag import DagBag
 
@@ -89,14 +95,14 @@ def main() -> int:
         if dag is None:
             events.emit("dag_run", dag_id=command["dag_id"], state="missing")
             continue
-        # DAG.test of Airflow 3.3 cannot end the run of a DAG with a deadline: it looks for the
-        # alerts' database ids in a DAG that never was in the database. Nobody is to be alerted
-        # here; goes when DAG.test can.
+        # DAG.test of Airflow 3.3 cannot end the run of a DAG with a deadline: it looks up the
+        # alerts' ids in the database, where this DAG never was. No alert is needed here. Remove
+        # this line when DAG.test can do it.
         dag.deadline = None
         run = dag.test(
             logical_date=datetime.fromisoformat(command["logical_date"]),
             run_conf=command.get("conf"),
-            # Tasks that a person answers: taken as confirmed.
+            # Tasks that wait for a person count as confirmed.
             mark_success_pattern=command.get("confirmed"),
         )
         states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}

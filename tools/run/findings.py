@@ -1,6 +1,6 @@
-"""What the run left behind on AWS, read back through the ordinary APIs.
+"""Read the results of a run back from AWS through its ordinary APIs.
 
-Reads only, except for InvokeEndpoint.
+Everything only reads, except for InvokeEndpoint.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROWS_ASKED = 100
 
 
 def describe_execution(states: Any, execution_arn: str) -> dict[str, Any] | None:
-    """DescribeExecution, or ``None`` where the execution was never started."""
+    """Return what DescribeExecution returns, or ``None`` if the execution was never started."""
     try:
         described: dict[str, Any] = states.describe_execution(executionArn=execution_arn)
     except states.exceptions.ExecutionDoesNotExist:
@@ -28,9 +28,11 @@ def describe_execution(states: Any, execution_arn: str) -> dict[str, Any] | None
 
 
 def stage_seconds(states: Any, execution_arn: str, stage_of: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Seconds between a stage's first state being entered and the next stage's, in order.
+    """Return each stage's name and seconds, in order.
 
-    :param stage_of: Gives the stage of a state.
+    A stage lasts from its first state until the first state of the next stage.
+
+    :param stage_of: Returns the stage of a state.
     """
     starts: list[tuple[str, float]] = []
     end = None
@@ -51,7 +53,7 @@ def stage_seconds(states: Any, execution_arn: str, stage_of: Callable[[str], str
 
 
 def serving(sagemaker: Any, endpoint_name: str) -> dict[str, str | None]:
-    """Name, config and model of the endpoint as it serves now."""
+    """Return name, config and model of the endpoint as it serves now."""
     try:
         config = sagemaker.describe_endpoint(EndpointName=endpoint_name)["EndpointConfigName"]
     except sagemaker.exceptions.ClientError as error:
@@ -65,9 +67,9 @@ def serving(sagemaker: Any, endpoint_name: str) -> dict[str, str | None]:
 def predictions(
     s3: Any, runtime: Any, *, bucket: str, identity: RunIdentity, endpoint_name: str
 ) -> list[dict[str, float]]:
-    """Ask the endpoint about rows of this run's validation side, which training never saw.
+    """Let the endpoint score rows of this run's validation part, on which it was not trained.
 
-    :returns: Of :data:`ROWS_ASKED` rows those with the highest, the middle and the lowest score.
+    :returns: Of :data:`ROWS_ASKED` rows, those with the highest, the middle and the lowest score.
     """
     unseen = list(_rows(s3, bucket, f"{run_prefix(identity)}validation/"))
     rows = unseen[:: max(1, len(unseen) // ROWS_ASKED)][:ROWS_ASKED]
@@ -90,11 +92,11 @@ def _rows(s3: Any, bucket: str, prefix: str) -> Iterator[list[str]]:
 
 
 def save_evaluation(s3: Any, uri: str, folder: Path) -> Path | None:
-    """Copy an evaluation's files, which end with the local AWS, to where a person can open them.
+    """Copy the files of an evaluation from local AWS, which ends with the run.
 
-    :param uri: ``s3://`` prefix of the evaluation, as the execution's output names it.
-    :param folder: Where they go; made if it is not there.
-    :returns: The page to look at, or ``None`` if the evaluation has none.
+    :param uri: ``s3://`` prefix of the evaluation, from the execution's output.
+    :param folder: Created if it does not exist.
+    :returns: The evaluation's page, or ``None`` if it has none.
     """
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -107,6 +109,6 @@ def save_evaluation(s3: Any, uri: str, folder: Path) -> Path | None:
 
 
 def output_of(execution: dict[str, Any]) -> dict[str, Any]:
-    """The execution's output document; empty unless it SUCCEEDED."""
+    """Return the execution's output document; empty unless it SUCCEEDED."""
     output: dict[str, Any] = json.loads(execution.get("output") or "{}")
     return output

@@ -1,4 +1,4 @@
-"""Child processes of `make run`: started in groups of their own, stopped whatever happens.
+"""Child processes in their own process groups, stopped whatever happens.
 
 Must not know what the children do.
 """
@@ -20,14 +20,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    # A parent that is killed outright cannot stop its children; the kernel does (Linux only,
-    # harmless elsewhere).
+    # A parent that is killed cannot stop its children, so the kernel does it (on Linux only).
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nothing listens on now."""
+    """Return a TCP port on 127.0.0.1 on which nothing listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -35,7 +34,7 @@ def free_port() -> int:
 
 
 class Processes:
-    """Every process started here is stopped when the context ends, newest first."""
+    """Processes that are stopped when the context ends, newest first."""
 
     def __init__(self) -> None:
         self._running: list[subprocess.Popen[str]] = []
@@ -55,7 +54,13 @@ class Processes:
         stdin: bool = False,
         pass_fds: Sequence[int] = (),
     ) -> subprocess.Popen[str]:
-        """Start a command in a session of its own, its output going to ``log_file``."""
+        """Start a command in its own session.
+
+        :param log_file: Gets its output.
+        :param environment: All of its environment variables.
+        :param stdin: Whether the caller writes to its standard input.
+        :param pass_fds: File descriptors that it inherits.
+        """
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
@@ -73,7 +78,7 @@ class Processes:
         return process
 
     def stop_all(self) -> None:
-        """Ask every group to end, and end it after :data:`STOP_SECONDS`."""
+        """Ask every process group to end, and kill it after :data:`STOP_SECONDS`."""
         for process in reversed(self._running):
             if process.stdin is not None:
                 with contextlib.suppress(OSError):

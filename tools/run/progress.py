@@ -1,4 +1,4 @@
-"""What a person sees while `make run` works: one line a step, live in a terminal, appended to a log elsewhere."""
+"""The progress of `make run`: one line per step, live in a terminal, otherwise in sequence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARKS = {"success": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yello
 
 @dataclass
 class Step:
-    """One line: where it belongs, what it is, how it goes."""
+    """One line of the progress: its group, its name and its state."""
 
     group: str
     name: str
@@ -29,14 +29,14 @@ class Step:
 
     @property
     def seconds(self) -> float | None:
-        """How long it has taken so far, or took."""
+        """Seconds since it started, or that it took; ``None`` before it starts."""
         if self.started is None:
             return None
         return (self.ended or time.monotonic()) - self.started
 
 
 class Progress:
-    """Steps in the order they were announced."""
+    """Show steps in the order in which they were announced."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -54,12 +54,15 @@ class Progress:
             self._live.stop()
 
     def announce(self, group: str, *names: str) -> None:
-        """Show steps that are to come."""
+        """Show steps that have not started yet."""
         for name in names:
             self._steps.setdefault((group, name), Step(group, name))
 
     def set(self, group: str, name: str, state: str, note: str = "") -> None:
-        """Change a step; it starts with ``running`` and ends with any other state but ``waiting``."""
+        """Change the state of a step.
+
+        It starts with ``running`` and ends with any other state except ``waiting``.
+        """
         self.announce(group, name)
         step = self._steps[group, name]
         if state == "running":
@@ -71,11 +74,6 @@ class Progress:
         if self._live is None and changed and state not in ("running", "waiting"):
             seconds = f"{step.seconds:6.1f} s" if step.seconds is not None else ""
             self._console.print(f"{MARKS[state]} {group:8} {name:20} {seconds}  {escape(step.note)}", highlight=False)
-
-    def seconds(self, group: str, name: str) -> float | None:
-        """How long a step took."""
-        step = self._steps.get((group, name))
-        return step.seconds if step is not None else None
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 1))

@@ -1,6 +1,6 @@
-"""The summary of one run: the same facts as a page in the terminal and as var/last_run.json.
+"""The summary of one run, as a page in the terminal and as var/last_run.json.
 
-Must not call AWS: it is handed what the run found.
+Must not call AWS: the results are passed in.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _STYLES = {"promoted": "green", "rejected": "yellow", "pending": "yellow", "brok
 
 @dataclass
 class RunReport:
-    """What var/last_run.json says.
+    """The content of var/last_run.json.
 
-    :param outcome: ``promoted``: the endpoint serves the new model; ``rejected``: the gate said no;
-        ``pending``: a person must approve it; ``broken``.
+    :param outcome: ``promoted``: the endpoint serves the new model; ``rejected``: the gate refused
+        it; ``pending``: a person must approve it; ``broken``: the run failed.
     :param reason: One sentence.
-    :param stages: ``{"name", "seconds"}`` of every stage that ran, in order.
+    :param stages: ``{"name", "seconds"}`` of each stage that ran, in order.
     :param metrics: Value by the metric's name.
     :param thresholds: ``{"min": …}`` or ``{"max": …}`` by the metric's name.
-    :param majority_class_error: Error of always answering with the commoner class, on the
-        validation rows.
+    :param majority_class_error: Error of always predicting the more common class, on the validation
+        rows.
     :param evaluation: Path of the evaluation's page, with curves, calibration, lift and the gate's
         reasons.
-    :param endpoint: ``name``, ``config`` and ``model`` that serve.
-    :param predictions: ``{"label", "score"}`` of rows the model has not seen.
+    :param endpoint: ``name``, ``config`` and ``model`` of the endpoint as it serves.
+    :param predictions: ``{"label", "score"}`` of rows on which the model was not trained.
     :param seconds: ``setup``, ``deploy``, ``retrain``, ``total``.
     """
 
@@ -57,12 +57,12 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """1 for broken, 0 for every other outcome."""
+        """1 for ``broken``, 0 for every other outcome."""
         return 1 if self.outcome == "broken" else 0
 
 
 def write(report: RunReport, path: Path) -> None:
-    """Write the report as JSON, complete or not at all."""
+    """Write the report as JSON, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
@@ -76,7 +76,11 @@ def write(report: RunReport, path: Path) -> None:
 
 
 def show(report: RunReport, console: Console, *, where_next: list[str], detail: str = "") -> None:
-    """Print the summary."""
+    """Print the summary.
+
+    :param where_next: Lines that say what to do next.
+    :param detail: Further text about a problem.
+    """
     style = _STYLES[report.outcome]
     parts: list[Any] = [Text.assemble((report.outcome.upper(), f"bold {style}"), "  ", report.reason), Text("")]
     if detail:
@@ -134,7 +138,7 @@ def _metrics(report: RunReport) -> Table:
 
 def _predictions(report: RunReport) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("of 100 rows not seen in training")
+    table.add_column("of 100 rows not used in training")
     table.add_column("label", justify="right")
     table.add_column("score", justify="right")
     table.add_column("")

@@ -95,7 +95,11 @@ def test_a_stack_that_failed_to_be_created_says_what_to_do(tmp_path: Path) -> No
         def describe_stacks(self, StackName: str) -> dict[str, Any]:
             return {"Stacks": [{"StackName": StackName, "StackStatus": "ROLLBACK_COMPLETE"}]}
 
-    with pytest.raises(BootstrapError, match=r"stack brewtrain-first is in ROLLBACK_COMPLETE and cannot be updated; .*, or delete the stack in CloudFormation if its creation failed, and run this again\.$"):
+    what_to_do = "or delete the stack in CloudFormation if its creation failed, and run this again."
+    with pytest.raises(
+        BootstrapError,
+        match=rf"^stack brewtrain-first is in ROLLBACK_COMPLETE and cannot be updated; .*, {what_to_do}$",
+    ):
         bootstrap(lambda service: RolledBack(), stacks=["first"], templates=tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What docker-compose.yaml must never do. That its services start is shown by tests/integration/test_compose.py."""
+"""What docker-compose.yaml must never do; tests/integration/test_compose.py starts its services."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ONE_SHOT = {"init-keys", "bootstrap", "migrate"}
 CODE = {"dags", "plugins", "include", "tools", "local_aws", "recipe_runner"}
 
 
-def test_the_services_are_those() -> None:
+def test_exactly_the_known_services_are_there() -> None:
     assert set(SERVICES) == {
         *ONE_SHOT, "postgres", "local-aws", "api-server", "scheduler", "dag-processor", "triggerer",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_hardened(name: str) -> None:
+def test_a_service_is_hardened(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True, f"{name}: set read_only and give it a tmpfs or a volume for what it writes"
     assert service["cap_drop"] == ["ALL"], f"{name}: drop all capabilities"
@@ -36,7 +36,7 @@ def test_hardened(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_image_is_pinned(name: str) -> None:
+def test_an_image_is_pinned(name: str) -> None:
     tag = SERVICES[name]["image"].partition(":")[2]
     assert re.match(r"\d+\.\d+", tag), f"{name}: pin the image to an exact version, not {tag or 'latest'!r}"
 
@@ -68,7 +68,7 @@ def test_no_secret_stands_in_the_file(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
-def test_has_a_health_check_and_is_restarted(name: str) -> None:
+def test_a_service_has_a_health_check_and_is_restarted(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
     assert check["test"][0] == "CMD", f"{name}: a health check without a shell"
     assert check["start_period"], f"{name}: needs time to start"

@@ -25,7 +25,7 @@ def test_each_airflow_shares_a_worker_and_so_does_a_file(nodeid: str, scope: str
     assert distribution.scope(nodeid) == scope
 
 
-def test_the_longest_start_first() -> None:
+def test_the_longest_groups_start_first() -> None:
     airflow = "tests/integration/retraining/test_{}.py::t".format
     expected = [airflow("faults"), "tests/integration/d.py::t", airflow("retrain"), airflow("backfill")]
     expected += [airflow("deployments"), "tests/e2e/b.py::t", "tests/unit/a.py::t", "tests/dags/c.py::t"]

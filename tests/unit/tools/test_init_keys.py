@@ -1,4 +1,4 @@
-"""The keys of docker-compose.yaml: made once, private, never printed."""
+"""The keys of docker-compose.yaml are generated once, private, and never printed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return keys, login
 
 
-def test_made_once_and_kept(folders: tuple[Path, Path]) -> None:
+def test_keys_are_written_once_and_kept(folders: tuple[Path, Path]) -> None:
     keys, login = folders
     assert make_keys(keys, login, "postgres:5432")
     first = {path.name: path.read_text() for path in keys.iterdir()}
@@ -29,7 +29,7 @@ def test_made_once_and_kept(folders: tuple[Path, Path]) -> None:
     assert first["database_url"] == f"postgresql+psycopg2://airflow:{password}@postgres:5432/airflow"
 
 
-def test_a_start_that_was_broken_off_is_taken_up_with_the_same_password(folders: tuple[Path, Path]) -> None:
+def test_a_start_after_an_interrupted_one_keeps_the_password(folders: tuple[Path, Path]) -> None:
     keys, login = folders
     make_keys(keys, login, "postgres:5432")
     password = (keys / "database_password").read_text()
@@ -39,7 +39,7 @@ def test_a_start_that_was_broken_off_is_taken_up_with_the_same_password(folders:
     assert password in (keys / "database_url").read_text()
 
 
-def test_modes_and_output(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys_are_private_and_never_printed(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     keys, login = folders
     assert main(["--keys", str(keys), "--login", str(login), "--database", "postgres:5432"]) == 0
     assert {stat.S_IMODE(path.stat().st_mode) for path in keys.iterdir()} == {0o640}
@@ -50,6 +50,8 @@ def test_modes_and_output(folders: tuple[Path, Path], capsys: pytest.CaptureFixt
     assert not [secret for secret in secrets if secret in printed]
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--keys", str(tmp_path / "no"), "--login", str(tmp_path), "--database", "h:1"]) == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The locks: every package pinned with hashes, no package host named, the same versions everywhere."""
+"""The locks pin every package with hashes, name no package host, and agree with each other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOCKS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
 
 
 def pins(name: str) -> dict[str, set[str]]:
-    """Versions by package, with the marker they are for: ``{"numpy": {"2.4.6"}}``."""
+    """Return versions by package, with their markers: ``{"numpy": {"2.4.6"}}``."""
     found: dict[str, set[str]] = {}
     for line in (ROOT / name).read_text().splitlines():
         if match := re.fullmatch(r"([a-z0-9-]+)(?:\[[a-z0-9,-]+\])?==(\S+(?: ; .*?)?) \\", line):
@@ -51,7 +51,7 @@ def test_development_has_what_runs_and_the_floor_differs_in_airflow_alone() -> N
     assert pins("requirements-bootstrap.txt")["uv"] == develop["uv"]
 
 
-def test_airflow_never_gets_what_only_the_authoring_environment_may_have() -> None:
+def test_the_authoring_environments_packages_stay_out_of_airflows_environment() -> None:
     assert not {"sagemaker", "stepfunctions"} & pins("requirements-dev.txt").keys()
 
 

@@ -1,4 +1,4 @@
-"""``python -m tools.policy``: what it prints covers every name of the pipeline, and no name of another."""
+"""`python -m tools.policy` covers every name of the pipeline, and no name of another one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(name: str = "bank", day: int = 29, generation: str = "0") -> names.RunId
 
 
 def resources_of(name: str) -> list[tuple[str, str, str]]:
-    """Role, action and resource of what a pipeline's runs touch, by the module that makes the names."""
+    """Role, action and resource of what a pipeline's runs use, by the module that makes names."""
     identity = run(name, generation="3f00ab")
     bucket = f"arn:aws:s3:::{names.default_bucket(ACCOUNT.account_id, ACCOUNT.region)}"
     prefix, job = names.run_prefix(identity), identity.job_name_prefix
@@ -86,13 +86,19 @@ def resources_of(name: str) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("role", "action", "resource"), resources_of("bank"))
-def test_the_own_names_are_covered(role: str, action: str, resource: str) -> None:
+def test_the_names_of_the_pipeline_are_covered(role: str, action: str, resource: str) -> None:
     assert allows(policies(pipeline(), ACCOUNT)[role], action, resource)
 
 
-# The second begins like the first, the third ends like it.
-@pytest.mark.parametrize("other", ["bank_marketing", "bank_b", "big_bank"])
-def test_the_names_of_another_pipeline_are_not(other: str) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param("bank_marketing", id="begins like it"),
+        pytest.param("bank_b", id="begins like it, with a short rest"),
+        pytest.param("big_bank", id="ends like it"),
+    ],
+)
+def test_the_names_of_another_pipeline_are_not_covered(other: str) -> None:
     found = policies(pipeline(), ACCOUNT)
     reached = [case for case in resources_of(other) if allows(found[case[0]], *case[1:])]
     assert reached == []
@@ -141,13 +147,13 @@ def test_what_is_made_without_a_resource_must_carry_the_pipelines_tag() -> None:
     assert statement["Condition"] == {"StringEquals": {"aws:RequestTag/brewtrain:pipeline": "bank"}}
 
 
-def test_other_partitions() -> None:
+def test_arns_are_in_the_partition_of_the_region() -> None:
     found = policies(pipeline(), names.Account("210987654321", "cn-north-1"))
     resources = [one for policy in found.values() for item in policy["Statement"] for one in item["Resource"]]
     assert all(one == "*" or one.startswith("arn:aws-cn:") for one in resources)
 
 
-def test_nothing_covers_every_pipeline_any_more() -> None:
+def test_only_the_accounts_roles_are_shared_by_every_pipeline() -> None:
     left = {
         one
         for policy in policies(pipeline(), ACCOUNT).values()
@@ -204,13 +210,13 @@ def test_the_command_says_which_account_it_took(capsys: pytest.CaptureFixture[st
 def test_the_command_says_when_a_policy_is_too_long(monkeypatch: pytest.MonkeyPatch,
                                                     capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     monkeypatch.setattr(command, "INLINE_LIMIT", 100)
-    assert f"too many; put the statements into several managed policies of at most {MANAGED_LIMIT} each" in printed(
+    assert f"too long; put the statements into several managed policies of at most {MANAGED_LIMIT} each" in printed(
         capsys, str(SHIPPED)
     )[2]  # fmt: skip
 
 
 @pytest.mark.parametrize("file", ["missing.yaml", "broken.yaml"])
-def test_a_file_that_is_no_pipeline_ends_with_one_sentence(
+def test_a_file_that_is_no_pipeline_is_reported_in_one_sentence(
     file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "broken.yaml").write_text("name: ../x\n")
@@ -220,8 +226,17 @@ def test_a_file_that_is_no_pipeline_ends_with_one_sentence(
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("arguments", [["--account", "1"], ["--region", "nowhere"], ["--kms-key", "alias/x"]])
-def test_arguments_are_checked(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--account", "1"], id="account"),
+        pytest.param(["--region", "nowhere"], id="region"),
+        pytest.param(["--kms-key", "alias/x"], id="key"),
+    ],
+)
+def test_an_argument_that_is_malformed_is_refused_with_an_example(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main([str(SHIPPED), *arguments])
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""`make run` as a command: what it says when it cannot even start."""
+"""`make run` as a command: what it prints and writes when it cannot run."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from brewtrain import resources
+from brewtrain.domain.pipeline.file import Pipeline
 from tools.run import __main__ as command
 from tools.run.processes import Processes
 
 
 @pytest.fixture
 def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A var/ of the test's own, with the report of an earlier run in it."""
+    # It holds the report of an earlier run.
     folder = tmp_path / "var"
     folder.mkdir()
     monkeypatch.setattr(command, "VAR", folder)
@@ -30,7 +31,7 @@ def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_data_file_that_is_not_there_is_one_sentence(
+def test_a_missing_data_file_is_reported_in_one_sentence(
     tmp_path: Path, var: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.main(["--data", str(tmp_path / "nothing.csv")]) == 1
@@ -40,7 +41,9 @@ def test_a_data_file_that_is_not_there_is_one_sentence(
     assert "is not a file" in written["reason"]
 
 
-def test_a_pipeline_that_is_not_there_names_those_that_are(var: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_pipeline_is_refused_with_the_names_of_all_pipelines(
+    var: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert command.main(["--pipeline", "[/red]nonesuch"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "bank_marketing" in printed
@@ -51,12 +54,14 @@ def test_a_pipeline_that_is_not_there_names_those_that_are(var: Path, capsys: py
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
-        (ValueError("something\nodd"), 1, "something unexpected (ValueError: something odd)"),
-        (OSError(errno.ENOSPC, "full"), 1, "No space left on the disk"),
-        (KeyboardInterrupt(), 130, "Interrupted"),
+        pytest.param(
+            ValueError("something\nodd"), 1, "make run failed unexpectedly (ValueError: something odd)", id="a bug"
+        ),
+        pytest.param(OSError(errno.ENOSPC, "full"), 1, "No space left on the disk", id="a full disk"),
+        pytest.param(KeyboardInterrupt(), 130, "Interrupted", id="an interrupt"),
     ],
 )
-def test_whatever_happens_is_one_sentence_and_is_written(
+def test_any_failure_is_one_sentence_and_is_written_to_the_report(
     var: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int,
     sentence: str,
 ) -> None:  # fmt: skip
@@ -84,40 +89,42 @@ class Listing:
 @pytest.mark.parametrize(
     ("schedule", "start", "last", "days", "end"),
     [
-        ("@daily", "2008-05-01", "2010-11-30", ["2010-11-30"], "2010-12-01"),
-        ("@weekly", "2008-05-01", "2010-11-30", ["2010-11-20", "2010-11-30"], "2010-11-21"),
-        ("@daily", "2024-01-01", "2026-02-03", ["2026-02-03"], "2026-02-04"),
+        pytest.param("@daily", "2008-05-01", "2010-11-30", ["2010-11-30"], "2010-12-01", id="daily"),
+        pytest.param(
+            "@weekly", "2008-05-01", "2010-11-30", ["2010-11-20", "2010-11-30"], "2010-11-21",
+            id="a week that has not ended does not count",
+        ),
+        pytest.param("@daily", "2024-01-01", "2026-02-03", ["2026-02-03"], "2026-02-04", id="a later start date"),
     ],
-)
+)  # fmt: skip
 def test_the_interval_is_the_newest_of_the_schedule_that_has_data(
     schedule: str, start: str, last: str, days: list[str], end: str
 ) -> None:
-    assert _run(schedule, start)._newest_interval(Listing(*days), "b", date.fromisoformat(last)).end == datetime(
-        *map(int, end.split("-")), tzinfo=UTC
-    )
+    pipeline = scheduled_pipeline(schedule, start)
+    found = command.newest_interval_with_data(pipeline, Listing(*days), "b", date.fromisoformat(last))
+    assert found.end == datetime(*map(int, end.split("-")), tzinfo=UTC)
 
 
-def test_no_interval_with_data_is_one_sentence() -> None:
+def test_a_schedule_without_data_is_reported_in_one_sentence() -> None:
     with pytest.raises(command.RunError, match=r"change start_date or schedule in the pipeline file"):
-        _run("@daily", "2024-01-01")._newest_interval(Listing("2010-11-30"), "b", date(2010, 11, 30))
+        command.newest_interval_with_data(
+            scheduled_pipeline("@daily", "2024-01-01"), Listing("2010-11-30"), "b", date(2010, 11, 30)
+        )
 
 
-def _run(schedule: str, start_date: str) -> command.Run:
-    run = command.Run(command.parse_arguments([]), Console())
-    run._pipeline = run._pipeline.model_copy(
-        update={"schedule": schedule, "start_date": date.fromisoformat(start_date)}
-    )
-    return run
+def scheduled_pipeline(schedule: str, start_date: str) -> Pipeline:
+    shipped = resources.find_pipeline("bank_marketing")
+    return shipped.model_copy(update={"schedule": schedule, "start_date": date.fromisoformat(start_date)})
 
 
-def test_two_at_once_are_refused(
+def test_a_second_run_in_the_same_checkout_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "VAR", tmp_path)
     with (tmp_path / "run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert command.main([]) == 1
-    assert "Another `make run` is at work" in capsys.readouterr().out
+    assert "Another `make run` is active" in capsys.readouterr().out
 
 
 def test_children_are_stopped_with_their_children(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The summary of `make run`: the JSON that scripts read, the exit code, and the page that a person reads."""
+"""The summary of `make run`: the JSON for scripts, the exit code, and the page for people."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROMOTED = RunReport(
 
 
 def rendered(report: RunReport, detail: str = "") -> str:
-    """What the summary looks like at 100 columns, without colour."""
+    """Return the summary at 100 columns, without colour."""
     console = Console(width=100, force_terminal=False)
     with console.capture() as captured:
         show(report, console, where_next=["make up"], detail=detail)
@@ -35,7 +35,7 @@ def rendered(report: RunReport, detail: str = "") -> str:
 
 
 @pytest.mark.parametrize(("outcome", "code"), [("promoted", 0), ("rejected", 0), ("pending", 0), ("broken", 1)])
-def test_exit_code_follows_the_outcome(outcome: str, code: int) -> None:
+def test_only_a_broken_run_exits_with_1(outcome: str, code: int) -> None:
     assert RunReport(outcome=outcome, reason="", pipeline="shop").exit_code == code  # type: ignore[arg-type]
 
 
