@@ -1,16 +1,17 @@
-"""What Airflow itself costs: an execution's end to its task's success at many waits, a whole run, a cleared deploy.
+"""Measure what Airflow itself costs: the delay after an execution, a whole run, a cleared deploy.
 
-A whole Airflow (scheduler, triggerer, dag-processor, api-server, PostgreSQL) against local AWS on
-this machine. Three measurements, each by itself with ``--only``:
+A whole Airflow (scheduler, triggerer, dag-processor, api-server, PostgreSQL) runs against local AWS
+on this machine. There are three measurements; ``--only`` chooses one:
 
-    waits     300 DAG runs of 75 pipelines wait in one stage, then their executions end within a minute at even
-              distances: seconds from each end (as the execution says) to the success of the task (as Airflow says).
-              Aim: median ≤ 4 s; the provider's operator takes 41 s.
-    overhead  A whole run of the shipped pipeline, warm: its duration less its execution's own. Aim: ≤ 8 s.
-    clear     `deploy` fails once, is cleared and redriven: seconds of jobs that AWS ran for the second try, as a share
-              of those of a full run. Aim: ≤ 15 %.
+    waits     300 DAG runs of 75 pipelines wait in one stage, then their executions end within a
+              minute at even distances: seconds from each end (by the execution) to the success of
+              the task (by Airflow). Aim: median ≤ 4 s; the provider's operator takes 41 s.
+    overhead  A whole run of the shipped pipeline, warm: its duration minus its execution's.
+              Aim: ≤ 8 s.
+    clear     `deploy` fails once, is cleared and redriven: seconds of jobs that AWS ran for the
+              second try, as a share of those of a full run. Aim: ≤ 15 %.
 
-Run with ``make bench BENCH=airflow_waits``; the page is docs/benchmarks/airflow_waits.md.
+Run it with ``make bench BENCH=airflow_waits``; the page is docs/benchmarks/airflow_waits.md.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ LONG = {
 
 
 def _crowd(count: int) -> list[str]:
-    """Names of the pipelines that have so many runs at once."""
+    """Return the names of the pipelines that `count` runs at once need."""
     return [f"crowd_{number:03d}" for number in range(-(-count // RUNS_OF_A_PIPELINE))]
 
 
@@ -52,7 +53,7 @@ def _moment(text: str) -> datetime:
 
 
 def waits(night: Night, count: int) -> list[str]:
-    """See the module's description."""
+    """Return the rows of the delay between an execution's end and its task's success."""
     runs = [night.new_run(name) for name in _crowd(count) for _ in range(RUNS_OF_A_PIPELINE)][:count]
     for run in runs:
         run.account.let_pass(run.run_id(), but=STATE)
@@ -78,7 +79,7 @@ def waits(night: Night, count: int) -> list[str]:
 
 
 def overhead(night: Night, repeats: int) -> list[str]:
-    """See the module's description."""
+    """Return the rows of a whole run's duration minus its execution's."""
     from tests.integration.retraining.whole_run import WholePipeline
 
     pipeline = WholePipeline(night, "whole_a")
@@ -101,7 +102,7 @@ def overhead(night: Night, repeats: int) -> list[str]:
             ended = _moment(task["end_date"])
     extra, whole, own = (statistics.median(one[index] for one in shares) for index in range(3))
     return [
-        f"| whole run ({whole:.1f} s) less its execution ({own:.1f} s), median of {repeats} | {extra:.1f} s | 8 s |",
+        f"| whole run ({whole:.1f} s) minus its execution ({own:.1f} s), median of {repeats} | {extra:.1f} s | 8 s |",
         *(
             f"| … of the whole run, until `{task_id}` has ended | {statistics.median(seconds):.1f} s | |"
             for task_id, seconds in steps.items()
@@ -110,7 +111,7 @@ def overhead(night: Night, repeats: int) -> list[str]:
 
 
 def clear(night: Night) -> list[str]:
-    """See the module's description."""
+    """Return the row of the jobs that a cleared and redriven `deploy` repeats."""
     from tests.integration.retraining.whole_run import WholePipeline
 
     pipeline = WholePipeline(night, "whole_b")
@@ -133,7 +134,10 @@ def clear(night: Night) -> list[str]:
 
 
 def _job_seconds(run: Run, since: datetime | None) -> float:
-    """Seconds that states which run a job took, from their history: what AWS charges for."""
+    """Return the seconds of all states that run a job, from the history: what AWS charges for.
+
+    :param since: Ignore events before this time.
+    """
     client = run.night.client("stepfunctions")
     pages = client.get_paginator("get_execution_history").paginate(executionArn=run.arn())
     began: dict[int, datetime] = {}
@@ -154,10 +158,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.airflow_waits", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--count", type=int, default=300, help="waits at once; default 300")
-    parser.add_argument("--repeats", type=int, default=5, help="whole runs measured; default 5")
-    parser.add_argument("--only", choices=["waits", "overhead", "clear"], action="append")
-    parser.add_argument("--no-page", action="store_true", help="print only")
+    parser.add_argument("--count", type=int, default=300, help="number of waits at once (default %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="number of whole runs (default %(default)s)")
+    parser.add_argument("--only", choices=["waits", "overhead", "clear"], action="append", help="one measurement only")
+    parser.add_argument("--no-page", action="store_true", help="do not write the page")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT / "plugins"))
     from tests.integration.retraining.running import running_night

@@ -1,15 +1,15 @@
-"""Backfilling many daily intervals through the real scheduler: the retrain DAG against the provider's operators.
+"""Compare a backfill by the retrain DAG with one by the provider's operators.
 
-Both sides have eleven tasks and wait for the same executions on the same local AWS, under the same
-Airflow (PostgreSQL, LocalExecutor, the settings of `make up`). The executions are real ones of a
-light state machine, on purpose: its states carry the retraining's names, all but one pass at once,
-and the one in the middle waits, so that what is measured is Airflow and not the training of models;
-real retrainings are in docs/backfill-report.md. Printed: intervals a minute, Airflow's processor
-time and its share of a run's time, each as a ratio to the provider's side; and how the time of an
-interval grows with their number.
+Both backfill many daily intervals through the real scheduler. Both sides have eleven tasks and wait
+for the same executions on the same local AWS, under the same Airflow (PostgreSQL, LocalExecutor,
+the settings of `make up`). The executions are real ones of a light state machine, on purpose: its
+states have the retraining's names, all but one pass at once, and the one in the middle waits. So
+Airflow is measured and not the training of models; real retrainings are in docs/backfill-report.md.
+It prints intervals per minute, Airflow's processor time and its share of a run's time, each as a
+ratio to the provider's side, and how the time of an interval grows with their number.
 
-Run with ``make bench BENCH=backfill`` or ``python -m benchmarks.backfill --counts 30 90 365``; the
-page is docs/benchmarks/backfill.md.
+Run it with ``make bench BENCH=backfill`` or ``python -m benchmarks.backfill --counts 30 90 365``;
+the page is docs/benchmarks/backfill.md.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ import yaml
 
 from benchmarks.machine import describe_machine
 from tools.airflow_api import ENDED, AirflowApi
-from tools.airflow_env import LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY, REGION, ROOT
+from tools.airflow_env import REGION, ROOT
 from tools.bootstrap import bootstrap
+from tools.local_aws_clients import local_clients
 from tools.local_stack import LocalStack, Ports
 from tools.stack_guard import start_guard
 
@@ -64,7 +65,12 @@ QUIET_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class Result:
-    """One backfill: `intervals`, all `seconds`, `run_seconds` of the median DAG run, `processor_seconds` of Airflow."""
+    """One backfill.
+
+    :ivar seconds: Of the whole backfill.
+    :ivar run_seconds: Of the median DAG run.
+    :ivar processor_seconds: Processor time of Airflow.
+    """
 
     intervals: int
     seconds: float
@@ -73,12 +79,15 @@ class Result:
 
     @property
     def per_minute(self) -> float:
-        """Intervals a minute."""
+        """Intervals per minute."""
         return 60 * self.intervals / self.seconds
 
 
 def definition(execution_seconds: float) -> dict[str, Any]:
-    """The light state machine; `execution_seconds` is how long it waits in the middle."""
+    """Return the definition of the light state machine.
+
+    :param execution_seconds: How long the state in the middle waits.
+    """
     states: dict[str, Any] = {}
     for name, following in zip(STATES, (*STATES[1:], None), strict=True):
         step = {"Next": following} if following else {"End": True}
@@ -99,7 +108,7 @@ def write_include(folder: Path) -> None:
     for file in pipelines.glob("*.yaml"):
         file.unlink()
     document |= {"name": NAME, "schedule": "@daily", "start_date": date(2000, 1, 1)}
-    # As many at once as the backfill says, on both sides: what bounds them is not what is measured.
+    # No pool, so that on both sides only the backfill limits the runs at once.
     document.pop("pool", None)
     document["endpoint"] = {**document["endpoint"], "name": NAME}
     document["source"] = {**document["source"], "path": f"s3://{{bucket}}/data/{NAME}/dt={{date}}/", "columns": ["y"]}
@@ -109,7 +118,8 @@ def write_include(folder: Path) -> None:
 class LightAccount:
     """What both sides need on local AWS.
 
-    Partitions, a published recipe, the evaluation's code, the light state machine with its alias.
+    These are partitions, a published recipe, the evaluation's code, and the light state machine
+    with its alias.
     """
 
     def __init__(self, clients: Callable[[str], Any], execution_seconds: float) -> None:
@@ -146,7 +156,7 @@ class LightAccount:
         self.state_machine_arn = account.state_machine_arn(NAME)
 
     def deliver(self, days: list[date]) -> None:
-        """Put a partition of one row for each day."""
+        """Upload a partition of one row for each day."""
 
         def put(day: date) -> None:
             self._s3.put_object(Bucket=self.bucket, Key=f"data/{NAME}/dt={day}/part.csv", Body=b"y\n1\n")
@@ -156,7 +166,7 @@ class LightAccount:
 
 
 def airflow_processor_seconds(stack: LocalStack) -> float:
-    """Processor time that the Airflow components and all that they started have used so far."""
+    """Return the processor time that Airflow's components and their children have used so far."""
     total = 0.0
     for name, entry in stack.running().items():
         parent = entry.process()
@@ -166,14 +176,14 @@ def airflow_processor_seconds(stack: LocalStack) -> float:
             try:
                 total += sum(process.cpu_times()[:4])
             except psutil.NoSuchProcess:
-                # Its time is its parent's by now, or is lost; a worker lives as long as the
+                # Its time has been added to its parent's or is lost; a worker lives as long as the
                 # scheduler.
                 continue
     return total
 
 
 def measure(stack: LocalStack, api: AirflowApi, dag_id: str, days: list[date], at_once: int) -> Result:
-    """Backfill `days` of one DAG and wait for the last run's end."""
+    """Backfill `days` with one DAG and wait until the last run has ended."""
     before = airflow_processor_seconds(stack)
     began = time.monotonic()
     backfill = api.backfill(dag_id, f"{days[0]}T00:00:00Z", f"{days[-1]}T00:00:00Z", max_active_runs=at_once)
@@ -188,12 +198,14 @@ def measure(stack: LocalStack, api: AirflowApi, dag_id: str, days: list[date], a
         if len(ended) == len(days):
             break
         if time.monotonic() - moved > QUIET_SECONDS:
-            raise SystemExit(f"{dag_id}: {done} of {len(days)} intervals have ended, and nothing moves")
+            raise SystemExit(
+                f"{dag_id}: {done} of {len(days)} intervals have ended, and none for {QUIET_SECONDS:.0f} s"
+            )
     seconds = time.monotonic() - began
     processor = airflow_processor_seconds(stack) - before
     if failed := [run["dag_run_id"] for run in ended if run["state"] != "success"]:
         raise SystemExit(f"{dag_id}: {len(failed)} runs have failed, among them {failed[0]}")
-    # The next backfill of this DAG may only begin when Airflow has closed this one.
+    # The next backfill of this DAG can only start when Airflow has closed this one.
     while api.call("GET", f"/backfills/{backfill}")["completed_at"] is None:
         time.sleep(1.0)
     lengths = [
@@ -204,21 +216,22 @@ def measure(stack: LocalStack, api: AirflowApi, dag_id: str, days: list[date], a
 
 
 def tell(results: dict[tuple[str, int], Result], counts: list[int], execution_seconds: float, at_once: int) -> None:
-    """Print the tables."""
+    """Print the table of both sides, and how the time of an interval grows with their number."""
     print(f"\n{describe_machine()}. {at_once} intervals at once; an execution takes {execution_seconds:g} s.\n")
     print("| intervals | what | provider | brewtrain | ratio |\n|---:|---|---:|---:|---:|")
+    measures: tuple[tuple[str, str, Callable[[Result], float]], ...] = (
+        ("intervals a minute", "{:.1f}", lambda one: one.per_minute),
+        ("seconds of a median run", "{:.1f}", lambda one: one.run_seconds),
+        ("Airflow's share of it", "{:.2f}", lambda one: 1 - execution_seconds / one.run_seconds),
+        ("Airflow's processor seconds an interval", "{:.2f}", lambda one: one.processor_seconds / one.intervals),
+    )
     for count in counts:
         peer, own = results["provider", count], results["brewtrain", count]
-        for label, form, of in (
-            ("intervals a minute", "{:.1f}", lambda one: one.per_minute),
-            ("seconds of a median run", "{:.1f}", lambda one: one.run_seconds),
-            ("Airflow's share of it", "{:.2f}", lambda one: 1 - execution_seconds / one.run_seconds),
-            ("Airflow's processor seconds an interval", "{:.2f}", lambda one: one.processor_seconds / one.intervals),
-        ):
+        for label, form, of in measures:
             a, b = of(peer), of(own)
             print(f"| {count} | {label} | {form.format(a)} | {form.format(b)} | {b / a:.2f} |")
     if len(counts) > 1:
-        print("\nTime of one interval, against that of the smallest number:\n")
+        print("\nTime of one interval, compared with that of the smallest number:\n")
         print("| intervals | provider | brewtrain |\n|---:|---:|---:|")
         for count in counts[1:]:
             growth = [results[side, counts[0]].per_minute / results[side, count].per_minute for side in SIDES]
@@ -228,7 +241,9 @@ def tell(results: dict[tuple[str, int], Result], counts: list[int], execution_se
 def main() -> int:
     """Run the benchmark and print its tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.backfill", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--counts", type=int, nargs="+", default=[30, 90], help="intervals (default %(default)s)")
+    parser.add_argument(
+        "--counts", type=int, nargs="+", default=[30, 90], help="numbers of intervals (default %(default)s)"
+    )
     parser.add_argument("--at-once", type=int, default=8, help="intervals at once (default %(default)s)")
     parser.add_argument(
         "--execution-seconds", type=float, default=5, help="length of an execution (default %(default)s)"
@@ -237,7 +252,7 @@ def main() -> int:
     options = parser.parse_args()
     sides = options.side or list(SIDES)
     folder = Path(tempfile.mkdtemp(prefix="brewtrain-bench-", dir="/tmp"))
-    folder.chmod(0o755)  # started as root, PostgreSQL runs as a user of its own
+    folder.chmod(0o755)  # when this runs as root, PostgreSQL runs as another user
     write_include(folder / "include")
     stack = LocalStack(
         folder,
@@ -254,13 +269,12 @@ def main() -> int:
     results: dict[tuple[str, int], Result] = {}
     try:
         stack.start()
-        account = LightAccount(_clients(stack.aws_endpoint_url), options.execution_seconds)
+        account = LightAccount(local_clients(stack.aws_endpoint_url), options.execution_seconds)
         api = AirflowApi(stack.api_url, stack.admin_password)
-        # Unpausing a DAG begins its newest interval, which would otherwise wait for its data for
-        # ever.
+        # Unpausing a DAG starts its newest interval, which would otherwise wait for data forever.
         account.deliver([datetime.now(UTC).date() - timedelta(days=1)])
         first = FIRST_DAY
-        # Not counted: the first run of each side, in which every component imports what it needs.
+        # The first run of each side does not count: every component imports its modules in it.
         for count in [1, *options.counts]:
             days = [first + timedelta(days=number) for number in range(count)]
             first = days[-1] + timedelta(days=30)
@@ -275,15 +289,6 @@ def main() -> int:
     if len(sides) == len(SIDES):
         tell(results, options.counts, options.execution_seconds, options.at_once)
     return 0
-
-
-def _clients(endpoint_url: str) -> Callable[[str], Any]:
-    import boto3
-
-    session = boto3.Session(
-        region_name=REGION, aws_access_key_id=LOCAL_ACCESS_KEY_ID, aws_secret_access_key=LOCAL_SECRET_ACCESS_KEY
-    )
-    return lambda service: session.client(service, endpoint_url=endpoint_url)
 
 
 if __name__ == "__main__":

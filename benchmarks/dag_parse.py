@@ -1,11 +1,11 @@
-"""Processor time that Airflow takes to parse each of this project's DAG files ÷ the time it takes for an empty one.
+"""Compare the processor time to parse each of this project's DAG files with that of an empty one.
 
-Measured twice, by Airflow's own parser both times. *Fresh*: an interpreter starts, Airflow fills a
-DagBag from the file, the interpreter ends; what the command line pays. *Forked*, as the DAG
-processor does it: a process that has imported Airflow, and the Airflow modules that the file names,
-forks; the child fills a DagBag, serialises the DAGs and ends; what every parse of a running Airflow
-pays. Parsing waits for nothing, so processor time is its time on an idle machine. Run with ``make
-bench BENCH=dag_parse``; the page is docs/benchmarks/dag_parse.md.
+Airflow's own parser is measured twice. *Fresh*: an interpreter starts, Airflow fills a DagBag from
+the file, the interpreter ends; the command line pays this. *Forked*, as in the DAG processor: a
+process that has imported Airflow, and the Airflow modules that the file names, forks; the child
+fills a DagBag, serialises the DAGs and ends; every parse of a running Airflow pays this. Parsing
+waits for nothing, so its processor time is its time on an idle machine. Run it with ``make bench
+BENCH=dag_parse``; the page is docs/benchmarks/dag_parse.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(sys.argv[1])
 sys.exit(str(bag.import_errors) if bag.import_errors else 0)
 """
-# Imported by the DAG processor itself before it forks for the first file.
+# The DAG processor imports these before it forks for the first file.
 WARM = (
     "import airflow.dag_processing.manager, airflow.dag_processing.processor, airflow.serialization.serialized_objects"
 )
@@ -60,7 +60,10 @@ def _parse_in_child(file: Path, bundle: Path) -> float:
 
 
 def measure_forked(rounds: int) -> dict[str, list[float]]:
-    """Return the processor seconds of each file, the empty one first, measured in turns so that load hits all alike."""
+    """Return the processor seconds of each file in a fork of one process, the empty file first.
+
+    The files are measured in turns, so that other load affects all of them alike.
+    """
     import structlog
     from airflow.dag_processing.processor import _pre_import_airflow_modules
 
@@ -74,7 +77,7 @@ def measure_forked(rounds: int) -> dict[str, list[float]]:
         for turn in range(rounds + 1):
             for file in files:
                 taken = _parse_in_child(file, file.parent)
-                # The first turn fills the page cache and writes byte code.
+                # The first turn fills the page cache and writes the byte code.
                 if turn:
                     seconds[file.name].append(taken)
     return seconds
@@ -86,7 +89,10 @@ def _children_seconds() -> float:
 
 
 def measure_fresh(rounds: int) -> dict[str, list[float]]:
-    """Return the processor seconds of a whole interpreter for each file, the empty one first, measured in turns."""
+    """Return the processor seconds of a whole interpreter for each file, the empty file first.
+
+    The files are measured in turns, as in :func:`measure_forked`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty_dag.py"
         empty.write_text(EMPTY)
@@ -118,7 +124,7 @@ def _table(seconds: dict[str, list[float]]) -> str:
 
 
 def report(fresh: dict[str, list[float]], forked: dict[str, list[float]], rounds: int) -> str:
-    """Return the page."""
+    """Return the page as Markdown."""
     return f"""# DAG parse: this project's files against an empty one
 
 {describe_machine()}. Processor time, medians of {rounds} parses each, in turns.
@@ -129,8 +135,8 @@ def report(fresh: dict[str, list[float]], forked: dict[str, list[float]], rounds
 
 ## In a fork of the DAG processor
 
-An empty file costs next to nothing here, so read the milliseconds rather than the ratio. What is above the empty file
-is mostly pydantic building the pipeline's model and Airflow serialising the tasks.
+An empty file costs almost nothing here, so read the milliseconds rather than the ratio. The rest is
+mostly pydantic building the pipeline's model and Airflow serialising the tasks.
 
 {_table(forked)}
 """
@@ -138,8 +144,8 @@ is mostly pydantic building the pipeline's model and Airflow serialising the tas
 
 def main() -> None:
     """Measure and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.dag_parse", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=9, help="parses of each file (default %(default)s)")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.inside:

@@ -1,4 +1,4 @@
-"""A pipeline deployed on a local AWS of its own, for benchmarks of executions without Airflow around them."""
+"""A pipeline on a local AWS of its own, to measure executions without Airflow around them."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "plugins"))
 
 from brewtrain import resources  # noqa: E402
 from brewtrain.domain import names  # noqa: E402
 from brewtrain.domain.run.execution_input import execution_input  # noqa: E402
+from tools.airflow_env import REGION  # noqa: E402
 from tools.bootstrap import bootstrap  # noqa: E402
+from tools.local_aws_clients import local_clients  # noqa: E402
 from tools.local_aws_process import start_local_aws  # noqa: E402
 from tools.run.processes import Processes  # noqa: E402
 
-REGION = "us-east-1"
 PIPELINE = "bank_marketing"
 SOURCE_KEY = "data/bench/rows.csv"
 
 
 class Installation:
-    """Starts local AWS, deploys the shipped pipeline by plain boto3, runs executions.
+    """Start local AWS, deploy the shipped pipeline with plain boto3, and run executions.
 
-    :param data: CSV file, ``;``-separated.
-    :param hyperparameters: Of the training job.
+    :param data: A CSV file with ``;`` between its fields.
+    :param hyperparameters: Hyperparameters of the training job.
     """
 
     def __init__(self, data: Path, hyperparameters: dict[str, str]) -> None:
@@ -42,7 +41,8 @@ class Installation:
         self._processes = Processes()
         self._log = tempfile.TemporaryDirectory()
         try:
-            self._endpoint_url = start_local_aws(self._processes, Path(self._log.name) / "local_aws.log")
+            endpoint_url = start_local_aws(self._processes, Path(self._log.name) / "local_aws.log")
+            self.client = local_clients(endpoint_url)
             self._deploy()
         except BaseException:
             self.__exit__()
@@ -52,13 +52,6 @@ class Installation:
     def __exit__(self, *_: object) -> None:
         self._processes.stop_all()
         self._log.cleanup()
-
-    def client(self, service: str) -> Any:
-        """A client for the local AWS."""
-        return boto3.client(
-            service, endpoint_url=self._endpoint_url, region_name=REGION,
-            aws_access_key_id="local", aws_secret_access_key="local",
-        )  # fmt: skip
 
     def _deploy(self) -> None:
         bootstrap(self.client)
@@ -90,7 +83,8 @@ class Installation:
     def run(self) -> tuple[float, dict[str, float], dict[str, float]]:
         """Run one execution.
 
-        :returns: Its seconds, seconds by state, validation metrics by name without their prefix.
+        :returns: Its seconds, its seconds by state, and its validation metrics by name without
+            their prefix.
         """
         start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=next(self._serial))
         identity = names.RunIdentity(PIPELINE, start, start + timedelta(days=1), "0")

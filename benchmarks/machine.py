@@ -1,4 +1,4 @@
-"""What every benchmark says about where it was measured."""
+"""Describe the machine on which a benchmark was measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def describe_machine() -> str:
-    """One line: date, cores, memory, Python, system."""
+    """Return date, cores, memory, Python and system in one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     model = ""
     cpuinfo = Path("/proc/cpuinfo")

@@ -1,11 +1,11 @@
-"""Waiting for many executions at once: this package's trigger against the provider's, at the same poll interval.
+"""Compare this package's trigger with the provider's, both waiting for many executions at once.
 
-Both wait for the same executions on the same local AWS, each in a process of its own that runs
-nothing but the triggers' coroutines, as the triggerer does: the provider's own poll for each wait,
-this package's through Airflow's shared stream. Printed as ratios: AWS calls in the busiest minute,
-memory above idle, longest stall of the event loop. A provider that cannot keep its interval is
-compared by the calls that it owes. Run with ``make bench BENCH=waits``; the page is
-docs/benchmarks/waits.md.
+Both wait for the same executions on the same local AWS with the same poll interval, each in its own
+process that runs only the triggers' coroutines, as the triggerer does: the provider's polls for
+each wait, this package's through Airflow's shared stream. It prints ratios: AWS calls in the
+busiest minute, memory above idle, longest stall of the event loop. A provider that cannot keep its
+interval is compared by the calls that its interval asks for. Run it with ``make bench
+BENCH=waits``; the page is docs/benchmarks/waits.md.
 """
 
 from __future__ import annotations
@@ -22,33 +22,26 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tools.airflow_env import REGION
+from tools.local_aws_clients import local_clients
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 10
 PEER_REQUIREMENTS = ("apache-airflow==3.3.2", "apache-airflow-providers-amazon[aiobotocore]==9.39.0", "psutil")
 STALL_PERIOD_SECONDS = 0.05
-# Share of the calls that its interval asks for which a side must make to be compared by the calls
-# that it made.
+# A side that makes a smaller share of the calls that its interval asks for does not keep up.
 KEEPS_UP = 0.8
-# Named like a stage's state, so that its history is read as in a real run.
+# The state has the name of a stage's state, so that the history is read as in a real run.
 DEFINITION = {
     "StartAt": "Model Training",
     "States": {"Model Training": {"Type": "Wait", "Seconds": 3600, "End": True}},
 }
-REGION = "us-east-1"
-
-
-def client(service: str, endpoint_url: str) -> Any:
-    """A boto3 client of local AWS."""
-    import boto3
-
-    return boto3.client(
-        service, region_name=REGION, endpoint_url=endpoint_url, aws_access_key_id="local", aws_secret_access_key="local"
-    )
 
 
 def start_executions(endpoint_url: str, name: str, count: int) -> list[str]:
     """Start executions of one state machine that wait for an hour."""
-    iam, states = client("iam", endpoint_url), client("stepfunctions", endpoint_url)
+    client = local_clients(endpoint_url)
+    iam, states = client("iam"), client("stepfunctions")
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -65,8 +58,9 @@ def start_executions(endpoint_url: str, name: str, count: int) -> list[str]:
 
 
 def peer_python() -> Path:
-    """Interpreter of an environment with aiobotocore, which the provider's triggers need and which
-    pins botocore to an old release (docs/adr/0030): made once, in var/.
+    """Return the interpreter of an environment with aiobotocore, created once in var/.
+
+    The provider's triggers need aiobotocore, which pins an old release of botocore (docs/adr/0030).
     """
     folder = REPOSITORY / "var" / "venv-bench-peer"
     python = folder / "bin" / "python"
@@ -79,7 +73,7 @@ def peer_python() -> Path:
 
 
 async def _measure_stalls(seconds: float) -> float:
-    """Longest delay of a timer beyond its time, in seconds."""
+    """Return the longest delay of a timer in seconds."""
     longest = 0.0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -112,7 +106,7 @@ def _own_streams(arns: list[str]) -> list[Any]:
     from brewtrain.triggers import pace
     from brewtrain.triggers.stepfunctions import ExecutionStageTrigger
 
-    # The same interval for both: neither faster after a change nor slower in a long wait.
+    # Both poll at the same interval: neither faster after a change nor slower in a long wait.
     pace.FASTEST_SECONDS = pace.SLOWEST_SECONDS = float(POLL_SECONDS)
     manager = SharedStreamManager()
     streams = []
@@ -155,7 +149,7 @@ async def _wait(who: str, arns: list[str], seconds: float) -> dict[str, float]:
 
 
 def busiest_minute(calls: list[dict[str, Any]], since: float) -> tuple[int, Counter[str]]:
-    """Most calls in any 60 s since a time, and what they were."""
+    """Return the most calls in any 60 s since a time, and the number of calls by operation."""
     times = sorted(call["time"] for call in calls if call["time"] >= since)
     most, first = 0, 0
     for last, at in enumerate(times):
@@ -166,7 +160,10 @@ def busiest_minute(calls: list[dict[str, Any]], since: float) -> tuple[int, Coun
 
 
 def measure(who: str, count: int, seconds: float, server: Any, endpoint_url: str) -> dict[str, Any]:
-    """Let one side wait, in a process of its own."""
+    """Let one side wait in a process of its own, and return what it measured.
+
+    :param who: ``peer`` or ``own``.
+    """
     arns = start_executions(endpoint_url, f"brewtrain-bench-{who}-{count}", count)
     connection = {
         "conn_type": "aws", "login": "local", "password": "local",
@@ -200,7 +197,7 @@ def measure(who: str, count: int, seconds: float, server: Any, endpoint_url: str
         result: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT "))
     calls = server.front.call_log.read(service="stepfunctions", since=result["started"])["calls"]
     result["busiest_minute"], result["operations"] = busiest_minute(calls, result["started"])
-    states = client("stepfunctions", endpoint_url)
+    states = local_clients(endpoint_url)("stepfunctions")
     for arn in arns:
         states.stop_execution(executionArn=arn)
     return result
@@ -209,10 +206,12 @@ def measure(who: str, count: int, seconds: float, server: Any, endpoint_url: str
 def main() -> int:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.waits", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--counts", type=int, nargs="+", default=[300, 1000])
-    parser.add_argument("--seconds", type=float, default=75.0)
-    parser.add_argument("--wait", choices=["peer", "own"])
-    parser.add_argument("--arns", type=Path)
+    parser.add_argument(
+        "--counts", type=int, nargs="+", default=[300, 1000], help="waits at once (default %(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=75.0, help="how long they wait (default %(default)s)")
+    parser.add_argument("--wait", choices=["peer", "own"], help=argparse.SUPPRESS)
+    parser.add_argument("--arns", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.wait:
         result = asyncio.run(_wait(options.wait, json.loads(options.arns.read_text()), options.seconds))
@@ -228,9 +227,9 @@ def main() -> int:
             peer = measure("peer", count, options.seconds, handle, handle.endpoint_url)
             own = measure("own", count, options.seconds, handle, handle.endpoint_url)
             for who, result in (("peer", peer), ("own", own)):
-                assert result["alive"] == count, f"{who}: {count - result['alive']} waits have ended by themselves"
-            # A provider whose event loop stands still makes few calls because it waits badly, not
-            # by sharing them.
+                assert result["alive"] == count, f"{who}: {count - result['alive']} waits ended too early"
+            # A provider whose event loop stalls makes few calls because it cannot keep up, not
+            # because it shares them.
             due = count * 60 / POLL_SECONDS
             keeps_up = peer["busiest_minute"] >= KEEPS_UP * due
             for key, label, form in (
