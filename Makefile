@@ -1,4 +1,5 @@
-# Every command a person needs. `make help` lists them; each sets up what it needs first, and that is quick when nothing is to be done.
+# Every command that a person needs; `make help` lists them. Each first sets up what it needs, which
+# is quick when it is already there.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -9,13 +10,14 @@ VENV ?= .venv
 VENV_FLOOR ?= .venv-floor
 VENV_AUTHORING ?= .venv-authoring
 PY := $(VENV)/bin/python
-# One worker per core; which tests stay together says tests/distribution.py.
+# One worker per core; tests/distribution.py says which tests stay together.
 WORKERS ?= 2
 PYTEST := -m pytest -p tests.distribution -n $(WORKERS) --dist loadscope
 export PYTHON
-# Airflow starts a process for each task: without bytecode, each compiles the project's modules anew.
+# Airflow starts a process for each task, and without bytecode each of them would compile the
+# project's modules again.
 unexport PYTHONDONTWRITEBYTECODE
-# Airflow's own version and usage look-ups would leave this machine.
+# Airflow's version check and usage statistics would send data from this machine.
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
@@ -24,29 +26,29 @@ export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Make .venv hold exactly what requirements-dev.txt says (PYTHON=python3.11 chooses the interpreter)
+setup: ## Install exactly requirements-dev.txt into .venv (PYTHON=python3.11 chooses the interpreter)
 	@tools/setup.sh $(VENV) requirements-dev.txt
 
-run: ## Retrain once on this machine, end to end (DATA=file.csv for your own data, IAM=enforce to check every permission)
+run: ## Retrain once on this machine, end to end (DATA=file.csv: your own data; IAM=enforce: check every permission)
 	@export BREWTRAIN_RUN_STARTED=$$(date +%s); tools/setup.sh $(VENV) requirements-dev.txt; \
 	exec $(PY) -m tools.run $(if $(DATA),--data '$(DATA)') $(if $(IAM),--iam '$(IAM)')
 
-up: setup ## Start Airflow (UI on 127.0.0.1:8080, or PORT=…), PostgreSQL and local_aws, and wait until they are healthy (IAM=enforce as for run)
+up: setup ## Start Airflow (UI on 127.0.0.1:8080, or PORT=…), PostgreSQL and local_aws, and wait for them (IAM=enforce as for run)
 	@exec $(PY) -m tools.up start $(if $(PORT),--port $(PORT)) $(if $(LOCAL_AWS_PORT),--local-aws-port $(LOCAL_AWS_PORT)) $(if $(IAM),--iam '$(IAM)')
 
-load: setup ## Load data into what `make up` started (DATA=file.csv, or else the sample generator's)
+load: setup ## Load data into what `make up` started (DATA=file.csv, otherwise generated rows)
 	@$(PY) -m tools.up load $(if $(DATA),--data '$(DATA)') $(if $(LOCAL_AWS_PORT),--local-aws-port $(LOCAL_AWS_PORT))
 
 backfill-report: setup ## Backfill every month of the data through Airflow and write docs/backfill-report.md (DATA=file.csv, AT_ONCE=n)
 	@exec $(PY) -m tools.backfill_report $(if $(DATA),--data '$(DATA)') $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 down: ## Stop exactly what `make up` started
-	@if [ -x $(PY) ]; then exec $(PY) -m tools.up stop; else echo "down: nothing was started here."; fi
+	@if [ -x $(PY) ]; then exec $(PY) -m tools.up stop; else echo "down: nothing is running."; fi
 
 test: setup ## Run every test
 	@$(PY) $(PYTEST) $(ARGS)
 
-test-fast: setup ## Run the tests that need neither much time nor real components
+test-fast: setup ## Run the fast tests, which need no real components
 	@$(PY) $(PYTEST) -m "not slow and not integration" $(ARGS)
 
 test-floor: ## Run the unit, DAG and trigger tests against the oldest supported Airflow
@@ -54,55 +56,58 @@ test-floor: ## Run the unit, DAG and trigger tests against the oldest supported 
 	@echo "test-floor: $$($(VENV_FLOOR)/bin/python -c 'from importlib.metadata import version; print("Airflow", version("apache-airflow"))')"
 	@$(VENV_FLOOR)/bin/python $(PYTEST) -m "not slow and not integration" $(FLOOR_TESTS) $(ARGS)
 
-# These do not touch Airflow, so the floor says nothing about them.
+# These do not use Airflow, so its oldest version makes no difference to them.
 FLOOR_TESTS = $(addprefix --ignore=,$(wildcard tests/unit/recipe_runner tests/unit/local_aws tests/unit/tools tests/functional/local_aws))
 
 lint: setup ## Check style (ruff) and types (mypy strict); changes nothing
 	@echo "lint: ruff"
 	@$(PY) -m ruff check --quiet .
-	@$(PY) -m ruff format --check --quiet . || { echo "lint: run .venv/bin/ruff format on the files that differ:"; $(PY) -m ruff format --check . | sed -n 's/^Would reformat: /  /p'; exit 1; }
+	@$(PY) -m ruff format --check --quiet . || { echo "lint: format these files with .venv/bin/ruff format:"; $(PY) -m ruff format --check . | sed -n 's/^Would reformat: /  /p'; exit 1; }
 	@$(MAKE) types
 
-types: setup ## Check types alone
+types: setup ## Check only types
 	@echo "types: mypy"
 	@$(PY) -m mypy --no-error-summary
 
-bench: setup ## Run the benchmarks, each a ratio against a named peer (BENCH=name for one)
-	@for file in $(if $(BENCH),benchmarks/$(BENCH).py,$(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))); do \
+bench: setup ## Run the benchmarks, each a ratio to a named peer (BENCH=name for one)
+	@for file in $(if $(BENCH),benchmarks/$(BENCH).py,$(BENCHMARKS)); do \
 	  echo "bench: $$file"; $(PY) -m benchmarks.$$(basename $$file .py); done
+
+# The other modules are parts of them.
+BENCHMARKS = $(sort $(filter-out $(addprefix benchmarks/,__init__.py installation.py machine.py),$(wildcard benchmarks/*.py)))
 
 statemachine: ## Render the state machine's definition in its authoring environment
 	@tools/setup.sh $(VENV_AUTHORING) include/statemachine/requirements.txt
 	@$(VENV_AUTHORING)/bin/python include/statemachine/workflow.py --write
 
-statemachine-check: ## Fail when the committed definition is not what workflow.py renders
+statemachine-check: ## Fail if the committed definition is not what workflow.py renders
 	@tools/setup.sh $(VENV_AUTHORING) include/statemachine/requirements.txt
 	@$(VENV_AUTHORING)/bin/python include/statemachine/workflow.py --check
 
 lock: setup ## Resolve requirements*.in into the locks (UPGRADE=1 takes new releases)
 	@tools/lock.sh write $(if $(UPGRADE),--upgrade)
 
-lock-check: setup ## Fail when a lock is not what its *.in file resolves to
+lock-check: setup ## Fail if a lock is not what its *.in file resolves to
 	@tools/lock.sh check
 
-audit: setup ## Look at every lock for vulnerabilities and yanked versions; says what could not be asked (ARGS=--strict)
+audit: setup ## Check every lock for vulnerable and yanked versions, and say what could not be checked (ARGS=--strict)
 	@$(PY) -m tools.audit $(ARGS)
 
-licences: setup ## Write docs/licences.md: what the locks install, under which licences
+licences: setup ## Write docs/licences.md: what the locks install, and under which licences
 	@$(PY) -m tools.licences
 
-data: setup ## Fetch the full bank marketing file from UCI into var/data
+data: setup ## Download the full bank marketing file from UCI into var/data
 	@$(PY) -m tools.fetch_data
 
 policy: setup ## Print the IAM policies that one pipeline needs (PIPELINE=include/pipelines/x.yaml ROLE=… ACCOUNT=… REGION=…)
-	@$(PY) -m tools.policy '$(or $(PIPELINE),$(error policy: say which pipeline file, e.g. PIPELINE=include/pipelines/bank_marketing.yaml))' \
+	@$(PY) -m tools.policy '$(or $(PIPELINE),$(error policy: name a pipeline file, e.g. PIPELINE=include/pipelines/bank_marketing.yaml))' \
 	  $(if $(ROLE),--role $(ROLE)) $(if $(ACCOUNT),--account $(ACCOUNT)) $(if $(REGION),--region $(REGION))
 
 permissions: setup ## Write docs/permissions.md: which principal may do what to what, and who uses it
 	@$(PY) -m tools.permissions --write
 
-pr: lint lock-check statemachine-check test-floor test ## Everything CI checks, before you open a pull request
+pr: lint lock-check statemachine-check test-floor test ## Run everything that CI checks, before you open a pull request
 	@echo "pr: all green"
 
-clean: down ## Remove what was made here: environments, var/, caches
+clean: down ## Delete environments, var/ and caches
 	@rm -rf $(VENV) $(VENV_FLOOR) $(VENV_AUTHORING) var .pytest_cache .mypy_cache .ruff_cache .hypothesis

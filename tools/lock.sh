@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Resolves the *.in files into the lock files, for Python 3.11 and 3.12 at once, with hashes.
+# Resolve the *.in files into the lock files, for Python 3.11 and 3.12 at once, with hashes.
 #
 #   tools/lock.sh write [--upgrade | --upgrade-package NAME …]
 #   tools/lock.sh check
 #
-# The committed locks are the preference of every resolution: a new release upstream changes nothing until somebody asks
-# for it with --upgrade, so `check` goes red only when a *.in file and its lock disagree.
+# Every resolution prefers the versions of the committed locks. So a new release changes nothing until
+# somebody asks for it with --upgrade, and `check` fails only when a *.in file and its lock disagree.
 set -euo pipefail
+
+usage='usage: tools/lock.sh write [--upgrade | --upgrade-package NAME …] | check
+Resolve the *.in files into the lock files, or check that they still agree.'
+case ${1:-} in -h | --help) echo "$usage"; exit ;; esac
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -24,7 +28,8 @@ compile() { # in-file lock-file [options]: resolves into $out/lock-file
 resolve_all() { # options for every resolution
   compile requirements.in requirements.txt "$@"
   compile requirements-dev.in requirements-dev.txt -c requirements.txt "$@"
-  # the floor differs from the development environment in Airflow alone: start from what is resolved there
+  # The floor differs from the development environment only in Airflow, so start from the versions
+  # that are resolved there.
   [ -s requirements-floor.txt ] || sed '/^apache-airflow\(-core\|-task-sdk\)\?==/,/^    # via/d' requirements-dev.txt >requirements-floor.txt
   compile requirements-floor.in requirements-floor.txt "$@"
   compile requirements-bootstrap.in requirements-bootstrap.txt -c requirements-dev.txt "$@"
@@ -43,10 +48,10 @@ check)
   if ! (cd "$scratch" && resolve_all) >"$scratch/log" 2>&1; then
     cat "$scratch/log" >&2
     if grep -q -i -E 'no solution found|unsatisfiable|because ' "$scratch/log"; then
-      echo "lock: requirements*.in cannot be resolved any more; mend the bounds and run make lock." >&2
+      echo "lock: requirements*.in cannot be resolved; correct the bounds and run make lock." >&2
       exit 1
     fi
-    echo "lock: not checked, because the package index could not be asked (its message stands above)."
+    echo "lock: not checked, because the package index cannot be reached (see its message above)."
     exit 0
   fi
   status=0
@@ -54,10 +59,10 @@ check)
     diff -u "$lock" "$scratch/$lock" || status=1
   done
   if [ $status -ne 0 ]; then
-    echo "lock: a lock differs from what its *.in file resolves to; run make lock and commit the result." >&2
+    echo "lock: a lock is not what its *.in file resolves to; run make lock and commit the result." >&2
     exit 1
   fi
-  echo "lock: resolved again, nothing differs."
+  echo "lock: every lock is what its *.in file resolves to."
   ;;
 *)
   echo "lock: unknown mode $mode; use write or check." >&2
