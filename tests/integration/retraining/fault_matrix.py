@@ -1,7 +1,7 @@
-"""Writes docs/faults.md from the tests that prove it: ``python -m tests.integration.retraining.fault_matrix``.
+"""Write docs/faults.md from the tests that prove it.
 
-Every row is a test and its docstring, "what happens: what comes of it". A test holds the page
-against this.
+``python -m tests.integration.retraining.fault_matrix`` writes it. Each row is a test and its
+docstring, "what happens: the result". A test checks that the page is current.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "faults.md"
 HEADER = """\
 # What a retraining survives
 
-Generated from tests/integration/retraining by `python -m tests.integration.retraining.fault_matrix`. Each row is one
-test, with a real scheduler, triggerer, dag-processor, api-server and PostgreSQL, against local AWS. After each the same
-invariants are read from local AWS's own call log: one execution per generation, one redrive a reported failure, none
-asked for twice, no execution running and no DataBrew job left after the DAG run's end, every terminal state other than
-success red, and the DAG run ended.
+Written by `python -m tests.integration.retraining.fault_matrix`. Each row is one test with a real
+scheduler, triggerer, dag-processor, api-server and PostgreSQL against local AWS. After each test,
+the call log of local AWS must show the same: one execution per generation, one redrive for each
+reported failure, none requested twice, and no running execution or remaining DataBrew job after the
+end of the DAG run. The DAG run has ended, and every terminal state except success is red.
 
-| what happens | what comes of it | test |
+| what happens | result | test |
 |---|---|---|
 """
 
@@ -29,12 +29,12 @@ success red, and the DAG run ended.
 def _row(test: str, function: Callable[..., Any]) -> str:
     text = " ".join((function.__doc__ or "").split()).rstrip(".")
     fault, _, result = text.partition(": ")
-    assert result, f"{test}: its docstring says 'what happens: what comes of it'"
+    assert result, f"{test}: write its docstring as 'what happens: the result'"
     return f"| {fault} | {result} | {test} |"
 
 
 def rows() -> Iterator[str]:
-    """One row per test."""
+    """Yield one row per test."""
     from tests.integration.retraining import test_faults, test_retrain
 
     for name, function in test_retrain.STORIES.items():
@@ -45,7 +45,7 @@ def rows() -> Iterator[str]:
 
 
 def page() -> str:
-    """The page."""
+    """Return the page as Markdown."""
     return HEADER + "\n".join(rows()) + "\n"
 
 

@@ -1,7 +1,7 @@
-"""One night: training fails, the card, the clear, the redrive, green.
+"""One night: training fails, a person reads the card and clears the task, the redrive succeeds.
 
 ``PYTHONPATH=plugins python -m tests.integration.retraining.one_night`` plays it against the shipped
-state machine and records it as docs/one-night.md; a test plays it too.
+state machine and records it in docs/one-night.md; a test plays it too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.integration.retraining.whole_run import WholePipeline
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "one-night.md"
 PIPELINE = "whole_c"
 WIDTH = 160
-# What somebody has done in the evening: SageMaker's role may not read the bucket any more.
+# What somebody did in the evening: SageMaker's role may no longer read the bucket.
 REFUSED_READ = {
     "service": "s3", "operation": "GetObject", "principal": "*brewtrain-sagemaker*",
     "resource": f"*/{PIPELINE}/*", "effect": "error", "code": "AccessDenied", "status": 403, "message": "Access Denied",
@@ -26,10 +26,10 @@ REFUSED_READ = {
 
 @dataclass
 class Told:
-    """What was seen, as far as the page shows it.
+    """What the page shows of the night.
 
-    :param times: Moment → when it was.
-    :param texts: Name → lines.
+    :ivar times: The time of each moment by its name.
+    :ivar texts: Texts by name.
     """
 
     run: Run
@@ -37,12 +37,12 @@ class Told:
     texts: dict[str, str] = field(default_factory=dict)
 
     def now(self, moment: str) -> None:
-        """Note when a moment was."""
+        """Record the time of a moment."""
         self.times[moment] = datetime.now(UTC)
 
 
 def play(night: Night, pipeline: WholePipeline) -> Told:
-    """Play it, checking what the on-call person relies on.
+    """Play the night and check what the on-call person relies on.
 
     :param pipeline: A deployed pipeline.
     """
@@ -87,13 +87,13 @@ def _card(log: str) -> str:
 
 
 def _messages(log: str) -> str:
-    """What the task itself said, without Airflow's own lines."""
+    """Return the task's own messages, without those of Airflow."""
     known = re.compile(r"(run \S+ (has|is)|[+=~-] (dataset|job) |redrove|stage \S+ is over)")
     return "\n".join(line for line in log.splitlines() if known.search(line))
 
 
 def page(told: Told) -> str:
-    """Render docs/one-night.md."""
+    """Return docs/one-night.md."""
 
     def block(name: str) -> str:
         text = re.sub(r"\b\d{12}\b", "123456789012", told.texts[name])
@@ -104,53 +104,56 @@ def page(told: Told) -> str:
     return f"""\
 # One night
 
-Training fails, the card, the clear, the redrive, green. Recorded by
-`PYTHONPATH=plugins python -m tests.integration.retraining.one_night` with a real scheduler, triggerer and PostgreSQL,
-the shipped state machine and jobs that really ran on local AWS; lines are cut to width. In the evening somebody had
-taken the right to read the bucket from SageMaker's role.
+Training fails, the on-call person reads the card and clears the task, and the redrive succeeds.
+Recorded by `PYTHONPATH=plugins python -m tests.integration.retraining.one_night` with a real
+scheduler, triggerer and PostgreSQL, the shipped state machine and jobs that really ran on local
+AWS; long lines are cut. In the evening somebody removed the right to read the bucket from
+SageMaker's role.
 
-**{clock["begun"]}** The run of {told.run.day} begins. **{clock["red"]}** It turns red. The grid:
+**{clock["begun"]}** The run of {told.run.day} starts. **{clock["red"]}** It has failed. The grid shows:
 {block("grid")}.
 
-The end of `train`'s log, which is also what the SNS topic `brewtrain-on-call` sends:
+This is the end of `train`'s log, which the SNS topic `brewtrain-on-call` also sends:
 
 ```text
 {block("card")}
 ```
 
-It was not retried by itself, since no retry gives a right back. The task's state store keeps why, under `failure`:
+There was no automatic retry, because a retry does not restore the right. The task's state store
+keeps the reason under `failure`:
 
 ```text
 {block("reason")}
 ```
 
-**{clock["cleared"]}** The right is given back, and `train` is cleared. Airflow clears what depends on it, and the run's
-setup and teardown:
+**{clock["cleared"]}** The right is restored and `train` is cleared. Airflow also clears the tasks
+that depend on it, and the run's setup and teardown:
 
 ```text
 {block("cleared")}
 ```
 
-`prepare_run` finds that the run has an execution, keeps its recipe version, and brings back what `release_run` had
-removed:
+`prepare_run` finds that the run has an execution, keeps its recipe version, and restores what
+`release_run` removed:
 
 ```text
 {block("prepare_run")}
 ```
 
-`train`, second try, in the triggerer:
+The second try of `train`, in the triggerer:
 
 ```text
 {block("train")}
 ```
 
-**{clock["green"]}** Green, {seconds:.0f} seconds after the clear. One execution, redriven once; `transform` and `split`
-ran once, and training twice, as `{block("jobs")}`.
+**{clock["green"]}** The run succeeds {seconds:.0f} seconds after the clear. There is one execution,
+redriven once; `transform` and `split` ran once, and training ran twice, as
+`{block("jobs")}`.
 """
 
 
 def main() -> int:
-    """Play it on a stack of its own and write the page."""
+    """Play the night on a stack of its own and write the page."""
     from tests.integration.retraining.running import running_night
 
     with running_night() as night:
