@@ -122,9 +122,9 @@ class AirflowApi:
                 raise
             return False
 
-    def set_paused(self, dag_id: str, paused: bool) -> None:
-        """Pause or unpause a DAG."""
-        self.call("PATCH", f"/dags/{dag_id}", {"is_paused": paused})
+    def unpause(self, dag_id: str) -> None:
+        """Unpause a DAG."""
+        self.call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
     # runs
 
@@ -133,7 +133,7 @@ class AirflowApi:
     ) -> str:
         """Unpause a DAG, start a manual run, and return its run id."""
         self.wait_for_dag(dag_id)
-        self.set_paused(dag_id, False)
+        self.unpause(dag_id)
         body = {"logical_date": logical_date, "conf": conf or {}, **more}
         run_id: str = self.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
         return run_id
@@ -244,7 +244,7 @@ class AirflowApi:
     def backfill(self, dag_id: str, from_date: str, to_date: str, **more: Any) -> int:
         """Start a backfill of the intervals between two dates, and return its id."""
         self.wait_for_dag(dag_id)
-        self.set_paused(dag_id, False)
+        self.unpause(dag_id)
         body = {"dag_id": dag_id, "from_date": from_date, "to_date": to_date, "run_backwards": False, **more}
         backfill_id: int = self.call("POST", "/backfills", body)["id"]
         return backfill_id

@@ -15,10 +15,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tools.airflow_env import ROOT
-
-sys.path.insert(0, str(ROOT / "plugins"))
-
 RETRAINING_POOL = "retraining"
 RETRAINING_SLOTS = 8
 _DESCRIPTION = "Retrainings that run at once; waiting stages count."

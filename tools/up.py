@@ -17,9 +17,6 @@ from datetime import time as clock
 from pathlib import Path
 
 from tools.airflow_env import ADMIN, REGION, ROOT
-
-sys.path.insert(0, str(ROOT / "plugins"))  # the pipeline files are read by the package itself
-
 from tools.bootstrap import BootstrapError, bootstrap
 from tools.local_aws_clients import local_clients
 from tools.local_stack import LocalStack, Ports, StackError

@@ -25,11 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tools.airflow_env import REGION, ROOT
-
-sys.path.insert(0, str(ROOT / "plugins"))  # the pipeline files are read by the package itself
-
 from tools.airflow_api import ENDED, AirflowApi, AirflowApiError
+from tools.airflow_env import REGION, ROOT
 from tools.airflow_metadata import RETRAINING_POOL
 from tools.backfill_report.page import Measured, MonthOfData, MonthReport, months_of, render
 from tools.bank_marketing import CALL_MONTHS

@@ -13,14 +13,11 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "plugins"))
-
-from brewtrain.domain.errors import BrewtrainError  # noqa: E402
-from brewtrain.domain.names import Account  # noqa: E402
-from brewtrain.resources import load_pipeline  # noqa: E402
-from tools import cloudformation  # noqa: E402
-from tools.policy.narrowing import INLINE_LIMIT, MANAGED_LIMIT, UnknownResourceError, policies, size  # noqa: E402
+from brewtrain.domain.errors import BrewtrainError
+from brewtrain.domain.names import Account
+from brewtrain.resources import load_pipeline
+from tools import cloudformation
+from tools.policy.narrowing import INLINE_LIMIT, MANAGED_LIMIT, UnknownResourceError, policies, size
 
 ROLES = ("airflow", "states", "databrew", "glue", "sagemaker")
 

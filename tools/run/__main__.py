@@ -26,26 +26,23 @@ from typing import IO, Any
 
 from rich.console import Console
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "plugins"))
-
-from brewtrain import resources  # noqa: E402
-from brewtrain.domain import names  # noqa: E402
-from brewtrain.domain.errors import BrewtrainError, PipelineFileError  # noqa: E402
-from brewtrain.domain.failure import gate_refusal  # noqa: E402
-from brewtrain.domain.pipeline.file import Pipeline  # noqa: E402
-from brewtrain.domain.run import stages  # noqa: E402
-from brewtrain.domain.run.interval import DataInterval, days_newest_first, newest_complete, newest_day  # noqa: E402
-from tools.airflow_env import REGION, airflow_environment  # noqa: E402
-from tools.airflow_principal import make_airflow_login  # noqa: E402
-from tools.bank_marketing import FULL_ROWS  # noqa: E402
-from tools.bootstrap import BootstrapError, bootstrap  # noqa: E402
-from tools.load_data import LoadError, load  # noqa: E402
-from tools.local_aws_clients import local_clients  # noqa: E402
-from tools.local_aws_process import launch_local_aws, wait_until_healthy  # noqa: E402
-from tools.run import findings, report  # noqa: E402
-from tools.run.processes import Processes  # noqa: E402
-from tools.run.progress import Progress  # noqa: E402
+from brewtrain import resources
+from brewtrain.domain import names
+from brewtrain.domain.errors import BrewtrainError, PipelineFileError
+from brewtrain.domain.failure import gate_refusal
+from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.run import stages
+from brewtrain.domain.run.interval import DataInterval, days_newest_first, newest_complete, newest_day
+from tools.airflow_env import REGION, ROOT, airflow_environment
+from tools.airflow_principal import make_airflow_login
+from tools.bank_marketing import FULL_ROWS
+from tools.bootstrap import BootstrapError, bootstrap
+from tools.load_data import LoadError, load
+from tools.local_aws_clients import local_clients
+from tools.local_aws_process import launch_local_aws, wait_until_healthy
+from tools.run import findings, report
+from tools.run.processes import Processes
+from tools.run.progress import Progress
 
 VAR = ROOT / "var"
 WORK = VAR / "run"

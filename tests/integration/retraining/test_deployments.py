@@ -119,7 +119,7 @@ def test_an_older_model_is_promoted_when_a_person_asks_and_the_consumer_runs(
 ) -> None:
     consumer = f"{STEERED}__example_consumer"
     night.api.wait_for_dag(consumer)
-    night.api.set_paused(consumer, False)
+    night.api.unpause(consumer)
     dag_id = f"{STEERED}__promote"
     older = night.api.trigger(dag_id, conf={"candidate": hosted.run_id(2)})
     assert night.api.wait_for_run(dag_id, older)["state"] == "success"
@@ -144,7 +144,7 @@ def test_a_candidate_that_awaits_approval_is_asked_for(night: Night) -> None:
     hosted = HostedModels(run.account.client, run.account.pipeline)
     promote = f"{APPROVED}__promote"
     night.api.wait_for_dag(promote)
-    night.api.set_paused(promote, False)
+    night.api.unpause(promote)
     address = f"s3://{hosted.bucket}/brewtrain/{APPROVED}/runs/{run.run_id()}/model/model.tar.gz"
     hosted.put(address.removeprefix(f"s3://{hosted.bucket}/"), b"archive")
     data_date = (run.account.day_before(run.day)).isoformat()
