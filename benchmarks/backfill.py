@@ -83,7 +83,7 @@ class Result:
         return 60 * self.intervals / self.seconds
 
 
-def definition(execution_seconds: float) -> dict[str, Any]:
+def definition(execution_seconds: int) -> dict[str, Any]:
     """Return the definition of the light state machine.
 
     :param execution_seconds: How long the state in the middle waits.
@@ -122,7 +122,7 @@ class LightAccount:
     with its alias.
     """
 
-    def __init__(self, clients: Callable[[str], Any], execution_seconds: float) -> None:
+    def __init__(self, clients: Callable[[str], Any], execution_seconds: int) -> None:
         from brewtrain.domain.evaluation.job import ENTRY_FILE
         from brewtrain.domain.names import (
             ALIAS,
@@ -215,9 +215,9 @@ def measure(stack: LocalStack, api: AirflowApi, dag_id: str, days: list[date], a
     return Result(len(days), seconds, statistics.median(lengths), processor)
 
 
-def tell(results: dict[tuple[str, int], Result], counts: list[int], execution_seconds: float, at_once: int) -> None:
+def tell(results: dict[tuple[str, int], Result], counts: list[int], execution_seconds: int, at_once: int) -> None:
     """Print the table of both sides, and how the time of an interval grows with their number."""
-    print(f"\n{describe_machine()}. {at_once} intervals at once; an execution takes {execution_seconds:g} s.\n")
+    print(f"\n{describe_machine()}. {at_once} intervals at once; an execution takes {execution_seconds} s.\n")
     print("| intervals | what | provider | brewtrain | ratio |\n|---:|---|---:|---:|---:|")
     measures: tuple[tuple[str, str, Callable[[Result], float]], ...] = (
         ("intervals a minute", "{:.1f}", lambda one: one.per_minute),
@@ -245,9 +245,7 @@ def main() -> int:
         "--counts", type=int, nargs="+", default=[30, 90], help="numbers of intervals (default %(default)s)"
     )
     parser.add_argument("--at-once", type=int, default=8, help="intervals at once (default %(default)s)")
-    parser.add_argument(
-        "--execution-seconds", type=float, default=5, help="length of an execution (default %(default)s)"
-    )
+    parser.add_argument("--execution-seconds", type=int, default=5, help="length of an execution (default %(default)s)")
     parser.add_argument("--side", choices=list(SIDES), action="append", help="one side only")
     options = parser.parse_args()
     sides = options.side or list(SIDES)
