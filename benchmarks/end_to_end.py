@@ -89,7 +89,7 @@ def _evaluate(folder: Path, parts: dict[str, Any], model: bytes) -> dict[str, An
         member.size = len(model)
         archive.addfile(member, io.BytesIO(model))
     sys.modules["gate"] = gate
-    import evaluate  # type: ignore[import-not-found]  # on the path since the line above
+    import evaluate
 
     verdict: dict[str, Any] = evaluate.evaluate(
         evaluate.parse_arguments(
