@@ -1,9 +1,10 @@
 """AWS on one machine, for development and tests of the retraining pipeline.
 
-This package is a process of its own: ``python -m local_aws``. It builds on moto and adds what moto
-lacks (job runs that do real work, a Step Functions interpreter, fault injection, a call log). It
-must never be imported by ``dags/`` or ``plugins/``, which only see an endpoint URL in the Airflow
-connection, and it imports nothing of them either.
+``python -m local_aws`` runs as a separate process. It builds on moto and adds what moto lacks: job
+runs that do real work, a Step Functions interpreter, IAM, fault injection, a call log. ``core`` has
+what every request passes, ``iam`` the policies, ``jobs`` the engine for job runs; every other
+package is an AWS service. It must never be imported by ``dags/`` or ``plugins/``, which only see an
+endpoint URL in the Airflow connection, and it imports nothing of them either.
 """
 
 from __future__ import annotations

@@ -48,12 +48,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; answers the exit code."""
+    """Serve until SIGTERM or SIGINT.
+
+    :returns: the exit code.
+    """
     options = parse_arguments(arguments)
     stop_requested = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_requested.set())
-    from local_aws.core import compat, server
+    from local_aws.core import moto_patches, server
 
     try:
         handle = server.start(
@@ -64,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
             warm_up=not options.no_warm_up,
             enforce_iam=options.iam == "enforce",
         )
-    except (server.ServerStartError, compat.MotoIncompatibleError) as error:
+    except (server.ServerStartError, moto_patches.MotoIncompatibleError) as error:
         print(f"local_aws: {error}", file=sys.stderr, flush=True)
         return 1
     enforced = ", IAM policies enforced" if options.iam == "enforce" else ""

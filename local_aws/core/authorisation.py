@@ -15,9 +15,11 @@ from local_aws.core.call_identity import Call
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why a call is refused; ``message`` is worded as AWS does, ``code`` and ``status`` are the service's own.
+    """Why a call is refused.
 
-    Without a code the front takes the usual one of the call's protocol.
+    :param message: in AWS's words.
+    :param code: the service's error code; empty for the usual one of the call's protocol.
+    :param status: HTTP status.
     """
 
     message: str
@@ -25,8 +27,7 @@ class Denial:
     status: int = 403
 
 
-#: Resources of the call being served that it must leave alone: DeleteObjects is answered key by
-#: key.
+#: Resources that the call being served must not touch: DeleteObjects is decided key by key.
 refused_resources: ContextVar[frozenset[str]] = ContextVar("refused_resources", default=frozenset())
 
 Authoriser = Callable[[Call], Denial | None]
@@ -46,21 +47,22 @@ _role_check: RoleCheck | None = None
 def set_authoriser(authoriser: Authoriser, role_check: RoleCheck | None = None) -> None:
     """Decide with ``authoriser`` from now on; ``allow_all`` switches enforcement off.
 
-    :param role_check: decides what services do with a role without a call of their own; without it
-        all is allowed.
+    :param authoriser: decides every call.
+    :param role_check: decides what services do with a role without making a call; ``None`` allows
+        it all.
     """
     global _authoriser, _role_check
     _authoriser, _role_check = authoriser, role_check
 
 
 def authorise(call: Call) -> Denial | None:
-    """``None`` if ``call.principal`` may do ``call.action`` on ``call.resource``, otherwise the reason."""
+    """Return why the caller may not make this call, ``None`` if it may."""
     refused_resources.set(frozenset())
     return _authoriser(call)
 
 
 def is_enforced() -> bool:
-    """Whether policies decide; trust policies of state machines' roles are only looked at then."""
+    """Whether policies decide; only then do trust policies of state machines' roles count."""
     return _role_check is not None
 
 
@@ -71,12 +73,13 @@ def role_may(
     resource: str = "*",
     context: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Denial | None:
-    """Whether a role may do what AWS does with it behind the scenes, such as pulling a job's image.
+    """Return why a role may not be used for what AWS does unseen, such as pulling a job's image.
 
     :param role_arn: the role of the job or state machine.
-    :param session_name: as in the caller's ARN.
+    :param session_name: session name in the caller's ARN.
     :param action: IAM action.
     :param resource: ARN, or ``*``.
     :param context: condition keys in lower case → values.
+    :returns: ``None`` if it may.
     """
     return None if _role_check is None else _role_check(role_arn, session_name, action, resource, context or {})

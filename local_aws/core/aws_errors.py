@@ -1,4 +1,4 @@
-"""Errors in the wire form of each AWS protocol, so that every SDK parses what local_aws itself refuses.
+"""Errors in the wire form of each AWS protocol, so that every SDK reads what local_aws refuses.
 
 See https://smithy.io/2.0/aws/protocols/index.html. Must not import moto.
 """
@@ -8,7 +8,21 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from dataclasses import dataclass
 from xml.sax.saxutils import escape
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error to answer instead of serving the call.
+
+    :param drop: close the connection without an answer.
+    """
+
+    code: str
+    message: str
+    status: int
+    drop: bool = False
 
 
 def _cbor_text(value: str) -> bytes:
@@ -23,7 +37,7 @@ def _cbor_text(value: str) -> bytes:
 def render(
     protocol: str, code: str, message: str, request_id: str | None = None
 ) -> tuple[list[tuple[str, str]], bytes]:
-    """Headers and body of an error answer.
+    """Return headers and body of an error answer.
 
     :param protocol: botocore protocol name (``json``, ``rest-json``, ``query``, ``rest-xml``,
         ``cbor``, ``ec2``).
@@ -53,7 +67,7 @@ def render(
 
 
 def code_of(headers: list[tuple[str, str]], body: bytes) -> str | None:
-    """The error code in an error answer of any service, ``None`` if it cannot be told."""
+    """Return the error code in an error answer of any service, ``None`` if it cannot be told."""
     for name, value in headers:
         if name.lower() == "x-amzn-errortype":
             return value.split(":")[0].rsplit("#", 1)[-1]

@@ -7,16 +7,17 @@ Must not import any service of local_aws.
 
 from __future__ import annotations
 
+import io
 import json
 import re
-import threading
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from local_aws import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
+from local_aws.core import rest_routes
+from local_aws.core.call_resources import ACTION_PREFIX, resource_arn
 
 _BODY_LIMIT_BYTES = 8 * 1024 * 1024
 #: CreateFunction carries the function's archive (50 MB zipped) in its JSON.
@@ -31,14 +32,6 @@ _SIGNING_TO_SERVICE = {
     "elasticloadbalancing": "elbv2",
     "aws-marketplace": "marketplace-entitlement",
     "execute-api": "apigatewaymanagementapi",
-}
-
-#: IAM action prefixes that are not the botocore service name.
-_ACTION_PREFIX = {
-    "stepfunctions": "states",
-    "sagemaker-runtime": "sagemaker",
-    "elbv2": "elasticloadbalancing",
-    "resourcegroupstaggingapi": "tag",
 }
 
 #: Operations whose IAM action is named differently (service authorization reference of each
@@ -69,49 +62,25 @@ _ACTION_NAMES = {
     ("s3", "PutBucketNotificationConfiguration"): "PutBucketNotification",
 }
 
-#: How the ARN of the touched resource is built: the first member present in the request decides.
-_RESOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "glue": (("JobName", "job/{}"), ("Name", "job/{}")),
-    "sagemaker": (
-        ("TrainingJobName", "training-job/{}"),
-        ("ProcessingJobName", "processing-job/{}"),
-        ("TransformJobName", "transform-job/{}"),
-        ("EndpointName", "endpoint/{}"),
-        ("EndpointConfigName", "endpoint-config/{}"),
-        ("ModelPackageGroupName", "model-package-group/{}"),
-        ("ModelPackageName", "model-package/{}"),
-        ("ModelName", "model/{}"),
-    ),
-    "sagemaker-runtime": (("EndpointName", "endpoint/{}"),),
-    "lambda": (("FunctionName", "function:{}"),),
-    "logs": (("logGroupName", "log-group:{}:*"), ("logGroupIdentifier", "log-group:{}:*")),
-    "cloudformation": (("StackName", "stack/{}/*"),),
-    "stepfunctions": (("name", "stateMachine:{}"),),
-    "sns": (("Name", "{}"),),
-    "sqs": (("QueueName", "{}"),),
-    "cloudwatch": (("AlarmName", "alarm:{}"), ("AlarmNames", "alarm:{}")),
-    "events": (("RuleName", "rule/{}"), ("Name", "rule/{}"), ("Rule", "rule/{}")),
-    "iam": (
-        ("RoleName", "role/{}"),
-        ("PolicyName", "policy/{}"),
-        ("UserName", "user/{}"),
-        ("InstanceProfileName", "instance-profile/{}"),
-    ),
-    "kms": (("KeyId", "key/{}"),),
-}
-
 #: Operations of Lambda whose JSON names a role; the bodies of the others are code or payload.
 _FUNCTION_OPERATIONS = frozenset({"CreateFunction", "UpdateFunctionConfiguration"})
 
+#: Services whose bodies are payloads of any kind, not members.
+_PAYLOAD_SERVICES = frozenset({"lambda", "sagemaker-runtime"})
+_INVOCATION_PATHS = ("/invocations", "/async-invocations", "/invocations-response-stream")
+
 _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/")
+_RPC_PATH = re.compile(r"^/service/[^/]+/operation/(?P<operation>[^/]+)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: ``arn`` of a user, of an assumed-role session, or of the account's root.
+    """Who makes a call.
 
-    ``role_arn`` is the ARN of the assumed role, ``None`` for users and root. ``access_key_id`` is
-    what signed the request.
+    :param arn: of a user, of an assumed-role session, or of the account's root.
+    :param account_id: twelve digits.
+    :param access_key_id: what signed the request.
+    :param role_arn: ARN of the assumed role, ``None`` for users and root.
     """
 
     arn: str
@@ -122,7 +91,16 @@ class Principal:
 
 @dataclass(slots=True)
 class Call:
-    """One AWS call, as far as the request tells."""
+    """One AWS call, as far as its HTTP request tells.
+
+    :param service: botocore service name.
+    :param operation: API operation name, ``Unknown`` if it cannot be told.
+    :param action: IAM action, for example ``s3:ListBucket``.
+    :param resource: ARN of the resource, ``*`` if the call names none.
+    :param protocol: botocore protocol name.
+    :param params: the request's members.
+    :param headers: request headers, names in lower case.
+    """
 
     service: str
     operation: str
@@ -132,115 +110,38 @@ class Call:
     resource: str
     protocol: str
     params: dict[str, Any] = field(default_factory=dict)
-    #: Request headers, names in lower case.
     headers: Mapping[str, str] = field(default_factory=dict)
     source_ip: str = "127.0.0.1"
 
 
-def _session() -> Any:
-    import botocore.session
+def identify(environ: dict[str, Any]) -> Call:
+    """Identify the AWS call in a WSGI request; the body stays readable.
 
-    return botocore.session.get_session()
-
-
-_model_lock = threading.Lock()
-
-
-@lru_cache(maxsize=64)
-def _service_model(service: str) -> Any:
-    with _model_lock:
-        from botocore.exceptions import UnknownServiceError
-
-        try:
-            return _session().get_service_model(service)
-        except UnknownServiceError:
-            return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    operation: str
-    pattern: re.Pattern[str]
-    query: tuple[tuple[str, str], ...]
-    required_query: frozenset[str]
-    required_headers: frozenset[str]
-    literals: int
-
-    def rank(self) -> tuple[int, int, int]:
-        return len(self.query), len(self.required_query) + len(self.required_headers), self.literals
-
-
-@lru_cache(maxsize=32)
-def _rest_routes(service: str) -> dict[str, list[_Route]]:
-    """Operations of a REST service by HTTP method, most specific first."""
-    model = _service_model(service)
-    routes: dict[str, list[_Route]] = {}
-    for name in model.operation_names:
-        operation = model.operation_model(name)
-        uri = operation.http["requestUri"]
-        path, _, query = uri.partition("?")
-        expression = "".join(
-            f"(?P<{re.sub(r'[^A-Za-z0-9_]', '_', part[1:-1].rstrip('+'))}>{'.+' if part.endswith('+}') else '[^/]+'})"
-            if part.startswith("{")
-            else re.escape(part)
-            for part in re.split(r"(\{[^}]+\})", path)
-            if part
-        )
-        shape = operation.input_shape
-        required_query, required_headers = set(), set()
-        for member in shape.required_members if shape else ():
-            serialization = shape.members[member].serialization
-            where = serialization.get("location")
-            if where == "querystring":
-                required_query.add(serialization.get("name", member))
-            elif where == "header":
-                required_headers.add(serialization.get("name", member).lower())
-        routes.setdefault(operation.http["method"], []).append(
-            _Route(
-                operation=name,
-                pattern=re.compile(f"^{expression.rstrip('/') or '/'}/?$"),
-                query=tuple(urllib.parse.parse_qsl(query, keep_blank_values=True)),
-                required_query=frozenset(required_query),
-                required_headers=frozenset(required_headers),
-                literals=len(re.sub(r"\{[^}]+\}", "", path)),
-            )
-        )
-    for method_routes in routes.values():
-        method_routes.sort(key=_Route.rank, reverse=True)
-    return routes
-
-
-def _match_rest(
-    service: str, method: str, path: str, query: Mapping[str, str], headers: frozenset[str]
-) -> tuple[str, dict[str, Any]]:
-    for route in _rest_routes(service).get(method, ()):
-        if any(query.get(key) is None or (value and query[key] != value) for key, value in route.query):
-            continue
-        if not route.required_query <= query.keys() or not route.required_headers <= headers:
-            continue
-        match = route.pattern.match(path)
-        if match:
-            return route.operation, {key: urllib.parse.unquote(value) for key, value in match.groupdict().items()}
-    return "Unknown", {}
-
-
-def _read_body(environ: dict[str, Any], limit_bytes: int = _BODY_LIMIT_BYTES) -> bytes:
-    """The request body, put back into ``environ`` for whoever serves the request."""
-    import io
-
-    try:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return b""
-    if not 0 < length <= limit_bytes:
-        return b""
-    body: bytes = environ["wsgi.input"].read(length)
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body
+    Requests without a signature are taken for S3, as moto does.
+    """
+    query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
+    access_key, region, signing_name = _signature(headers, query)
+    service = _service(signing_name, _decoded_path(environ))
+    operation, protocol, params = _operation(environ, service, query, headers)
+    principal = principal_of(access_key)
+    prefix = ACTION_PREFIX.get(service, service)
+    return Call(
+        service=service,
+        operation=operation,
+        action=f"{prefix}:{_ACTION_NAMES.get((service, operation), operation)}",
+        region=region,
+        principal=principal,
+        resource=resource_arn(service, operation, params, region, principal.account_id),
+        protocol=protocol,
+        params=params,
+        headers=headers,
+        source_ip=environ.get("REMOTE_ADDR") or "127.0.0.1",
+    )
 
 
 def principal_of(access_key_id: str | None) -> Principal:
-    """The principal behind an access key: an assumed role, an IAM user, or (unknown keys) the account's root."""
+    """Return who an access key belongs to: a role's session, an IAM user, or the account's root."""
     if access_key_id:
         from moto.iam.models import iam_backends
         from moto.sts.models import sts_backends
@@ -268,87 +169,100 @@ def _assumed_role(backend: Any, access_key_id: str) -> Any:
     return None
 
 
-def identify(environ: dict[str, Any]) -> Call:
-    """Identify the AWS call in a WSGI request; the body stays readable.
-
-    Follows the protocols of AWS: ``X-Amz-Target`` (JSON), the smithy RPC path (CBOR), ``Action``
-    (query), method and path (REST). Requests without a signature are taken for S3, as moto does.
-    """
-    query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    authorization = environ.get("HTTP_AUTHORIZATION", "")
+def _signature(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str | None, str, str]:
+    """Access key, region and signing name of a request, signed in its header or its query."""
+    authorization = headers.get("authorization", "")
     if not authorization and "X-Amz-Credential" in query:
         authorization = f"Credential={query['X-Amz-Credential']}/"
-    match = _ACCESS_KEY.search(authorization)
-    access_key, region, signing = match.groups() if match else (None, DEFAULT_REGION, "s3")
-    if match is None:
-        # Signature version 2, in the header or presigned.
-        old = re.match(r"AWS ([^:\s]+):", authorization)
-        access_key = old[1] if old else query.get("AWSAccessKeyId")
-    path = environ.get("PATH_INFO", "/").encode("latin-1", "replace").decode("utf-8", "replace")
-    headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
-    content_type = environ.get("CONTENT_TYPE", "")
-    target = environ.get("HTTP_X_AMZ_TARGET", "")
-    if match is None and target:
-        signing = target.split(".", 1)[0].lower()
-    service = _SIGNING_TO_SERVICE.get(signing, signing)
-    if service == "sagemaker" and path.endswith(("/invocations", "/async-invocations", "/invocations-response-stream")):
-        service = "sagemaker-runtime"
-    operation, params, protocol = "Unknown", {}, "json"
-    rpc = re.match(r"^/service/[^/]+/operation/(?P<operation>[^/]+)$", path)
+    found = _ACCESS_KEY.search(authorization)
+    if found:
+        access_key, region, signing_name = found.groups()
+        return access_key, region, signing_name
+    # Signature version 2, in the header or presigned.
+    old = re.match(r"AWS ([^:\s]+):", authorization)
+    access_key = old[1] if old else query.get("AWSAccessKeyId")
+    target = headers.get("x-amz-target", "")
+    return access_key, DEFAULT_REGION, target.split(".", 1)[0].lower() if target else "s3"
+
+
+def _service(signing_name: str, path: str) -> str:
+    service = _SIGNING_TO_SERVICE.get(signing_name, signing_name)
+    return "sagemaker-runtime" if service == "sagemaker" and path.endswith(_INVOCATION_PATHS) else service
+
+
+def _operation(
+    environ: dict[str, Any], service: str, query: Mapping[str, str], headers: Mapping[str, str]
+) -> tuple[str, str, dict[str, Any]]:
+    """Operation, protocol and members of a request.
+
+    By AWS's protocols: ``X-Amz-Target`` (JSON), the smithy RPC path (CBOR), ``Action`` (query),
+    method and path (REST).
+    """
+    target = headers.get("x-amz-target", "")
     if target:
-        operation = target.rsplit(".", 1)[-1]
-        params = _json_object(_read_body(environ))
-    elif rpc:
-        operation, protocol = rpc["operation"], "cbor"
-    elif content_type.startswith("application/x-www-form-urlencoded") or "Action" in query:
+        return target.rsplit(".", 1)[-1], "json", _json_object(_read_body(environ))
+    rpc = _RPC_PATH.match(_decoded_path(environ))
+    if rpc:
+        return rpc["operation"], "cbor", {}
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded") or "Action" in query:
         form = dict(urllib.parse.parse_qsl(_read_body(environ).decode("utf-8", "replace"), keep_blank_values=True))
-        params = {**query, **form}
-        operation, protocol = str(params.pop("Action", "Unknown")), "query"
-    else:
-        model = _service_model(service)
-        if model is not None:
-            protocol = model.metadata.get("protocol", "rest-json")
-            if protocol.startswith("rest"):
-                # As it was sent: a "/" inside an ARN in the path is no separator.
-                path = environ.get("REQUEST_URI", "").partition("?")[0] or path
-                if service == "s3" and (bucket := _bucket_of_host(headers.get("host", ""))):
-                    path = f"/{bucket}{path}"
-                method = environ.get("REQUEST_METHOD", "GET")
-                operation, params = _match_rest(service, method, path, query, frozenset(headers))
-        if service == "lambda" and operation in _FUNCTION_OPERATIONS:
-            params = {**query, **_json_object(_read_body(environ, _FUNCTION_LIMIT_BYTES)), **params}
-        elif protocol == "rest-json":
-            body = b"" if service in ("lambda", "sagemaker-runtime") else _read_body(environ)
-            params = {**query, **_json_object(body), **params}
-        elif protocol == "rest-xml":
-            params = {**params, **{key: value for key, value in query.items() if not key.startswith("X-Amz-")}}
-            if operation == "DeleteObjects":
-                params["Objects"] = _objects_to_delete(_read_body(environ))
-    principal = principal_of(access_key)
-    prefix = _ACTION_PREFIX.get(service, service)
-    return Call(
-        service=service,
-        operation=operation,
-        action=f"{prefix}:{_ACTION_NAMES.get((service, operation), operation)}",
-        region=region,
-        principal=principal,
-        resource=resource_arn(service, operation, params, region, principal.account_id),
-        protocol=protocol,
-        params=params,
-        headers=headers,
-        source_ip=environ.get("REMOTE_ADDR") or "127.0.0.1",
-    )
+        params: dict[str, Any] = {**query, **form}
+        return str(params.pop("Action", "Unknown")), "query", params
+    return _rest_operation(environ, service, query, headers)
+
+
+def _rest_operation(
+    environ: dict[str, Any], service: str, query: Mapping[str, str], headers: Mapping[str, str]
+) -> tuple[str, str, dict[str, Any]]:
+    model = rest_routes.service_model(service)
+    protocol = "json" if model is None else model.metadata.get("protocol", "rest-json")
+    operation = "Unknown"
+    params: dict[str, Any] = {}
+    if protocol.startswith("rest"):
+        # As it was sent: a "/" inside an ARN is not a separator.
+        path = environ.get("REQUEST_URI", "").partition("?")[0] or _decoded_path(environ)
+        if service == "s3" and (bucket := _bucket_of_host(headers.get("host", ""))):
+            path = f"/{bucket}{path}"
+        method = environ.get("REQUEST_METHOD", "GET")
+        operation, params = rest_routes.match(service, method, path, query, frozenset(headers))
+    if service == "lambda" and operation in _FUNCTION_OPERATIONS:
+        params = {**query, **_json_object(_read_body(environ, _FUNCTION_LIMIT_BYTES)), **params}
+    elif protocol == "rest-json":
+        body = b"" if service in _PAYLOAD_SERVICES else _read_body(environ)
+        params = {**query, **_json_object(body), **params}
+    elif protocol == "rest-xml":
+        params = {**params, **{key: value for key, value in query.items() if not key.startswith("X-Amz-")}}
+        if operation == "DeleteObjects":
+            params["Objects"] = _objects_to_delete(_read_body(environ))
+    return operation, protocol, params
+
+
+def _decoded_path(environ: dict[str, Any]) -> str:
+    return str(environ.get("PATH_INFO", "/")).encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _read_body(environ: dict[str, Any], limit_bytes: int = _BODY_LIMIT_BYTES) -> bytes:
+    """Read the request body and put it back into ``environ`` for whoever serves the request."""
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return b""
+    if not 0 < length <= limit_bytes:
+        return b""
+    body: bytes = environ["wsgi.input"].read(length)
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
 
 
 def _bucket_of_host(host: str) -> str | None:
-    """The bucket of a virtual-hosted request such as ``mine.localhost:4566`` or ``mine.s3.amazonaws.com``."""
+    """Return the bucket that ``mine.localhost:4566`` or ``mine.s3.amazonaws.com`` names."""
     match = re.match(r"^(?P<bucket>[^:]+?)(?:\.s3[.-][^:]*)?\.(?:localhost|amazonaws\.com)(?::\d+)?$", host)
     bucket = match["bucket"] if match else None
     return None if bucket is None or re.match(r"^s3([.-]|$)", bucket) else bucket
 
 
 def _objects_to_delete(body: bytes) -> list[dict[str, str]]:
-    """Keys and version ids of a DeleteObjects request; entities and prefixes of its XML do not matter."""
+    """Keys and version ids of a DeleteObjects request."""
     from xml.etree import ElementTree
 
     try:
@@ -368,59 +282,3 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}
-
-
-def resource_arn(service: str, operation: str, params: Mapping[str, Any], region: str, account: str) -> str:
-    """The ARN of the resource that a call touches, ``*`` where it names none.
-
-    :param service: botocore service name.
-    :param operation: API operation name.
-    :param params: the request's members.
-    :param region: region the request was signed for.
-    :param account: twelve digits.
-    """
-    if service == "s3":
-        bucket, key = params.get("Bucket"), params.get("Key")
-        if not bucket:
-            return "*"
-        return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
-    if service == "sts":
-        return str(params.get("RoleArn") or "*")
-    if service == "databrew":
-        return _databrew_arn(operation, params, region, account)
-    for key, value in params.items():
-        if isinstance(value, str) and value.startswith("arn:") and "role" not in key.lower():
-            return value
-    for member, template in _RESOURCES.get(service, ()):
-        value = params.get(member)
-        if isinstance(value, list) and value:
-            value = value[0]
-        if isinstance(value, str) and value:
-            where = (
-                f"arn:aws:iam::{account}" if service == "iam" else f"arn:aws:{_arn_service(service)}:{region}:{account}"
-            )
-            return f"{where}:{template.format(value)}"
-    return "*"
-
-
-def _arn_service(service: str) -> str:
-    return _ACTION_PREFIX.get(service, service)
-
-
-def _databrew_arn(operation: str, params: Mapping[str, Any], region: str, account: str) -> str:
-    kinds = (
-        ("Job", "job"),
-        ("Recipe", "recipe"),
-        ("Dataset", "dataset"),
-        ("Ruleset", "ruleset"),
-        ("Schedule", "schedule"),
-    )
-    if isinstance(params.get("ResourceArn"), str):
-        return str(params["ResourceArn"])
-    name = params.get("name") or params.get("Name") or params.get("JobName")
-    # Creating calls have no resource type (Service Authorization Reference): only a policy on
-    # everything allows them.
-    if not isinstance(name, str) or operation.startswith("Create"):
-        return "*"
-    kind = next((noun for word, noun in kinds if word in operation), "project")
-    return f"arn:aws:databrew:{region}:{account}:{kind}/{name}"

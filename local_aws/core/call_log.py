@@ -1,4 +1,4 @@
-"""The call log: every AWS call that local_aws answered, for tests that check who did what and how often.
+"""The call log: every AWS call that was answered, for tests that check who did what and how often.
 
 Bounded in memory. Must not import moto.
 """
@@ -18,8 +18,10 @@ _MAX_ENTRIES = 50_000
 class CallRecord:
     """One answered call.
 
-    ``time`` is in epoch seconds, ``seconds`` how long the answer took, ``name`` the request's own
-    ``name``: StartExecution names the state machine as its resource, and the execution only there.
+    :param time: epoch seconds.
+    :param seconds: how long the answer took.
+    :param name: the request's member ``name``, which is the only place where StartExecution names
+        the execution.
     """
 
     id: int
@@ -46,7 +48,7 @@ class CallLog:
         self._dropped = 0
 
     def append(self, **values: Any) -> None:
-        """Record an answered call; keyword arguments are ``CallRecord``'s except ``id`` and ``time``."""
+        """Record an answered call, given as ``CallRecord``'s members but ``id`` and ``time``."""
         with self._lock:
             if len(self._entries) == self._entries.maxlen:
                 self._dropped += 1
@@ -61,7 +63,13 @@ class CallLog:
         service: str | None = None,
         operation: str | None = None,
     ) -> dict[str, Any]:
-        """The calls answered at or after ``since`` (epoch seconds) or with an id above ``since_id``, oldest first."""
+        """List calls, oldest first, with the last id and how many calls were dropped.
+
+        :param since: only calls answered at or after this time, in epoch seconds.
+        :param since_id: only calls with a higher id.
+        :param service: only calls to this service.
+        :param operation: only calls of this operation.
+        """
         with self._lock:
             entries, dropped, last_id = list(self._entries), self._dropped, self._next_id - 1
         return {
@@ -78,7 +86,7 @@ class CallLog:
         }
 
     def clear(self) -> None:
-        """Forget every call; ids go on rising."""
+        """Forget every call; ids continue where they were."""
         with self._lock:
             self._entries.clear()
             self._dropped = 0

@@ -13,16 +13,17 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from local_aws import DEFAULT_REGION
+from local_aws import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
 
 _SESSION_SECONDS = 3600
 _RENEW_BEFORE = datetime.timedelta(minutes=5)
 _MAX_CLIENTS = 256
+_READ_TIMEOUT_SECONDS = 900
 
 _lock = threading.RLock()
 _endpoint_url: str | None = None
 _roles: OrderedDict[tuple[str, str], RoleCredentials] = OrderedDict()
-_clients: OrderedDict[tuple[str, str, str, int], Any] = OrderedDict()
+_clients: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
 _session: Any = None
 
 
@@ -37,7 +38,7 @@ class RoleCredentials:
     expiration: datetime.datetime
 
     def environment(self) -> dict[str, str]:
-        """The variables with which a subprocess signs as this role."""
+        """Return the environment variables with which a process signs as this role."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
@@ -46,7 +47,7 @@ class RoleCredentials:
 
 
 def set_endpoint_url(url: str | None) -> None:
-    """Remember where this process serves (``None`` when it no longer does) and drop cached clients."""
+    """Remember where this process serves (``None``: no longer), and drop cached clients."""
     global _endpoint_url
     with _lock:
         _endpoint_url = url
@@ -55,7 +56,7 @@ def set_endpoint_url(url: str | None) -> None:
 
 
 def endpoint_url() -> str:
-    """The address of the running server, for example ``http://127.0.0.1:4566``.
+    """Return the address of the running server, for example ``http://127.0.0.1:4566``.
 
     :raises RuntimeError: no server runs in this process.
     """
@@ -64,79 +65,101 @@ def endpoint_url() -> str:
     return _endpoint_url
 
 
-def role_credentials(role_arn: str, session_name: str, region: str = DEFAULT_REGION) -> RoleCredentials:
-    """Credentials of ``role_arn`` for one of AWS's own services, cached until shortly before they expire.
+def assume_role(role_arn: str, session_name: str, region: str, seconds: int = _SESSION_SECONDS) -> RoleCredentials:
+    """Take temporary credentials of a role for one of AWS's own services.
 
     The service principals (states, glue, …) assume the role inside AWS, so this does not go through
-    the front.
+    the front. Whether the role trusts the service is for the caller to check.
 
     :param role_arn: the role that the state machine or job was given.
-    :param session_name: what the role session is called in the caller's ARN.
+    :param session_name: session name in the caller's ARN.
     :param region: region whose partition is used.
+    :param seconds: how long the credentials are valid.
     """
     from moto.sts.models import sts_backends
     from moto.utilities.utils import get_partition
 
+    account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
+    backend = sts_backends[account or DEFAULT_ACCOUNT_ID][get_partition(region)]
+    role = backend.assume_role(region, session_name[:64], role_arn, "", seconds, "")
+    return RoleCredentials(
+        role_arn=role_arn,
+        access_key_id=role.access_key_id,
+        secret_access_key=role.secret_access_key,
+        session_token=role.session_token,
+        expiration=datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds),
+    )
+
+
+def role_credentials(role_arn: str, session_name: str, region: str = DEFAULT_REGION) -> RoleCredentials:
+    """Return credentials as `assume_role` does, cached until shortly before they expire.
+
+    :param role_arn: see `assume_role`.
+    :param session_name: see `assume_role`.
+    :param region: see `assume_role`.
+    """
     key = (role_arn, session_name)
-    now = datetime.datetime.now(datetime.UTC)
     with _lock:
         cached = _roles.get(key)
-        if cached is not None and cached.expiration - _RENEW_BEFORE > now:
+        if cached is not None and cached.expiration - _RENEW_BEFORE > datetime.datetime.now(datetime.UTC):
             _roles.move_to_end(key)
             return cached
-        account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
-        from local_aws import DEFAULT_ACCOUNT_ID
-
-        backend = sts_backends[account or DEFAULT_ACCOUNT_ID][get_partition(region)]
-        role = backend.assume_role(region, session_name[:64], role_arn, "", _SESSION_SECONDS, "")
-        credentials = RoleCredentials(
-            role_arn=role_arn,
-            access_key_id=role.access_key_id,
-            secret_access_key=role.secret_access_key,
-            session_token=role.session_token,
-            expiration=now + datetime.timedelta(seconds=_SESSION_SECONDS),
-        )
-        _roles[key] = credentials
+        credentials = _roles[key] = assume_role(role_arn, session_name, region)
         while len(_roles) > _MAX_CLIENTS:
             _roles.popitem(last=False)
         return credentials
 
 
-def client(
-    service: str,
-    credentials: RoleCredentials | None = None,
-    *,
-    region: str = DEFAULT_REGION,
-    max_attempts: int = 1,
-    read_timeout_seconds: int = 900,
-) -> Any:
-    """A boto3 client for this server, cached (boto3 clients are thread-safe).
+def client(service: str, credentials: RoleCredentials | None = None, *, region: str = DEFAULT_REGION) -> Any:
+    """Return a boto3 client for this server that does not retry, cached (clients are thread-safe).
 
     :param service: botocore service name, for example ``stepfunctions``.
-    :param credentials: whose calls these are; without it the server's own root principal.
+    :param credentials: whose calls these are; the account's root without it.
     :param region: AWS region name.
-    :param max_attempts: total attempts, the first one included; 1 means that errors are not
-        retried.
-    :param read_timeout_seconds: seconds to wait for an answer.
     """
-    global _session
-    access_key = credentials.access_key_id if credentials else "LOCALAWSROOT00000000"
-    key = (service, access_key, region, max_attempts)
+    key = (service, credentials.access_key_id if credentials else "", region)
     with _lock:
         found = _clients.get(key)
         if found is not None:
             _clients.move_to_end(key)
             return found
-        import boto3
-        from botocore.config import Config
+        made = _clients[key] = new_client(service, credentials, region=region, endpoint_url=endpoint_url())
+        while len(_clients) > _MAX_CLIENTS:
+            _clients.popitem(last=False)
+        return made
 
+
+def new_client(
+    service: str,
+    credentials: RoleCredentials | None,
+    *,
+    region: str,
+    endpoint_url: str,
+    max_attempts: int = 1,
+    read_timeout_seconds: int = _READ_TIMEOUT_SECONDS,
+) -> Any:
+    """Make a boto3 client; the API models are loaded once for all of them.
+
+    :param service: botocore service name.
+    :param credentials: whose calls these are; the account's root without it.
+    :param region: AWS region name.
+    :param endpoint_url: address of the server.
+    :param max_attempts: total attempts, the first one included; 1 means that errors are not
+        retried.
+    :param read_timeout_seconds: seconds to wait for an answer.
+    """
+    import boto3
+    from botocore.config import Config
+
+    global _session
+    with _lock:
         if _session is None:
             _session = boto3.session.Session(region_name=region)
-        made = _session.client(
+        return _session.client(
             service,
             region_name=region,
-            endpoint_url=endpoint_url(),
-            aws_access_key_id=access_key,
+            endpoint_url=endpoint_url,
+            aws_access_key_id=credentials.access_key_id if credentials else "LOCALAWSROOT00000000",
             aws_secret_access_key=credentials.secret_access_key if credentials else "local",
             aws_session_token=credentials.session_token if credentials else None,
             config=Config(
@@ -147,7 +170,3 @@ def client(
                 proxies={},
             ),
         )
-        _clients[key] = made
-        while len(_clients) > _MAX_CLIENTS:
-            _clients.popitem(last=False)
-        return made

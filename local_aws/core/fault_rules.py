@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from local_aws.core.aws_errors import Refusal
 from local_aws.core.call_identity import Call
 
 _EFFECTS = ("throttle", "http500", "delay", "error", "drop")
@@ -36,8 +37,8 @@ _FIELDS = {
     "when",
 }
 
-#: What each service answers when it throttles; everything else says ThrottlingException with HTTP
-#: 400.
+#: Error code, status and message of services that throttle in their own way; all others say
+#: ThrottlingException with HTTP 400.
 _THROTTLE = {
     "s3": ("SlowDown", 503, "Please reduce your request rate."),
     "lambda": ("TooManyRequestsException", 429, "Rate Exceeded."),
@@ -49,24 +50,17 @@ _THROTTLE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An error to answer instead of serving the call. ``drop`` closes the connection without an answer."""
-
-    code: str
-    message: str
-    status: int
-    drop: bool = False
-
-
 @dataclass(slots=True)
 class FaultRule:
-    """One rule. ``service``, ``operation``, ``principal`` and ``resource`` are glob patterns (``*`` by default).
+    """One rule: which calls it hits, and what happens to them.
 
-    ``nth`` lists which matching calls (1 = first) are hit; ``times`` bounds how many are;
-    ``probability`` draws from a generator seeded with ``seed``; ``after`` and ``until`` are epoch
-    seconds. ``when`` is ``before`` (the call has no effect) or ``after`` (the service did its work
-    and the answer is lost).
+    :param service: glob pattern, as are ``operation``, ``principal`` and ``resource``.
+    :param nth: which matching calls (1 = first) are hit; empty for all.
+    :param times: how many calls are hit at most.
+    :param probability: share of the calls that are hit, drawn from a generator with ``seed``.
+    :param after: epoch seconds from which the rule holds, until ``until``.
+    :param when: ``before`` (the call has no effect) or ``after`` (the service does its work and
+        the answer is lost).
     """
 
     id: str
@@ -91,7 +85,7 @@ class FaultRule:
     _random: random.Random = field(default_factory=random.Random, repr=False)
 
     def hits(self, call: Call, now: float) -> bool:
-        """Whether this rule acts on ``call``; counts the match."""
+        """Whether this rule acts on ``call``, which is counted."""
         if not (
             self.after <= now < self.until
             and fnmatchcase(call.service, self.service)
@@ -111,7 +105,7 @@ class FaultRule:
         return True
 
     def refusal(self, call: Call) -> Refusal:
-        """The answer this rule gives."""
+        """Return the error that ``call`` gets from this rule."""
         if self.effect == "throttle":
             code, status, message = _THROTTLE.get(call.service, ("ThrottlingException", 400, "Rate exceeded"))
             return Refusal(code, message, status)
@@ -177,7 +171,7 @@ class FaultRules:
         return rule.id
 
     def clear(self, rule_id: str | None = None) -> int:
-        """Remove one rule, or all; answers how many were removed."""
+        """Remove one rule, or all without ``rule_id``, and return how many were removed."""
         with self._lock:
             kept = [rule for rule in self._rules if rule_id is not None and rule.id != rule_id]
             removed = len(self._rules) - len(kept)
@@ -185,7 +179,7 @@ class FaultRules:
         return removed
 
     def describe(self) -> list[dict[str, Any]]:
-        """Every rule with its counters."""
+        """List every rule with its counters."""
         with self._lock:
             return [
                 {
@@ -200,7 +194,7 @@ class FaultRules:
             ]
 
     def judge(self, call: Call) -> tuple[float, FaultRule | None]:
-        """Seconds to wait, and the first rule that refuses the call, if any."""
+        """Return the seconds to wait, and the first rule that refuses the call, if any."""
         if not self._rules:
             return 0.0, None
         now, delay = time.time(), 0.0

@@ -17,10 +17,12 @@ import urllib.parse
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from local_aws.core import authorisation, aws_errors, control
+from local_aws.core import authorisation, aws_errors
+from local_aws.core.aws_errors import Refusal
 from local_aws.core.call_identity import Call, identify
 from local_aws.core.call_log import CallLog
-from local_aws.core.fault_rules import FaultRules, Refusal
+from local_aws.core.control import ControlEndpoints
+from local_aws.core.fault_rules import FaultRules
 
 StartResponse = Callable[..., Any]
 WsgiApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -36,14 +38,14 @@ _REASONS = {
 
 
 class ConnectionDropped(Exception):  # noqa: N818 - an event asked for by a fault rule, not a mistake
-    """A fault rule asked to close the connection without an answer."""
+    """Raised to close the connection without an answer, as a fault rule asked."""
 
 
 class Front:
-    """The application that the server serves.
+    """The WSGI application that the server serves.
 
     :param application: moto's dispatcher.
-    :param health: called for ``GET /health``; its answer is sent as JSON.
+    :param health: called for ``GET /health``; what it returns is sent as JSON.
     :param on_change: called after each call that may have changed state.
     :param loopback_only: refuse Host headers that do not name this machine.
     """
@@ -62,13 +64,15 @@ class Front:
         self._on_change = on_change
         self.call_log = CallLog()
         self.fault_rules = FaultRules()
+        self._control = ControlEndpoints(self.call_log, self.fault_rules)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (WSGI)."""
         path = environ.get("PATH_INFO", "/")
         if is_foreign_page(environ, self._loopback_only):
             return _json(start_response, 403, {"message": "local_aws refuses requests that come from web pages."})
         if path.startswith("/_local/"):
-            return self._control(environ, path[len("/_local/") :], start_response)
+            return self._answer_control(environ, path[len("/_local/") :], start_response)
         if path in ("/health", "/_localstack/health") and "HTTP_AUTHORIZATION" not in environ:
             return _json(start_response, 200, self._health())
         return self._aws(environ, start_response)
@@ -77,7 +81,7 @@ class Front:
         started = time.monotonic()
         call = identify(environ)
         if is_unreadable(environ.get("HTTP_AUTHORIZATION", "")):
-            message = "The Authorization header is no AWS signature: sign the request with AWS Signature Version 4."
+            message = "The Authorization header is not an AWS signature: sign the request with AWS Signature Version 4."
             status, headers, body = _refuse(call, Refusal("IncompleteSignature", message, 400))
             self._record(call, 400, "IncompleteSignature", started, None)
             start_response(status, headers)
@@ -106,8 +110,7 @@ class Front:
         if denial is not None:
             usual = "AccessDenied" if call.protocol in ("query", "rest-xml") else "AccessDeniedException"
             status, headers, body = _refuse(call, Refusal(denial.code or usual, denial.message, denial.status))
-            # Nothing follows the headers of an answer to HEAD: SDKs then make the status their
-            # code.
+            # An answer to HEAD has no body: SDKs then take the status for the code.
             return status, headers, b"" if environ.get("REQUEST_METHOD") == "HEAD" else body
         answer: dict[str, Any] = {}
 
@@ -150,53 +153,19 @@ class Front:
             fault=fault,
         )
 
-    def _control(self, environ: dict[str, Any], path: str, start_response: StartResponse) -> Iterable[bytes]:
-        method = environ.get("REQUEST_METHOD", "GET")
+    def _answer_control(self, environ: dict[str, Any], path: str, start_response: StartResponse) -> Iterable[bytes]:
         query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         try:
             raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             body = json.loads(raw) if raw.strip() else None
         except ValueError as error:
             return _json(start_response, 400, {"message": f"Control request body is not JSON: {error}."})
-        status, answer = self._answer_control(method, path.strip("/"), query, body)
+        status, answer = self._control.answer(environ.get("REQUEST_METHOD", "GET"), path.strip("/"), query, body)
         return _json(start_response, status, answer)
-
-    def _answer_control(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
-        if path == "calls" and method == "GET":
-            try:
-                since = float(query["since"]) if "since" in query else None
-                since_id = int(query["since_id"]) if "since_id" in query else None
-            except ValueError:
-                return 400, {"message": "'since' must be epoch seconds and 'since_id' an integer."}
-            return 200, self.call_log.read(
-                since=since, since_id=since_id, service=query.get("service"), operation=query.get("operation")
-            )
-        if path == "calls" and method == "DELETE":
-            self.call_log.clear()
-            return 200, {"cleared": True}
-        if path == "faults" and method == "POST":
-            try:
-                return 201, {"id": self.fault_rules.add(body)}
-            except ValueError as error:
-                return 400, {"message": str(error)}
-        if path == "faults" and method == "GET":
-            return 200, {"faults": self.fault_rules.describe()}
-        if (path == "faults" or path.startswith("faults/")) and method == "DELETE":
-            return 200, {"removed": self.fault_rules.clear(path.partition("/")[2] or None)}
-        found = control.find(path)
-        if found is not None:
-            handler, rest = found
-            try:
-                return handler(method, rest, query, body)
-            except Exception as error:  # noqa: BLE001 - a control handler's mistake must not look like a dead server
-                traceback.print_exc(file=sys.stderr)
-                return 500, {"message": f"Control handler for {path!r} failed: {type(error).__name__}: {error}"}
-        known = ", ".join(f"/_local/{prefix}" for prefix in ["calls", "faults", *control.prefixes()])
-        return 404, {"message": f"No control endpoint {method} /_local/{path}; known are {known}."}
 
 
 def is_foreign_page(environ: dict[str, Any], loopback_only: bool) -> bool:
-    """Whether a web page made the request: local_aws runs the code it is sent, so a page must not be able to send any.
+    """Whether a web page made the request, which must not be able to send local_aws code to run.
 
     Browsers say so by ``Origin`` or ``Sec-Fetch-Site``; a page that had its own name resolved to
     this machine (DNS rebinding) is told by the ``Host`` header.
@@ -226,7 +195,7 @@ def _refuse(call: Call, refusal: Refusal) -> tuple[str, list[tuple[str, str]], b
 
 
 def is_unreadable(authorization: str) -> bool:
-    """Whether an ``Authorization`` header is there but in none of AWS's forms (signature version 4 or 2)."""
+    """Whether an ``Authorization`` header has neither form of AWS (signature version 4 or 2)."""
     return bool(authorization) and not (
         authorization.startswith("AWS ") or re.search(r"Credential=[^/,\s]+/\d{8}/[^/]+/[^/]+/", authorization)
     )

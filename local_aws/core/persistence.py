@@ -1,8 +1,9 @@
-"""State kept across restarts (``--state-dir``): moto's backends and what the services keep themselves.
+"""State kept across restarts (``--state-dir``): moto's backends and the services' own records.
 
-One file holds everything, written beside and renamed into place, so that after a crash the state is
-that of one moment: complete or absent. Reading it constructs only classes of moto, local_aws and
-plain data types, never functions, so that a state file from elsewhere cannot run code.
+One file holds everything. It is written under another name and renamed, so that after a crash the
+state is that of one moment: complete or absent. Reading it constructs only classes of moto,
+local_aws and plain data types, never functions, so that a state file from elsewhere cannot run
+code. Must not import moto when it is imported: whoever changes state reports it here.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import pickle
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from local_aws.core import changes, services
+from local_aws.core import services
 
 _FORMAT = 1
 _SNAPSHOT = "snapshot.bin"
@@ -33,6 +34,10 @@ MOTO_SERVICES = (
     "s3", "iam", "sts", "sns", "sqs", "logs", "cloudwatch", "events", "cloudformation", "glue", "databrew",
     "sagemaker", "secretsmanager", "dynamodb",
 )  # fmt: skip
+
+#: Modules of classes that older state files name → where they are now. A class that moves to
+#: another module gets an entry here, or a new `_FORMAT`.
+_MOVED_MODULES = {"local_aws.stack_bucket_policy": "local_aws.s3.stack_bucket_policy"}
 
 _SAFE_MODULES = ("moto.", "local_aws.")
 _SAFE_NAMES = {
@@ -51,6 +56,18 @@ _SAFE_NAMES = {
     "dateutil.tz.tz": {"tzutc", "tzlocal"},
     "tempfile": {"SpooledTemporaryFile"},
 }  # fmt: skip
+
+
+_listeners: list[Callable[[], None]] = []
+
+
+def state_changed() -> None:
+    """Report that something that ``--state-dir`` keeps has changed.
+
+    The front does so after each call; a job that ends by itself, without any call, does it itself.
+    """
+    for listener in tuple(_listeners):
+        listener()
 
 
 class StateDirectoryError(Exception):
@@ -78,7 +95,7 @@ class _Pickler(pickle.Pickler):
 
 
 def _bound_method(owner: Any, name: str) -> Any:
-    """Stands for ``getattr``, by which pickle writes bound methods: public ones of moto and local_aws only."""
+    """Replace pickle's ``getattr``: public methods of moto and local_aws only."""
     kind = owner if isinstance(owner, type) else type(owner)
     if name.startswith("_") or not kind.__module__.startswith(_SAFE_MODULES):
         raise pickle.UnpicklingError(f"{kind.__module__}.{kind.__qualname__}.{name} is not allowed in a state file")
@@ -93,6 +110,7 @@ class _Unpickler(pickle.Unpickler):
             return _bound_method
         if name in _SAFE_NAMES.get(module, ()):
             return super().find_class(module, name)
+        module = _MOVED_MODULES.get(module, module)
         if module.startswith(_SAFE_MODULES):
             # A dotted name could reach what such a module has merely imported.
             found = self._class(module, name)
@@ -105,12 +123,22 @@ class _Unpickler(pickle.Unpickler):
     def _class(self, module: str, name: str) -> Any:
         try:
             return super().find_class(module, name)
-        except AttributeError as error:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a state file") from error
+        except (AttributeError, ModuleNotFoundError) as error:
+            raise pickle.UnpicklingError(
+                f"{module}.{name} is not allowed in a state file: it does not exist in this version"
+            ) from error
 
     def persistent_load(self, reference: Any) -> Any:
         service, account, region = reference
         return _backend(service, account, region)
+
+
+def load_safely(raw: bytes) -> Any:
+    """Load a pickle that may construct only plain data and classes of moto and local_aws.
+
+    :raises pickle.UnpicklingError: it names anything else.
+    """
+    return _Unpickler(io.BytesIO(raw)).load()
 
 
 def _backend(service: str, account: str, region: str) -> Any:
@@ -123,8 +151,7 @@ def _backends(service: str) -> Iterator[tuple[str, str, Any]]:
     from moto.backends import get_backend
 
     if f"moto.{service}.models" not in sys.modules:
-        # Never used in this process: nothing to save, and importing it would cost more than the
-        # rest.
+        # Not used in this process: there is nothing to save, and importing it is slow.
         return
     accounts = get_backend(service)
     for account in list(accounts):
@@ -144,7 +171,6 @@ class StateDirectory:
         self._changed = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
-        self._unsubscribe = changes.subscribe(self.mark_changed)
         self._reported: set[str] = set()
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -160,9 +186,10 @@ class StateDirectory:
             raise StateDirectoryError(
                 f"State directory {path} is in use by another local_aws: stop it or choose another --state-dir."
             ) from error
+        _listeners.append(self.mark_changed)
 
     def load(self) -> None:
-        """Take over the saved state, if there is one.
+        """Load the saved state, if there is one.
 
         :raises StateDirectoryError: it is damaged or of another version.
         """
@@ -172,7 +199,7 @@ class StateDirectory:
         from importlib.metadata import version
 
         try:
-            content = _Unpickler(io.BytesIO(file.read_bytes())).load()
+            content = load_safely(file.read_bytes())
             written = (content["format"], content["moto"])
             if written == (_FORMAT, version("moto")):
                 self._restore(content)
@@ -192,11 +219,11 @@ class StateDirectory:
     def _restore(self, content: dict[str, Any]) -> None:
         for service, accounts in content["backends"].items():
             for (account, region), raw in accounts.items():
-                _backend(service, account, region).__dict__.update(_Unpickler(io.BytesIO(raw)).load())
+                _backend(service, account, region).__dict__.update(load_safely(raw))
         for module in services.registered():
             raw = content["services"].get(module.__name__)
             if raw is not None:
-                module.restore(_Unpickler(io.BytesIO(raw)).load())
+                module.restore(load_safely(raw))
 
     def start(self) -> None:
         """Save in the background from now on, shortly after each change."""
@@ -204,11 +231,11 @@ class StateDirectory:
         self._thread.start()
 
     def mark_changed(self) -> None:
-        """Something that is kept has changed."""
+        """Have the state saved soon, because something in it has changed."""
         self._changed.set()
 
     def stop(self) -> None:
-        """Save once more and let the folder go.
+        """Save once more and release the folder.
 
         :raises StateDirectoryError: the state cannot be written.
         """
@@ -216,14 +243,14 @@ class StateDirectory:
         self._changed.set()
         if self._thread is not None:
             self._thread.join()
-        self._unsubscribe()
         try:
             self.save()
         finally:
             self._release()
 
     def _release(self) -> None:
-        self._unsubscribe()
+        if self.mark_changed in _listeners:
+            _listeners.remove(self.mark_changed)
         self._lock_file.close()
 
     def _save_when_changed(self) -> None:
@@ -237,7 +264,7 @@ class StateDirectory:
             try:
                 self.save()
             except StateDirectoryError as error:
-                # The next change tries again; the person at the terminal learns of it once.
+                # The next change tries again; the person at the terminal is told once.
                 self._report(str(error))
             pause = max(_QUIET_SECONDS, _PAUSE_PER_SECOND_OF_SAVING * (time.monotonic() - started))
 
@@ -247,7 +274,7 @@ class StateDirectory:
             print(f"local_aws: {message}", file=sys.stderr, flush=True)
 
     def save(self) -> None:
-        """Write the present state.
+        """Write the current state.
 
         :raises StateDirectoryError: no space, no permission.
         """
@@ -302,13 +329,12 @@ class StateDirectory:
             try:
                 _Pickler(buffer, references).dump(state())
             except RuntimeError:
-                # Another thread changed a dictionary meanwhile; the state of a moment later will
-                # do.
+                # Another thread changed a dictionary meanwhile; a moment later is as good.
                 time.sleep(0.02 * (attempt + 1))
             except Exception as error:  # noqa: BLE001 - one service that cannot be saved must not lose the others
                 self._report(f"State of {name} is not kept across restarts: {type(error).__name__}: {error}.")
                 return None
             else:
                 return buffer.getvalue()
-        self._report(f"State of {name} changes too fast to be saved just now.")
+        self._report(f"State of {name} is not saved now because it keeps changing; the next change tries again.")
         return None

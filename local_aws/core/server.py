@@ -1,26 +1,29 @@
 """The server: one process, one port, loopback only.
 
-Exists to put werkzeug, the front and moto together and to start and stop them in order; ``start``
-is also what tests use in process. moto keeps its state per process, so two servers in one process
-share it. Must not know any service by name.
+Puts the front, the services, IAM and the saved state together, and starts and stops them in order.
+``start`` is also what tests use in their own process. moto keeps its state per process, so two
+servers in one process share it. Must not know any service by name.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import os
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from local_aws import DEFAULT_PORT
-from local_aws.core import authorisation, changes, clients, compat, persistence, services
-from local_aws.core.front import ConnectionDropped, Front
+from local_aws.core import authorisation, clients, moto_patches, persistence, services
+from local_aws.core.front import Front
 from local_aws.iam import enforcement
+
+#: Shown by ``GET /health`` beside the services of local_aws.
+_SERVED_BY_MOTO = ("s3", "iam", "sts", "cloudformation", "sns", "sqs", "cloudwatch", "logs", "events")
 
 
 class ServerStartError(Exception):
@@ -30,8 +33,8 @@ class ServerStartError(Exception):
 class ServerHandle:
     """A running server.
 
-    ``endpoint_url`` is what clients are given. ``front`` gives tests in the same process the call
-    log and fault rules.
+    Clients are given its ``endpoint_url``; ``front`` gives tests in the same process the call log
+    and the fault rules.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class ServerHandle:
         self._wsgi_server = wsgi_server
         self._enforces_iam = enforces_iam
         self._state = state
-        self._stopped = threading.Event()
+        self._stopped = False
         self._stop_lock = threading.Lock()
         self.front = front
         host, port = wsgi_server.server_address[:2]
@@ -53,9 +56,9 @@ class ServerHandle:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop jobs, save state, close the port. Safe to call twice."""
+        """Stop jobs, save state, close the port; a second call does nothing."""
         with self._stop_lock:
-            if self._stopped.is_set():
+            if self._stopped:
                 return
             # Jobs first, while their own calls are still answered.
             try:
@@ -69,11 +72,7 @@ class ServerHandle:
                 clients.set_endpoint_url(None)
                 if self._enforces_iam:
                     enforcement.uninstall()
-                self._stopped.set()
-
-    def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until ``stop`` has finished; ``False`` if it has not within ``timeout_seconds``."""
-        return self._stopped.wait(timeout_seconds)
+                self._stopped = True
 
 
 def require_loopback(host: str) -> None:
@@ -114,85 +113,61 @@ def start(
     """
     if not unsafe_allow_non_loopback:
         require_loopback(host)
-    _set_environment()
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-    from werkzeug.serving import make_server
+    # Imports moto.
+    from local_aws.core import moto_server
 
-    class RequestHandler(MotoRequestHandler):  # type: ignore[misc]
-        """moto's handler without Nagle's delay (40 ms per kept-alive answer) and without a log line per request."""
-
-        disable_nagle_algorithm = True
-
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            return
-
-        def handle(self) -> None:
-            # A client that goes away, or a fault rule that drops the connection, is no server
-            # error.
-            with contextlib.suppress(ConnectionError, ConnectionDropped):
-                super().handle()
-
-    class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
-        """moto's dispatcher, which fails obscurely for services that moto lacks."""
-
-        def get_backend_for_host(self, host: str | None) -> Any:
-            found = super().get_backend_for_host(host)
-            if found is None and host is not None:
-                raise NotImplementedError(host)
-            return found
-
-    started_at = time.time()
-
-    def health() -> dict[str, Any]:
-        names = [module.__name__.rsplit(".", 1)[-1].rstrip("_") for module in services.registered()]
-        moto_served = ("s3", "iam", "sts", "cloudformation", "sns", "sqs", "cloudwatch", "logs", "events")
-        return {
-            "status": "ok",
-            "services": dict.fromkeys(sorted({*names, *moto_served}), "available"),
-            "pid": os.getpid(),
-            "uptime_seconds": round(time.time() - started_at, 1),
-            "iam": "enforce" if authorisation.is_enforced() else "allow",
-            "address": clients.endpoint_url(),
-        }
-
-    state: persistence.StateDirectory | None = None
-
-    compat.apply_patches()
-    services.register_all()
-    enforcement.register()
-    if enforce_iam:
-        enforcement.install()
-    front = Front(
-        Dispatcher(create_backend_app),
-        health,
-        changes.notify,
-        loopback_only=not unsafe_allow_non_loopback,
-    )
+    _prepare_services(enforce_iam)
+    loopback_only = not unsafe_allow_non_loopback
+    front = Front(moto_server.application(), _health_report(), persistence.state_changed, loopback_only=loopback_only)
     _check_port_free(host, port)
     try:
-        wsgi_server = make_server(host, port, front, threaded=True, request_handler=RequestHandler)
+        wsgi_server = moto_server.listen(host, port, front)
     except (OSError, SystemExit) as error:
         raise _port_error(host, port) from error
     clients.set_endpoint_url(f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{wsgi_server.server_address[1]}")  # noqa: S104
+    state = None
     if state_dir is not None:
         try:
-            state = persistence.StateDirectory(Path(state_dir))
-            state.load()
+            state = _open_state(Path(state_dir))
         except persistence.StateDirectoryError as error:
             wsgi_server.server_close()
             raise ServerStartError(str(error)) from error
-        state.start()
     handle = ServerHandle(wsgi_server, front, state, enforce_iam)
     if warm_up:
         threading.Thread(target=services.call_hook, args=("warm_up",), name="local-aws-warm-up", daemon=True).start()
     return handle
 
 
-def _set_environment() -> None:
-    # moto signs nothing and calls nobody, but boto3 insists on finding credentials and must never
-    # find real ones.
-    os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
-    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def _prepare_services(enforce_iam: bool) -> None:
+    moto_patches.apply_patches()
+    services.register_all()
+    enforcement.register()
+    if enforce_iam:
+        enforcement.install()
+
+
+def _health_report() -> Callable[[], dict[str, Any]]:
+    started_at = time.time()
+
+    def health() -> dict[str, Any]:
+        names = [module.__name__.rsplit(".", 1)[-1].rstrip("_") for module in services.registered()]
+        return {
+            "status": "ok",
+            "services": dict.fromkeys(sorted({*names, *_SERVED_BY_MOTO}), "available"),
+            "pid": os.getpid(),
+            "uptime_seconds": round(time.time() - started_at, 1),
+            "iam": "enforce" if authorisation.is_enforced() else "allow",
+            "address": clients.endpoint_url(),
+        }
+
+    return health
+
+
+def _open_state(folder: Path) -> persistence.StateDirectory:
+    state = persistence.StateDirectory(folder)
+    state.load()
+    state.start()
+    return state
 
 
 def _check_port_free(host: str, port: int) -> None:

@@ -3,15 +3,15 @@
 Exists so that the server knows no service by name and a service knows no server. Each module in
 ``SERVICE_MODULES`` is a package with one required and some optional module-level functions:
 
-* ``register() -> None``: extend moto (url_paths, dispatch, backend subclass). Called once, before
-  the first request.
+* ``register() -> None``: route the service's API to its own handlers (in front of moto's), and
+  register how IAM finds its tags (``local_aws.iam.resource_tags``). Called once, before the first
+  request.
 * ``warm_up() -> None``: optional, called in a background thread after the server is ready (preload
   workers).
-* ``stop_jobs() -> None``: optional, called at shutdown: stop everything the service started, wait
-  until it is gone.
+* ``stop_jobs() -> None``: optional, called at shutdown: stop everything the service started and
+  wait until it has ended.
 * ``snapshot() -> object`` and ``restore(state: object) -> None``: optional, picklable state for
-  ``--state-dir``. Only for state that lives outside moto's backends, which persistence saves by
-  itself.
+  ``--state-dir``. Only for state outside moto's backends, which persistence saves by itself.
 
 This module must not import moto or any service at import time.
 """
@@ -50,16 +50,16 @@ def register_all() -> tuple[ModuleType, ...]:
 
 
 def registered() -> tuple[ModuleType, ...]:
-    """The modules registered so far; empty before the server's first start."""
+    """Return the modules registered so far; none before the server's first start."""
     return tuple(_registered)
 
 
 def call_hook(name: str) -> None:
-    """Call the optional hook ``name`` of every registered service, in the order of ``SERVICE_MODULES``.
+    """Call the optional hook ``name`` of every service, in the order of ``SERVICE_MODULES``.
 
-    State machines come first: at shutdown an execution is to be aborted, not to fail because its
-    job was stopped under it. Every service gets its call even if an earlier one raises; the first
-    error is raised at the end.
+    State machines come first: at shutdown an execution must be aborted, not fail because its job
+    was stopped. Every service is called even if an earlier one raises; the first error is raised at
+    the end.
     """
     errors: list[Exception] = []
     for module in tuple(_registered):

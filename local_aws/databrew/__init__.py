@@ -1,7 +1,6 @@
-"""AWS Glue DataBrew: datasets, recipes with versions, rulesets, recipe and profile jobs, and job
-runs that really transform data.
+"""AWS Glue DataBrew: datasets, recipes, rulesets, and jobs whose runs really transform data.
 
-moto keeps what is left (projects and schedules do not exist there either). Must not import anything
+Everything else stays moto's; projects and schedules exist in neither. Must not import anything
 from `plugins`.
 """
 
@@ -9,11 +8,11 @@ from __future__ import annotations
 
 
 def register() -> None:
-    """Put this service in front of moto's; called once, before the first request."""
+    """Put this service in front of moto's, and say how IAM finds the tags of its resources."""
     from local_aws.iam import resource_tags
 
-    from .resources import tags_of
     from .responses import register_urls
+    from .tags import tags_of
 
     register_urls()
     resource_tags.register("databrew", tags_of)
@@ -35,16 +34,15 @@ def stop_jobs() -> None:
 
 
 def snapshot() -> object:
-    """All records as JSON text."""
-    from .resources import STORE
+    """Return all records as JSON text."""
+    from .records import STORE
 
     return STORE.dump()
 
 
 def restore(state: object) -> None:
-    """Take over records made by `snapshot`; runs that were active have died with the server and are FAILED."""
+    """Load records made by `snapshot`; runs that were active then are FAILED."""
     from . import job_runs
-    from .resources import STORE
+    from .records import STORE
 
-    STORE.after_load(job_runs.mend_after_restart)
-    STORE.load(str(state))
+    STORE.load(str(state), job_runs.after_restart)

@@ -1,4 +1,4 @@
-"""DataBrew's job runs: start, watch, stop; STARTING → RUNNING → SUCCEEDED, FAILED, STOPPED or TIMEOUT.
+"""DataBrew's job runs: STARTING → RUNNING → SUCCEEDED, FAILED, STOPPED or TIMEOUT.
 
 API: https://docs.aws.amazon.com/databrew/latest/dg/API_StartJobRun.html and DescribeJobRun,
 ListJobRuns, StopJobRun.
@@ -12,22 +12,14 @@ from datetime import UTC
 from typing import Any
 
 from local_aws.jobs import knobs
-from local_aws.jobs.modelled import Request, paginate
+from local_aws.jobs.modelled import Request, page
 from local_aws.jobs.runs import Outcome, Run, RunPlan, start_run
 from local_aws.jobs.store import Partition, Record, now, public
 
-from .resources import (
-    ACTIVE_STATES,
-    STORE,
-    conflict,
-    get_dataset,
-    get_job,
-    get_recipe_version,
-    invalid,
-    not_found,
-    partition_of,
-    runs_of,
-)
+from .datasets import get_dataset
+from .jobs import get_job, runs_of
+from .recipes import get_recipe_version
+from .records import ACTIVE_STATES, STORE, caller, conflict, invalid, not_found, partition_of
 
 LOG_GROUP = "/aws-glue-databrew/jobs"
 
@@ -46,7 +38,7 @@ _live: dict[str, Run] = {}
 
 
 def start_job_run(request: Request) -> dict[str, Any]:
-    """StartJobRun: one active run of a job at a time; the recipe's version is fixed here."""
+    """Start a run; a job has one active run, whose recipe version is fixed here."""
     name = request.params["Name"]
     with STORE.lock:
         partition = partition_of(request)
@@ -61,7 +53,7 @@ def start_job_run(request: Request) -> dict[str, Any]:
 
 
 def stop_job_run(request: Request) -> dict[str, Any]:
-    """StopJobRun."""
+    """Stop an active run."""
     with STORE.lock:
         record = _get_run(request)
         if record["State"] not in ACTIVE_STATES:
@@ -74,23 +66,22 @@ def stop_job_run(request: Request) -> dict[str, Any]:
 
 
 def describe_job_run(request: Request) -> dict[str, Any]:
-    """DescribeJobRun."""
+    """Return a run's state and what it was started with."""
     with STORE.lock:
         return _answer(_get_run(request))
 
 
 def list_job_runs(request: Request) -> dict[str, Any]:
-    """ListJobRuns, newest first."""
+    """List the runs of a job, newest first."""
     with STORE.lock:
         partition = partition_of(request)
         get_job(partition, request.params["Name"])
         records = [_answer(run) for run in runs_of(partition, request.params["Name"])]
-    page, token = paginate(records[::-1], request.params)
-    return {"JobRuns": page, "NextToken": token} if token else {"JobRuns": page}
+    return page("JobRuns", records[::-1], request.params)
 
 
-def mend_after_restart(partition: Partition) -> None:
-    """A run that was active when the server ended is FAILED."""
+def after_restart(partition: Partition) -> None:
+    """Mark runs that were active when the server ended as FAILED."""
     for record in partition.table("runs").values():
         if record["State"] in ACTIVE_STATES:
             record["State"] = "FAILED"
@@ -105,7 +96,7 @@ def _new_run(request: Request, partition: Partition, job: Record) -> Record:
         "JobName": job["Name"],
         "State": "STARTING",
         "Attempt": 0,
-        "StartedBy": f"arn:{request.partition}:iam::{request.account_id}:root",
+        "StartedBy": caller(request),
         "StartedOn": now(),
         "ExecutionTime": 0,
         **{key: copy.deepcopy(job[key]) for key in _COPIED if key in job},

@@ -9,41 +9,41 @@ from moto.databrew.responses import DataBrewResponse
 
 from local_aws.jobs.modelled import Handler, ModelledResponse
 
-from . import job_runs, resources
+from . import datasets, job_runs, jobs, recipes, rulesets, tags
 
 
 class DataBrewJobsResponse(ModelledResponse, DataBrewResponse):  # type: ignore[misc]
     """moto's DataBrew with this package's handlers in front."""
 
     handlers: ClassVar[dict[str, Handler]] = {
-        "CreateDataset": resources.create_dataset,
-        "UpdateDataset": resources.update_dataset,
-        "DescribeDataset": resources.describe_dataset,
-        "ListDatasets": resources.list_datasets,
-        "DeleteDataset": resources.delete_dataset,
-        "CreateRecipe": resources.create_recipe,
-        "UpdateRecipe": resources.update_recipe,
-        "PublishRecipe": resources.publish_recipe,
-        "DescribeRecipe": resources.describe_recipe,
-        "ListRecipes": resources.list_recipes,
-        "ListRecipeVersions": resources.list_recipe_versions,
-        "DeleteRecipeVersion": resources.delete_recipe_version,
-        "BatchDeleteRecipeVersion": resources.batch_delete_recipe_version,
-        "CreateRuleset": resources.create_ruleset,
-        "UpdateRuleset": resources.update_ruleset,
-        "DescribeRuleset": resources.describe_ruleset,
-        "ListRulesets": resources.list_rulesets,
-        "DeleteRuleset": resources.delete_ruleset,
-        "CreateRecipeJob": resources.create_recipe_job,
-        "UpdateRecipeJob": resources.update_recipe_job,
-        "CreateProfileJob": resources.create_profile_job,
-        "UpdateProfileJob": resources.update_profile_job,
-        "DescribeJob": resources.describe_job,
-        "ListJobs": resources.list_jobs,
-        "DeleteJob": resources.delete_job,
-        "TagResource": resources.tag_resource,
-        "UntagResource": resources.untag_resource,
-        "ListTagsForResource": resources.list_tags_for_resource,
+        "CreateDataset": datasets.create_dataset,
+        "UpdateDataset": datasets.update_dataset,
+        "DescribeDataset": datasets.describe_dataset,
+        "ListDatasets": datasets.list_datasets,
+        "DeleteDataset": datasets.delete_dataset,
+        "CreateRecipe": recipes.create_recipe,
+        "UpdateRecipe": recipes.update_recipe,
+        "PublishRecipe": recipes.publish_recipe,
+        "DescribeRecipe": recipes.describe_recipe,
+        "ListRecipes": recipes.list_recipes,
+        "ListRecipeVersions": recipes.list_recipe_versions,
+        "DeleteRecipeVersion": recipes.delete_recipe_version,
+        "BatchDeleteRecipeVersion": recipes.batch_delete_recipe_version,
+        "CreateRuleset": rulesets.create_ruleset,
+        "UpdateRuleset": rulesets.update_ruleset,
+        "DescribeRuleset": rulesets.describe_ruleset,
+        "ListRulesets": rulesets.list_rulesets,
+        "DeleteRuleset": rulesets.delete_ruleset,
+        "CreateRecipeJob": jobs.create_recipe_job,
+        "UpdateRecipeJob": jobs.update_recipe_job,
+        "CreateProfileJob": jobs.create_profile_job,
+        "UpdateProfileJob": jobs.update_profile_job,
+        "DescribeJob": jobs.describe_job,
+        "ListJobs": jobs.list_jobs,
+        "DeleteJob": jobs.delete_job,
+        "TagResource": tags.tag_resource,
+        "UntagResource": tags.untag_resource,
+        "ListTagsForResource": tags.list_tags_for_resource,
         "StartJobRun": job_runs.start_job_run,
         "StopJobRun": job_runs.stop_job_run,
         "DescribeJobRun": job_runs.describe_job_run,
@@ -62,6 +62,6 @@ _MORE_PATHS = (
 
 
 def register_urls() -> None:
-    """Route every path of the API here; before moto builds its routes."""
+    """Route every path of the API here; called before moto builds its routes."""
     for path in (*urls.url_paths, *_MORE_PATHS):
         urls.url_paths[path] = DataBrewJobsResponse.dispatch

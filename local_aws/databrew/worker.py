@@ -1,5 +1,4 @@
-"""Executes a DataBrew job run: select the dataset's files on S3, apply the recipe (or profile the
-data), write the outputs to S3.
+"""Executes a DataBrew job run: selects files on S3, applies the recipe or profiles, writes outputs.
 
 Runs in a forked process with the job role's keys; every S3 call carries them. Must not import moto
 or anything of the server.
@@ -8,7 +7,7 @@ or anything of the server.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,18 +39,13 @@ def warm_up() -> None:
 
 @reports_result
 def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
-    """Entry point of a recipe job's run.
+    """Execute a run of a recipe job; the worker's entry point.
 
-    Parameters
-    ----------
-    payload:
-        ``job_name``, ``started_ms``, ``dataset``, ``datasets``, ``steps``, ``outputs``, as the service recorded them.
-
-    Returns
-    -------
-    Rows read and written, and the S3 URIs written.
+    :param payload: ``job_name``, ``started_ms``, ``dataset``, ``datasets``, ``steps``,
+        ``outputs``, as the service recorded them.
+    :returns: rows read and written, and the S3 URIs written.
     """
-    from recipe_runner.api import DatasetFiles, RecipeError, SecondaryInput, run_recipe
+    from recipe_runner.api import RecipeError, run_recipe
 
     if payload["unsupported_outputs"]:
         raise JobError(
@@ -59,24 +53,7 @@ def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
         )
     s3 = entry.client("s3")
     started_at = datetime.fromtimestamp(payload["started_ms"] / 1000, UTC)
-    by_name = {dataset["Name"]: dataset for dataset in payload["datasets"]}
     files = _fetch_dataset(s3, payload["dataset"], started_at, Path("input"))
-
-    def secondary(wanted: SecondaryInput) -> DatasetFiles:
-        dataset = by_name.get(wanted.name.rsplit("/", 1)[-1]) if wanted.name else None
-        if dataset is None and wanted.location:
-            bucket, key = split_s3_uri(wanted.location)
-            dataset = {
-                "Name": wanted.location,
-                "Source": "S3",
-                "Input": {"S3InputDefinition": {"Bucket": bucket, "Key": key}},
-            }
-        if dataset is None:
-            raise RecipeError(f"the dataset {wanted.name!r} does not exist; create it or correct the step")
-        folder = Path("secondary") / dataset["Name"].replace("/", "_")
-        found: DatasetFiles = _fetch_dataset(s3, dataset, started_at, folder)
-        return found
-
     print(
         f"job {payload['job_name']} run {payload['run_id']}: {len(payload['steps'])} steps over"
         f" {len(files.paths)} files"
@@ -93,7 +70,7 @@ def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
             job_name=payload["job_name"],
             started_at=started_at,
             extra_columns=files.extra_columns,
-            secondary=secondary,
+            secondary=_secondary_inputs(s3, payload["datasets"], started_at),
         )
     except RecipeError as error:
         raise JobError(f"Dataset {payload['dataset']['Name']}: {_one_line(error)}") from error
@@ -106,13 +83,37 @@ def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
     return {"rows_in": report.rows_in, "rows_out": report.rows_out, "written": written}
 
 
+def _secondary_inputs(s3: Any, datasets: list[dict[str, Any]], started_at: datetime) -> Callable[[Any], Any]:
+    """Return how the recipe runner gets the further inputs that a join or union names."""
+    from recipe_runner.api import RecipeError
+
+    by_name = {dataset["Name"]: dataset for dataset in datasets}
+
+    def fetch(wanted: Any) -> Any:
+        dataset = by_name.get(wanted.name.rsplit("/", 1)[-1]) if wanted.name else None
+        if dataset is None and wanted.location:
+            bucket, key = split_s3_uri(wanted.location)
+            dataset = {
+                "Name": wanted.location,
+                "Source": "S3",
+                "Input": {"S3InputDefinition": {"Bucket": bucket, "Key": key}},
+            }
+        if dataset is None:
+            raise RecipeError(f"the dataset {wanted.name!r} does not exist; create it or correct the step")
+        return _fetch_dataset(s3, dataset, started_at, Path("secondary") / dataset["Name"].replace("/", "_"))
+
+    return fetch
+
+
 @reports_result
 def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
-    """Entry point of a profile job's run: statistics per column and the rulesets' results, as one JSON document each.
+    """Execute a run of a profile job; the worker's entry point.
 
-    Returns
-    -------
-    The S3 URIs written.
+    Statistics per column and the rulesets' results are one JSON document each.
+
+    :param payload: ``dataset``, ``configuration``, ``job_sample``, ``rulesets``, ``outputs``, as
+        the service recorded them.
+    :returns: the S3 URIs written.
     """
     from recipe_runner.api import RecipeError, run_profile, validation_report
 
@@ -121,8 +122,7 @@ def run_profile_job(payload: dict[str, Any]) -> dict[str, Any]:
     name = payload["dataset"]["Name"]
     location = payload["outputs"][0]["Location"]
     bucket = location["Bucket"]
-    # As in the service's own examples: dataset and run id, the validation report apart from the
-    # profile.
+    # As in the service's examples: dataset and run id; the validation report is a separate object.
     stem = _join(location.get("Key", ""), f"{name}_{payload['run_id'].removeprefix('db_')}")
     files = _fetch_dataset(s3, payload["dataset"], started_at, Path("input"))
     try:
@@ -236,8 +236,7 @@ def _publish(s3: Any, output: Mapping[str, Any], folder: Path, job_name: str) ->
     done: list[str] = []
     try:
         if output.get("Overwrite"):
-            # A run that writes fewer files than the last one must not leave the rest of the last
-            # one beside its own.
+            # A run that writes fewer files than the one before must not leave the others behind.
             base = prefix.rstrip("/") + "/" if prefix.rstrip("/") else ""
             stale = [
                 item.key

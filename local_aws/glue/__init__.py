@@ -1,14 +1,13 @@
-"""AWS Glue jobs: definitions, runs and stops, where a run executes the job's Python script from S3
-in a process of its own.
+"""AWS Glue jobs, whose runs execute the job's Python script from S3 in a process of their own.
 
-The Data Catalog, crawlers and all else stay moto's. Must not import anything from `plugins`.
+The Data Catalog, crawlers and everything else stay moto's. Must not import anything from `plugins`.
 """
 
 from __future__ import annotations
 
 
 def register() -> None:
-    """Put this service in front of moto's; called once, before the first request."""
+    """Put this service in front of moto's, and say how IAM finds the tags of its resources."""
     from local_aws.iam import resource_tags
 
     from .jobs import tags_of
@@ -26,16 +25,15 @@ def warm_up() -> None:
 
 
 def snapshot() -> object:
-    """All records as JSON text."""
+    """Return all records as JSON text."""
     from .jobs import STORE
 
     return STORE.dump()
 
 
 def restore(state: object) -> None:
-    """Take over records made by `snapshot`; runs that were active have died with the server and are FAILED."""
+    """Load records made by `snapshot`; runs that were active then are in state ERROR."""
     from . import job_runs
     from .jobs import STORE
 
-    STORE.after_load(job_runs.mend_after_restart)
-    STORE.load(str(state))
+    STORE.load(str(state), job_runs.after_restart)

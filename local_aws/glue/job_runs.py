@@ -1,4 +1,4 @@
-"""Glue's job runs: STARTING → RUNNING → SUCCEEDED, FAILED, TIMEOUT or ERROR, or → STOPPING → STOPPED.
+"""Glue's job runs: STARTING → RUNNING → SUCCEEDED, FAILED, TIMEOUT, ERROR, or STOPPING → STOPPED.
 
 API: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-runs.html
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from local_aws.jobs import knobs
 from local_aws.jobs.errors import AwsError
-from local_aws.jobs.modelled import Request, paginate
+from local_aws.jobs.modelled import Request, page, refuse_unsupported
 from local_aws.jobs.roles import role_problem
 from local_aws.jobs.runs import Outcome, Run, RunPlan, start_run
 from local_aws.jobs.store import Partition, Record, now, public
@@ -30,14 +30,17 @@ _OVERRIDES = (
     "SecurityConfiguration",
     "NotificationProperty",
     "ExecutionClass",
+    "JobRunQueuingEnabled",
 )
+_UNSUPPORTED = ("ExecutionRoleSessionPolicy",)
 _live: dict[str, Run] = {}
 
 
 def start_job_run(request: Request) -> dict[str, Any]:
-    """StartJobRun."""
+    """Start a run of a job, or start a failed run once more (``JobRunId``)."""
     params = request.params
     name = params["JobName"]
+    refuse_unsupported(request, _UNSUPPORTED, "InvalidInputException")
     with STORE.lock:
         partition = partition_of(request)
         job = partition.table("jobs").get(name)
@@ -67,7 +70,7 @@ def start_job_run(request: Request) -> dict[str, Any]:
 
 
 def get_job_run(request: Request) -> dict[str, Any]:
-    """GetJobRun."""
+    """Return a run's state and what it was started with."""
     with STORE.lock:
         partition = partition_of(request)
         run = partition.table("runs").get(request.params["RunId"])
@@ -77,17 +80,16 @@ def get_job_run(request: Request) -> dict[str, Any]:
 
 
 def get_job_runs(request: Request) -> dict[str, Any]:
-    """GetJobRuns, newest first."""
+    """List the runs of a job, newest first."""
     with STORE.lock:
         partition = partition_of(request)
         get_job_record(partition, request.params["JobName"])
         runs = [_answer(run) for run in partition.table("runs").values() if run["JobName"] == request.params["JobName"]]
-    page, token = paginate(runs[::-1], request.params)
-    return {"JobRuns": page, "NextToken": token} if token else {"JobRuns": page}
+    return page("JobRuns", runs[::-1], request.params)
 
 
 def batch_stop_job_run(request: Request) -> dict[str, Any]:
-    """BatchStopJobRun: what cannot be stopped is listed with its reason."""
+    """Stop runs; those that cannot be stopped are listed with the reason."""
     name = request.params["JobName"]
     done, errors, stopping = [], [], []
     with STORE.lock:
@@ -109,8 +111,8 @@ def batch_stop_job_run(request: Request) -> dict[str, Any]:
     return {"SuccessfulSubmissions": done, "Errors": errors}
 
 
-def mend_after_restart(partition: Partition) -> None:
-    """A run that was active when the server ended is in state ERROR."""
+def after_restart(partition: Partition) -> None:
+    """Put runs that were active when the server ended into state ERROR."""
     for run in partition.table("runs").values():
         if run["JobRunState"] in ACTIVE_STATES:
             run["JobRunState"] = "ERROR"
@@ -124,6 +126,9 @@ def _new_run(request: Request, job: Record, role_arn: str, previous: Record | No
     if previous is not None and not arguments:
         arguments = previous.get("Arguments") or {}
     settings = {key: params[key] if params.get(key) is not None else job.get(key) for key in _OVERRIDES}
+    if params.get("AllocatedCapacity") is not None:
+        # The deprecated name of MaxCapacity.
+        settings["MaxCapacity"] = float(params["AllocatedCapacity"])
     moment = now()
     record: Record = {
         "Id": f"jr_{secrets.token_hex(32)}",
@@ -208,8 +213,7 @@ def _launch(partition: Partition, record: Record) -> None:
 def _retry(partition: Partition, failed: Record) -> None:
     attempt = failed["Attempt"] + 1
     moment = now()
-    # On AWS the automatic retry is a run of its own whose id is the first one's with the attempt
-    # appended.
+    # On AWS the automatic retry is another run, with the first one's id and the attempt's number.
     record: Record = {
         **failed,
         "Id": f"{failed['Id'].split('_attempt_')[0]}_attempt_{attempt}",

@@ -10,10 +10,10 @@ import copy
 from typing import Any
 
 from local_aws.jobs.errors import AwsError
-from local_aws.jobs.modelled import Request, paginate
+from local_aws.jobs.modelled import Request, page
 from local_aws.jobs.store import Partition, Record, ServiceStore, now, public
 
-STORE = ServiceStore("glue")
+STORE = ServiceStore()
 
 _SETTINGS = (
     "JobMode",
@@ -44,12 +44,12 @@ _COMMANDS = ("glueetl", "pythonshell", "gluestreaming", "glueray")
 
 
 def partition_of(request: Request) -> Partition:
-    """The tables of the request's account and region."""
+    """Return the tables of the request's account and region."""
     return STORE.partition(request.account_id, request.region)
 
 
 def create_job(request: Request) -> dict[str, Any]:
-    """CreateJob. The same definition twice is the same job; another definition under its name is refused."""
+    """Create a job; the same definition twice is one job, another under its name is refused."""
     params = request.params
     name = params["Name"]
     with STORE.lock:
@@ -76,7 +76,7 @@ def create_job(request: Request) -> dict[str, Any]:
 
 
 def tags_of(arn: str) -> dict[str, str]:
-    """The tags of a resource, for policies that ask for them."""
+    """Return the tags of a resource for IAM policies."""
     from moto.glue.models import glue_backends
 
     _, _, _, region, account, _ = arn.split(":", 5)
@@ -84,7 +84,7 @@ def tags_of(arn: str) -> dict[str, str]:
 
 
 def update_job(request: Request) -> dict[str, Any]:
-    """UpdateJob: the whole definition is replaced, as on AWS; what is left out falls back to its default."""
+    """Replace a job's whole definition, as AWS does: what is left out gets its default."""
     name, update = request.params["JobName"], request.params["JobUpdate"]
     with STORE.lock:
         record = get_job_record(partition_of(request), name)
@@ -105,21 +105,20 @@ def update_job(request: Request) -> dict[str, Any]:
 
 
 def get_job(request: Request) -> dict[str, Any]:
-    """GetJob."""
+    """Return a job's definition."""
     with STORE.lock:
         return {"Job": public(get_job_record(partition_of(request), request.params["JobName"]))}
 
 
 def get_jobs(request: Request) -> dict[str, Any]:
-    """GetJobs."""
+    """List the definitions of all jobs."""
     with STORE.lock:
         jobs = [public(job) for job in partition_of(request).table("jobs").values()]
-    page, token = paginate(jobs, request.params)
-    return {"Jobs": page, "NextToken": token} if token else {"Jobs": page}
+    return page("Jobs", jobs, request.params)
 
 
 def list_jobs(request: Request) -> dict[str, Any]:
-    """ListJobs: names, all or those with the tags."""
+    """List the jobs' names, all or those with given tags."""
     wanted = request.params.get("Tags") or {}
     with STORE.lock:
         names = list(partition_of(request).table("jobs"))
@@ -128,12 +127,11 @@ def list_jobs(request: Request) -> dict[str, Any]:
         names = [
             name for name in names if wanted.items() <= backend.get_tags(request.arn("glue", f"job/{name}")).items()
         ]
-    page, token = paginate(names, request.params)
-    return {"JobNames": page, "NextToken": token} if token else {"JobNames": page}
+    return page("JobNames", names, request.params)
 
 
 def batch_get_jobs(request: Request) -> dict[str, Any]:
-    """BatchGetJobs."""
+    """Return the definitions of several jobs, and the names that do not exist."""
     with STORE.lock:
         table = partition_of(request).table("jobs")
         names = request.params["JobNames"]
@@ -144,7 +142,7 @@ def batch_get_jobs(request: Request) -> dict[str, Any]:
 
 
 def delete_job(request: Request) -> dict[str, Any]:
-    """DeleteJob: no error when the job does not exist; active runs go on, as on AWS."""
+    """Delete a job; as on AWS, an unknown name is not an error and active runs go on."""
     name = request.params["JobName"]
     with STORE.lock:
         partition = partition_of(request)
@@ -159,7 +157,7 @@ def delete_job(request: Request) -> dict[str, Any]:
 
 
 def get_job_record(partition: Partition, name: str) -> Record:
-    """A job's record, or EntityNotFoundException."""
+    """Return a job's record, or raise EntityNotFoundException."""
     try:
         return partition.table("jobs")[name]
     except KeyError:

@@ -32,6 +32,6 @@ class GlueJobsResponse(ModelledResponse, GlueResponse):  # type: ignore[misc]
 
 
 def register_urls() -> None:
-    """Route the API here; before moto builds its routes."""
+    """Route the API here; called before moto builds its routes."""
     for path in urls.url_paths:
         urls.url_paths[path] = GlueJobsResponse.dispatch

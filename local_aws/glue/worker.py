@@ -1,5 +1,4 @@
-"""Executes a Glue job's Python script: fetched from S3, run as ``__main__`` with the job's
-arguments, in a forked process.
+"""Executes a Glue job's Python script from S3, as ``__main__`` with the job's arguments.
 
 `pyspark` and `awsglue` resolve to this package's shims over DuckDB (sqlframe). Must not import moto
 or anything of the server.
@@ -18,7 +17,7 @@ from local_aws.jobs import entry
 from local_aws.jobs.entry import JobError, reports_result
 
 _SITE = Path(__file__).parent / "spark_site"
-# Arguments of the service itself; the script does not need them, but sees them, as on AWS.
+# Arguments for the service itself; the script sees them as well, as on AWS.
 _MODULES_ARGUMENT = "--additional-python-modules"
 _PY_FILES_ARGUMENT = "--extra-py-files"
 
@@ -43,16 +42,11 @@ def warm_up() -> None:
 
 @reports_result
 def run_script(payload: dict[str, Any]) -> dict[str, Any]:
-    """Entry point of the worker.
+    """Execute a run's script; the worker's entry point.
 
-    Parameters
-    ----------
-    payload:
-        ``job_name``, ``run_id``, ``arguments`` (``--name`` → value), ``command`` (Name, ScriptLocation).
-
-    Returns
-    -------
-    An empty object; what a script makes is in S3.
+    :param payload: ``job_name``, ``run_id``, ``arguments`` (``--name`` → value), ``command`` (Name,
+        ScriptLocation).
+    :returns: an empty object; what a script makes is in S3.
     """
     command = payload["command"]
     kind = command.get("Name", "glueetl")
@@ -71,8 +65,8 @@ def run_script(payload: dict[str, Any]) -> dict[str, Any]:
     sys.path[:] = [str(home), *_libraries(s3, arguments, home), str(_SITE), *sys.path]
     if arguments.get(_MODULES_ARGUMENT):
         print(
-            f"{_MODULES_ARGUMENT} {arguments[_MODULES_ARGUMENT]}: local AWS installs nothing; what is in its"
-            f" environment is used.",
+            f"{_MODULES_ARGUMENT} {arguments[_MODULES_ARGUMENT]}: local AWS does not install packages; the script"
+            " uses those of its environment.",
             file=sys.stderr,
         )
     sys.argv = [str(script), "--JOB_NAME", payload["job_name"], "--JOB_RUN_ID", payload["run_id"]]

@@ -1,4 +1,4 @@
-"""The worker's side: how a run's process reads S3, reports its result, and reports an error in one sentence.
+"""The worker's side: how a run's process reads S3 and reports its result or its error.
 
 Runs in a forked process whose environment holds the role's keys and the endpoint. Must not import
 moto or anything of the server.
@@ -21,16 +21,12 @@ from urllib.parse import urlsplit
 
 
 class JobError(Exception):
-    """What the job's owner has to know, as one sentence; it becomes the run's error message.
+    """A failure of the job, in one sentence for its owner; it becomes the run's error message.
 
-    Parameters
-    ----------
-    message:
-        What went wrong, where, what to do.
-    kind:
-        Prefix that the service uses to sort errors, for example ``ClientError`` or ``AlgorithmError``.
-    details:
-        Further members of the run's result.
+    :param message: what went wrong, where, what to do.
+    :param kind: prefix that the service uses to sort errors, for example ``ClientError`` or
+        ``AlgorithmError``.
+    :param details: further members of the run's result.
     """
 
     def __init__(self, message: str, kind: str = "", **details: Any) -> None:
@@ -60,7 +56,7 @@ def warm_up() -> None:
 
 
 def client(service: str) -> Any:
-    """A boto3 client with the run's keys, region and endpoint, all from the environment."""
+    """Make a boto3 client with the run's keys, region and endpoint, all from the environment."""
     from botocore.config import Config
 
     # Keys are passed on each call because the session was made before the fork, when the
@@ -113,7 +109,7 @@ def reports_result(work: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable
 
 
 def hide_this_repository() -> None:
-    """Take this repository off the import path: a user's script finds its own files and installed packages only."""
+    """Take this repository off the import path: a script finds only its own files."""
     root = str(Path(__file__).resolve().parents[2])
     sys.path[:] = [path for path in sys.path if path not in ("", root)]
 
@@ -127,12 +123,9 @@ def write_result(payload: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of an ``s3://``, ``s3a://`` or ``s3n://`` URI.
+    """Split an ``s3://``, ``s3a://`` or ``s3n://`` URI into bucket and key.
 
-    Raises
-    ------
-    JobError
-        It is no such URI.
+    :raises JobError: it is not such a URI.
     """
     parts = urlsplit(uri, allow_fragments=False)
     if parts.scheme not in ("s3", "s3a", "s3n") or not parts.netloc:
@@ -142,7 +135,7 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
 
 
 def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[S3Object]:
-    """Every object below a prefix, in key order."""
+    """Iterate over every object below a prefix, in key order."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
             yield S3Object(bucket, entry["Key"], entry["Size"], entry["LastModified"])

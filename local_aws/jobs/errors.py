@@ -1,5 +1,4 @@
-"""The error that a service answers with: AWS's code, AWS's message, the HTTP status and any further
-members of the error shape.
+"""The error that a service answers with, in the shape of its API model.
 
 Must not import moto: workers in other processes raise it too.
 """
@@ -12,16 +11,11 @@ from typing import Any
 class AwsError(Exception):
     """A request that AWS would refuse.
 
-    Parameters
-    ----------
-    code:
-        The error code of the service's API model, for example ``ValidationException``.
-    message:
-        The text that the client sees.
-    status:
-        HTTP status code.
-    members:
-        Further members of the error's shape, for example ``OriginalMessage`` of SageMaker's ``ModelError``.
+    :param code: the error code of the service's API model, for example ``ValidationException``.
+    :param message: the text that the client sees.
+    :param status: HTTP status code.
+    :param members: further members of the error's shape, for example ``OriginalMessage`` of
+        SageMaker's ``ModelError``.
     """
 
     def __init__(self, code: str, message: str, status: int = 400, **members: Any) -> None:

@@ -1,21 +1,16 @@
 """Test knobs: how a test slows a service down, or makes an endpoint stick, roll back or fail.
 
-Real services take minutes; local AWS takes none unless told to. What can be told:
-    minutes   how many seconds a minute of a timeout has (``LOCAL_AWS_MINUTE_SECONDS``, 60): DataBrew and Glue know no
-    shorter timeout
-    slow      a service's runs stay in their running state for so many seconds before the work starts
-    endpoint  the next creation or update of an endpoint is "stuck", rolls back or fails
+Real services take minutes; local AWS takes no time unless a knob is set:
 
-Through the environment: ``LOCAL_AWS_DELAY_DATABREW_SECONDS``, ``…_GLUE_…``, ``…_TRAINING_…``,
-``…_PROCESSING_…``, ``…_ENDPOINT_…``, ``…_LAMBDA_…``. Through HTTP (`handle_jobs`,
-`handle_sagemaker`, which the server's front mounts below ``/_local/``):
-    GET    /_local/jobs                        the knobs as they are
-    POST   /_local/jobs                        {"service": "glue", "delay_seconds": 2} or {"minute_seconds": 1}
-    DELETE /_local/jobs                        everything back to normal
-    POST   /_local/sagemaker/endpoints/NAME    {"behaviour": "stuck" | "rollback" | "fail" | "normal", "reason":
-    "...", "count": 1}
-    GET / DELETE the same                      read, or back to normal
-A stuck endpoint goes on when its knob is set to anything else.
+* ``minute_seconds``: how long a minute of a timeout lasts (60). DataBrew and Glue have no shorter
+  timeouts. Environment: ``LOCAL_AWS_MINUTE_SECONDS``.
+* ``delay_seconds`` of a service in `SERVICES`: how long its runs stay in their running state before
+  the work starts. Environment: ``LOCAL_AWS_DELAY_<SERVICE>_SECONDS``.
+* the behaviour of an endpoint: its next creation or update is stuck, rolled back or fails. A stuck
+  endpoint goes on when its behaviour is set to anything else.
+
+docs/local-aws-jobs.md has the requests below ``/_local/`` that set them (`handle_jobs`,
+`handle_sagemaker`).
 
 Must not import moto: the front may call it before moto is loaded.
 """
@@ -34,16 +29,11 @@ BEHAVIOURS = ("normal", "stuck", "rollback", "fail")
 
 @dataclass
 class EndpointBehaviour:
-    """What an endpoint's next operations shall do.
+    """What an endpoint's next operations do.
 
-    Attributes
-    ----------
-    behaviour:
-        One of `BEHAVIOURS`.
-    reason:
-        FailureReason to show; empty for the service's own text.
-    count:
-        For how many operations it holds; 0 means until it is changed.
+    :param behaviour: one of `BEHAVIOURS`.
+    :param reason: ``FailureReason`` to show; empty for the service's own text.
+    :param count: for how many operations it holds; 0 means until it is changed.
     """
 
     behaviour: str = "normal"
@@ -57,7 +47,7 @@ _endpoints: dict[str, EndpointBehaviour] = {}
 
 
 def delay_seconds(service: str) -> float:
-    """How long a run of that service shall stay in its running state before it works."""
+    """Return how many seconds a run of that service waits in its running state before it works."""
     with _lock:
         if service in _delays:
             return _delays[service]
@@ -69,7 +59,7 @@ def delay_seconds(service: str) -> float:
 
 
 def minute_seconds() -> float:
-    """How long a minute of a timeout lasts, in seconds."""
+    """Return how many seconds a minute of a timeout lasts."""
     with _lock:
         if "minute" in _delays:
             return _delays["minute"]
@@ -106,13 +96,13 @@ def set_endpoint_behaviour(name: str, behaviour: str, reason: str = "", count: i
 
 
 def endpoint_behaviour(name: str) -> EndpointBehaviour:
-    """What the endpoint's operations shall do now."""
+    """Return what the endpoint's operations do now."""
     with _lock:
         return _endpoints.get(name, EndpointBehaviour())
 
 
 def take_endpoint_behaviour(name: str) -> EndpointBehaviour:
-    """The same, and count it as used once."""
+    """Return what the endpoint's next operation does, and count it as used once."""
     with _lock:
         found = _endpoints.get(name, EndpointBehaviour())
         if found.count == 1:
@@ -123,7 +113,7 @@ def take_endpoint_behaviour(name: str) -> EndpointBehaviour:
 
 
 def reset() -> None:
-    """All knobs back to normal."""
+    """Set all knobs back to normal."""
     with _lock:
         _delays.clear()
         _endpoints.clear()

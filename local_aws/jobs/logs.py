@@ -1,4 +1,4 @@
-"""What runs print, in CloudWatch Logs under the names that AWS uses, written with the run's own role.
+"""What runs print, in CloudWatch Logs under AWS's names, written with the run's own role.
 
 As on AWS, a role that may not write logs does not fail the run: the lines are lost, and the run's
 record says why.
@@ -7,7 +7,6 @@ record says why.
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,49 +15,13 @@ _MAX_EVENT_BYTES = 256 * 1024 - 26
 _MAX_BATCH_EVENTS = 5_000
 _MAX_BATCH_BYTES = 900_000
 
-_session_lock = threading.Lock()
-_session: Any = None
-
-
-def service_client(service: str, *, endpoint_url: str, region: str, credentials: dict[str, str]) -> Any:
-    """A boto3 client with a run's keys; the API models are loaded once for all of them.
-
-    Parameters
-    ----------
-    service:
-        Service name as boto3 knows it.
-    endpoint_url, region:
-        Where the service is.
-    credentials:
-        The keys as environment variables, see `Credentials.environment`.
-    """
-    import boto3
-    from botocore.config import Config
-
-    global _session
-    with _session_lock:
-        if _session is None:
-            _session = boto3.session.Session(region_name="us-east-1")
-        return _session.client(
-            service,
-            endpoint_url=endpoint_url,
-            region_name=region,
-            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=credentials["AWS_SESSION_TOKEN"],
-            config=Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30),
-        )
-
 
 class LogStream:
     """One log stream, written in batches.
 
-    Parameters
-    ----------
-    client:
-        A ``logs`` client with the run's keys.
-    group, stream:
-        Names as on AWS.
+    :param client: a ``logs`` client with the run's keys.
+    :param group: name of the log group.
+    :param stream: name of the log stream.
     """
 
     def __init__(self, client: Any, group: str, stream: str) -> None:
@@ -69,7 +32,7 @@ class LogStream:
         self.problem: str | None = None
 
     def write(self, lines: list[str]) -> None:
-        """Append lines; the stream (and its group) is made with the first one."""
+        """Append lines; the first call makes the stream and its group."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         if not lines or self.problem is not None:
@@ -89,7 +52,7 @@ class LogStream:
                 size += length
             self._put(batch)
         except (BotoCoreError, ClientError) as error:
-            self.problem = f"the log could not be written to {self.group}/{self.stream}: {error}"
+            self.problem = f"the log cannot be written to {self.group}/{self.stream}: {error}"
 
     def _create(self) -> None:
         exists = self._client.exceptions.ResourceAlreadyExistsException
@@ -119,11 +82,11 @@ class LogTail:
 
     @property
     def problem(self) -> str | None:
-        """Why lines were lost, when they were."""
+        """Why lines were lost, ``None`` if none were."""
         return self._stream.problem
 
     def pump(self, *, final: bool = False) -> None:
-        """Write what has been added to the file; with `final` also a last line without its end."""
+        """Write what has been added to the file; with ``final`` also a last, unfinished line."""
         if self._path.exists():
             with self._path.open("rb") as file:
                 file.seek(self._offset)

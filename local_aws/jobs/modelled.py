@@ -1,8 +1,7 @@
-"""Answers requests of an API from handlers, with botocore's model as the law: what is required,
-which values, which shape the answer has.
+"""Serves an API's operations from handlers, in front of moto's response class of the service.
 
-A handler is a function of a `Request`; operations without one go to moto. moto does the routing,
-the parsing and the serialising.
+A handler is a function of a `Request`; operations without one go to moto. moto routes, parses and
+serialises, `request_validation` checks each request against botocore's model.
 """
 
 from __future__ import annotations
@@ -11,43 +10,34 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
-import regex
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import get_service_model
 from moto.utilities.utils import get_partition
 
+from local_aws.core import clients
+
 from .errors import AwsError
+from .request_validation import refuse_unknown_members, validate
 
 logger = logging.getLogger(__name__)
-
-_configured_endpoint: str | None = None
-
-
-def configure(endpoint_url: str) -> None:
-    """Tell the services where the server listens, for requests whose Host header does not say so."""
-    global _configured_endpoint
-    _configured_endpoint = endpoint_url
 
 
 @dataclass(frozen=True)
 class Request:
     """One request, parsed and validated.
 
-    Attributes
-    ----------
-    params:
-        Members of the operation's input shape.
-    account_id, region, partition:
-        Where it goes.
-    endpoint_url:
-        Address of this server as the client reached it; workers use it.
-    headers, body:
-        Raw, for operations whose payload is not JSON.
+    :param operation: API operation name.
+    :param params: members of the operation's input shape.
+    :param account_id: the caller's account, twelve digits.
+    :param region: region that the request was signed for.
+    :param partition: partition of the region, for example ``aws``.
+    :param endpoint_url: address of this server as a worker on this machine reaches it.
+    :param headers: as received.
+    :param body: as received, for operations whose payload is not JSON.
     """
 
     operation: str
@@ -60,7 +50,7 @@ class Request:
     body: bytes
 
     def arn(self, service: str, resource: str) -> str:
-        """ARN of a resource in this request's account and region."""
+        """Return the ARN of a resource in this request's account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
 
@@ -79,19 +69,15 @@ Handler = Callable[[Request], Any]
 class ModelledResponse(BaseResponse):  # type: ignore[misc]
     """Mixin in front of moto's response class of a service.
 
-    Class attributes
-    ----------------
-    handlers:
-        Operation name → handler.
-    nulls_are_validation_errors:
-        Error code of a request that breaks the model.
+    ``handlers`` maps operation names to handlers, ``validation_code`` is the service's error code
+    for a request that breaks the model.
     """
 
     handlers: ClassVar[dict[str, Handler]] = {}
     validation_code: ClassVar[str] = "ValidationException"
 
     def call_action(self) -> Any:
-        """Answer from a handler when there is one, otherwise let moto."""
+        """Answer from the operation's handler, or let moto answer where it has none."""
         operation = self._get_action()
         handler = self.handlers.get(operation)
         if handler is None:
@@ -102,7 +88,10 @@ class ModelledResponse(BaseResponse):  # type: ignore[misc]
         """Parse, validate, handle and serialise one request."""
         self.response_headers["x-amzn-requestid"] = secrets.token_hex(16)
         try:
-            request = self._request(operation)
+            request = self.parsed_request(operation)
+            refuse_unknown_members(
+                self.boto3_service_name, operation, _json_of(request.body), code=self.validation_code
+            )
             validate(self.boto3_service_name, operation, request.params, self.validation_code)
             answer = handler(request)
         except AwsError as error:
@@ -114,7 +103,11 @@ class ModelledResponse(BaseResponse):  # type: ignore[misc]
             return answer.status, {**self.response_headers, **answer.headers}, answer.body
         return self.serialized(ActionResult(answer if answer is not None else {}))
 
-    def _request(self, operation: str) -> Request:
+    def parsed_request(self, operation: str) -> Request:
+        """Return the current request as handlers take it.
+
+        :raises AwsError: the body cannot be parsed.
+        """
         if not self.automated_parameter_parsing:
             try:
                 self.parse_parameters(self.normalized_request)
@@ -135,16 +128,11 @@ class ModelledResponse(BaseResponse):  # type: ignore[misc]
         )
 
     def _endpoint_url(self) -> str:
+        # Several servers may run in one process: the Host header tells which one was asked.
         host = str(self.headers.get("Host", ""))
         if re.fullmatch(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", host):
             return f"http://{host}"
-        if _configured_endpoint is None:
-            raise AwsError(
-                "InternalFailure",
-                f"the address of local AWS is unknown (Host header {host!r}); call it on 127.0.0.1",
-                500,
-            )
-        return _configured_endpoint
+        return clients.endpoint_url()
 
     def _error(self, error: AwsError) -> tuple[int, dict[str, str], bytes]:
         protocol = get_service_model(self.boto3_service_name).metadata["protocol"]
@@ -159,63 +147,55 @@ class ModelledResponse(BaseResponse):  # type: ignore[misc]
         return error.status, headers, json.dumps(content).encode()
 
 
-def validate(service: str, operation: str, params: dict[str, Any], code: str = "ValidationException") -> None:
-    """Check a request against the API's model, as AWS does before anything else.
+def paginate(items: list[Any], params: Mapping[str, Any], *, default_limit: int = 100) -> tuple[list[Any], str | None]:
+    """Cut the page of a listing that ``MaxResults`` and ``NextToken`` of a request ask for.
 
-    Raises
-    ------
-    AwsError
-        With every violation in AWS's wording.
+    :param items: the whole listing, in a stable order.
+    :param params: the request's members.
+    :param default_limit: page size where the request gives none.
+    :returns: the page, and the token of the next one or ``None``.
+    :raises AwsError: the token was not made here.
     """
-    shape = get_service_model(service).operation_model(operation).input_shape
-    if shape is None:
-        return
-    problems = list(_violations(shape, params, ""))
-    if problems:
-        count = len(problems)
-        raise AwsError(code, f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(problems)}")
-
-
-def paginate(
-    items: list[Any],
-    params: dict[str, Any],
-    *,
-    limit_key: str = "MaxResults",
-    token_key: str = "NextToken",  # noqa: S107
-    default_limit: int = 100,
-) -> tuple[list[Any], str | None]:
-    """One page of a listing.
-
-    Parameters
-    ----------
-    items:
-        The whole listing, in a stable order.
-    params:
-        The request's members.
-    limit_key, token_key:
-        Their names for page size and token.
-    default_limit:
-        Page size when the request gives none.
-
-    Returns
-    -------
-    The page, and the token of the next one or None.
-
-    Raises
-    ------
-    AwsError
-        The token was not made here.
-    """
-    token = params.get(token_key)
+    token = params.get("NextToken")
     start = 0
     if token:
         if not re.fullmatch(r"p-\d+", token):
             raise AwsError("ValidationException", "Invalid pagination token.")
         start = int(token[2:])
-    limit = params.get(limit_key) or default_limit
-    page = items[start : start + limit]
-    following = start + limit
-    return page, f"p-{following}" if following < len(items) else None
+    following = start + (params.get("MaxResults") or default_limit)
+    return items[start:following], f"p-{following}" if following < len(items) else None
+
+
+def page(key: str, items: list[Any], params: Mapping[str, Any], *, default_limit: int = 100) -> dict[str, Any]:
+    """Return the answer of a List operation: a page under ``key``, ``NextToken`` if more follows.
+
+    :param key: member of the answer that holds the items.
+    :param items: the whole listing, in a stable order.
+    :param params: the request's members.
+    :param default_limit: page size where the request gives none.
+    """
+    found, token = paginate(items, params, default_limit=default_limit)
+    return {key: found, "NextToken": token} if token else {key: found}
+
+
+def refuse_unsupported(request: Request, members: tuple[str, ...], code: str = "ValidationException") -> None:
+    """Refuse members that AWS takes and local AWS cannot act on, instead of ignoring them.
+
+    :param request: the request.
+    :param members: names of such members.
+    :param code: error code with which the service refuses a request.
+    :raises AwsError: the request has one of them.
+    """
+    for member in members:
+        if request.params.get(member):
+            raise AwsError(code, f"{request.operation}: local AWS does not support {member}; leave it out.")
+
+
+def _json_of(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
 def _plain(value: Any) -> Any:
@@ -224,65 +204,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(entry) for entry in value]
     return value
-
-
-def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
-    if shape.type_name == "structure":
-        for name in shape.required_members:
-            if value.get(name) is None:
-                yield _violation("null", _join(path, name), "not be null")
-        for name, member in shape.members.items():
-            if value.get(name) is not None:
-                yield from _violations(member, value[name], _join(path, name))
-        return
-    metadata = shape.metadata
-    minimum, maximum = metadata.get("min"), metadata.get("max")
-    if shape.type_name == "list":
-        yield from _length(value, minimum, maximum, path)
-        for number, entry in enumerate(value, start=1):
-            yield from _violations(shape.member, entry, f"{path}.{number}.member")
-    elif shape.type_name == "map":
-        yield from _length(value, minimum, maximum, path)
-        for key, entry in value.items():
-            yield from _violations(shape.key, key, path)
-            yield from _violations(shape.value, entry, f"{path}.{key}.member")
-    elif shape.type_name == "string":
-        if shape.enum and value not in shape.enum:
-            yield _violation(f"'{value}'", path, f"satisfy enum value set: [{', '.join(shape.enum)}]")
-        yield from _length(value, minimum, maximum, path)
-        pattern = _pattern(metadata.get("pattern"))
-        if pattern is not None and not pattern.fullmatch(value):
-            yield _violation(f"'{value}'", path, f"satisfy regular expression pattern: {metadata['pattern']}")
-    elif shape.type_name in ("integer", "long", "float", "double"):
-        if minimum is not None and value < minimum:
-            yield _violation(f"'{value}'", path, f"have value greater than or equal to {minimum}")
-        if maximum is not None and value > maximum:
-            yield _violation(f"'{value}'", path, f"have value less than or equal to {maximum}")
-
-
-def _length(value: Any, minimum: int | None, maximum: int | None, path: str) -> Iterator[str]:
-    if minimum is not None and len(value) < minimum:
-        yield _violation(f"'{value}'", path, f"have length greater than or equal to {minimum}")
-    if maximum is not None and len(value) > maximum:
-        yield _violation(f"'{value}'", path, f"have length less than or equal to {maximum}")
-
-
-def _violation(value: str, path: str, constraint: str) -> str:
-    return f"Value {value} at '{path}' failed to satisfy constraint: Member must {constraint}"
-
-
-@lru_cache(maxsize=512)
-def _pattern(text: str | None) -> regex.Pattern[str] | None:
-    if not text:
-        return None
-    try:
-        # The models are written for Java, whose `\p{..}` this dialect knows; what it does not know
-        # is left to AWS.
-        return regex.compile(text, regex.DOTALL)
-    except regex.error:
-        return None
-
-
-def _join(path: str, name: str) -> str:
-    member = name[0].lower() + name[1:]
-    return f"{path}.{member}" if path else member

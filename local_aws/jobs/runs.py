@@ -1,4 +1,4 @@
-"""The life of a run: assume the role, fork the worker, watch it, stop it, time it out, keep its log, say how it ended.
+"""The life of a run, from assuming its role to saying how it ended.
 
 One daemon thread per run. A service gives a `RunPlan` and three callbacks; it alone knows its
 states' names.
@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from local_aws.core import clients
+
 from . import knobs, workers
-from .logs import LogStream, LogTail, service_client
-from .roles import SERVICE_PRINCIPALS, assume_role, image_problem, role_problem
+from .logs import LogStream, LogTail
+from .roles import SERVICE_PRINCIPALS, image_problem, role_problem
 
 logger = logging.getLogger(__name__)
 
@@ -28,24 +30,19 @@ OutcomeKind = Literal["succeeded", "failed", "stopped", "timeout", "error"]
 
 _LOG_INTERVAL_SECONDS = 1.0
 _TAIL_BYTES = 4096
+_CREDENTIALS_SECONDS = 43_200
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended.
 
-    Attributes
-    ----------
-    kind:
-        What the service maps to its own terminal state; ``error`` is a failure of local AWS itself, not of the job.
-    message:
-        One sentence for a failure, as the worker gave it; empty otherwise.
-    result:
-        What the worker returned (JSON object), also for a failure.
-    seconds:
-        Wall time from the worker's start.
-    log_tail:
-        The last 4 KB that the worker printed.
+    :param kind: what the service maps to its own terminal state; ``error`` is a failure of local
+        AWS itself, not of the job.
+    :param message: one sentence for a failure, as the worker gave it; empty otherwise.
+    :param result: what the worker returned (JSON object), also for a failure.
+    :param seconds: wall time from the worker's start.
+    :param log_tail: the last 4 KB that the worker printed.
     """
 
     kind: OutcomeKind
@@ -59,30 +56,22 @@ class Outcome:
 class RunPlan:
     """All that the engine needs to execute a run.
 
-    Attributes
-    ----------
-    service:
-        Whose delay applies, see `knobs.SERVICES`.
-    worker_kind, entry:
-        See `workers.start`.
-    payload:
-        What the worker's function is called with.
-    role_arn, session_name:
-        Whose keys the worker gets, and under which session name.
-    endpoint_url, region:
-        Where the worker finds AWS.
-    timeout_seconds:
-        Wall time after which it is stopped as a timeout; None for no limit.
-    stdout_log, stderr_log:
-        (group, stream) in CloudWatch Logs; `stderr_log` None joins both.
-    environment:
-        Further variables of the worker.
-    write_logs:
-        False when the job's owner wants no log in CloudWatch.
-    source_arn:
-        For which job or function the role is assumed (``aws:SourceArn`` of trust policies).
-    image:
-        Container image that the role has to be able to pull.
+    :param service: whose delay applies, see `knobs.SERVICES`.
+    :param worker_kind: which zygote forks the worker: a key of `workers.ZYGOTES`.
+    :param entry: ``module:function`` that the worker calls.
+    :param payload: what the worker's function is called with.
+    :param role_arn: role whose keys the worker gets.
+    :param session_name: name of the role's session.
+    :param endpoint_url: address of AWS for the worker.
+    :param region: region of the run.
+    :param timeout_seconds: wall time after which it is stopped as a timeout; None for no limit.
+    :param stdout_log: group and stream in CloudWatch Logs.
+    :param stderr_log: group and stream of the error output; None joins both outputs.
+    :param environment: further variables of the worker.
+    :param write_logs: false when the job's owner wants no log in CloudWatch.
+    :param source_arn: for which job or function the role is assumed (``aws:SourceArn`` of trust
+        policies).
+    :param image: container image that the role has to be able to pull.
     """
 
     service: str
@@ -113,13 +102,13 @@ class Run:
         self._thread = threading.Thread(target=self._supervise, name=f"run-{plan.service}", daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start the run and return at once."""
         with _active_lock:
             _active.add(self)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the run to stop; returns at once, `on_end` says when it has."""
+        """Ask the run to stop and return at once; `on_end` is called when it has."""
         self._stop.set()
 
     def join(self, timeout_seconds: float | None = None) -> None:
@@ -142,27 +131,34 @@ class Run:
 
     def _execute(self) -> Outcome:
         plan = self.plan
-        # Looked at again, since the role may have changed after the service took the request.
+        # Checked again: the role may have changed since the service accepted the request.
         problem = role_problem(plan.role_arn, SERVICE_PRINCIPALS[plan.service], plan.source_arn)
         problem = problem or image_problem(plan.role_arn, plan.session_name, plan.image)
         if problem is not None:
             return Outcome("failed", problem, {"kind": "ClientError"}, 0.0)
-        credentials = assume_role(plan.role_arn, plan.session_name, plan.region)
+        credentials = clients.assume_role(plan.role_arn, plan.session_name, plan.region, _CREDENTIALS_SECONDS)
         directory = Path(tempfile.mkdtemp(prefix=f"local-aws-{plan.service}-"))
         try:
-            return self._work(credentials.environment(), directory)
+            return self._work(credentials, directory)
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
-    def _tails(self, keys: dict[str, str], stdout: Path, stderr: Path) -> list[LogTail]:
+    def _tails(self, credentials: clients.RoleCredentials, stdout: Path, stderr: Path) -> list[LogTail]:
         plan = self.plan
-        client = service_client("logs", endpoint_url=plan.endpoint_url, region=plan.region, credentials=keys)
+        client = clients.new_client(
+            "logs",
+            credentials,
+            region=plan.region,
+            endpoint_url=plan.endpoint_url,
+            max_attempts=5,
+            read_timeout_seconds=30,
+        )
         tails = [LogTail(stdout, LogStream(client, *plan.stdout_log))]
         if plan.stderr_log:
             tails.append(LogTail(stderr, LogStream(client, *plan.stderr_log)))
         return tails
 
-    def _work(self, keys: dict[str, str], directory: Path) -> Outcome:
+    def _work(self, credentials: clients.RoleCredentials, directory: Path) -> Outcome:
         plan = self.plan
         began = time.monotonic()
         self._on_running()
@@ -173,6 +169,7 @@ class Run:
         result_path = directory / "result.json"
         stdout = directory / "stdout.log"
         stderr = directory / "stderr.log" if plan.stderr_log else stdout
+        keys = credentials.environment()
         worker = workers.start(
             plan.worker_kind,
             plan.entry,
@@ -182,56 +179,49 @@ class Run:
             stdout=stdout,
             stderr=stderr,
         )
-        tails: list[LogTail] = []
-        if plan.write_logs:
-            tails = self._tails(keys, stdout, stderr)
-        deadline = None if plan.timeout_seconds is None else began + plan.timeout_seconds
-        ended_by: OutcomeKind | None = None
-        next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
-        while not worker.exited.is_set():
-            moment = time.monotonic()
-            if self._stop.is_set():
-                ended_by = "stopped"
-            elif deadline is not None and moment >= deadline:
-                ended_by = "timeout"
-            if ended_by is not None:
-                worker.terminate()
-                break
-            if moment >= next_log:
-                for tail in tails:
-                    tail.pump()
-                next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
-            _wait_either(worker.exited, self._stop, None if deadline is None else deadline - moment)
+        tails = self._tails(credentials, stdout, stderr) if plan.write_logs else []
+        ended_by = self._watch(worker, tails, began)
         seconds = time.monotonic() - began
         for tail in tails:
             tail.pump(final=True)
             if tail.problem is not None:
                 logger.warning("run of %s: %s", plan.service, tail.problem)
         result = _read_result(result_path)
-        kind: OutcomeKind
-        message = ""
-        if worker.code == 0 and (ended_by is None or result):
-            kind = "succeeded"
-        elif ended_by is not None:
-            kind = ended_by
-        elif worker.code is not None and worker.code < 0:
-            kind, message = "error", f"InternalError: the process was ended by signal {-worker.code}"
-        else:
-            kind, message = "failed", str(result.get("error") or _death_notice(worker.code, stderr))
+        kind, message = _verdict(worker.code, ended_by, result, stderr)
         return Outcome(kind, message, result, seconds, _tail(stdout))
+
+    def _watch(self, worker: workers.Worker, tails: list[LogTail], began: float) -> OutcomeKind | None:
+        """Wait until the worker has ended, and write its log meanwhile.
+
+        :returns: how the run was ended from here, ``None`` if the worker ended by itself.
+        """
+        limit = self.plan.timeout_seconds
+        deadline = None if limit is None else began + limit
+        next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
+        while not worker.exited.is_set():
+            moment = time.monotonic()
+            ended_by: OutcomeKind | None = None
+            if self._stop.is_set():
+                ended_by = "stopped"
+            elif deadline is not None and moment >= deadline:
+                ended_by = "timeout"
+            if ended_by is not None:
+                worker.terminate()
+                return ended_by
+            if moment >= next_log:
+                for tail in tails:
+                    tail.pump()
+                next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
+            _wait_either(worker.exited, self._stop, None if deadline is None else deadline - moment)
+        return None
 
 
 def start_run(plan: RunPlan, on_running: Callable[[], None], on_end: Callable[[Outcome], None]) -> Run:
     """Execute a plan in the background.
 
-    Parameters
-    ----------
-    plan:
-        What to do.
-    on_running:
-        Called when the role has been assumed and the work begins.
-    on_end:
-        Called once, with the outcome, after the log is complete.
+    :param plan: what to do.
+    :param on_running: called when the role has been assumed and the work begins.
+    :param on_end: called once, with the outcome, after the log is complete.
     """
     run = Run(plan, on_running, on_end)
     run.start()
@@ -239,7 +229,7 @@ def start_run(plan: RunPlan, on_running: Callable[[], None], on_end: Callable[[O
 
 
 def stop_all(timeout_seconds: float = 10.0) -> None:
-    """Stop every run and wait until each has recorded its end; for the server's shutdown."""
+    """Stop every run and wait until each has recorded its end."""
     with _active_lock:
         active = list(_active)
     for run in active:
@@ -250,14 +240,11 @@ def stop_all(timeout_seconds: float = 10.0) -> None:
 
 
 def clean_environment(endpoint_url: str, region: str, home: Path) -> dict[str, str]:
-    """The whole environment of a worker, without anything of the server's own.
+    """Return the whole environment of a worker, with nothing of the server's.
 
-    Parameters
-    ----------
-    endpoint_url, region:
-        Where AWS is.
-    home:
-        The run's private directory.
+    :param endpoint_url: address of AWS.
+    :param region: region of the run.
+    :param home: the run's private directory.
     """
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -284,11 +271,29 @@ _active_lock = threading.Lock()
 
 
 def _wait_either(exited: threading.Event, stop: threading.Event, limit_seconds: float | None) -> None:
-    # Both events matter, so the wait on the likelier one is short; a stop is seen within the
-    # interval.
+    # Only one event can be waited for: a stop is noticed after at most one interval.
     interval = 0.1 if limit_seconds is None else max(0.0, min(0.1, limit_seconds))
     if not stop.is_set():
         exited.wait(interval)
+
+
+def _verdict(
+    code: int | None, ended_by: OutcomeKind | None, result: dict[str, Any], stderr: Path
+) -> tuple[OutcomeKind, str]:
+    """Say how a run ended, and with which message.
+
+    :param code: the worker's exit code.
+    :param ended_by: how the run was ended from outside, if it was.
+    :param result: what the worker returned.
+    :param stderr: the worker's error output.
+    """
+    if code == 0 and (ended_by is None or result):
+        return "succeeded", ""
+    if ended_by is not None:
+        return ended_by, ""
+    if code is not None and code < 0:
+        return "error", f"InternalError: the process was ended by signal {-code}"
+    return "failed", str(result.get("error") or _death_notice(code, stderr))
 
 
 def _read_result(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Workers that behave badly on purpose, so that tests can see how the engine handles a run that hangs or is killed.
+"""Workers that misbehave on purpose, so that tests see what becomes of a run that hangs or dies.
 
 Must not import moto or anything of the server.
 """
@@ -26,6 +26,6 @@ def ignore_termination(payload: dict[str, Any]) -> int:
 
 
 def die(payload: dict[str, Any]) -> int:
-    """End as a process does that the kernel kills for its memory."""
+    """End like a process that the kernel kills because memory ran out."""
     os.kill(os.getpid(), signal.SIGKILL)
     return 0

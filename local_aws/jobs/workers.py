@@ -38,19 +38,15 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class WorkerLostError(RuntimeError):
-    """The zygote died, and every worker with it."""
+    """The zygote ended, and every worker with it."""
 
 
 @dataclass
 class Worker:
     """One forked process.
 
-    Attributes
-    ----------
-    exited:
-        Set when the process has ended.
-    code:
-        Exit code; negative is the signal that ended it. None while it runs.
+    :param exited: set when the process has ended.
+    :param code: exit code; negative is the signal that ended it. None while it runs.
     """
 
     run_id: str
@@ -60,7 +56,7 @@ class Worker:
     exited: threading.Event = field(default_factory=threading.Event)
 
     def signal(self, number: int) -> None:
-        """Send a signal to the worker and to all that it started; nothing happens when it is gone."""
+        """Send a signal to the worker and to all that it started, if it has not ended."""
         if self.pid is None:
             self.started.wait(timeout=60)
         if self.pid is not None and not self.exited.is_set():
@@ -68,7 +64,7 @@ class Worker:
                 os.killpg(self.pid, number)
 
     def terminate(self, grace_seconds: float = 2.0) -> None:
-        """Ask the worker to end, and kill it when it does not within `grace_seconds`."""
+        """Ask the worker to end, and kill it after ``grace_seconds``."""
         self.signal(signal.SIGTERM)
         if not self.exited.wait(grace_seconds):
             self.signal(signal.SIGKILL)
@@ -84,7 +80,7 @@ class _ZygoteClient:
             "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
             "PYTHONWARNINGS": "ignore",
             "PYTHONUNBUFFERED": "1",
-            # A BLAS with threads of its own could not be forked safely.
+            # A BLAS that has started threads cannot be forked safely.
             "OPENBLAS_NUM_THREADS": "1",
             # OpenMP's waiting threads spin by default; with more runs than cores that makes
             # training ten times slower.
@@ -194,25 +190,14 @@ def start(
 ) -> Worker:
     """Fork a worker that calls a function.
 
-    Parameters
-    ----------
-    kind:
-        Which zygote: a key of `ZYGOTES`.
-    entry:
-        ``module:function``; the function takes the payload and returns an exit code.
-    payload:
-        JSON values handed to the function.
-    environment:
-        The worker's whole environment.
-    directory:
-        The worker's current directory.
-    stdout, stderr:
-        Files that the worker's output is appended to.
-
-    Raises
-    ------
-    WorkerLostError
-        The zygote died while the worker was being started.
+    :param kind: which zygote: a key of `ZYGOTES`.
+    :param entry: ``module:function``; the function takes the payload and returns an exit code.
+    :param payload: JSON values handed to the function.
+    :param environment: the worker's whole environment.
+    :param directory: the worker's current directory.
+    :param stdout: file that the worker's output is appended to.
+    :param stderr: file that the worker's error output is appended to.
+    :raises WorkerLostError: the zygote died while the worker was being started.
     """
     message = {
         "op": "run",
@@ -235,9 +220,15 @@ def _needs(kind: str, entry: str) -> list[str]:
 
 
 def warm_up(kinds: tuple[str, ...] = tuple(ZYGOTES)) -> None:
-    """Start zygotes so that the first run does not wait for imports. Returns at once; they import in the background."""
+    """Start zygotes, so that the first run does not wait for imports; returns at once."""
     for kind in kinds:
         _client(kind)
+
+
+def running_zygotes() -> dict[str, int]:
+    """Return the process ids of the zygotes that run, by kind."""
+    with _clients_lock:
+        return {kind: client.process.pid for kind, client in _clients.items() if client.alive}
 
 
 def stop_all() -> None:

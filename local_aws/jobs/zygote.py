@@ -5,13 +5,13 @@ multi-threaded and must not fork itself, so this is a separate single-threaded p
 exec by `local_aws.jobs.workers`.
 
 Protocol, JSON lines over the socket whose file descriptor is the only argument:
-    in   {"op": "run", "id", "entry": "module:function", "needs": [...], "payload": {...}, "env": {...}, "cwd",
-    "stdout", "stderr"}
+    in   {"op": "run", "id", "entry": "module:function", "needs": [...], "payload": {...},
+          "env": {...}, "cwd", "stdout", "stderr"}
     in   {"op": "preload", "modules": [...]}
     out  {"event": "ready"} | {"event": "started", "id", "pid"} | {"event": "exited", "id", "code"}
-A module that cannot be imported is no reason to fail: the worker that needs it will say so. When
-the socket closes or the parent is another one, the server is gone: every worker is killed and the
-process ends.
+A module that cannot be imported is not an error here: the worker that needs it reports it. When the
+socket closes or the parent changes, the server has ended: every worker is killed and the process
+ends.
 
 Must not import moto, nor anything that starts threads when it is imported.
 """
@@ -32,7 +32,7 @@ import traceback
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
-# The closed socket tells at once, unless a process that the server forked still holds its end.
+# A closed socket is noticed at once, unless a process that the server forked still has it open.
 _PARENT_CHECK_SECONDS = 2.0
 
 
@@ -138,14 +138,10 @@ class Zygote:
 
 
 def enter(message: dict[str, Any], zygote: int) -> None:
-    """Make this process the run's: its own session, environment, directory and output files.
+    """Give this process the run's session, environment, directory and output files.
 
-    Parameters
-    ----------
-    message:
-        The ``run`` message of the protocol.
-    zygote:
-        Process id of the zygote, with which the worker ends.
+    :param message: the ``run`` message of the protocol.
+    :param zygote: process id of the zygote, with which the worker ends.
     """
     os.setsid()
     with contextlib.suppress(OSError, AttributeError):  # Linux only; elsewhere the closed socket does it
@@ -180,7 +176,7 @@ def _preload(module: str) -> None:
 
 
 def main() -> None:
-    """Entry point of ``python -m local_aws.jobs.zygote FD``."""
+    """Serve as ``python -m local_aws.jobs.zygote FD`` until the server ends."""
     Zygote(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 

@@ -1,15 +1,14 @@
-"""AWS Lambda: functions from zip archives with a Python runtime, invoked in a process of their own
-with the function role's credentials.
+"""AWS Lambda: functions with a Python runtime, invoked in a process with their role's credentials.
 
-Function definitions stay moto's. The package is named with an underscore because of the keyword.
-Must not import anything from `plugins`.
+Functions come from zip archives; their definitions stay moto's. The package's name ends with an
+underscore because ``lambda`` is a keyword. Must not import anything from `plugins`.
 """
 
 from __future__ import annotations
 
 
 def register() -> None:
-    """Put this service in front of moto's; called once, before the first request."""
+    """Put invocations in front of moto's; called once, before the first request."""
     from .responses import register_urls
 
     register_urls()

@@ -15,24 +15,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local_aws.jobs.errors import AwsError
-from local_aws.jobs.modelled import RawAnswer, Request
+from local_aws.jobs.modelled import RawAnswer, Request, refuse_unsupported
 from local_aws.jobs.roles import role_problem
 from local_aws.jobs.runs import Outcome, RunPlan, start_run
 
+_UNSUPPORTED = ("ClientContext", "DurableExecutionName", "TenantId")
 MAX_SYNCHRONOUS_BYTES = 6 * 1024 * 1024
 MAX_ASYNCHRONOUS_BYTES = 1024 * 1024
 
 
 def invoke(request: Request) -> RawAnswer:
-    """Invoke.
+    """Run a function, and return its answer unless the call is asynchronous.
 
-    Raises
-    ------
-    AwsError
-        ``ResourceNotFoundException``, ``InvalidRequestContentException``, ``RequestTooLargeException``,
-        ``AccessDeniedException`` for a role that cannot
-        be assumed. What the function itself does wrong is an answer with ``FunctionError``.
+    :raises AwsError: ``ResourceNotFoundException``, ``InvalidRequestContentException``,
+        ``RequestTooLargeException``, ``AccessDeniedException`` for a role that cannot be assumed.
+        What the function itself does wrong is an answer with ``FunctionError``.
     """
+    refuse_unsupported(request, _UNSUPPORTED, "InvalidParameterValueException")
     function = _find(request)
     kind = request.params.get("InvocationType") or "RequestResponse"
     limit = MAX_ASYNCHRONOUS_BYTES if kind == "Event" else MAX_SYNCHRONOUS_BYTES

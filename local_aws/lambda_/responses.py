@@ -19,6 +19,6 @@ class LambdaJobsResponse(ModelledResponse, LambdaResponse):  # type: ignore[misc
 
 
 def register_urls() -> None:
-    """Route the API here; before moto builds its routes."""
+    """Route the API here; called before moto builds its routes."""
     for path in urls.url_paths:
         urls.url_paths[path] = LambdaJobsResponse.dispatch

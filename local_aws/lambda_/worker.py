@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,28 +42,38 @@ class Context:
         self._deadline = time.monotonic() + payload["timeout_seconds"]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the timeout."""
+        """Return the milliseconds that are left until the timeout."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
+class FunctionError(Exception):
+    """What the function did wrong, as Lambda answers it.
+
+    :param kind: ``errorType``, for example ``Runtime.ExitError``.
+    :param message: ``errorMessage``.
+    :param details: further members, for example ``stackTrace``.
+    """
+
+    def __init__(self, kind: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.answer = {"errorType": kind, "errorMessage": message, **details}
+
+
 def handle(payload: dict[str, Any]) -> int:
-    """Entry point of the worker.
+    """Call a function's handler; the worker's entry point.
 
-    Parameters
-    ----------
-    payload:
-        ``event``, ``archive`` (base64 of the zip), ``handler``, ``runtime`` and what the context shows.
-
-    Returns
-    -------
-    Exit code: 0 when the handler returned.
+    :param payload: ``event``, ``archive`` (base64 of the zip), ``handler``, ``runtime`` and what
+        the context shows.
+    :returns: exit code: 0 when the handler returned.
     """
     request_id = payload["request_id"]
     began = time.monotonic()
     print(f"START RequestId: {request_id} Version: {payload['function_version']}")
+    result: dict[str, Any]
     try:
-        error = _refusal(payload)
-        result = {"function_error": error} if error else _call(payload)
+        result = {"payload": _call(payload)}
+    except FunctionError as error:
+        result = {"function_error": error.answer}
     finally:
         elapsed = (time.monotonic() - began) * 1000
         sys.stdout.flush()
@@ -75,112 +86,95 @@ def handle(payload: dict[str, Any]) -> int:
     return 0 if "payload" in result else 1
 
 
-def _refusal(payload: dict[str, Any]) -> dict[str, Any] | None:
-    if payload["package_type"] != "Zip" or not payload["runtime"].startswith("python"):
-        what = payload["runtime"] or f"package type {payload['package_type']}"
-        return {
-            "errorType": "Runtime.Unsupported",
-            "errorMessage": f"functions with {what} cannot run on local AWS; use a zip archive with a Python runtime",
-        }
-    return None
-
-
-def _call(payload: dict[str, Any]) -> dict[str, Any]:
+def _call(payload: dict[str, Any]) -> str:
+    """Return the handler's answer as JSON text."""
+    _refuse_unsupported(payload)
     task = Path("task").absolute()
-    problem = _unpack(payload, task)
-    if problem:
-        return {"function_error": problem}
-    os.environ.update(
-        {
-            "_HANDLER": payload["handler"],
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_{payload['runtime']}",
-            "AWS_LAMBDA_FUNCTION_NAME": payload["function_name"],
-            "AWS_LAMBDA_FUNCTION_VERSION": payload["function_version"],
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(payload["memory_mb"]),
-            "AWS_LAMBDA_LOG_GROUP_NAME": payload["log_group"],
-            "AWS_LAMBDA_LOG_STREAM_NAME": payload["log_stream"],
-            "LAMBDA_TASK_ROOT": str(task),
-            **payload["environment"],
-        }
-    )
+    _unpack(payload["archive"], task)
+    os.environ.update(_environment(payload, task))
     hide_this_repository()
     sys.path.insert(0, str(task))
     os.chdir(task)
+    handler = _load_handler(payload, task)
+    try:
+        answer = handler(payload["event"], Context(payload))
+    except SystemExit as stop:
+        raise FunctionError(
+            "Runtime.ExitError",
+            f"RequestId: {payload['request_id']} Error: Runtime exited with error: exit status {stop.code}",
+        ) from None
+    except BaseException as error:  # noqa: BLE001  a script may raise anything
+        raise _raised(error, payload, task) from None
+    try:
+        return json.dumps(answer)
+    except (TypeError, ValueError) as error:
+        raise FunctionError(
+            "Runtime.MarshalError",
+            f"Unable to marshal response: {error}",
+            requestId=payload["request_id"],
+            stackTrace=[],
+        ) from None
+
+
+def _refuse_unsupported(payload: dict[str, Any]) -> None:
+    if payload["package_type"] != "Zip" or not payload["runtime"].startswith("python"):
+        what = payload["runtime"] or f"package type {payload['package_type']}"
+        raise FunctionError(
+            "Runtime.Unsupported",
+            f"functions with {what} cannot run on local AWS; use a zip archive with a Python runtime",
+        )
+
+
+def _unpack(archive: str, task: Path) -> None:
+    task.mkdir()
+    try:
+        with zipfile.ZipFile(io.BytesIO(base64.b64decode(archive))) as opened:
+            opened.extractall(task)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise FunctionError(
+            "Runtime.InvalidArchive", f"the function's code is not a zip archive that can be unpacked: {error}"
+        ) from None
+
+
+def _environment(payload: dict[str, Any], task: Path) -> dict[str, str]:
+    return {
+        "_HANDLER": payload["handler"],
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{payload['runtime']}",
+        "AWS_LAMBDA_FUNCTION_NAME": payload["function_name"],
+        "AWS_LAMBDA_FUNCTION_VERSION": payload["function_version"],
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(payload["memory_mb"]),
+        "AWS_LAMBDA_LOG_GROUP_NAME": payload["log_group"],
+        "AWS_LAMBDA_LOG_STREAM_NAME": payload["log_stream"],
+        "LAMBDA_TASK_ROOT": str(task),
+        **payload["environment"],
+    }
+
+
+def _load_handler(payload: dict[str, Any], task: Path) -> Callable[[Any, Context], Any]:
     module_name, _, function_name = payload["handler"].rpartition(".")
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        return {
-            "function_error": {
-                "errorMessage": f"Unable to import module '{module_name}': {error}",
-                "errorType": "Runtime.ImportModuleError",
-                "stackTrace": [],
-            }
-        }
+        raise FunctionError(
+            "Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}", stackTrace=[]
+        ) from None
     except SyntaxError as error:
-        return {
-            "function_error": {
-                "errorMessage": f"Syntax error in module '{module_name}': {error}",
-                "errorType": "Runtime.UserCodeSyntaxError",
-                "stackTrace": [],
-            }
-        }
+        raise FunctionError(
+            "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", stackTrace=[]
+        ) from None
     except BaseException as error:  # noqa: BLE001  a script may raise anything
-        return {"function_error": _described(error, payload, task)}
-    handler = getattr(module, function_name, None)
+        raise _raised(error, payload, task) from None
+    handler: Callable[[Any, Context], Any] | None = getattr(module, function_name, None)
     if handler is None:
-        return {
-            "function_error": {
-                "errorMessage": f"Handler '{function_name}' missing on module '{module_name}'",
-                "errorType": "Runtime.HandlerNotFound",
-                "stackTrace": [],
-            }
-        }
-    try:
-        answer = handler(payload["event"], Context(payload))
-    except SystemExit as stop:
-        return {
-            "function_error": {
-                "errorType": "Runtime.ExitError",
-                "errorMessage": f"RequestId: {payload['request_id']} Error: Runtime exited with error: exit"
-                f" status {stop.code}",
-            }
-        }
-    except BaseException as error:  # noqa: BLE001  a script may raise anything
-        return {"function_error": _described(error, payload, task)}
-    try:
-        return {"payload": json.dumps(answer)}
-    except (TypeError, ValueError) as error:
-        return {
-            "function_error": {
-                "errorMessage": f"Unable to marshal response: {error}",
-                "errorType": "Runtime.MarshalError",
-                "requestId": payload["request_id"],
-                "stackTrace": [],
-            }
-        }
+        raise FunctionError(
+            "Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'", stackTrace=[]
+        )
+    return handler
 
 
-def _unpack(payload: dict[str, Any], task: Path) -> dict[str, Any] | None:
-    task.mkdir()
-    try:
-        with zipfile.ZipFile(io.BytesIO(base64.b64decode(payload["archive"]))) as archive:
-            archive.extractall(task)
-    except (zipfile.BadZipFile, OSError) as error:
-        return {
-            "errorType": "Runtime.InvalidArchive",
-            "errorMessage": f"the function's code is not a zip archive that can be unpacked: {error}",
-        }
-    return None
-
-
-def _described(error: BaseException, payload: dict[str, Any], task: Path) -> dict[str, Any]:
+def _raised(error: BaseException, payload: dict[str, Any], task: Path) -> FunctionError:
+    """Print what the function's code raised, and return it as Lambda answers it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(task))]
     stack = [line.replace(str(task), "/var/task") for line in traceback.format_list(frames)]
     print(f"[ERROR] {type(error).__name__}: {error}\nTraceback (most recent call last):\n" + "".join(stack))
-    return {
-        "errorMessage": str(error),
-        "errorType": type(error).__name__,
-        "requestId": payload["request_id"],
-        "stackTrace": stack,
-    }
+    return FunctionError(type(error).__name__, str(error), requestId=payload["request_id"], stackTrace=stack)

@@ -1,4 +1,4 @@
-"""``AWS::S3::BucketPolicy`` for moto's CloudFormation, which skips it: a stack's bucket has the policy it is given.
+"""``AWS::S3::BucketPolicy`` for moto's CloudFormation, which skips it.
 
 See
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-s3-bucketpolicy.html.
@@ -13,31 +13,31 @@ from moto.core.common_models import CloudFormationModel
 
 
 class StackBucketPolicy(CloudFormationModel):  # type: ignore[misc]
-    """The resource. ``physical_resource_id`` is the bucket's name, as CloudFormation has it."""
+    """A stack's bucket policy; its ``physical_resource_id`` is the bucket's name, as on AWS."""
 
     def __init__(self, bucket: str) -> None:
         self.physical_resource_id = bucket
 
     @staticmethod
     def cloudformation_name_type() -> str:
-        """The resource has no name of its own."""
+        """Return no property: the resource has no name of its own."""
         return ""
 
     @staticmethod
     def cloudformation_type() -> str:
-        """The type in templates."""
+        """Return the type's name in templates."""
         return "AWS::S3::BucketPolicy"
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
-        """``Fn::GetAtt`` knows none."""
+        """Return False: ``Fn::GetAtt`` has no attributes of it."""
         return False
 
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
     ) -> StackBucketPolicy:
-        """Put the policy."""
+        """Give the bucket its policy when the stack is created."""
         properties = cloudformation_json["Properties"]
         document = json.dumps(properties["PolicyDocument"]).encode()
         _backend(account_id).put_bucket_policy(properties["Bucket"], document)
@@ -52,7 +52,7 @@ class StackBucketPolicy(CloudFormationModel):  # type: ignore[misc]
         account_id: str,
         region_name: str,
     ) -> StackBucketPolicy:
-        """Put the new policy, and take the old one from a bucket that is no longer named."""
+        """Put the new policy, and remove the old one from a bucket that is no longer named."""
         made = cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
         if made.physical_resource_id != original_resource.physical_resource_id:
             _remove(account_id, original_resource.physical_resource_id)
@@ -62,7 +62,7 @@ class StackBucketPolicy(CloudFormationModel):  # type: ignore[misc]
     def delete_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
     ) -> None:
-        """Take the policy from the bucket, which may be gone by now."""
+        """Remove the policy from the bucket, if the bucket still exists."""
         _remove(account_id, str(cloudformation_json["Properties"].get("Bucket", resource_name)))
 
 

@@ -1,14 +1,14 @@
-"""Amazon SageMaker: training and processing jobs, models, endpoints that answer from the trained model, and their tags.
+"""Amazon SageMaker: training and processing jobs, model registry, endpoints that really predict.
 
-The built-in XGBoost algorithm is really trained and really served. All else of SageMaker stays
-moto's. Must not import anything from `plugins`.
+The built-in XGBoost algorithm is trained and served. Everything else stays moto's. Must not import
+anything from `plugins`.
 """
 
 from __future__ import annotations
 
 
 def register() -> None:
-    """Put this service in front of moto's; called once, before the first request."""
+    """Put this service in front of moto's; register its tags and the job services' knobs."""
     from local_aws.core import control
     from local_aws.iam import resource_tags
     from local_aws.jobs import knobs
@@ -30,17 +30,15 @@ def warm_up() -> None:
 
 
 def snapshot() -> object:
-    """All records as JSON text."""
+    """Return all records as JSON text."""
     from .records import STORE
 
     return STORE.dump()
 
 
 def restore(state: object) -> None:
-    """Take over records made by `snapshot`; jobs that were active have died with the server and are Failed."""
-    from . import hosting, processing, training
+    """Load records made by `snapshot`; jobs that were active then are Failed."""
+    from . import endpoints, processing, training
     from .records import STORE
 
-    for mend in (training.mend_after_restart, processing.mend_after_restart, hosting.mend_after_restart):
-        STORE.after_load(mend)
-    STORE.load(str(state))
+    STORE.load(str(state), training.after_restart, processing.after_restart, endpoints.after_restart)

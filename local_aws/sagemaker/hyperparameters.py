@@ -1,5 +1,4 @@
-"""Hyperparameters of SageMaker's built-in XGBoost: which exist, their types and ranges, and the
-container's wording when one is wrong.
+"""Hyperparameters of SageMaker's built-in XGBoost: types, ranges, and the container's errors.
 
 Facts from https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html and the
 behaviour of the public container (github.com/aws/sagemaker-xgboost-container). Must not import
@@ -174,19 +173,9 @@ _STRUCTURED = ("monotone_constraints", "interaction_constraints", "eval_metric",
 def validate(given: dict[str, str]) -> dict[str, Any]:
     """Check a job's hyperparameters and convert them to xgboost's types.
 
-    Parameters
-    ----------
-    given:
-        As in CreateTrainingJob: strings by name. Aliases are accepted.
-
-    Returns
-    -------
-    Values by the container's names; ``eval_metric`` is a list of names.
-
-    Raises
-    ------
-    JobError
-        ``ClientError`` in the container's words.
+    :param given: as in CreateTrainingJob: strings by name. Aliases are accepted.
+    :returns: values by the container's names; ``eval_metric`` is a list of names.
+    :raises JobError: ``ClientError`` in the container's words.
     """
     named = {_ALIASES.get(name, name): _unquote(str(value)) for name, value in given.items()}
     if "num_round" not in named:

@@ -19,10 +19,10 @@ def is_xgboost(image: str) -> bool:
 
 
 def can_process(image: str) -> bool:
-    """Whether a processing job's script can run here: Python with what this environment has installed."""
+    """Whether a processing job's script can run here, with the packages of this environment."""
     return is_xgboost(image) or _SCIKIT_LEARN.fullmatch(image) is not None
 
 
 def unsupported(image: str) -> str:
-    """What to say of any other image."""
+    """Return the message for an image that cannot run here."""
     return f"the image {image} cannot run on local AWS; use the built-in XGBoost image (…/sagemaker-xgboost:<version>)"

@@ -1,4 +1,4 @@
-"""Training and inference data of the built-in XGBoost: CSV without header and label first, or libsvm.
+"""Training and inference data of the built-in XGBoost: CSV (no header, label first) or libsvm.
 
 Format: https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html#InputOutput-XGBoost. An empty
 CSV cell is a missing value.
@@ -26,12 +26,9 @@ _ACCEPTED = (
 
 
 def content_type(text: str | None) -> str:
-    """The kind of data of a content type; libsvm when none is given, as in the container.
+    """Return the kind of data of a content type; without one libsvm, as in the container.
 
-    Raises
-    ------
-    JobError
-        Not a type that can be read.
+    :raises JobError: not a type that can be read.
     """
     if text is None:
         return LIBSVM
@@ -49,21 +46,12 @@ def content_type(text: str | None) -> str:
 
 
 def training_matrix(files: list[Path], kind: str, csv_weights: bool) -> Any:
-    """The DMatrix of a channel's files.
+    """Return a channel's files as a DMatrix.
 
-    Parameters
-    ----------
-    files:
-        Local files, in order.
-    kind:
-        `CSV` or `LIBSVM`.
-    csv_weights:
-        Whether the second CSV column is the row's weight.
-
-    Raises
-    ------
-    JobError
-        A file is not of its kind, or has cells that are no numbers.
+    :param files: local files, in order.
+    :param kind: `CSV` or `LIBSVM`.
+    :param csv_weights: whether the second CSV column is the row's weight.
+    :raises JobError: a file is not of its kind, or has cells that are not numbers.
     """
     import xgboost
 
@@ -91,12 +79,9 @@ def training_matrix(files: list[Path], kind: str, csv_weights: bool) -> Any:
 
 
 def csv_delimiter(line: str) -> str:
-    """The delimiter of a first line, as the container finds it.
+    """Return the delimiter of a first line, as the container finds it.
 
-    Raises
-    ------
-    JobError
-        It cannot be determined.
+    :raises JobError: it cannot be determined.
     """
     try:
         return csv.Sniffer().sniff(line[:2048], delimiters=",;\t| ").delimiter
@@ -105,15 +90,12 @@ def csv_delimiter(line: str) -> str:
 
 
 def parse_csv(text: str, delimiter: str) -> NDArray[np.float32]:
-    """Numbers of CSV lines; empty cells are NaN.
+    """Return the numbers of CSV lines; empty cells are NaN.
 
-    Raises
-    ------
-    ValueError
-        A cell is no number, or the lines differ in length.
+    :raises ValueError: a cell is not a number, or the lines differ in length.
     """
     sign = re.escape(delimiter)
-    # numpy's fast reader knows no empty cells.
+    # numpy's fast reader does not accept empty cells.
     filled = re.sub(
         rf"(?m)(?:^|(?<={sign}))[ \t]*(?={sign}|\r?$)"
         if delimiter not in (" ", "\t")
@@ -151,12 +133,9 @@ def _read_libsvm(file: Path) -> NDArray[np.float32]:
 
 
 def parse_libsvm(text: str, *, labelled: bool) -> NDArray[np.float32]:
-    """Rows of libsvm lines; absent indices are NaN. With `labelled` the first column is the label.
+    """Return the rows of libsvm lines; absent indices are NaN.
 
-    Raises
-    ------
-    ValueError
-        A line is not libsvm.
+    :raises ValueError: A line is not libsvm.
     """
     rows: list[dict[int, float]] = []
     labels: list[float] = []

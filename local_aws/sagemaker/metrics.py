@@ -18,12 +18,9 @@ Floats = NDArray[np.floating[Any]]
 
 
 def own_metric(names: list[str]) -> Callable[[Floats, Any], list[tuple[str, float]]] | None:
-    """A metric function for xgboost that answers all named metrics of the container, or None when none is named.
+    """Return a function with which xgboost computes the container's own metrics, if any is named.
 
-    Parameters
-    ----------
-    names:
-        Metric names of the job; xgboost's own are left to it.
+    :param names: metric names of the job; xgboost's own are left to it.
     """
     wanted = [name for name in names if name in OWN_METRICS]
     if not wanted:
@@ -37,16 +34,11 @@ def own_metric(names: list[str]) -> Callable[[Floats, Any], list[tuple[str, floa
 
 
 def score(name: str, predictions: Floats, labels: Floats) -> float:
-    """One metric.
+    """Compute one metric.
 
-    Parameters
-    ----------
-    name:
-        Metric name.
-    predictions:
-        (n,) probabilities or values, or (n, classes) probabilities.
-    labels:
-        (n,) labels.
+    :param name: metric name.
+    :param predictions: (n,) probabilities or values, or (n, classes) probabilities.
+    :param labels: (n,) labels.
     """
     if name == "mse":
         return float(np.mean((predictions - labels) ** 2))

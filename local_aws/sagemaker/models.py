@@ -1,23 +1,20 @@
-"""SageMaker models and endpoint configurations: what an endpoint is made from.
+"""SageMaker models: containers with their artifacts. Nothing here starts a process.
 
-API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html,
-API_CreateEndpointConfig.html. Nothing here starts a process.
+API: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html
 """
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from local_aws.jobs.modelled import Request
 from local_aws.jobs.store import Record, now, public
 
 from .records import STORE, check_role, invalid, listing, partition_of, tags_from
-from .registry import get_model_package
 
 
 def create_model(request: Request) -> dict[str, Any]:
-    """CreateModel."""
+    """Create a model from a container, or from several."""
     params = request.params
     arn = request.arn("sagemaker", f"model/{params['ModelName']}")
     containers = (
@@ -58,13 +55,13 @@ def create_model(request: Request) -> dict[str, Any]:
 
 
 def describe_model(request: Request) -> dict[str, Any]:
-    """DescribeModel."""
+    """Return a model's definition."""
     with STORE.lock:
         return public(get_model(request, request.params["ModelName"]))
 
 
 def list_models(request: Request) -> dict[str, Any]:
-    """ListModels."""
+    """List the models, filtered and in pages."""
     with STORE.lock:
         return listing(
             request,
@@ -77,7 +74,7 @@ def list_models(request: Request) -> dict[str, Any]:
 
 
 def delete_model(request: Request) -> dict[str, Any]:
-    """DeleteModel; endpoints that serve it go on."""
+    """Delete a model; endpoints that serve it go on."""
     with STORE.lock:
         get_model(request, request.params["ModelName"])
         del partition_of(request).table("models")[request.params["ModelName"]]
@@ -85,142 +82,8 @@ def delete_model(request: Request) -> dict[str, Any]:
 
 
 def get_model(request: Request, name: str) -> Record:
-    """A model's record, or AWS's ValidationException."""
+    """Return a model's record, or raise AWS's ValidationException."""
     record = partition_of(request).table("models").get(name)
     if record is None:
         raise invalid(f'Could not find model "{request.arn("sagemaker", f"model/{name}")}".')
     return record
-
-
-def create_endpoint_config(request: Request) -> dict[str, Any]:
-    """CreateEndpointConfig."""
-    params = request.params
-    name = params["EndpointConfigName"]
-    arn = request.arn("sagemaker", f"endpoint-config/{name}")
-    with STORE.lock:
-        table = partition_of(request).table("endpoint_configs")
-        if name in table:
-            raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
-        variants = [_variant(request, variant) for variant in params["ProductionVariants"]]
-        names = [variant["VariantName"] for variant in variants]
-        if len(set(names)) != len(names):
-            raise invalid("Production variant names must be unique.")
-        keys = (
-            "DataCaptureConfig",
-            "KmsKeyId",
-            "AsyncInferenceConfig",
-            "ExplainerConfig",
-            "ExecutionRoleArn",
-            "VpcConfig",
-        )
-        table[name] = {
-            "EndpointConfigName": name,
-            "EndpointConfigArn": arn,
-            "ProductionVariants": variants,
-            **{key: params[key] for key in keys if params.get(key) is not None},
-            "CreationTime": now(),
-            "EnableNetworkIsolation": bool(params.get("EnableNetworkIsolation")),
-            "_arn": arn,
-            "_tags": tags_from(params),
-        }
-    return {"EndpointConfigArn": arn}
-
-
-def describe_endpoint_config(request: Request) -> dict[str, Any]:
-    """DescribeEndpointConfig."""
-    with STORE.lock:
-        return public(get_endpoint_config(request, request.params["EndpointConfigName"]))
-
-
-def list_endpoint_configs(request: Request) -> dict[str, Any]:
-    """ListEndpointConfigs."""
-    with STORE.lock:
-        return listing(
-            request,
-            partition_of(request).table("endpoint_configs").values(),
-            key="EndpointConfigs",
-            name_member="EndpointConfigName",
-            status_member=None,
-            summary=lambda record: {
-                key: record[key] for key in ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
-            },
-        )
-
-
-def delete_endpoint_config(request: Request) -> dict[str, Any]:
-    """DeleteEndpointConfig; AWS does not look whether an endpoint uses it."""
-    with STORE.lock:
-        get_endpoint_config(request, request.params["EndpointConfigName"])
-        del partition_of(request).table("endpoint_configs")[request.params["EndpointConfigName"]]
-    return {}
-
-
-def get_endpoint_config(request: Request, name: str) -> Record:
-    """An endpoint configuration's record, or AWS's ValidationException."""
-    record = partition_of(request).table("endpoint_configs").get(name)
-    if record is None:
-        raise invalid(f'Could not find endpoint configuration "{request.arn("sagemaker", f"endpoint-config/{name}")}".')
-    return record
-
-
-def deployable(request: Request, config: Record) -> list[Record]:
-    """What each variant of a configuration needs to be served, fixed at this moment.
-
-    Returns
-    -------
-    Per variant its settings, and ``_image``, ``_model_uri``, ``_role_arn``, ``_environment`` of its (first) container.
-    """
-    variants = []
-    for variant in config["ProductionVariants"]:
-        model = get_model(request, variant["ModelName"])
-        container = model.get("PrimaryContainer") or model["Containers"][0]
-        if container.get("ModelPackageName"):
-            container = {
-                **_packaged_container(request, container["ModelPackageName"]),
-                **container,
-            }
-        variants.append(
-            {
-                **copy.deepcopy(variant),
-                "_image": container.get("Image", ""),
-                "_model_uri": container.get("ModelDataUrl")
-                or ((container.get("ModelDataSource") or {}).get("S3DataSource") or {}).get("S3Uri", ""),
-                "_role_arn": model.get("ExecutionRoleArn", ""),
-                "_environment": dict(container.get("Environment") or {}),
-            }
-        )
-    return variants
-
-
-def _variant(request: Request, variant: dict[str, Any]) -> Record:
-    record = {"InitialVariantWeight": 1.0, **{key: value for key, value in variant.items() if value is not None}}
-    if not record.get("ModelName"):
-        raise invalid(f"The production variant {record['VariantName']} has no ModelName.")
-    get_model(request, record["ModelName"])
-    serverless = record.get("ServerlessConfig")
-    if not serverless and not (record.get("InstanceType") and record.get("InitialInstanceCount")):
-        raise invalid(
-            f"The production variant {record['VariantName']} needs InstanceType and InitialInstanceCount, or a"
-            f" ServerlessConfig."
-        )
-    if serverless and (record.get("InstanceType") or record.get("InitialInstanceCount")):
-        raise invalid(
-            f"The production variant {record['VariantName']} has a ServerlessConfig and must not have"
-            f" InstanceType or InitialInstanceCount."
-        )
-    return record
-
-
-def _packaged_container(request: Request, name: str) -> dict[str, Any]:
-    package = get_model_package(request, name)
-    # "For versioned models, the value of this parameter must be set to Approved to deploy the
-    # model" (CreateModelPackage, ModelApprovalStatus).
-    if package.get("ModelApprovalStatus", "Approved") != "Approved":
-        raise invalid(
-            f"Model Package {package['ModelPackageArn']} cannot be deployed: its approval status is"
-            f" {package['ModelApprovalStatus']}, not Approved."
-        )
-    specification = package.get("InferenceSpecification") or {}
-    containers = specification.get("Containers") or [{}]
-    kept = ("Image", "ModelDataUrl", "Environment", "ModelDataSource")
-    return {key: value for key, value in containers[0].items() if key in kept}

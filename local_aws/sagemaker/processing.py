@@ -35,7 +35,7 @@ _live: dict[str, Run] = {}
 
 
 def create_processing_job(request: Request) -> dict[str, Any]:
-    """CreateProcessingJob."""
+    """Create a processing job and start it."""
     params = request.params
     name = params["ProcessingJobName"]
     arn = request.arn("sagemaker", f"processing-job/{name}")
@@ -79,13 +79,13 @@ def _check_texts(application: dict[str, Any]) -> None:
 
 
 def describe_processing_job(request: Request) -> dict[str, Any]:
-    """DescribeProcessingJob."""
+    """Return a processing job's state and definition."""
     with STORE.lock:
         return public(_get(request))
 
 
 def list_processing_jobs(request: Request) -> dict[str, Any]:
-    """ListProcessingJobs."""
+    """List the processing jobs, filtered and in pages."""
     members = (
         "ProcessingJobName",
         "ProcessingJobArn",
@@ -108,7 +108,7 @@ def list_processing_jobs(request: Request) -> dict[str, Any]:
 
 
 def stop_processing_job(request: Request) -> dict[str, Any]:
-    """StopProcessingJob."""
+    """Stop a processing job that has not ended."""
     with STORE.lock:
         record = _get(request)
         if record["ProcessingJobStatus"] in TERMINAL:
@@ -123,8 +123,8 @@ def stop_processing_job(request: Request) -> dict[str, Any]:
     return {}
 
 
-def mend_after_restart(partition: Partition) -> None:
-    """A job that was active when the server ended is Failed."""
+def after_restart(partition: Partition) -> None:
+    """Mark jobs that were active when the server ended as Failed."""
     for record in partition.table("processing_jobs").values():
         if record["ProcessingJobStatus"] not in TERMINAL:
             record["ProcessingJobStatus"] = "Failed"

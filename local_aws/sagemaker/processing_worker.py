@@ -1,5 +1,4 @@
-"""Executes a processing job's Python script with its inputs and outputs below a private directory
-that stands for /opt/ml.
+"""Executes a processing job's Python script, with a private directory in place of /opt/ml.
 
 A container sees /opt/ml/processing; here every run has a directory of its own, and the path is
 replaced in the script's text, its arguments and its environment. That needs no root and no
@@ -25,24 +24,18 @@ _PYTHON = re.compile(r"(.*/)?python(3(\.\d+)?)?")
 
 
 def warm_up() -> None:
-    """Import before the fork what scripts of processing jobs most often wait for."""
+    """Import before the fork what scripts of processing jobs usually need."""
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
 
 
 @reports_result
 def process(payload: dict[str, Any]) -> dict[str, Any]:
-    """Entry point of the worker.
+    """Execute a processing job; the worker's entry point.
 
-    Parameters
-    ----------
-    payload:
-        ``inputs``, ``outputs``, ``entrypoint``, ``arguments``, ``environment``, ``image_problem``, as the service
-        recorded them.
-
-    Returns
-    -------
-    ``exit_message``: what the script wrote to /opt/ml/output/message, if it did.
+    :param payload: ``inputs``, ``outputs``, ``entrypoint``, ``arguments``, ``environment``,
+        ``image_problem``, as the service recorded them.
+    :returns: ``exit_message``: what the script wrote to /opt/ml/output/message, if it did.
     """
     if payload["image_problem"]:
         raise JobError(payload["image_problem"], "ClientError")

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from local_aws.jobs.errors import AwsError
-from local_aws.jobs.modelled import Request, paginate
+from local_aws.jobs.modelled import Request, page
 from local_aws.jobs.roles import role_problem
 from local_aws.jobs.store import Partition, Record, ServiceStore
 
-STORE = ServiceStore("sagemaker")
+STORE = ServiceStore()
 
 _TAGGED_TABLES = (
     "training_jobs",
@@ -27,12 +27,12 @@ _TAGGED_TABLES = (
 
 
 def partition_of(request: Request) -> Partition:
-    """The tables of the request's account and region."""
+    """Return the tables of the request's account and region."""
     return STORE.partition(request.account_id, request.region)
 
 
 def invalid(message: str) -> AwsError:
-    """AWS's answer for a request that cannot be done."""
+    """Return AWS's error for a request that cannot be fulfilled."""
     return AwsError("ValidationException", message)
 
 
@@ -47,12 +47,12 @@ def check_role(role_arn: str, source_arn: str) -> None:
 
 
 def tags_from(params: dict[str, Any]) -> dict[str, str]:
-    """Tags of a creation request as a mapping."""
+    """Return the tags of a creating request as a mapping."""
     return {tag["Key"]: tag["Value"] for tag in params.get("Tags") or []}
 
 
 def tags_of(arn: str) -> dict[str, str]:
-    """The tags of a resource, for policies that ask for them; ARNs in policies are in lower case."""
+    """Return the tags of a resource for IAM policies, where ARNs are in lower case."""
     parts = arn.split(":", 5)
     if len(parts) < 6 or not parts[3] or not parts[4]:
         return {}
@@ -66,7 +66,7 @@ def tags_of(arn: str) -> dict[str, str]:
 
 
 def find_by_arn(partition: Partition, arn: str) -> Record | None:
-    """The record of this package with that ARN, or None when moto has it."""
+    """Return the record with that ARN, None if moto has the resource."""
     for table in _TAGGED_TABLES:
         for record in partition.table(table).values():
             if record["_arn"] == arn:
@@ -75,7 +75,7 @@ def find_by_arn(partition: Partition, arn: str) -> Record | None:
 
 
 def add_tags(request: Request, record: Record) -> dict[str, Any]:
-    """AddTags."""
+    """Add tags to a resource, or replace their values."""
     with STORE.lock:
         merged = {**record["_tags"], **tags_from(request.params)}
         if len(merged) > 50:
@@ -85,13 +85,12 @@ def add_tags(request: Request, record: Record) -> dict[str, Any]:
 
 
 def list_tags(request: Request, record: Record) -> dict[str, Any]:
-    """ListTags."""
-    page, token = paginate(_as_list(record["_tags"]), request.params, default_limit=50)
-    return {"Tags": page, "NextToken": token} if token else {"Tags": page}
+    """List the tags of a resource."""
+    return page("Tags", _as_list(record["_tags"]), request.params, default_limit=50)
 
 
 def delete_tags(request: Request, record: Record) -> dict[str, Any]:
-    """DeleteTags."""
+    """Remove tags from a resource."""
     with STORE.lock:
         for key in request.params["TagKeys"]:
             record["_tags"].pop(key, None)
@@ -110,53 +109,44 @@ def listing(
 ) -> dict[str, Any]:
     """Answer a List operation with its filters, order and pages.
 
-    Parameters
-    ----------
-    records:
-        All records of the table.
-    key:
-        Member of the answer.
-    name_member, status_member:
-        Members that NameContains and StatusEquals look at.
-    summary:
-        Record to list entry.
-    default_order:
-        SortOrder when the request gives none; None: newest first, or names from A.
+    :param records: all records of the table.
+    :param key: member of the answer.
+    :param name_member: member that NameContains looks at.
+    :param status_member: member that StatusEquals looks at; None if there is none.
+    :param summary: record to list entry.
+    :param default_order: ``SortOrder`` when the request gives none; None: newest first, or names in
+        alphabetical order.
     """
     params = request.params
-    wanted = []
-    for record in records:
-        created: Any
-        modified: Any
-        created, modified = record["CreationTime"], record.get("LastModifiedTime", record["CreationTime"])
-        if params.get("NameContains") and params["NameContains"].lower() not in record[name_member].lower():
-            continue
-        if status_member and params.get("StatusEquals") not in (None, record[status_member]):
-            continue
-        bounds = (
-            ("CreationTimeAfter", created, 1),
-            ("CreationTimeBefore", created, -1),
-            ("LastModifiedTimeAfter", modified, 1),
-            ("LastModifiedTimeBefore", modified, -1),
-        )
-        if any(
-            (value.timestamp() - params[name].timestamp()) * sign < 0
-            for name, value, sign in bounds
-            if params.get(name) is not None
-        ):
-            continue
-        wanted.append(record)
+    wanted = [record for record in records if _is_listed(record, params, name_member, status_member)]
     order = params.get("SortBy") or "CreationTime"
     keys: dict[str, Callable[[Record], Any]] = {
         "Name": lambda record: record[name_member],
         "Status": lambda record: record[status_member or name_member],
     }
-    default_key = keys.get(order, lambda record: record["CreationTime"])
     usual = default_order or ("Descending" if order != "Name" else "Ascending")
     descending = (params.get("SortOrder") or usual) == "Descending"
-    wanted.sort(key=default_key, reverse=descending)
-    page, token = paginate([summary(record) for record in wanted], params)
-    return {key: page, "NextToken": token} if token else {key: page}
+    wanted.sort(key=keys.get(order, lambda record: record["CreationTime"]), reverse=descending)
+    return page(key, [summary(record) for record in wanted], params)
+
+
+def _is_listed(record: Record, params: dict[str, Any], name_member: str, status_member: str | None) -> bool:
+    if params.get("NameContains") and params["NameContains"].lower() not in record[name_member].lower():
+        return False
+    if status_member and params.get("StatusEquals") not in (None, record[status_member]):
+        return False
+    created = record["CreationTime"].timestamp()
+    modified = (record.get("LastModifiedTime") or record["CreationTime"]).timestamp()
+    bounds = (
+        ("CreationTimeAfter", created, 1),
+        ("CreationTimeBefore", created, -1),
+        ("LastModifiedTimeAfter", modified, 1),
+        ("LastModifiedTimeBefore", modified, -1),
+    )
+    given: list[tuple[Any, float, int]] = [
+        (params[name], value, sign) for name, value, sign in bounds if params.get(name) is not None
+    ]
+    return all((value - bound.timestamp()) * sign >= 0 for bound, value, sign in given)
 
 
 def _as_list(tags: dict[str, str]) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ import copy
 from typing import Any
 
 from local_aws.jobs.errors import AwsError
-from local_aws.jobs.modelled import Request
+from local_aws.jobs.modelled import Request, refuse_unsupported
 from local_aws.jobs.store import Partition, Record, now, public
 
 from .records import STORE, invalid, listing, partition_of, tags_from
@@ -38,6 +38,7 @@ _COPIED = (
     "SecurityConfig",
     "ModelCard",
     "ModelLifeCycle",
+    "ManagedStorageType",
 )
 _SUMMARY = (
     "ModelPackageName",
@@ -54,8 +55,9 @@ _SUMMARY = (
 
 
 def create_model_package_group(request: Request) -> dict[str, Any]:
-    """CreateModelPackageGroup."""
+    """Create a model package group."""
     params = request.params
+    refuse_unsupported(request, ("ManagedConfiguration",))
     name = params["ModelPackageGroupName"]
     arn = request.arn("sagemaker", f"model-package-group/{name}")
     with STORE.lock:
@@ -77,13 +79,13 @@ def create_model_package_group(request: Request) -> dict[str, Any]:
 
 
 def describe_model_package_group(request: Request) -> dict[str, Any]:
-    """DescribeModelPackageGroup."""
+    """Return a model package group."""
     with STORE.lock:
         return public(_get_group(request, request.params["ModelPackageGroupName"]))
 
 
 def list_model_package_groups(request: Request) -> dict[str, Any]:
-    """ListModelPackageGroups."""
+    """List the model package groups, filtered and in pages."""
     members = (
         "ModelPackageGroupName",
         "ModelPackageGroupArn",
@@ -92,9 +94,12 @@ def list_model_package_groups(request: Request) -> dict[str, Any]:
         "ModelPackageGroupStatus",
     )
     with STORE.lock:
+        records = list(partition_of(request).table("model_package_groups").values())
+        if request.params.get("CrossAccountFilterOption") == "CrossAccount":
+            records = []  # no account shares its groups here
         return listing(
             request,
-            partition_of(request).table("model_package_groups").values(),
+            records,
             key="ModelPackageGroupSummaryList",
             name_member="ModelPackageGroupName",
             status_member=None,
@@ -104,7 +109,7 @@ def list_model_package_groups(request: Request) -> dict[str, Any]:
 
 
 def delete_model_package_group(request: Request) -> dict[str, Any]:
-    """DeleteModelPackageGroup, when it is empty."""
+    """Delete a model package group that has no packages."""
     with STORE.lock:
         group = _get_group(request, request.params["ModelPackageGroupName"])
         partition = partition_of(request)
@@ -120,7 +125,7 @@ def delete_model_package_group(request: Request) -> dict[str, Any]:
 
 
 def create_model_package(request: Request) -> dict[str, Any]:
-    """CreateModelPackage: a version of a group, or a package under a name of its own."""
+    """Create a version of a group, or a package with its own name."""
     params = request.params
     name, group_name = params.get("ModelPackageName"), params.get("ModelPackageGroupName")
     if name and group_name:
@@ -171,13 +176,13 @@ def create_model_package(request: Request) -> dict[str, Any]:
 
 
 def describe_model_package(request: Request) -> dict[str, Any]:
-    """DescribeModelPackage, by name or ARN."""
+    """Return a model package, by name or ARN."""
     with STORE.lock:
         return public(get_model_package(request, request.params["ModelPackageName"]))
 
 
 def list_model_packages(request: Request) -> dict[str, Any]:
-    """ListModelPackages: the versions of a group, or those of a type (unversioned when none is given)."""
+    """List the versions of a group, or the packages of a type (default: unversioned)."""
     params = request.params
     group = (params.get("ModelPackageGroupName") or "").rsplit("/", 1)[-1]
     kind = params.get("ModelPackageType") or "Unversioned"
@@ -205,7 +210,7 @@ def list_model_packages(request: Request) -> dict[str, Any]:
 
 
 def update_model_package(request: Request) -> dict[str, Any]:
-    """UpdateModelPackage: approval, life cycle, customer metadata."""
+    """Change a package's approval, life cycle or customer metadata."""
     params = request.params
     with STORE.lock:
         record = get_model_package(request, params["ModelPackageArn"])
@@ -239,7 +244,7 @@ def update_model_package(request: Request) -> dict[str, Any]:
 
 
 def delete_model_package(request: Request) -> dict[str, Any]:
-    """DeleteModelPackage; a version's number is not given again."""
+    """Delete a package; a version's number is not used again."""
     with STORE.lock:
         record = get_model_package(request, request.params["ModelPackageName"])
         del partition_of(request).table("model_packages")[record["ModelPackageArn"]]
@@ -247,7 +252,7 @@ def delete_model_package(request: Request) -> dict[str, Any]:
 
 
 def get_model_package(request: Request, name: str) -> Record:
-    """A package's record by name or ARN, or AWS's ValidationException."""
+    """Return a package's record by name or ARN, or raise AWS's ValidationException."""
     arn = name if name.startswith("arn:") else request.arn("sagemaker", f"model-package/{name}")
     record = partition_of(request).table("model_packages").get(arn)
     if record is None:
@@ -256,12 +261,9 @@ def get_model_package(request: Request, name: str) -> Record:
 
 
 def holder_of_tags(request: Request, record: Record, *, writing: bool) -> Record:
-    """The record whose tags a tag operation is about: a version of a group has those of the group.
+    """Return the record that holds a resource's tags: for a version, its group.
 
-    Raises
-    ------
-    AwsError
-        When a version's own tags are to be changed.
+    :raises AwsError: when a version's own tags are to be changed.
     """
     if "ModelPackageVersion" not in record:
         return record

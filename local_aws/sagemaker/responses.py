@@ -13,7 +13,7 @@ from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 from local_aws.jobs.modelled import Handler, ModelledResponse, Request
 from local_aws.jobs.store import Record
 
-from . import hosting, models, processing, records, registry, training
+from . import endpoint_configs, endpoints, invocations, models, processing, records, registry, training
 
 _TAG_OPERATIONS: dict[str, Callable[[Request, Record], dict[str, Any]]] = {
     "AddTags": records.add_tags,
@@ -39,16 +39,16 @@ class SageMakerJobsResponse(ModelledResponse, SageMakerResponse):  # type: ignor
         "DescribeModel": models.describe_model,
         "ListModels": models.list_models,
         "DeleteModel": models.delete_model,
-        "CreateEndpointConfig": models.create_endpoint_config,
-        "DescribeEndpointConfig": models.describe_endpoint_config,
-        "ListEndpointConfigs": models.list_endpoint_configs,
-        "DeleteEndpointConfig": models.delete_endpoint_config,
-        "CreateEndpoint": hosting.create_endpoint,
-        "UpdateEndpoint": hosting.update_endpoint,
-        "UpdateEndpointWeightsAndCapacities": hosting.update_endpoint_weights_and_capacities,
-        "DescribeEndpoint": hosting.describe_endpoint,
-        "ListEndpoints": hosting.list_endpoints,
-        "DeleteEndpoint": hosting.delete_endpoint,
+        "CreateEndpointConfig": endpoint_configs.create_endpoint_config,
+        "DescribeEndpointConfig": endpoint_configs.describe_endpoint_config,
+        "ListEndpointConfigs": endpoint_configs.list_endpoint_configs,
+        "DeleteEndpointConfig": endpoint_configs.delete_endpoint_config,
+        "CreateEndpoint": endpoints.create_endpoint,
+        "UpdateEndpoint": endpoints.update_endpoint,
+        "UpdateEndpointWeightsAndCapacities": endpoints.update_endpoint_weights_and_capacities,
+        "DescribeEndpoint": endpoints.describe_endpoint,
+        "ListEndpoints": endpoints.list_endpoints,
+        "DeleteEndpoint": endpoints.delete_endpoint,
         "CreateModelPackageGroup": registry.create_model_package_group,
         "DescribeModelPackageGroup": registry.describe_model_package_group,
         "ListModelPackageGroups": registry.list_model_package_groups,
@@ -61,10 +61,10 @@ class SageMakerJobsResponse(ModelledResponse, SageMakerResponse):  # type: ignor
     }
 
     def call_action(self) -> Any:
-        """Tags of resources that live here are kept here; those of moto's resources stay moto's."""
+        """Serve tags of this package's resources here; moto serves those of its own."""
         operation = self._get_action()
         if operation in _TAG_OPERATIONS:
-            request = self._request(operation)
+            request = self.parsed_request(operation)
             record = records.find_by_arn(records.partition_of(request), request.params.get("ResourceArn", ""))
             if record is not None:
                 return self.respond(operation, lambda given: _answer_tags(operation, given, record))
@@ -73,7 +73,7 @@ class SageMakerJobsResponse(ModelledResponse, SageMakerResponse):  # type: ignor
         return super().call_action()
 
     def _is_of_moto(self, arn: str) -> bool:
-        # moto 5.2.5 looks for an attribute of None where it has no such resource.
+        # moto 5.2.5 raises AttributeError for a resource that does not exist.
         try:
             return self.sagemaker_backend._get_resource_from_arn(arn) is not None
         except (AttributeError, ValueError):
@@ -93,17 +93,17 @@ def _refuse_absent(_request: Request) -> dict[str, Any]:
 class SageMakerRuntimeJobsResponse(ModelledResponse, SageMakerRuntimeResponse):  # type: ignore[misc]
     """moto's SageMaker Runtime with real invocations in front."""
 
-    handlers: ClassVar[dict[str, Handler]] = {"InvokeEndpoint": hosting.invoke_endpoint}
+    handlers: ClassVar[dict[str, Handler]] = {"InvokeEndpoint": invocations.invoke_endpoint}
 
     def setup_class(
         self, request: Any, full_url: str | None = None, headers: Any = None, use_raw_body: bool | None = None
     ) -> None:
-        """A payload is bytes and need not be text."""
+        """Read the payload as bytes: it need not be text."""
         super().setup_class(request, full_url, headers, use_raw_body=True)
 
 
 def register_urls() -> None:
-    """Route both APIs here; before moto builds its routes."""
+    """Route both APIs here; called before moto builds its routes."""
     for path in urls.url_paths:
         urls.url_paths[path] = SageMakerJobsResponse.dispatch
     for path in runtime_urls.url_paths:

@@ -1,5 +1,4 @@
-"""An endpoint's container: loads the model from its archive and answers invocations as SageMaker's
-XGBoost container does.
+"""An endpoint's container: answers invocations as SageMaker's XGBoost container does.
 
 Runs in a forked process with the model's execution role's keys. An archive is untrusted: only
 regular files with plain relative names are taken out, their size is bounded, and nothing is ever
@@ -31,12 +30,9 @@ _ACCEPTED = ["application/json", "application/jsonlines", "application/x-recordi
 
 @reports_result
 def serve(payload: dict[str, Any]) -> dict[str, Any]:
-    """Entry point of the worker; returns only when it is told to end.
+    """Answer invocations until the process is ended; the worker's entry point.
 
-    Parameters
-    ----------
-    payload:
-        ``model_uri``, ``image_problem``, ``socket_path``, ``ready_path``.
+    :param payload: ``model_uri``, ``image_problem``, ``socket_path``, ``ready_path``.
     """
     if payload["image_problem"]:
         raise JobError(payload["image_problem"], "image")
@@ -57,12 +53,11 @@ def serve(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Bounded:
-    """A stream that refuses to give more than a model may have: headers count too, of which a small file can hold many.
+    """The decompressed archive, up to a model's greatest size.
 
-    Parameters
-    ----------
-    stream:
-        The decompressed archive.
+    Headers count too: a small file can hold many.
+
+    :param stream: the decompressed archive.
     """
 
     def __init__(self, stream: gzip.GzipFile) -> None:
@@ -70,7 +65,7 @@ class _Bounded:
         self._left = MAX_MODEL_BYTES
 
     def read(self, size: int) -> bytes:
-        """Read as the stream does."""
+        """Read at most ``size`` bytes."""
         data = self._stream.read(min(size, self._left + 1))
         self._left -= len(data)
         if self._left < 0:
@@ -81,22 +76,11 @@ class _Bounded:
 def unpack_model(archive: Path, folder: Path) -> Path:
     """Take the model file out of an archive.
 
-    Parameters
-    ----------
-    archive:
-        ``model.tar.gz``.
-    folder:
-        Where it goes.
-
-    Returns
-    -------
-    The model file: ``xgboost-model`` when there is one, otherwise the first by name.
-
-    Raises
-    ------
-    JobError
-        The archive is none, has a member that leads out of the folder or is no regular file, is too large or has no
-        model.
+    :param archive: ``model.tar.gz``.
+    :param folder: where it goes.
+    :returns: the model file: ``xgboost-model`` when there is one, otherwise the first by name.
+    :raises JobError: the archive is none, has a member that leads out of the folder or is no
+        regular file, is too large or has no model.
     """
     files: list[Path] = []
     try:
@@ -109,9 +93,9 @@ def unpack_model(archive: Path, folder: Path) -> Path:
                     raise JobError(f"the model archive has a member with an unsafe name: {member.name}")
                 if member.isdir():
                     continue
-                # A sparse member says a size that the archive does not hold.
+                # A sparse member claims a size that the archive does not hold.
                 if not member.isreg() or member.issparse():
-                    raise JobError(f"the model archive has a member that is no regular file: {member.name}")
+                    raise JobError(f"the model archive has a member that is not a regular file: {member.name}")
                 if member.size > MAX_MODEL_BYTES:
                     raise JobError(f"the model archive unpacks to more than {MAX_MODEL_BYTES} bytes")
                 if name.name.startswith("."):
@@ -132,12 +116,9 @@ def unpack_model(archive: Path, folder: Path) -> Path:
 
 
 def load_booster(path: Path) -> Any:
-    """A booster from a model file in xgboost's own formats.
+    """Load a booster from a model file in one of xgboost's own formats.
 
-    Raises
-    ------
-    JobError
-        The file is a pickle or not a model.
+    :raises JobError: the file is a pickle or not a model.
     """
     import xgboost
 

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from local_aws.jobs.errors import AwsError
-from local_aws.jobs.modelled import Request
+from local_aws.jobs.modelled import Request, refuse_unsupported
 from local_aws.jobs.runs import Outcome, Run, RunPlan, start_run
 from local_aws.jobs.store import Partition, Record, now, public
 
@@ -40,12 +40,18 @@ _COPIED = (
     "ProfilerRuleConfigurations",
     "Environment",
     "RetryStrategy",
+    "RemoteDebugConfig",
+    "InfraCheckConfig",
 )
+#: Members with effects that local AWS does not have.
+_UNSUPPORTED = ("ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig", "SessionChainingConfig")
+_DEFAULT_MAX_RUNTIME_SECONDS = 86_400
+_LONGEST_RUNTIME_SECONDS = 28 * 86_400
 _live: dict[str, Run] = {}
 
 
 def create_training_job(request: Request) -> dict[str, Any]:
-    """CreateTrainingJob."""
+    """Create a training job and start it."""
     params = request.params
     name = params["TrainingJobName"]
     arn = request.arn("sagemaker", f"training-job/{name}")
@@ -57,6 +63,7 @@ def create_training_job(request: Request) -> dict[str, Any]:
                 f"Training job names must be unique within an AWS account and region, and a training job with"
                 f" this name already exists ({arn})",
             )
+        refuse_unsupported(request, _UNSUPPORTED)
         check_role(params["RoleArn"], arn)
         _check(params)
         record = _new_record(params, arn)
@@ -66,13 +73,13 @@ def create_training_job(request: Request) -> dict[str, Any]:
 
 
 def describe_training_job(request: Request) -> dict[str, Any]:
-    """DescribeTrainingJob."""
+    """Return a training job's state and definition."""
     with STORE.lock:
         return public(_get(request))
 
 
 def list_training_jobs(request: Request) -> dict[str, Any]:
-    """ListTrainingJobs."""
+    """List the training jobs, filtered and in pages."""
     members = (
         "TrainingJobName",
         "TrainingJobArn",
@@ -83,9 +90,12 @@ def list_training_jobs(request: Request) -> dict[str, Any]:
         "SecondaryStatus",
     )
     with STORE.lock:
+        records = list(partition_of(request).table("training_jobs").values())
+        if request.params.get("TrainingPlanArnEquals") or request.params.get("WarmPoolStatusEquals"):
+            records = []  # no job here has a training plan or a warm pool
         return listing(
             request,
-            partition_of(request).table("training_jobs").values(),
+            records,
             key="TrainingJobSummaries",
             name_member="TrainingJobName",
             status_member="TrainingJobStatus",
@@ -94,7 +104,7 @@ def list_training_jobs(request: Request) -> dict[str, Any]:
 
 
 def stop_training_job(request: Request) -> dict[str, Any]:
-    """StopTrainingJob."""
+    """Stop a training job that has not ended."""
     with STORE.lock:
         record = _get(request)
         if record["TrainingJobStatus"] in TERMINAL:
@@ -111,7 +121,7 @@ def stop_training_job(request: Request) -> dict[str, Any]:
 
 
 def delete_training_job(request: Request) -> dict[str, Any]:
-    """DeleteTrainingJob, when it has ended."""
+    """Delete a training job that has ended."""
     with STORE.lock:
         record = _get(request)
         if record["TrainingJobStatus"] not in TERMINAL:
@@ -123,8 +133,8 @@ def delete_training_job(request: Request) -> dict[str, Any]:
     return {}
 
 
-def mend_after_restart(partition: Partition) -> None:
-    """A job that was active when the server ended is Failed."""
+def after_restart(partition: Partition) -> None:
+    """Mark jobs that were active when the server ended as Failed."""
     for record in partition.table("training_jobs").values():
         if record["TrainingJobStatus"] not in TERMINAL:
             _end(record, "Failed", "Failed")
@@ -146,6 +156,28 @@ def _check(params: dict[str, Any]) -> None:
     for uri in [params["OutputDataConfig"]["S3OutputPath"]]:
         if not uri.startswith(("s3://", "https://")):
             raise invalid(f"The S3 URI {uri} is not valid; write s3://bucket/prefix.")
+    _check_stopping_condition(params)
+
+
+def _check_stopping_condition(params: dict[str, Any]) -> None:
+    """Refuse limits that AWS documents as invalid, in the words that its users report.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
+    """
+    condition = params["StoppingCondition"]
+    runtime = condition.get("MaxRuntimeInSeconds") or _DEFAULT_MAX_RUNTIME_SECONDS
+    wait = condition.get("MaxWaitTimeInSeconds")
+    if runtime > _LONGEST_RUNTIME_SECONDS:
+        raise invalid(f"Invalid MaxRuntimeInSeconds. It must be at most {_LONGEST_RUNTIME_SECONDS} (28 days)")
+    if not params.get("EnableManagedSpotTraining"):
+        if wait is not None:
+            raise invalid(
+                "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
+            )
+    elif wait is None or wait < runtime:
+        raise invalid(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        )
 
 
 def _new_record(params: dict[str, Any], arn: str) -> Record:
@@ -165,7 +197,7 @@ def _new_record(params: dict[str, Any], arn: str) -> Record:
         "_arn": arn,
         "_tags": tags_from(params),
     }
-    record["StoppingCondition"] = {"MaxRuntimeInSeconds": 86_400, **record["StoppingCondition"]}
+    record["StoppingCondition"] = {"MaxRuntimeInSeconds": _DEFAULT_MAX_RUNTIME_SECONDS, **record["StoppingCondition"]}
     for flag in ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"):
         record.setdefault(flag, False)
     record["ProfilingStatus"] = "Disabled"

@@ -1,4 +1,4 @@
-"""Executes a training job of the built-in XGBoost: channels from S3, hyperparameters checked, model and metrics out.
+"""Executes a training job of the built-in XGBoost: S3 channels in, model and metrics out.
 
 Runs in a forked process with the job role's keys. Must not import moto or anything of the server.
 """
@@ -33,6 +33,19 @@ _CUSTOMER_ERRORS = (
 METRICS_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _CELLS_FOR_THREADS = 2_000_000
 _CHANNELS = ("train", "validation", "code")
+#: Settings of other xgboost versions or of the container itself.
+_CONTAINER_SETTINGS = frozenset(
+    {
+        "save_model_on_termination",
+        "use_dask_gpu_training",
+        "_num_cv_round",
+        "dsplit",
+        "predictor",
+        "sketch_eps",
+        "deterministic_histogram",
+        "prob_buffer_row",
+    }
+)
 
 
 def warm_up() -> None:
@@ -50,16 +63,11 @@ def warm_up() -> None:
 
 @reports_result
 def train(payload: dict[str, Any]) -> dict[str, Any]:
-    """Entry point of the worker.
+    """Execute a training job; the worker's entry point.
 
-    Parameters
-    ----------
-    payload:
-        ``job_name``, ``image_problem``, ``hyperparameters``, ``channels``, ``model_uri``, as the service recorded them.
-
-    Returns
-    -------
-    ``metrics``: last value of every metric, as ``train:auc``, ``validation:auc``.
+    :param payload: ``job_name``, ``image_problem``, ``hyperparameters``, ``channels``,
+        ``model_uri``, as the service recorded them.
+    :returns: ``metrics``: last value of every metric, as ``train:auc``, ``validation:auc``.
     """
     if payload["image_problem"]:
         raise JobError(payload["image_problem"], "ClientError")
@@ -80,8 +88,9 @@ def train(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _publish(metrics: dict[str, float], job_name: str) -> None:
-    """Put the algorithm's metrics into CloudWatch, with the job's role; a role that may not costs them, not the job.
+    """Put the algorithm's metrics into CloudWatch, with the job's role.
 
+    A role that may not do that loses the metrics; the job goes on.
     https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html
     """
     from botocore.exceptions import ClientError
@@ -165,13 +174,33 @@ def _manifest_keys(s3: Any, bucket: str, key: str) -> list[tuple[str, str]]:
 def _train(
     files: dict[str, list[Path]], channels: dict[str, dict[str, Any]], values: dict[str, Any]
 ) -> tuple[bytes, dict[str, float]]:
-    import xgboost
+    """Train on the channels' files.
 
+    :param files: local files by channel.
+    :param channels: the job's channels by name.
+    :param values: validated hyperparameters.
+    :returns: the model in xgboost's UBJ format, and the last finite value of every metric.
+    """
+    watched = _matrices(files, channels, weights=values.pop("csv_weights", 0) == 1)
+    if values.pop("_kfold", None) is not None:
+        raise JobError("cross validation (hyperparameter _kfold) cannot run on local AWS; leave it out", "ClientError")
+    booster, history = _boost(watched, values)
+    final = {
+        f"{channel}:{metric}": round(series[-1], 5)
+        for channel, found in history.items()
+        for metric, series in found.items()
+    }
+    finite = {name: value for name, value in final.items() if math.isfinite(value)}
+    return bytes(booster.save_raw(raw_format="ubj")), finite
+
+
+def _matrices(
+    files: dict[str, list[Path]], channels: dict[str, dict[str, Any]], *, weights: bool
+) -> list[tuple[Any, str]]:
+    """Read the channels into matrices with their names, ``train`` first."""
     from . import matrices
-    from .metrics import own_metric
 
     kind = matrices.content_type(channels["train"].get("ContentType"))
-    weights = values.pop("csv_weights", 0) == 1
     for name, paths in files.items():
         if not paths:
             raise JobError(
@@ -184,38 +213,26 @@ def _train(
         watched.append((matrices.training_matrix(files["validation"], kind, weights), "validation"))
         print(f"[INFO] Validation matrix has {watched[1][0].num_row()} rows")
     print(f"[INFO] Train matrix has {train_matrix.num_row()} rows and {train_matrix.num_col()} columns")
+    return watched
+
+
+def _boost(watched: list[tuple[Any, str]], values: dict[str, Any]) -> tuple[Any, dict[str, dict[str, list[float]]]]:
+    """Call xgboost.
+
+    :param watched: matrices with their channels; the first one is trained on.
+    :param values: validated hyperparameters; those of the container itself are taken out.
+    :returns: the booster, and every metric's series by channel.
+    """
+    import xgboost
+
+    from .metrics import own_metric
+
     rounds = values.pop("num_round")
     stopping = values.pop("early_stopping_rounds", None)
-    for name in (
-        "save_model_on_termination",
-        "use_dask_gpu_training",
-        "_num_cv_round",
-        "dsplit",
-        "predictor",
-        "sketch_eps",
-        "deterministic_histogram",
-        "prob_buffer_row",
-    ):
-        values.pop(name, None)  # settings of other xgboost versions or of the container itself
-    if values.pop("_kfold", None) is not None:
-        raise JobError("cross validation (hyperparameter _kfold) cannot run on local AWS; leave it out", "ClientError")
-    tuning = values.pop("_tuning_objective_metric", None)
     metrics: list[str] = list(values.pop("eval_metric", []))
+    tuning = values.pop("_tuning_objective_metric", None)
     if tuning and tuning.split(":")[-1] not in metrics:
         metrics.append(tuning.split(":")[-1])
-    own = own_metric(metrics)
-    native = [name for name in metrics if name in hyperparameters.NATIVE_METRICS or "@" in name]
-    # Threads cost more than they bring on small data.
-    threads = 1 if train_matrix.num_row() * train_matrix.num_col() < _CELLS_FOR_THREADS else os.cpu_count() or 1
-    parameters = {"seed": 0, "nthread": threads, "verbosity": 1, **values}
-    if parameters.get("tree_method") == "gpu_hist":
-        parameters["tree_method"] = "hist"
-    if isinstance(parameters.get("updater"), list):
-        parameters["updater"] = ",".join(parameters["updater"])
-    if native:
-        parameters["eval_metric"] = native
-    elif own:
-        parameters["disable_default_eval_metric"] = True
     callbacks: list[Any] = [_log_callback()]
     if stopping:
         callbacks.append(
@@ -223,11 +240,12 @@ def _train(
                 stopping, metric_name=metrics[-1] if metrics else None, data_name=watched[-1][1], save_best=True
             )
         )
+    own = own_metric(metrics)
     history: dict[str, dict[str, list[float]]] = {}
     try:
         booster = xgboost.train(
-            parameters,
-            train_matrix,
+            _parameters(watched[0][0], values, metrics, own_only=own is not None),
+            watched[0][0],
             num_boost_round=rounds,
             evals=watched,
             evals_result=history,
@@ -236,28 +254,50 @@ def _train(
             verbose_eval=False,
         )
     except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
-        # xgboost 3 words it differently from the versions in the container.
-        text = _short(str(error)).replace("label must be in (0, 1)", "label must be in [0,1]")
-        kind_of_error = "ClientError" if any(known in text for known in _CUSTOMER_ERRORS) else "AlgorithmError"
-        raise JobError(
-            text if kind_of_error == "ClientError" else f"XGB train call failed with exception:\n {text}", kind_of_error
-        ) from None
-    final = {
-        f"{channel}:{metric}": round(series[-1], 5)
-        for channel, found in history.items()
-        for metric, series in found.items()
-    }
-    finite = {name: value for name, value in final.items() if math.isfinite(value)}
-    return bytes(booster.save_raw(raw_format="ubj")), finite
+        raise _training_error(str(error)) from None
+    return booster, history
+
+
+def _parameters(matrix: Any, values: dict[str, Any], metrics: list[str], *, own_only: bool) -> dict[str, Any]:
+    """Return xgboost's own parameters.
+
+    :param metrics: names of all metrics of the job.
+    :param own_only: whether xgboost computes no metric if none of ``metrics`` is its own.
+    """
+    given = {name: value for name, value in values.items() if name not in _CONTAINER_SETTINGS}
+    # Threads cost more than they bring on small data.
+    threads = 1 if matrix.num_row() * matrix.num_col() < _CELLS_FOR_THREADS else os.cpu_count() or 1
+    parameters = {"seed": 0, "nthread": threads, "verbosity": 1, **given}
+    if parameters.get("tree_method") == "gpu_hist":
+        parameters["tree_method"] = "hist"
+    if isinstance(parameters.get("updater"), list):
+        parameters["updater"] = ",".join(parameters["updater"])
+    native = [name for name in metrics if name in hyperparameters.NATIVE_METRICS or "@" in name]
+    if native:
+        parameters["eval_metric"] = native
+    elif own_only:
+        parameters["disable_default_eval_metric"] = True
+    return parameters
+
+
+def _training_error(message: str) -> JobError:
+    # xgboost 3 words it differently from the versions in the container. Its messages end with a C++
+    # stack trace that nobody needs.
+    text = re.split(r"\n\s*Stack trace", message)[0].strip()
+    text = text.replace("label must be in (0, 1)", "label must be in [0,1]")
+    if any(known in text for known in _CUSTOMER_ERRORS):
+        return JobError(text, "ClientError")
+    return JobError(f"XGB train call failed with exception:\n {text}", "AlgorithmError")
 
 
 def _log_callback() -> Any:
     import xgboost
 
     class Log(xgboost.callback.TrainingCallback):  # type: ignore[misc]
-        """One line per round, in the container's form."""
+        """Prints one line per round, in the container's form."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            """Print the round's metrics and continue training."""
             parts = [
                 f"{channel}-{name}:{series[-1]:.5f}"
                 for channel, found in evals_log.items()
@@ -285,8 +325,3 @@ def _upload_model(s3: Any, model: bytes, uri: str) -> None:
         raise JobError(
             f"Artifact upload failed:{error.response['Error']['Code']} for {uri}: {error}", "ClientError"
         ) from None
-
-
-def _short(text: str) -> str:
-    # xgboost's messages end with a C++ stack trace that nobody needs.
-    return re.split(r"\n\s*Stack trace", text)[0].strip()

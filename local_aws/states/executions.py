@@ -15,7 +15,7 @@ import time
 import traceback
 from typing import Any
 
-from local_aws.core import changes, clients
+from local_aws.core import clients, persistence
 from local_aws.states import role_checks
 from local_aws.states.asl.errors import StateError
 from local_aws.states.asl.texts import json_text, timestamp_text
@@ -186,7 +186,7 @@ def _close(
         if status == "SUCCEEDED":
             execution.frame = None
         execution.history.freeze()
-    changes.notify()
+    persistence.state_changed()
 
 
 def stop(execution: Execution, error: str | None, cause: str | None) -> float:

@@ -1,6 +1,5 @@
 # ruff: noqa: S608  SQL is built from quoted names only
-"""``spark.read`` with Spark's defaults: no header, comma, every column a string unless a schema or
-``inferSchema`` says otherwise.
+"""``spark.read`` with Spark's defaults: no header, comma, every column a string.
 
 Source: https://spark.apache.org/docs/latest/sql-data-sources-csv.html
 """
@@ -37,7 +36,7 @@ _DDL_TYPES = {
 
 
 class LocalReader:
-    """The reader of a session."""
+    """What ``spark.read`` is: options are set one by one, then files are read."""
 
     def __init__(self, session: LocalSession) -> None:
         self._session = session
@@ -51,12 +50,12 @@ class LocalReader:
         return self
 
     def option(self, key: str, value: Any) -> LocalReader:
-        """Set an option."""
+        """Set an option of the data source."""
         self._options[key] = value
         return self
 
     def options(self, **options: Any) -> LocalReader:
-        """Set several options."""
+        """Set several options of the data source."""
         self._options.update(options)
         return self
 
@@ -66,12 +65,9 @@ class LocalReader:
         return self
 
     def load(self, path: Any = None, format: str | None = None, schema: Any = None, **options: Any) -> LocalDataFrame:
-        """Read files.
+        """Read files into a DataFrame.
 
-        Raises
-        ------
-        PathNotFoundError
-            There is nothing at a path.
+        :raises PathNotFoundError: there is nothing at a path.
         """
         source = (format or self._format).lower()
         merged = {key.lower(): value for key, value in {**self._options, **options}.items()}
@@ -101,7 +97,7 @@ class LocalReader:
         return self.load(path, "text", **options)
 
     def table(self, name: str) -> LocalDataFrame:
-        """A table of the session."""
+        """Return a table of the session."""
         from sqlframe.duckdb.readwriter import DuckDBDataFrameReader
 
         frame: LocalDataFrame = DuckDBDataFrameReader(self._session).table(name)
@@ -112,7 +108,7 @@ class LocalReader:
         table = f"source_{next(_table_numbers)}"
         names = ", ".join(_quote(str(file)) for file in files)
         self._session.connection.execute(f"CREATE TABLE {table} AS SELECT * FROM {function}([{names}])")
-        return self._frame(table)
+        return self.frame_of(table)
 
     def _read_csv(self, files: list[Path], options: dict[str, Any], schema: Any, *, text: bool) -> LocalDataFrame:
         connection = self._session.connection
@@ -159,7 +155,7 @@ class LocalReader:
         typed = f"{table}_typed"
         connection.execute(f"CREATE TABLE {typed} AS SELECT {chosen} FROM {table}")
         connection.execute(f"DROP TABLE {table}")
-        return self._frame(typed)
+        return self.frame_of(typed)
 
     def _infer(self, table: str, columns: list[str]) -> list[str]:
         # Spark's order: integer, long, double, timestamp, boolean, string. DuckDB's own inference
@@ -185,7 +181,8 @@ class LocalReader:
             types.append(next((kind for kind, good in zip(tests, passed, strict=True) if good and filled), "VARCHAR"))
         return types
 
-    def _frame(self, table: str) -> LocalDataFrame:
+    def frame_of(self, table: str) -> LocalDataFrame:
+        """Return a table of this process with its columns named as in the file or the script."""
         names = [row[0] for row in self._session.connection.execute(f"DESCRIBE {table}").fetchall()]
         frame = self.table(table)
         frame.display_name_mapping.update(zip(frame._columns, names, strict=True))

@@ -34,7 +34,7 @@ class SparkSurface:
 
     @property
     def write(self) -> LocalWriter:
-        """Spark's writer."""
+        """Spark's writer for this DataFrame."""
         return LocalWriter(self)
 
     @property
@@ -44,7 +44,7 @@ class SparkSurface:
         return [(name, field.dataType.simpleString()) for name, field in zip(self.columns, fields, strict=True)]
 
     def take(self, num: int) -> list[Any]:
-        """The first rows."""
+        """Return the first rows."""
         rows: list[Any] = self.limit(num).collect()
         return rows
 
@@ -55,7 +55,7 @@ class SparkSurface:
         return self.select(*[functions.expr(expression) for expression in expressions])
 
     def sample(self, *arguments: Any, **options: Any) -> Any:
-        """A share of the rows: ``sample(fraction, seed)`` or ``sample(withReplacement, fraction, seed)``."""
+        """Return a share of the rows: ``sample([withReplacement,] fraction, seed)``."""
         values = list(arguments)
         if values and isinstance(values[0], bool):
             options.setdefault("withReplacement", values.pop(0))
@@ -66,25 +66,23 @@ class SparkSurface:
         return self.randomSplit([fraction, 1.0 - fraction], seed)[0]
 
     def toLocalIterator(self, prefetchPartitions: bool = False) -> Iterator[Any]:
-        """The rows, one by one."""
+        """Iterate over the rows."""
         return iter(self.collect())
 
     def unpersist(self, blocking: bool = False) -> Any:
-        """Nothing is kept."""
+        """Do nothing: no DataFrame is kept in memory."""
         return self
 
     def checkpoint(self, eager: bool = True) -> Any:
-        """Compute now, and go on from the result."""
-        return self.session.read._frame(self.materialise())
+        """Compute the DataFrame now and continue from the result."""
+        return self.session.read.frame_of(self.materialise())
 
     localCheckpoint = checkpoint
 
     def materialise(self) -> str:
         """Compute the DataFrame into a temporary table with the columns as the script named them.
 
-        Returns
-        -------
-        The table's name.
+        :returns: the table's name.
         """
         table = f"materialised_{next(_numbers)}"
         *before, last = self._get_expressions(optimize=False)
@@ -94,14 +92,10 @@ class SparkSurface:
         return table
 
     def randomSplit(self, weights: list[float], seed: int | None = None) -> list[LocalDataFrame]:
-        """Split the rows at random, in the weights' proportions; every row lands in exactly one part.
+        """Split the rows at random by weight; every row is in exactly one part.
 
-        Parameters
-        ----------
-        weights:
-            Positive numbers; normalised when they do not add up to 1.
-        seed:
-            Same seed and same rows, same split.
+        :param weights: positive numbers; normalised when they do not add up to 1.
+        :param seed: same seed and same rows, same split.
         """
         for weight in weights:
             if weight < 0.0:
@@ -127,20 +121,20 @@ class SparkSurface:
             connection.execute(
                 f"CREATE TABLE {part} AS SELECT {columns} FROM {split} WHERE __draw >= {low!r} AND __draw < {upper}"
             )
-            parts.append(self.session.read._frame(part))
+            parts.append(self.session.read.frame_of(part))
             low = high
         connection.execute(f"DROP TABLE {split}")
         return parts
 
     def coalesce(self, *arguments: Any) -> Any:
-        """The number of partitions has no meaning here: one file is written."""
+        """Do nothing with a number of partitions: one file is written. Otherwise SQL's coalesce."""
         if len(arguments) == 1 and isinstance(arguments[0], int):
             return self
         frame: LocalDataFrame = super().coalesce(*arguments)  # type: ignore[misc]
         return frame
 
     def repartition(self, *arguments: Any) -> Any:
-        """The same."""
+        """Do nothing: one file is written."""
         return self
 
     def toDF(self, *names: str) -> Any:
@@ -152,16 +146,16 @@ class SparkSurface:
 
     @property
     def rdd(self) -> Any:
-        """Refused by name."""
+        """Raise an error: RDDs do not exist here."""
         raise NotImplementedError("RDDs do not exist on local AWS; use the DataFrame API")
 
 
 class LocalDataFrame(SparkSurface, DuckDBDataFrame):  # type: ignore[misc]
-    """A DataFrame."""
+    """A DataFrame as scripts see it."""
 
 
 class LocalTable(SparkSurface, DuckDBTable):  # type: ignore[misc]
-    """A DataFrame that is a table as it stands."""
+    """A DataFrame that reads a whole table."""
 
     _df = LocalDataFrame
 
@@ -193,92 +187,92 @@ class LocalSession(DuckDBSession):  # type: ignore[misc]
         return "3.5.0"
 
     def stop(self) -> None:
-        """Nothing to release before the process ends."""
+        """Do nothing: the process ends with the script."""
 
     def newSession(self) -> LocalSession:
-        """There is one session."""
+        """Return this session, the only one."""
         return self
 
 
 class SessionBuilder:
-    """``SparkSession.builder``."""
+    """What ``SparkSession.builder`` is; every setting is accepted and ignored."""
 
     def appName(self, name: str) -> SessionBuilder:
-        """Accepted; there is no cluster to show it."""
+        """Accept the name; no cluster shows it."""
         return self
 
     def master(self, url: str) -> SessionBuilder:
-        """Accepted; there is no cluster."""
+        """Accept the address; there is no cluster."""
         return self
 
     def config(self, *arguments: Any, **options: Any) -> SessionBuilder:
-        """Accepted; Hadoop's and Spark's tuning has no meaning here."""
+        """Accept settings of Hadoop and Spark; none has a meaning here."""
         return self
 
     def enableHiveSupport(self) -> SessionBuilder:
-        """Accepted; there is no Hive."""
+        """Do nothing: there is no Hive."""
         return self
 
     def getOrCreate(self) -> LocalSession:
-        """The session."""
+        """Return the session."""
         return get_session()
 
 
 class SparkSession(LocalSession):
-    """The name that scripts import."""
+    """The class that scripts import."""
 
     builder = SessionBuilder()
 
     def __new__(cls, *arguments: Any, **options: Any) -> Any:
-        """``SparkSession(sc)`` gives the one session."""
+        """Return the one session, as ``SparkSession(sc)`` does."""
         return get_session()
 
     @classmethod
     def getActiveSession(cls) -> LocalSession | None:
-        """The session, when there is one."""
+        """Return the session, if there is one."""
         return _active
 
 
 class _HadoopConfiguration:
     def set(self, key: str, value: str) -> None:
-        """Accepted; S3 is reached with the run's keys."""
+        """Accept the setting; S3 is reached with the run's keys."""
 
     def get(self, key: str, default: str | None = None) -> str | None:
-        """Nothing is kept."""
+        """Return the default: no setting is kept."""
         return default
 
 
 class _JavaContext:
     def hadoopConfiguration(self) -> _HadoopConfiguration:
-        """``sc._jsc.hadoopConfiguration()``."""
+        """Return what ``sc._jsc.hadoopConfiguration()`` returns in Spark."""
         return _HadoopConfiguration()
 
 
 class SparkConf:
-    """Settings, kept and not used."""
+    """Settings, stored and not used."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._values: dict[str, str] = {}
 
     def set(self, key: str, value: str) -> SparkConf:
-        """Keep a setting."""
+        """Store a setting."""
         self._values[key] = value
         return self
 
     def setAppName(self, value: str) -> SparkConf:
-        """Keep the name."""
+        """Store the application's name."""
         return self.set("spark.app.name", value)
 
     def setMaster(self, value: str) -> SparkConf:
-        """Keep the master."""
+        """Store the master's address."""
         return self.set("spark.master", value)
 
     def get(self, key: str, defaultValue: str | None = None) -> str | None:
-        """A setting."""
+        """Return a setting."""
         return self._values.get(key, defaultValue)
 
     def getAll(self) -> list[tuple[str, str]]:
-        """All settings."""
+        """Return all settings."""
         return list(self._values.items())
 
 
@@ -295,22 +289,22 @@ class SparkContext:
 
     @classmethod
     def getOrCreate(cls, conf: SparkConf | None = None) -> SparkContext:
-        """The context."""
+        """Return the context."""
         return cls._instance or cls()
 
     def setLogLevel(self, level: str) -> None:
-        """Accepted; there is no JVM that logs."""
+        """Do nothing: there is no JVM that logs."""
 
     def getConf(self) -> SparkConf:
-        """No settings."""
+        """Return an empty configuration."""
         return SparkConf()
 
     def stop(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is nothing to release."""
 
 
 def get_session() -> LocalSession:
-    """The one session of this process; DuckDB is opened here and never before the fork."""
+    """Return the one session of this process; DuckDB is opened here, never before the fork."""
     global _active
     if _active is None:
         import duckdb

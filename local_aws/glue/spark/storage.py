@@ -1,5 +1,4 @@
-"""Paths of Spark scripts: s3://, s3a://, s3n:// through the endpoint with the run's keys, anything
-else on the local disk.
+"""Paths of Spark scripts: S3 with the run's keys, anything else on the local disk.
 
 A folder is written to a private directory first and goes to its place file by file, the _SUCCESS
 marker last.
@@ -22,7 +21,7 @@ class PathNotFoundError(Exception):
 
 
 class PathExistsError(Exception):
-    """A path that a script writes exists already and the mode is ``error``; Spark calls this AnalysisException."""
+    """A path exists already and the save mode is ``error``; Spark calls this AnalysisException."""
 
 
 def is_s3(path: str) -> bool:
@@ -31,21 +30,12 @@ def is_s3(path: str) -> bool:
 
 
 def fetch(path: str) -> list[Path]:
-    """Local copies of a path's data files.
+    """Return local copies of a path's data files.
 
-    Parameters
-    ----------
-    path:
-        File, folder, or pattern with ``*`` as Spark takes them.
-
-    Returns
-    -------
-    Local files in the order of their names; names that begin with ``_`` or ``.`` are no data.
-
-    Raises
-    ------
-    PathNotFoundError
-        There is nothing at the path.
+    :param path: file, folder, or pattern with ``*`` as Spark takes them.
+    :returns: local files in the order of their names; names that begin with ``_`` or ``.`` are no
+        data.
+    :raises PathNotFoundError: there is nothing at the path.
     """
     files = _fetch_s3(path) if is_s3(path) else _find_local(path)
     if not files:
@@ -56,19 +46,10 @@ def fetch(path: str) -> list[Path]:
 def publish(folder: Path, path: str, mode: str) -> None:
     """Put a folder's files to a path under Spark's save modes.
 
-    Parameters
-    ----------
-    folder:
-        Part files and ``_SUCCESS``.
-    path:
-        Where the script writes.
-    mode:
-        ``overwrite``, ``append``, ``ignore`` or ``error``.
-
-    Raises
-    ------
-    PathExistsError
-        The mode is ``error`` and the path exists.
+    :param folder: part files and ``_SUCCESS``.
+    :param path: where the script writes.
+    :param mode: ``overwrite``, ``append``, ``ignore`` or ``error``.
+    :raises PathExistsError: the mode is ``error`` and the path exists.
     """
     if mode not in ("overwrite", "append", "ignore", "error", "errorifexists", "default"):
         raise ValueError(
@@ -82,7 +63,7 @@ def publish(folder: Path, path: str, mode: str) -> None:
 
 
 def existing(path: str) -> bool:
-    """Whether anything is at the path."""
+    """Whether the path exists."""
     if not is_s3(path):
         return Path(path.removeprefix("file://")).exists()
     bucket, key = entry.split_s3_uri(path)

@@ -1,5 +1,5 @@
 # ruff: noqa: N802, N803  names are PySpark's
-"""``df.write`` with Spark's conventions: a folder with part files and ``_SUCCESS``, no header by default, save modes.
+"""``df.write`` with Spark's conventions: part files, ``_SUCCESS``, no header, save modes.
 
 Source: https://spark.apache.org/docs/latest/sql-data-sources-csv.html
 """
@@ -26,7 +26,7 @@ _COMPRESSION = {
 
 
 class LocalWriter:
-    """The writer of a DataFrame."""
+    """What ``df.write`` is: options are set one by one, then files are written."""
 
     def __init__(self, frame: SparkSurface) -> None:
         self._frame = frame
@@ -41,18 +41,18 @@ class LocalWriter:
         return self
 
     def mode(self, saveMode: str | None) -> LocalWriter:
-        """overwrite, append, ignore or error."""
+        """Choose the save mode: overwrite, append, ignore or error."""
         if saveMode:
             self._mode = saveMode.lower()
         return self
 
     def option(self, key: str, value: Any) -> LocalWriter:
-        """Set an option."""
+        """Set an option of the data source."""
         self._options[key] = value
         return self
 
     def options(self, **options: Any) -> LocalWriter:
-        """Set several options."""
+        """Set several options of the data source."""
         self._options.update(options)
         return self
 
@@ -71,10 +71,7 @@ class LocalWriter:
     ) -> None:
         """Write the DataFrame to a folder.
 
-        Raises
-        ------
-        PathExistsError
-            The mode is ``error`` and the path exists.
+        :raises PathExistsError: the mode is ``error`` and the path exists.
         """
         if partitionBy:
             self.partitionBy(partitionBy)
@@ -99,19 +96,19 @@ class LocalWriter:
         storage.publish(folder, target, self._mode)
 
     def csv(self, path: str, mode: str | None = None, **options: Any) -> None:
-        """Write CSV."""
+        """Write CSV files to a folder."""
         self.save(path, "csv", mode, **options)
 
     def json(self, path: str, mode: str | None = None, **options: Any) -> None:
-        """Write JSON Lines."""
+        """Write JSON Lines files to a folder."""
         self.save(path, "json", mode, **options)
 
     def parquet(self, path: str, mode: str | None = None, **options: Any) -> None:
-        """Write Parquet."""
+        """Write Parquet files to a folder."""
         self.save(path, "parquet", mode, **options)
 
     def text(self, path: str, **options: Any) -> None:
-        """Write the single string column as lines."""
+        """Write the only column, of strings, as lines."""
         self.save(path, "text", **options)
 
     def _copy(self, folder: Path, source: str, options: dict[str, Any]) -> None:

@@ -1,32 +1,27 @@
-"""The 14 days after which an execution cannot be redriven, seen through the control endpoint that makes it older."""
+"""An execution can be redriven for 14 days, seen through the endpoint that makes it older."""
 
 from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.fixtures.http_json import http_json
+from tests.fixtures.job_services import wait_for
+
 DAY_SECONDS = 86_400
 
 
 def age(endpoint: str, body: Any) -> tuple[int, Any]:
-    request = urllib.request.Request(f"{endpoint}/_local/states/age", data=json.dumps(body).encode(), method="POST")
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read())
+    return http_json("POST", f"{endpoint}/_local/states/age", body)
 
 
 @pytest.fixture
 def failed(aws_client: Any) -> str:
-    """The ARN of an execution that has failed."""
+    """Return the ARN of an execution that has failed."""
     states = aws_client("stepfunctions")
     arn = states.create_state_machine(
         name=f"ageing-{time.time_ns()}",
@@ -34,12 +29,11 @@ def failed(aws_client: Any) -> str:
         definition=json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E"}}}),
     )["stateMachineArn"]
     execution = str(states.start_execution(stateMachineArn=arn)["executionArn"])
-    while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
-        time.sleep(0.02)
+    wait_for(lambda: states.describe_execution(executionArn=execution), "status", {"RUNNING"})
     return execution
 
 
-def test_redrivable_for_fourteen_days(aws_client: Any, local_aws: str, failed: str) -> None:
+def test_an_execution_can_be_redriven_for_fourteen_days(aws_client: Any, local_aws: str, failed: str) -> None:
     states = aws_client("stepfunctions")
     assert age(local_aws, {"executionArn": failed, "seconds": 13 * DAY_SECONDS})[0] == 200
     assert states.describe_execution(executionArn=failed)["redriveStatus"] == "REDRIVABLE"
@@ -53,7 +47,7 @@ def test_redrivable_for_fourteen_days(aws_client: Any, local_aws: str, failed: s
     assert caught.value.response["Error"]["Code"] == "ExecutionNotRedrivable"
 
 
-def test_bad_requests_are_told(local_aws: str) -> None:
+def test_a_bad_request_to_age_an_execution_is_refused(local_aws: str) -> None:
     assert age(local_aws, {"seconds": 1}) == (
         400,
         {"message": "/_local/states/age takes executionArn (string) and seconds (number)."},

@@ -1,4 +1,4 @@
-"""The front: health, call log, fault rules, control endpoints, and errors in AWS's form whatever happens."""
+"""The front: health, call log, fault rules, control endpoints, and errors in AWS's form."""
 
 from __future__ import annotations
 
@@ -13,16 +13,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
-
-def http(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read())
+from tests.fixtures.http_json import http_json
+from tests.fixtures.job_services import wait_for
 
 
 @pytest.fixture
@@ -30,7 +22,7 @@ def control(local_aws: str) -> Iterator[Callable[..., tuple[int, Any]]]:
     """Call a control endpoint; clears fault rules afterwards."""
 
     def call(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-        return http(method, f"{local_aws}/_local/{path}", body, headers)
+        return http_json(method, f"{local_aws}/_local/{path}", body, headers)
 
     yield call
     call("DELETE", "faults")
@@ -40,8 +32,8 @@ def mark(control: Callable[..., tuple[int, Any]]) -> int:
     return int(control("GET", "calls")[1]["last_id"])
 
 
-def test_health(local_aws: str) -> None:
-    status, answer = http("GET", f"{local_aws}/health")
+def test_health_lists_the_services(local_aws: str) -> None:
+    status, answer = http_json("GET", f"{local_aws}/health")
     assert status == 200
     assert answer["status"] == "ok"
     assert {"s3", "iam", "sts", "states", "sns", "cloudwatch"} <= set(answer["services"])
@@ -117,31 +109,31 @@ def test_the_log_can_be_read_in_part_and_cleared(aws_client: Any, control: Any) 
     assert control("GET", "calls?since=yesterday")[0] == 400
 
 
-THROTTLED = [
-    ("s3", "list_buckets", {}, "SlowDown", 503),
-    ("stepfunctions", "list_state_machines", {}, "ThrottlingException", 400),
-    ("sts", "get_caller_identity", {}, "Throttling", 400),
-    ("cloudwatch", "list_metrics", {}, "ThrottlingException", 400),
-    ("lambda", "list_functions", {}, "TooManyRequestsException", 429),
-]
-
-
-@pytest.mark.parametrize(("service", "operation", "members", "code", "status"), THROTTLED)
-def test_throttling_in_every_protocol(
-    aws_client: Any, control: Any, service: str, operation: str, members: Any, code: str, status: int
+@pytest.mark.parametrize(
+    ("service", "operation", "code", "status"),
+    [
+        pytest.param("s3", "list_buckets", "SlowDown", 503, id="rest-xml"),
+        pytest.param("stepfunctions", "list_state_machines", "ThrottlingException", 400, id="json"),
+        pytest.param("sts", "get_caller_identity", "Throttling", 400, id="query"),
+        pytest.param("cloudwatch", "list_metrics", "ThrottlingException", 400, id="cbor"),
+        pytest.param("lambda", "list_functions", "TooManyRequestsException", 429, id="rest-json"),
+    ],
+)
+def test_a_throttled_call_gets_the_services_own_error(
+    aws_client: Any, control: Any, service: str, operation: str, code: str, status: int
 ) -> None:
     client = aws_client(service)
     rule = control("POST", "faults", {"service": service, "effect": "throttle", "nth": [1]})
     assert rule[0] == 201
     with pytest.raises(ClientError) as caught:
-        getattr(client, operation)(**members)
+        getattr(client, operation)()
     assert caught.value.response["Error"]["Code"] == code
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
-    getattr(client, operation)(**members)
+    getattr(client, operation)()
     assert control("GET", "faults")[1]["faults"][0]["applied"] == 1
 
 
-def test_the_effects_of_rules(aws_client: Any, control: Any) -> None:
+def test_each_effect_of_a_rule_reaches_the_client(aws_client: Any, control: Any) -> None:
     iam = aws_client("iam")
     control("POST", "faults", {"service": "iam", "operation": "ListRoles", "effect": "http500", "times": 1})
     with pytest.raises(ClientError) as caught:
@@ -170,7 +162,7 @@ def test_a_lost_answer_is_work_done(aws_client: Any, control: Any) -> None:
     aws_client("s3").head_bucket(Bucket="lost-answer")
 
 
-def test_probability_is_reproducible(aws_client: Any, control: Any) -> None:
+def test_a_seed_makes_probable_faults_reproducible(aws_client: Any, control: Any) -> None:
     def outcomes() -> list[bool]:
         control("POST", "faults", {"service": "iam", "effect": "throttle", "probability": 0.4, "seed": 7})
         answers = []
@@ -198,11 +190,11 @@ def test_rules_outside_their_time_do_nothing(aws_client: Any, control: Any) -> N
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
-        ({}, "'effect'"),
-        ({"effect": "nope"}, "one of throttle"),
-        ({"effect": "delay", "second": 1}, "'second'"),
-        ({"effect": "delay", "seconds": "x"}, "wrong type"),
-        ([], "JSON object"),
+        pytest.param({}, "'effect'", id="no effect"),
+        pytest.param({"effect": "nope"}, "one of throttle", id="unknown effect"),
+        pytest.param({"effect": "delay", "second": 1}, "'second'", id="unknown field"),
+        pytest.param({"effect": "delay", "seconds": "x"}, "wrong type", id="wrong type"),
+        pytest.param([], "JSON object", id="no object"),
     ],
 )
 def test_bad_rules_are_refused(control: Any, rule: Any, text: str) -> None:
@@ -220,18 +212,18 @@ def test_unknown_control_endpoints_are_told(control: Any) -> None:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({"Origin": "http://evil.example"}, 403),
-        ({"Origin": "null"}, 403),
-        ({"Sec-Fetch-Site": "cross-site"}, 403),
-        ({"Host": "rebound.example"}, 403),
-        ({"Host": "bucket.localhost:4566"}, 200),
-        ({"Origin": "http://localhost:8080"}, 200),
-        ({"Sec-Fetch-Site": "none"}, 200),
+        pytest.param({"Origin": "http://evil.example"}, 403, id="page of another site"),
+        pytest.param({"Origin": "null"}, 403, id="page without origin"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, 403, id="cross-site fetch"),
+        pytest.param({"Host": "rebound.example"}, 403, id="rebound name"),
+        pytest.param({"Host": "bucket.localhost:4566"}, 200, id="bucket of this machine"),
+        pytest.param({"Origin": "http://localhost:8080"}, 200, id="page of this machine"),
+        pytest.param({"Sec-Fetch-Site": "none"}, 200, id="no page"),
     ],
 )
 @pytest.mark.parametrize("path", ["/_local/calls", "/health"])
 def test_web_pages_are_refused(local_aws: str, path: str, headers: dict[str, str], status: int) -> None:
-    assert http("GET", f"{local_aws}{path}", headers=headers)[0] == status
+    assert http_json("GET", f"{local_aws}{path}", headers=headers)[0] == status
 
 
 def test_an_unhandled_exception_is_an_aws_error(
@@ -289,8 +281,7 @@ def test_the_role_of_a_state_machine_makes_its_calls(aws_client: Any, control: A
         ),
     )["stateMachineArn"]
     execution = states.start_execution(stateMachineArn=arn)["executionArn"]
-    while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
-        time.sleep(0.02)
+    wait_for(lambda: states.describe_execution(executionArn=execution), "status", {"RUNNING"})
     calls = control("GET", f"calls?since_id={before}&operation=ListBuckets")[1]["calls"]
     assert [call["principal"] for call in calls] == ["arn:aws:sts::123456789012:assumed-role/pipeline/StepFunctions"]
     starts = control("GET", f"calls?since_id={before}&operation=StartExecution")[1]["calls"]
@@ -352,19 +343,29 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=t/20240101/us-east-1/{}/aws4_request, Sign
 @pytest.mark.parametrize(
     ("method", "path", "headers", "code"),
     [
-        ("GET", "/bucket/key", {"Authorization": "Basic eA=="}, "IncompleteSignature"),
-        ("PATCH", "/2015-03-31/functions", {"Authorization": SIGNED.format("lambda")}, "UnknownOperationException"),
-        (
+        pytest.param(
+            "GET", "/bucket/key", {"Authorization": "Basic eA=="}, "IncompleteSignature", id="no AWS signature"
+        ),
+        pytest.param(
+            "PATCH",
+            "/2015-03-31/functions",
+            {"Authorization": SIGNED.format("lambda")},
+            "UnknownOperationException",
+            id="unknown method",
+        ),
+        pytest.param(
             "POST",
             "/",
             {"Authorization": SIGNED.format("states"), "X-Amz-Target": "AWSStepFunctions.Nope"},
             "UnknownOperationException",
+            id="unknown operation",
         ),
-        (
+        pytest.param(
             "POST",
             "/",
             {"Authorization": SIGNED.format("states"), "X-Amz-Target": "AWSStepFunctions.ListStateMachines"},
             "SerializationException",
+            id="no JSON",
         ),
     ],
 )

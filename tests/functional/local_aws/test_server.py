@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import pickle
 import re
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.fixtures.http_json import http_json
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ROLE = "arn:aws:iam::123456789012:role/r"
@@ -35,7 +36,7 @@ class Process:
         self.output: tuple[str, str] | None = None
 
     def endpoint(self) -> str:
-        """Wait until it is ready; answers its address."""
+        """Wait until it is ready, and return its address."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         match = re.search(r"ready on (http://127\.0\.0\.1:\d+) ", line)
@@ -43,7 +44,7 @@ class Process:
         return match.group(1)
 
     def end(self, number: int | None = None) -> int:
-        """Send a signal, wait, answer the exit code."""
+        """Send a signal, wait, and return the exit code."""
         if number is not None and self.process.poll() is None:
             self.process.send_signal(number)
         self.output = self.process.communicate(timeout=30)
@@ -52,7 +53,7 @@ class Process:
 
 @pytest.fixture
 def processes() -> Iterator[list[Process]]:
-    """Processes to end whatever happens."""
+    """Collect processes, and end those that still run."""
     started: list[Process] = []
     yield started
     for item in started:
@@ -75,8 +76,8 @@ def client(service: str, endpoint: str) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_starts_answers_and_stops(processes: list[Process], number: int) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_server_starts_answers_and_stops(processes: list[Process], number: int) -> None:
     server = Process("--port", "0")
     processes.append(server)
     endpoint = server.endpoint()
@@ -96,14 +97,14 @@ def test_starts_answers_and_stops(processes: list[Process], number: int) -> None
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
-def test_refuses_what_is_not_loopback(host: str) -> None:
+def test_an_address_that_is_not_loopback_is_refused(host: str) -> None:
     from local_aws.core import server
 
     with pytest.raises(server.ServerStartError, match="Refusing to bind"):
         server.start(host=host)
 
 
-def test_the_flag_says_that_it_is_unsafe(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_flag_for_other_addresses_says_that_it_is_unsafe(capsys: pytest.CaptureFixture[str]) -> None:
     from local_aws import __main__ as command
 
     assert command.parse_arguments([]).unsafe_allow_non_loopback is False
@@ -175,7 +176,7 @@ def test_state_survives_a_stop_and_a_kill(processes: list[Process], tmp_path: Pa
     assert fourth.end(signal.SIGTERM) == 0
 
 
-def test_a_damaged_state_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_a_damaged_state_is_reported_and_left_alone(tmp_path: Path) -> None:
     from local_aws.core import persistence
 
     file = tmp_path / "snapshot.bin"
@@ -201,7 +202,7 @@ def test_a_state_file_cannot_run_code(tmp_path: Path) -> None:
 
 
 def reference(module: str, name: str) -> bytes:
-    """A pickle stream that names a global."""
+    """Return a pickle stream that names a global."""
     names = [pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (module, name)]
     return pickle.PROTO + b"\x04" + b"".join(names) + pickle.STACK_GLOBAL + b"."
 
@@ -218,8 +219,57 @@ def reference(module: str, name: str) -> bytes:
         ("local_aws.core.server", "start"),
     ],
 )
-def test_functions_are_refused(module: str, name: str) -> None:
-    from local_aws.core.persistence import _Unpickler
+def test_a_state_file_that_names_a_function_is_refused(module: str, name: str) -> None:
+    from local_aws.core.persistence import load_safely
 
     with pytest.raises(pickle.UnpicklingError, match="not allowed in a state file"):
-        _Unpickler(io.BytesIO(reference(module, name))).load()
+        load_safely(reference(module, name))
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("local_aws.stack_bucket_policy", "StackBucketPolicy"),
+        ("local_aws.states.cloudformation", "StackStateMachine"),
+        ("local_aws.states.history", "History"),
+        ("local_aws.states.interpreter", "Frame"),
+        ("local_aws.states.models", "Alias"),
+        ("local_aws.states.models", "Execution"),
+        ("local_aws.states.models", "StateMachine"),
+        ("local_aws.states.models", "Version"),
+    ],
+)
+def test_the_classes_that_state_files_name_are_found_wherever_they_are_now(module: str, name: str) -> None:
+    """Every class of local_aws in files of format 1: a class that moves stays readable."""
+    from local_aws.core.persistence import load_safely
+
+    assert load_safely(reference(module, name)).__name__ == name
+
+
+def test_a_state_of_a_class_that_no_longer_exists_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    from local_aws.core import persistence
+
+    file = tmp_path / "snapshot.bin"
+    file.write_bytes(reference("local_aws.states.models", "Renamed"))
+    state = persistence.StateDirectory(tmp_path)
+    with pytest.raises(persistence.StateDirectoryError) as caught:
+        state.load()
+    assert str(caught.value) == (
+        f"State in {file} cannot be read (UnpicklingError: local_aws.states.models.Renamed is not allowed in a state"
+        " file: it does not exist in this version): move it away to start empty, or choose another --state-dir."
+    )
+
+
+@pytest.mark.slow
+def test_a_container_network_reaches_it_under_another_name(processes: list[Process]) -> None:
+    """As `docker-compose.yaml` does: workers in the server's container use the loopback."""
+    server = Process("--port", "0", "--unsafe-allow-non-loopback")
+    processes.append(server)
+    credential = "Credential=t/20240101/us-east-1/sagemaker/aws4_request"
+    headers = {
+        "Host": "local-aws:4566",
+        "Authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0",
+        "X-Amz-Target": "SageMaker.ListModels",
+        "Content-Type": "application/x-amz-json-1.1",
+    }
+    assert http_json("POST", server.endpoint(), {}, headers) == (200, {"Models": []})

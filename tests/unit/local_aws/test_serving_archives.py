@@ -1,4 +1,4 @@
-"""What an endpoint's container takes out of a model archive: plain files with plain names, within bounds."""
+"""What is taken out of a model archive: plain files with plain names, within bounds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, **fields: Any) -> tarfile.T
     return info
 
 
-def test_the_model_is_taken_out(tmp_path: Path) -> None:
+def test_the_model_is_taken_out_of_its_archive(tmp_path: Path) -> None:
     path = archive(tmp_path / "m.tar.gz", (member("./code/x.py"), b"x"), (member("./xgboost-model"), b"model"))
     assert unpack_model(path, tmp_path / "out").read_bytes() == b"model"
 
@@ -53,7 +53,7 @@ def test_the_model_is_taken_out(tmp_path: Path) -> None:
     ],
     ids=lambda info: f"{info.name} {info.type.decode()} {info.linkname}",
 )
-def test_a_member_that_is_no_plain_file_refuses_the_archive(bad: tarfile.TarInfo, tmp_path: Path) -> None:
+def test_an_archive_with_a_member_that_is_not_a_plain_file_is_refused(bad: tarfile.TarInfo, tmp_path: Path) -> None:
     path = archive(tmp_path / "m.tar.gz", (member("xgboost-model"), b"model"), (bad, b""))
     with pytest.raises(JobError, match="member"):
         unpack_model(path, tmp_path / "out")
@@ -84,7 +84,7 @@ def test_sizes_are_bounded_while_unpacking(tmp_path: Path, monkeypatch: pytest.M
             unpack_model(path, tmp_path / path.stem)
 
 
-def test_members_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_with_too_many_members_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving_worker, "MAX_MEMBERS", 5)
     path = archive(tmp_path / "m.tar.gz", *((member(f"f{number}"), b"") for number in range(9)))
     with pytest.raises(JobError, match="more than 5 members"):
@@ -96,7 +96,7 @@ def test_members_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     [b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(bytes(10_240))],
     ids=["empty", "not compressed", "no tar", "zeros"],  # what gzip writes has the time in it
 )
-def test_what_is_no_archive_is_said(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_reported(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "m.tar.gz"
     path.write_bytes(content)
     with pytest.raises(JobError, match="the model archive"):

@@ -1,5 +1,5 @@
 # ruff: noqa: N803  names are AWS's
-"""``awsglue.context``: GlueContext for data on S3. The Data Catalog, JDBC and streams are refused by name."""
+"""``awsglue.context``: GlueContext for data on S3, without Data Catalog, JDBC and streams."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Source:
         return DynamicFrame(reader.load((connection_options or {})["paths"]), self._context, transformation_ctx)
 
     def from_catalog(self, *args: Any, **kwargs: Any) -> DynamicFrame:
-        """Refused by name."""
+        """Raise an error: there is no Data Catalog here."""
         raise NotImplementedError(
             "The Glue Data Catalog cannot be read on local AWS; read the S3 path with from_options"
         )
@@ -87,11 +87,11 @@ class GlueContext:
         return self.spark_session.read
 
     def sql(self, query: str) -> Any:
-        """A query over the session's views."""
+        """Run a query over the session's views."""
         return self.spark_session.sql(query)
 
     def get_logger(self) -> logging.Logger:
-        """A logger to the job's error log."""
+        """Return a logger that writes to the job's error log."""
         logging.basicConfig(level=logging.INFO)
         return logging.getLogger("GlueLogger")
 

@@ -16,19 +16,19 @@ class DynamicFrame:
 
     @classmethod
     def fromDF(cls, dataframe: Any, glue_ctx: Any, name: str) -> DynamicFrame:
-        """From a DataFrame."""
+        """Make a dynamic frame from a DataFrame."""
         return cls(dataframe, glue_ctx, name)
 
     def toDF(self, options: Any = None) -> Any:
-        """To a DataFrame."""
+        """Return the DataFrame."""
         return self._frame
 
     def count(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return int(self._frame.count())
 
     def schema(self) -> Any:
-        """The schema."""
+        """Return the schema of the DataFrame."""
         return self._frame.schema
 
     def printSchema(self) -> None:
@@ -36,15 +36,15 @@ class DynamicFrame:
         self._frame.printSchema()
 
     def show(self, num_rows: int = 20) -> None:
-        """Print rows."""
+        """Print the first rows."""
         self._frame.show(num_rows)
 
     def select_fields(self, paths: list[str], **options: Any) -> DynamicFrame:
-        """Keep columns."""
+        """Keep these columns only."""
         return self._with(self._frame.select(*[f"`{name}`" for name in paths]))
 
     def drop_fields(self, paths: list[str], **options: Any) -> DynamicFrame:
-        """Drop columns."""
+        """Drop these columns."""
         return self._with(self._frame.drop(*paths))
 
     def rename_field(self, oldName: str, newName: str, **options: Any) -> DynamicFrame:
@@ -59,7 +59,7 @@ class DynamicFrame:
         return self._with(self._frame.select(*chosen))
 
     def repartition(self, num_partitions: int, *arguments: Any) -> DynamicFrame:
-        """One partition is all there is."""
+        """Do nothing: there is one partition."""
         return self
 
     coalesce = repartition

@@ -6,14 +6,14 @@ from typing import Any
 
 
 class Job:
-    """A job's bookkeeping."""
+    """A job's bookmark: here only whether it was initialised."""
 
     def __init__(self, glue_context: Any) -> None:
         self.glue_context = glue_context
         self._name: str | None = None
 
     def init(self, job_name: str, args: dict[str, str] | None = None) -> None:
-        """Begin."""
+        """Note that the job has begun."""
         self._name = job_name
 
     def isInitialized(self) -> bool:  # noqa: N802
@@ -21,6 +21,6 @@ class Job:
         return self._name is not None
 
     def commit(self) -> None:
-        """End."""
+        """Do nothing, but refuse a job that was not initialised."""
         if self._name is None:
             raise RuntimeError("Job.commit() was called before Job.init()")

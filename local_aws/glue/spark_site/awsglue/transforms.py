@@ -14,25 +14,25 @@ class ApplyMapping:
 
     @classmethod
     def apply(cls, frame: DynamicFrame, mappings: list[tuple[str, str, str, str]], **options: Any) -> DynamicFrame:
-        """Apply to a frame."""
+        """Apply the transform to a frame."""
         return frame.apply_mapping(mappings)
 
 
 class SelectFields:
-    """Keep columns."""
+    """Keep some columns only."""
 
     @classmethod
     def apply(cls, frame: DynamicFrame, paths: list[str], **options: Any) -> DynamicFrame:
-        """Apply to a frame."""
+        """Apply the transform to a frame."""
         return frame.select_fields(paths)
 
 
 class DropFields:
-    """Drop columns."""
+    """Drop some columns."""
 
     @classmethod
     def apply(cls, frame: DynamicFrame, paths: list[str], **options: Any) -> DynamicFrame:
-        """Apply to a frame."""
+        """Apply the transform to a frame."""
         return frame.drop_fields(paths)
 
 
@@ -41,5 +41,5 @@ class RenameField:
 
     @classmethod
     def apply(cls, frame: DynamicFrame, old_name: str, new_name: str, **options: Any) -> DynamicFrame:
-        """Apply to a frame."""
+        """Apply the transform to a frame."""
         return frame.rename_field(old_name, new_name)

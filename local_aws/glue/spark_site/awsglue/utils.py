@@ -1,5 +1,5 @@
 # ruff: noqa: N802  names are AWS's
-"""``awsglue.utils``."""
+"""``awsglue.utils``: a script's arguments."""
 
 from __future__ import annotations
 
@@ -9,19 +9,11 @@ class GlueArgumentError(Exception):
 
 
 def getResolvedOptions(args: list[str], options: list[str]) -> dict[str, str]:
-    """The named job arguments.
+    """Return the named job arguments.
 
-    Parameters
-    ----------
-    args:
-        ``sys.argv``.
-    options:
-        Names without the leading dashes.
-
-    Raises
-    ------
-    GlueArgumentError
-        One is missing or has no value.
+    :param args: ``sys.argv``.
+    :param options: names without the leading dashes.
+    :raises GlueArgumentError: one is missing or has no value.
     """
     given: dict[str, str | None] = {}
     position = 1

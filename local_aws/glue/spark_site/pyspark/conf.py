@@ -1,4 +1,4 @@
-"""``pyspark.conf``."""
+"""``pyspark.conf``: this package's configuration."""
 
 from __future__ import annotations
 

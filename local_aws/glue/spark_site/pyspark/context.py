@@ -1,4 +1,4 @@
-"""``pyspark.context``."""
+"""``pyspark.context``: this package's context."""
 
 from __future__ import annotations
 

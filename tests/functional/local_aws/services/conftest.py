@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local_aws.jobs import knobs
-from tests.functional.local_aws.services.job_support import BUCKET
+from tests.fixtures.job_services import BUCKET
 
 _counter = itertools.count()
 
@@ -34,7 +34,7 @@ def roles(aws_client: Callable[..., Any]) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def s3(aws_client: Callable[..., Any]) -> Any:
-    """An S3 client; the bucket `BUCKET` exists."""
+    """Return an S3 client; the bucket `BUCKET` exists."""
     client = aws_client("s3")
     client.create_bucket(Bucket=BUCKET)
     return client
@@ -48,7 +48,7 @@ def unique() -> Callable[[str], str]:
 
 @pytest.fixture(autouse=True)
 def normal_knobs() -> Iterator[None]:
-    """Every test begins and ends at full speed."""
+    """Let every test begin and end at full speed."""
     knobs.reset()
     yield
     knobs.reset()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.local_aws.services.job_support import BUCKET, XGBOOST_IMAGE, wait_until
+from tests.fixtures.job_services import BUCKET, XGBOOST_IMAGE, wait_until
 
 pytestmark = pytest.mark.slow
 CANARY = "LOCAL_AWS_TEST_CANARY"
@@ -30,7 +30,7 @@ EXPECTED = {"PATH", "HOME", "TMPDIR", "LANG", "TZ", "NO_PROXY", "LD_LIBRARY_PATH
 
 @pytest.fixture(autouse=True, scope="module")
 def _canary() -> Any:
-    """In the server's environment, which in these tests is this process's; workers are started after it is set."""
+    """Put a mark into the server's environment (this process's) before any worker is started."""
     from local_aws.jobs import workers
 
     workers.stop_all()
@@ -56,7 +56,7 @@ boto3.client("s3").put_object(Bucket="{bucket}", Key="{key}", Body=json.dumps({{
 """
 
 
-def test_of_a_glue_script(
+def test_a_glue_script_sees_nothing_of_the_servers_environment(
     s3: Any, aws_client: Callable[..., Any], roles: dict[str, str], unique: Callable[[str], str]
 ) -> None:
     glue, name = aws_client("glue"), unique("env")
@@ -72,7 +72,9 @@ def test_of_a_glue_script(
     check(report(s3, key))
 
 
-def test_of_a_function(aws_client: Callable[..., Any], roles: dict[str, str], unique: Callable[[str], str]) -> None:
+def test_a_function_sees_nothing_of_the_servers_environment(
+    aws_client: Callable[..., Any], roles: dict[str, str], unique: Callable[[str], str]
+) -> None:
     functions, name = aws_client("lambda"), unique("env")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as made:
@@ -90,7 +92,7 @@ def test_of_a_function(aws_client: Callable[..., Any], roles: dict[str, str], un
     assert "MARK" in seen["names"]
 
 
-def test_of_a_processing_script(
+def test_a_processing_script_sees_nothing_of_the_servers_environment(
     s3: Any, aws_client: Callable[..., Any], roles: dict[str, str], unique: Callable[[str], str]
 ) -> None:
     sagemaker, name = aws_client("sagemaker"), unique("env")

@@ -1,4 +1,4 @@
-"""DataBrew: every terminal state of a run, what a run writes, and what is refused with which code and message."""
+"""DataBrew: every terminal state of a run, what a run writes, and what is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local_aws.jobs import knobs
-from tests.functional.local_aws.services.job_support import BUCKET, error_of, log_lines, wait_for, wait_until
+from tests.fixtures.job_services import BUCKET, Refusal, check_refusals, error_of, log_lines, wait_for, wait_until
 
 BUSY = {"STARTING", "RUNNING", "STOPPING"}
 STEPS = [
@@ -80,7 +80,9 @@ def outputs(s3: Any, job: Job) -> dict[str, bytes]:
     }
 
 
-def test_succeeded_run_writes_the_transformed_rows(make_job: Callable[..., Job], s3: Any, aws_client: Any) -> None:
+def test_a_run_that_succeeds_writes_the_transformed_rows(
+    make_job: Callable[..., Job], s3: Any, aws_client: Any
+) -> None:
     job = make_job()
     run = job.run()
     assert run["State"] == "SUCCEEDED", run.get("ErrorMessage")
@@ -92,7 +94,7 @@ def test_succeeded_run_writes_the_transformed_rows(make_job: Callable[..., Job],
     assert any("rows written 3" in line for line in log_lines(aws_client, "/aws-glue-databrew/jobs", job.name))
 
 
-def test_overwrite_replaces_and_its_absence_adds(make_job: Callable[..., Job], s3: Any) -> None:
+def test_overwrite_replaces_the_output_and_its_absence_adds_to_it(make_job: Callable[..., Job], s3: Any) -> None:
     replacing, adding = make_job(), make_job(overwrite=False)
     for job in (replacing, adding):
         for _ in range(2):
@@ -102,7 +104,7 @@ def test_overwrite_replaces_and_its_absence_adds(make_job: Callable[..., Job], s
     assert all(name.startswith(f"{adding.name}_") and "/" in name for name in outputs(s3, adding))
 
 
-def test_stopped(make_job: Callable[..., Job], s3: Any) -> None:
+def test_a_stopped_run_writes_nothing(make_job: Callable[..., Job], s3: Any) -> None:
     knobs.set_delay("databrew", 60)
     job = make_job()
     run_id = job.start()
@@ -117,7 +119,7 @@ def test_stopped(make_job: Callable[..., Job], s3: Any) -> None:
     )
 
 
-def test_timeout(make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_takes_too_long_times_out(make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
     from local_aws.databrew import job_runs
 
     plans = job_runs.RunPlan
@@ -141,7 +143,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_failed_run_says_what_and_where(fault: str, make_job: Callable[..., Job], s3: Any) -> None:
+def test_a_failed_run_says_what_and_where(fault: str, make_job: Callable[..., Job], s3: Any) -> None:
     options, expected = FAULTS[fault]
     job = make_job(**options)
     run = job.run()
@@ -151,12 +153,12 @@ def test_failed_run_says_what_and_where(fault: str, make_job: Callable[..., Job]
     assert outputs(s3, job) == {}
 
 
-def test_failed_run_is_retried_and_counted(make_job: Callable[..., Job]) -> None:
+def test_a_failed_run_is_retried_and_counted(make_job: Callable[..., Job]) -> None:
     run = make_job(body=None, retries=2).run()
     assert (run["State"], run["Attempt"]) == ("FAILED", 2)
 
 
-def test_lost_worker_fails_the_run(make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_worker_fails_the_run(make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
     from local_aws.databrew import job_runs
 
     plans = job_runs.RunPlan
@@ -217,7 +219,7 @@ def test_a_datasets_path_picks_the_window(make_job: Callable[..., Job], s3: Any,
     assert (run["State"], "no file found at s3://" in run["ErrorMessage"]) == ("FAILED", True)
 
 
-def test_files_limit_takes_the_newest(make_job: Callable[..., Job], s3: Any) -> None:
+def test_a_files_limit_takes_the_newest_file(make_job: Callable[..., Job], s3: Any) -> None:
     job = make_job(
         steps=[{"Action": {"Operation": "RENAME", "Parameters": {"sourceColumn": "v", "targetColumn": "w"}}}]
     )
@@ -299,7 +301,9 @@ def test_what_is_in_use_cannot_be_deleted(make_job: Callable[..., Job]) -> None:
     )
 
 
-def test_recipe_versions(aws_client: Callable[..., Any], unique: Callable[[str], str]) -> None:
+def test_publishing_makes_versions_that_later_updates_leave_alone(
+    aws_client: Callable[..., Any], unique: Callable[[str], str]
+) -> None:
     client, name = aws_client("databrew"), unique("recipe")
     client.create_recipe(Name=name, Steps=STEPS, Description="first", Tags={"team": "data"})
     assert error_of(lambda: client.describe_recipe(Name=name))[0] == "ResourceNotFoundException"
@@ -319,133 +323,123 @@ def test_recipe_versions(aws_client: Callable[..., Any], unique: Callable[[str],
     assert "published versions" in message
 
 
-def refusals(client: Any, role: str, name: str) -> dict[str, tuple[Callable[[], Any], str, str]]:
-    location = {"Bucket": BUCKET, "Key": "out/"}
-    output = [{"Location": location}]
-    s3_input = {"S3InputDefinition": {"Bucket": BUCKET, "Key": "x.csv"}}
-    reference = {"Name": name, "RecipeVersion": "1.0"}
-    unknown = [{"Action": {"Operation": "REMOVE_NULLS", "Parameters": {"sourceColumn": "a"}}}]
+S3_INPUT = {"S3InputDefinition": {"Bucket": BUCKET, "Key": "x.csv"}}
 
-    def job(**changes: Any) -> Callable[[], Any]:
-        wanted = {
-            "Name": f"{name}-x",
-            "DatasetName": name,
-            "RecipeReference": reference,
-            "RoleArn": role,
-            "Outputs": output,
-        }
-        return lambda: client.create_recipe_job(**{**wanted, **changes})
 
-    return {
-        "duplicate dataset": (
-            lambda: client.create_dataset(Name=name, Input=s3_input),
+def invalid(call: Callable[[], Any], text: str) -> Refusal:
+    return Refusal(call, "ValidationException", text)
+
+
+def absent(call: Callable[[], Any], text: str) -> Refusal:
+    return Refusal(call, "ResourceNotFoundException", text)
+
+
+def test_invalid_datasets_are_refused(make_job: Callable[..., Job]) -> None:
+    job = make_job()
+    client, name = job.client, job.name
+    catalog = {"DatabaseName": "d", "TableName": "t"}
+    parametrised = {"S3InputDefinition": {"Bucket": BUCKET, "Key": "dt={day}/x.csv"}}
+    cases = {
+        "duplicate dataset": Refusal(
+            lambda: client.create_dataset(Name=name, Input=S3_INPUT),
             "ConflictException",
             f"The dataset {name} already exists.",
         ),
-        "two inputs": (
-            lambda: client.create_dataset(
-                Name="two", Input={**s3_input, "DataCatalogInputDefinition": {"DatabaseName": "d", "TableName": "t"}}
-            ),
-            "ValidationException",
+        "two inputs": invalid(
+            lambda: client.create_dataset(Name="two", Input={**S3_INPUT, "DataCatalogInputDefinition": catalog}),
             "Input must have exactly one of",
         ),
-        "undefined path parameter": (
-            lambda: client.create_dataset(
-                Name="path", Input={"S3InputDefinition": {"Bucket": BUCKET, "Key": "dt={day}/x.csv"}}
-            ),
-            "ValidationException",
-            "The path uses the parameter day",
+        "undefined path parameter": invalid(
+            lambda: client.create_dataset(Name="path", Input=parametrised), "The path uses the parameter day"
         ),
-        "unknown format": (
-            lambda: client.create_dataset(Name="fmt", Format="YAML", Input=s3_input),
-            "ValidationException",
+        "unknown format": invalid(
+            lambda: client.create_dataset(Name="fmt", Format="YAML", Input=S3_INPUT),
             "Member must satisfy enum value set: [CSV, JSON, PARQUET, EXCEL, ORC]",
         ),
-        "duplicate recipe": (
+    }
+    assert len(cases) == 4
+    check_refusals(cases)
+
+
+def test_invalid_recipes_are_refused(make_job: Callable[..., Job]) -> None:
+    job = make_job()
+    client, name = job.client, job.name
+    unknown = [{"Action": {"Operation": "REMOVE_NULLS", "Parameters": {"sourceColumn": "a"}}}]
+    cases = {
+        "duplicate recipe": Refusal(
             lambda: client.create_recipe(Name=name, Steps=STEPS),
             "ConflictException",
             f"The recipe {name} already exists.",
         ),
-        "unknown operation": (lambda: client.create_recipe(Name="u", Steps=unknown), "ValidationException", "step 1"),
-        "too many steps": (
+        "unknown operation": invalid(lambda: client.create_recipe(Name="u", Steps=unknown), "step 1"),
+        "too many steps": invalid(
             lambda: client.create_recipe(Name="many", Steps=STEPS[:1] * 101),
-            "ValidationException",
             "The recipe has 101 steps; at most 100 are allowed.",
         ),
-        "recipe not there": (
-            lambda: client.describe_recipe(Name="nix"),
-            "ResourceNotFoundException",
-            "The recipe nix does not exist.",
-        ),
-        "version not there": (
+        "recipe does not exist": absent(lambda: client.describe_recipe(Name="nix"), "The recipe nix does not exist."),
+        "version does not exist": absent(
             lambda: client.describe_recipe(Name=name, RecipeVersion="9.0"),
-            "ResourceNotFoundException",
             f"The recipe {name} version 9.0 does not exist.",
         ),
-        "job's dataset not there": (
-            job(DatasetName="nix"),
-            "ResourceNotFoundException",
-            "The dataset nix does not exist.",
-        ),
-        "job's recipe not there": (
-            job(RecipeReference={"Name": "nix"}),
-            "ResourceNotFoundException",
-            "The recipe nix does not exist.",
-        ),
-        "no output": (
-            lambda: client.create_recipe_job(Name="o", DatasetName=name, RecipeReference=reference, RoleArn=role),
-            "ValidationException",
-            "at least one of Outputs",
-        ),
-        "role not there": (
-            job(RoleArn="arn:aws:iam::123456789012:role/nobody"),
-            "ValidationException",
-            "DataBrew cannot assume the role: the role arn:aws:iam::123456789012:role/nobody does not exist.",
-        ),
-        "role trusts another service": (
-            job(RoleArn=role.replace("databrew", "glue")),
-            "ValidationException",
-            "does not allow databrew.amazonaws.com to assume it",
-        ),
-        "start unknown job": (
-            lambda: client.start_job_run(Name="nix"),
-            "ResourceNotFoundException",
-            "The job nix does not exist.",
-        ),
-        "describe unknown run": (
-            lambda: client.describe_job_run(Name=name, RunId="db_0"),
-            "ResourceNotFoundException",
-            "The job run db_0 does not exist.",
-        ),
-        "delete unknown job": (
-            lambda: client.delete_job(Name="nix"),
-            "ResourceNotFoundException",
-            "The job nix does not exist.",
-        ),
-        "page too large": (
-            lambda: client.list_job_runs(Name=name, MaxResults=101),
-            "ValidationException",
-            "Member must have value less than or equal to 100",
-        ),
-        "tags of nothing": (
-            lambda: client.list_tags_for_resource(ResourceArn="arn:aws:databrew:us-east-1:123456789012:job/nix"),
-            "ResourceNotFoundException",
-            "does not exist",
-        ),
+    }
+    assert len(cases) == 5
+    check_refusals(cases)
+
+
+def test_invalid_jobs_are_refused(make_job: Callable[..., Job], roles: dict[str, str]) -> None:
+    made = make_job()
+    client, name, role = made.client, made.name, roles["databrew"]
+    reference = {"Name": name, "RecipeVersion": "1.0"}
+    usual = {
+        "Name": f"{name}-x",
+        "DatasetName": name,
+        "RecipeReference": reference,
+        "RoleArn": role,
+        "Outputs": [{"Location": {"Bucket": BUCKET, "Key": "out/"}}],
     }
 
+    def job(**changes: Any) -> Callable[[], Any]:
+        return lambda: client.create_recipe_job(**{**usual, **changes})
 
-def test_refusals(make_job: Callable[..., Job], roles: dict[str, str]) -> None:
+    nobody = "arn:aws:iam::123456789012:role/nobody"
+    cases = {
+        "dataset does not exist": absent(job(DatasetName="nix"), "The dataset nix does not exist."),
+        "recipe does not exist": absent(job(RecipeReference={"Name": "nix"}), "The recipe nix does not exist."),
+        "no output": invalid(
+            lambda: client.create_recipe_job(Name="o", DatasetName=name, RecipeReference=reference, RoleArn=role),
+            "at least one of Outputs",
+        ),
+        "role does not exist": invalid(
+            job(RoleArn=nobody), f"DataBrew cannot assume the role: the role {nobody} does not exist."
+        ),
+        "role trusts another service": invalid(
+            job(RoleArn=role.replace("databrew", "glue")), "does not allow databrew.amazonaws.com to assume it"
+        ),
+    }
+    assert len(cases) == 5
+    check_refusals(cases)
+
+
+def test_invalid_requests_about_runs_and_tags_are_refused(make_job: Callable[..., Job]) -> None:
     job = make_job()
-    cases = refusals(job.client, roles["databrew"], job.name)
-    assert len(cases) == 19
-    for what, (call, code, message) in cases.items():
-        found = error_of(call)
-        assert found[0] == code, (what, found)
-        assert message in found[1], (what, found)
+    client, name = job.client, job.name
+    nothing = "arn:aws:databrew:us-east-1:123456789012:job/nix"
+    cases = {
+        "start of an unknown job": absent(lambda: client.start_job_run(Name="nix"), "The job nix does not exist."),
+        "unknown run": absent(
+            lambda: client.describe_job_run(Name=name, RunId="db_0"), "The job run db_0 does not exist."
+        ),
+        "delete of an unknown job": absent(lambda: client.delete_job(Name="nix"), "The job nix does not exist."),
+        "page too large": invalid(
+            lambda: client.list_job_runs(Name=name, MaxResults=101), "Member must have value less than or equal to 100"
+        ),
+        "tags of nothing": absent(lambda: client.list_tags_for_resource(ResourceArn=nothing), "does not exist"),
+    }
+    assert len(cases) == 5
+    check_refusals(cases)
 
 
-def test_tags_and_updates(make_job: Callable[..., Job], roles: dict[str, str]) -> None:
+def test_tags_and_settings_of_a_job_can_be_changed(make_job: Callable[..., Job], roles: dict[str, str]) -> None:
     job = make_job()
     described = job.client.describe_job(Name=job.name)
     arn = described["ResourceArn"]
@@ -461,7 +455,7 @@ def test_tags_and_updates(make_job: Callable[..., Job], roles: dict[str, str]) -
     assert json.dumps(changed["RecipeReference"]) == json.dumps({"Name": job.name, "RecipeVersion": "1.0"})
 
 
-def test_profile_job_writes_the_profile_and_the_validation_report(
+def test_a_profile_job_writes_the_profile_and_the_validation_report(
     make_job: Callable[..., Job], s3: Any, roles: dict[str, str]
 ) -> None:
     job = make_job()

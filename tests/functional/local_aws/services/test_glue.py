@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_aws.jobs import knobs
-from tests.functional.local_aws.services.job_support import BUCKET, error_of, log_lines, wait_for, wait_until
+from tests.fixtures.job_services import BUCKET, Refusal, check_refusals, error_of, log_lines, wait_for, wait_until
 
 pytestmark = pytest.mark.slow
 BUSY = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
@@ -154,7 +154,9 @@ def test_a_dataframe_script_splits_by_content(
     assert run["LogGroupName"] == "/aws-glue/jobs"
 
 
-def test_arguments_defaults_and_logs(make_job: Callable[..., Job], aws_client: Callable[..., Any]) -> None:
+def test_a_script_gets_its_arguments_and_writes_both_logs(
+    make_job: Callable[..., Job], aws_client: Callable[..., Any]
+) -> None:
     script = (
         "import sys, os\nprint('ARGS', sys.argv[1:])\nprint('KEYS', sorted(k for k in os.environ if 'SECRET' in k))\n"
         "print('oops', file=sys.stderr)\n"
@@ -185,7 +187,7 @@ FAILURES = {
     "exception": ("raise ValueError('the label column is missing')", "ValueError: the label column is missing"),
     "exit code": ("import sys\nsys.exit(3)", "SystemExit: 3"),
     "syntax error": ("def (:\n", "SyntaxError"),
-    "path not there": (
+    "path does not exist": (
         "from pyspark.sql import SparkSession\nSparkSession.builder.getOrCreate().read.csv('s3://job-services/none/')",
         "Path does not exist: s3://job-services/none/.",
     ),
@@ -193,12 +195,12 @@ FAILURES = {
         "import sys\nfrom awsglue.utils import getResolvedOptions\ngetResolvedOptions(sys.argv, ['NOT_GIVEN'])",
         "GlueArgumentError: the following arguments are required: --NOT_GIVEN",
     ),
-    "script not there": (None, "LAUNCH ERROR | The script s3://job-services/"),
+    "script does not exist": (None, "LAUNCH ERROR | The script s3://job-services/"),
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_failed(failure: str, make_job: Callable[..., Job]) -> None:
+def test_a_script_that_fails_fails_the_run(failure: str, make_job: Callable[..., Job]) -> None:
     script, message = FAILURES[failure]
     run = make_job(script).run()
     assert run["JobRunState"] == "FAILED"
@@ -206,7 +208,7 @@ def test_failed(failure: str, make_job: Callable[..., Job]) -> None:
     assert run["CompletedOn"] >= run["StartedOn"]
 
 
-def test_failed_run_is_retried_as_a_run_of_its_own(make_job: Callable[..., Job]) -> None:
+def test_a_failed_run_is_retried_as_a_run_of_its_own(make_job: Callable[..., Job]) -> None:
     job = make_job("raise ValueError('no')", MaxRetries=1)
     first = job.run()
     assert first["JobRunState"] == "FAILED"
@@ -217,7 +219,7 @@ def test_failed_run_is_retried_as_a_run_of_its_own(make_job: Callable[..., Job])
     assert retry["Id"] == f"{first['Id']}_attempt_1"
 
 
-def test_stopped_while_it_works(make_job: Callable[..., Job], aws_client: Callable[..., Any]) -> None:
+def test_a_run_can_be_stopped_while_it_works(make_job: Callable[..., Job], aws_client: Callable[..., Any]) -> None:
     job = make_job("import time\nprint('begun', flush=True)\ntime.sleep(600)\n")
     run_id = job.start()
     wait_until(lambda: job.describe(run_id), "JobRunState", "RUNNING")
@@ -229,18 +231,18 @@ def test_stopped_while_it_works(make_job: Callable[..., Job], aws_client: Callab
     assert again["Errors"][0]["ErrorDetail"]["ErrorCode"] == "InvalidInputException"
 
 
-def test_timeout(make_job: Callable[..., Job]) -> None:
+def test_a_run_that_takes_too_long_times_out(make_job: Callable[..., Job]) -> None:
     knobs.set_minute_seconds(0.4)
     run = make_job("import time\ntime.sleep(600)\n", Timeout=1).run()
     assert (run["JobRunState"], run["ErrorMessage"]) == ("TIMEOUT", "Job run exceeded its timeout")
 
 
-def test_error_when_the_process_is_killed(make_job: Callable[..., Job]) -> None:
+def test_a_killed_process_puts_the_run_into_error(make_job: Callable[..., Job]) -> None:
     run = make_job("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n").run()
     assert (run["JobRunState"], run["ErrorMessage"]) == ("ERROR", "InternalError: the process was ended by signal 9")
 
 
-def test_concurrent_runs(make_job: Callable[..., Job]) -> None:
+def test_concurrent_runs_are_limited(make_job: Callable[..., Job]) -> None:
     knobs.set_delay("glue", 60)
     job = make_job("pass", ExecutionProperty={"MaxConcurrentRuns": 2})
     ids = [job.start(), job.start()]
@@ -252,70 +254,74 @@ def test_concurrent_runs(make_job: Callable[..., Job]) -> None:
     assert job.run()["JobRunState"] == "SUCCEEDED"
 
 
-def test_refusals(make_job: Callable[..., Job]) -> None:
+def invalid(call: Callable[[], Any], text: str) -> Refusal:
+    return Refusal(call, "InvalidInputException", text)
+
+
+def absent(call: Callable[[], Any], text: str) -> Refusal:
+    return Refusal(call, "EntityNotFoundException", text)
+
+
+COMMAND = {"Name": "glueetl", "ScriptLocation": "s3://x/y.py"}
+
+
+def test_invalid_definitions_are_refused(make_job: Callable[..., Job]) -> None:
     job = make_job("pass")
     client, name = job.client, job.name
-    command = {"Name": "glueetl", "ScriptLocation": "s3://x/y.py"}
-    without_role = make_job("pass", role="nobody-at-all")
-    cases: dict[str, tuple[Callable[[], Any], str, str]] = {
-        "start unknown": (
-            lambda: client.start_job_run(JobName="nix"),
-            "EntityNotFoundException",
-            "Failed to start job run due to missing metadata.",
-        ),
-        "get unknown": (lambda: client.get_job(JobName="nix"), "EntityNotFoundException", "Job nix not found."),
-        "unknown run": (
-            lambda: client.get_job_run(JobName=name, RunId="jr_0"),
-            "EntityNotFoundException",
-            "Job run jr_0 not found.",
-        ),
-        "runs of unknown": (
-            lambda: client.get_job_runs(JobName="nix"),
-            "EntityNotFoundException",
-            "Job nix not found.",
-        ),
-        "other definition": (
-            lambda: client.create_job(Name=name, Role="other", Command=command),
+    cases = {
+        "unknown job": absent(lambda: client.get_job(JobName="nix"), "Job nix not found."),
+        "other definition": Refusal(
+            lambda: client.create_job(Name=name, Role="other", Command=COMMAND),
             "IdempotentParameterMismatchException",
             f"Job {name} already submitted with different configuration",
         ),
-        "unknown command": (
+        "unknown command": invalid(
             lambda: client.create_job(Name="c", Role="r", Command={"Name": "perl"}),
-            "InvalidInputException",
             "Command perl is not one of glueetl, pythonshell, gluestreaming, glueray.",
         ),
-        "two capacities": (
+        "two capacities": invalid(
             lambda: client.create_job(
-                Name="c", Role="r", Command=command, MaxCapacity=2.0, WorkerType="G.1X", NumberOfWorkers=2
+                Name="c", Role="r", Command=COMMAND, MaxCapacity=2.0, WorkerType="G.1X", NumberOfWorkers=2
             ),
-            "InvalidInputException",
             "Please do not set Max Capacity if using Worker Type and Number of Workers.",
         ),
-        "update without role": (
-            lambda: client.update_job(JobName=name, JobUpdate={"Command": command}),
-            "InvalidInputException",
-            "Role is required",
+        "update without role": invalid(
+            lambda: client.update_job(JobName=name, JobUpdate={"Command": COMMAND}), "Role is required"
         ),
-        "update unknown": (
-            lambda: client.update_job(JobName="nix", JobUpdate={"Role": "r", "Command": command}),
-            "EntityNotFoundException",
-            "Job nix not found.",
-        ),
-        "role not there": (without_role.start, "InvalidInputException", "Role should be given assume role permissions"),
-        "page too large": (
-            lambda: client.get_job_runs(JobName=name, MaxResults=201),
-            "InvalidInputException",
-            "Member must have value less than or equal to 200",
+        "update of an unknown job": absent(
+            lambda: client.update_job(JobName="nix", JobUpdate={"Role": "r", "Command": COMMAND}), "Job nix not found."
         ),
     }
-    assert len(cases) == 11
-    for what, (call, code, message) in cases.items():
-        found = error_of(call)
-        assert found[0] == code, (what, found)
-        assert message in found[1], (what, found)
+    assert len(cases) == 6
+    check_refusals(cases)
 
 
-def test_definitions(make_job: Callable[..., Job], roles: dict[str, str]) -> None:
+def test_invalid_requests_about_runs_are_refused(make_job: Callable[..., Job]) -> None:
+    job = make_job("pass")
+    client, name = job.client, job.name
+    cases = {
+        "start of an unknown job": absent(
+            lambda: client.start_job_run(JobName="nix"), "Failed to start job run due to missing metadata."
+        ),
+        "unknown run": absent(lambda: client.get_job_run(JobName=name, RunId="jr_0"), "Job run jr_0 not found."),
+        "runs of an unknown job": absent(lambda: client.get_job_runs(JobName="nix"), "Job nix not found."),
+        "role does not exist": invalid(
+            make_job("pass", role="nobody-at-all").start, "Role should be given assume role permissions"
+        ),
+        "page too large": invalid(
+            lambda: client.get_job_runs(JobName=name, MaxResults=201),
+            "Member must have value less than or equal to 200",
+        ),
+        "session policy": invalid(
+            lambda: client.start_job_run(JobName=name, ExecutionRoleSessionPolicy="{}"),
+            "StartJobRun: local AWS does not support ExecutionRoleSessionPolicy; leave it out.",
+        ),
+    }
+    assert len(cases) == 6
+    check_refusals(cases)
+
+
+def test_a_definition_gets_defaults_and_can_be_replaced(make_job: Callable[..., Job], roles: dict[str, str]) -> None:
     job = make_job("pass", Tags={"stage": "split"})
     client, name = job.client, job.name
     described = client.get_job(JobName=name)["Job"]

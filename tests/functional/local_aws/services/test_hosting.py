@@ -1,4 +1,4 @@
-"""SageMaker endpoints: creation, update, silent roll-back, stuck and failed ones, invocations, untrusted archives."""
+"""SageMaker endpoints: creation, update, roll-back, invocations, untrusted archives."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from local_aws.jobs import knobs
-from tests.functional.local_aws.services.job_support import (
+from tests.fixtures.job_services import (
     BUCKET,
     XGBOOST_IMAGE,
+    Refusal,
     as_csv,
+    check_refusals,
     error_of,
     labelled_rows,
     log_lines,
@@ -52,7 +54,7 @@ def archive_of(members: dict[str, bytes]) -> bytes:
 
 @pytest.fixture(scope="module")
 def models(s3: Any) -> dict[str, str]:
-    """Archives in S3, good and bad, by name."""
+    """Put archives into S3, good and bad, and return their URIs by name."""
     import numpy
     import xgboost
 
@@ -136,7 +138,7 @@ def hosting(
         made.client.delete_endpoint(EndpointName=made.name)
 
 
-def test_endpoint_answers_from_the_model(hosting: Hosting, aws_client: Callable[..., Any]) -> None:
+def test_an_endpoint_answers_from_the_model(hosting: Hosting, aws_client: Callable[..., Any]) -> None:
     found = hosting.create(hosting.config("first"))
     assert found["EndpointStatus"] == "InService", found.get("FailureReason")
     variant = found["ProductionVariants"][0]
@@ -156,16 +158,14 @@ def test_endpoint_answers_from_the_model(hosting: Hosting, aws_client: Callable[
     assert 0 < float(missing) < 1
     assert as_csv([[1.0, 2.0]]) == b"1,2\n"
     hosting.client.delete_endpoint(EndpointName=hosting.name)
-    wait_for(lambda: {"log": bool(log_streams(aws_client, hosting.name))}, "log", {False})
-    assert any(
-        "binary:logistic" in line
-        for line in log_lines(aws_client, f"/aws/sagemaker/Endpoints/{hosting.name}", "AllTraffic/")
-    )
+    group = f"/aws/sagemaker/Endpoints/{hosting.name}"
+    wait_until(lambda: {"logged": "binary:logistic" in log_of(aws_client, group)}, "logged", True)
 
 
-def log_streams(aws_client: Callable[..., Any], name: str) -> list[Any]:
-    prefix = f"/aws/sagemaker/Endpoints/{name}"
-    return aws_client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+def log_of(aws_client: Callable[..., Any], group: str) -> str:
+    """Return what a log group has so far; nothing if it does not exist."""
+    exists = aws_client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    return "\n".join(log_lines(aws_client, group, "AllTraffic/")) if exists else ""
 
 
 REFUSED_PAYLOADS = {
@@ -183,7 +183,7 @@ REFUSED_PAYLOADS = {
 }
 
 
-def test_payloads_that_the_model_refuses(hosting: Hosting) -> None:
+def test_invalid_payloads_are_the_models_errors(hosting: Hosting) -> None:
     from botocore.exceptions import ClientError
 
     hosting.create(hosting.config("json"))
@@ -219,7 +219,7 @@ def test_a_model_that_does_not_load_fails_the_creation(model: str, hosting: Host
     assert (code, "Cannot update failed endpoint" in message) == ("ValidationException", True)
 
 
-def test_update_serves_the_new_model(hosting: Hosting) -> None:
+def test_an_update_serves_the_new_model(hosting: Hosting) -> None:
     first, second = hosting.config("first"), hosting.config("second")
     hosting.create(first)
     before = hosting.predict()["Body"].read()
@@ -240,7 +240,7 @@ def test_update_serves_the_new_model(hosting: Hosting) -> None:
     assert hosting.predict()["Body"].read() != before
 
 
-def test_update_keeps_the_instance_count_when_asked(hosting: Hosting) -> None:
+def test_an_update_keeps_the_instance_count_when_asked(hosting: Hosting) -> None:
     hosting.create(hosting.config("first"))
     wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 4, "DesiredWeight": 0.5}]
     hosting.client.update_endpoint_weights_and_capacities(EndpointName=hosting.name, DesiredWeightsAndCapacities=wanted)
@@ -258,7 +258,7 @@ def test_update_keeps_the_instance_count_when_asked(hosting: Hosting) -> None:
     assert replaced["ProductionVariants"][0]["CurrentInstanceCount"] == 5
 
 
-def test_an_update_that_fails_is_rolled_back_without_a_word(hosting: Hosting, local_aws: str) -> None:
+def test_an_update_that_fails_is_rolled_back_silently(hosting: Hosting, local_aws: str) -> None:
     first = hosting.config("first")
     hosting.create(first)
     before = hosting.predict()["Body"].read()
@@ -306,9 +306,15 @@ def test_an_alarm_rolls_the_update_back(hosting: Hosting, aws_client: Callable[.
 @pytest.mark.parametrize(
     ("count", "routing"),
     [
-        (1, {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10}}),
-        (1, {"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 50}}),
-        (2, {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 2}}),
+        pytest.param(
+            1, {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10}}, id="10% of one instance"
+        ),
+        pytest.param(
+            1, {"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 50}}, id="50% of one instance"
+        ),
+        pytest.param(
+            2, {"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 2}}, id="two of two instances"
+        ),
     ],
 )
 def test_a_first_shift_of_more_than_half_is_refused(hosting: Hosting, count: int, routing: dict[str, Any]) -> None:
@@ -321,7 +327,7 @@ def test_a_first_shift_of_more_than_half_is_refused(hosting: Hosting, count: int
     assert hosting.describe()["EndpointConfigName"] == first
 
 
-def test_stuck_and_released(hosting: Hosting) -> None:
+def test_a_stuck_update_goes_on_when_it_is_released(hosting: Hosting) -> None:
     first, second = hosting.config("first"), hosting.config("second")
     hosting.create(first)
     knobs.set_endpoint_behaviour(hosting.name, "stuck")
@@ -334,86 +340,126 @@ def test_stuck_and_released(hosting: Hosting) -> None:
     assert hosting.settled()["EndpointConfigName"] == second
 
 
-def test_creation_that_is_told_to_fail(hosting: Hosting) -> None:
+def test_a_creation_can_be_told_to_fail(hosting: Hosting) -> None:
     knobs.set_endpoint_behaviour(hosting.name, "fail", "no capacity", count=1)
     found = hosting.create(hosting.config("first"))
     assert (found["EndpointStatus"], found["FailureReason"]) == ("Failed", "no capacity")
 
 
 def test_a_container_that_dies_comes_back(hosting: Hosting) -> None:
-    from local_aws.sagemaker import hosting as service
+    from local_aws.sagemaker.variant_server import FLEETS
 
     hosting.create(hosting.config("first"))
     before = hosting.predict()["Body"].read()
     arn = hosting.describe()["EndpointArn"]
-    server = service._servers[arn]["AllTraffic"]
+    server = FLEETS[arn]["AllTraffic"]
     server.stop()
     wait_for(lambda: {"alive": server.alive}, "alive", {True})
     assert hosting.predict()["Body"].read() == before
 
 
-def test_refusals(hosting: Hosting, roles: dict[str, str]) -> None:
+@pytest.fixture
+def refusing(hosting: Hosting) -> tuple[Hosting, str]:
+    """Return an endpoint that exists, and the name of its configuration and model."""
     config = hosting.config("first")
     hosting.create(config, Tags=[{"Key": "data-date", "Value": "2010-11-30"}])
-    client, name = hosting.client, hosting.name
-    base = "arn:aws:sagemaker:us-east-1:123456789012"
-    container = {"Image": XGBOOST_IMAGE, "ModelDataUrl": "s3://x/y"}
-    variant = {"VariantName": "v", "ModelName": config, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
-    cases: dict[str, tuple[Callable[[], Any], str]] = {
-        "model exists": (
-            lambda: client.create_model(ModelName=config, PrimaryContainer=container, ExecutionRoleArn=hosting.role),
-            f'Cannot create already existing model "{base}:model/{config}".',
-        ),
-        "model not there": (
-            lambda: client.describe_model(ModelName="nix"),
-            f'Could not find model "{base}:model/nix".',
-        ),
-        "model's role": (
-            lambda: client.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=roles["lambda"]),
-            f"Could not assume role {roles['lambda']}.",
-        ),
-        "no container": (lambda: client.create_model(ModelName="m", ExecutionRoleArn=hosting.role), "Exactly one of"),
-        "config exists": (
-            lambda: client.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[variant]),
-            f'Cannot create already existing endpoint configuration "{base}:endpoint-config/{config}".',
-        ),
-        "config not there": (
-            lambda: client.describe_endpoint_config(EndpointConfigName="nix"),
-            f'Could not find endpoint configuration "{base}:endpoint-config/nix".',
-        ),
-        "config's model": (
-            lambda: client.create_endpoint_config(
-                EndpointConfigName="e", ProductionVariants=[{**variant, "ModelName": "nix"}]
+    return hosting, config
+
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012"
+CONTAINER = {"Image": XGBOOST_IMAGE, "ModelDataUrl": "s3://x/y"}
+
+
+def refused(call: Callable[[], Any], text: str) -> Refusal:
+    return Refusal(call, "ValidationException", text)
+
+
+def test_invalid_models_are_refused(refusing: tuple[Hosting, str], roles: dict[str, str]) -> None:
+    (hosting, config), client = refusing, refusing[0].client
+    check_refusals(
+        {
+            "model exists": refused(
+                lambda: client.create_model(
+                    ModelName=config, PrimaryContainer=CONTAINER, ExecutionRoleArn=hosting.role
+                ),
+                f'Cannot create already existing model "{ARN}:model/{config}".',
             ),
-            f'Could not find model "{base}:model/nix".',
-        ),
-        "endpoint exists": (
-            lambda: client.create_endpoint(EndpointName=name, EndpointConfigName=config),
-            f'Cannot create already existing endpoint "{base}:endpoint/{name}".',
-        ),
-        "endpoint's config": (
-            lambda: client.create_endpoint(EndpointName=f"{name}-b", EndpointConfigName="nix"),
-            f'Could not find endpoint configuration "{base}:endpoint-config/nix".',
-        ),
-        "endpoint not there": (
-            lambda: client.describe_endpoint(EndpointName="nix"),
-            f'Could not find endpoint "{base}:endpoint/nix".',
-        ),
-        "update of nothing": (
-            lambda: client.update_endpoint(EndpointName="nix", EndpointConfigName=config),
-            f'Could not find endpoint "{base}:endpoint/nix".',
-        ),
-        "delete of nothing": (
-            lambda: client.delete_endpoint(EndpointName="nix"),
-            f'Could not find endpoint "{base}:endpoint/nix".',
-        ),
-    }
-    assert len(cases) == 12
-    for what, (call, message) in cases.items():
-        found = error_of(call)
-        assert found[0] == "ValidationException", (what, found)
-        assert message in found[1], (what, found)
+            "model does not exist": refused(
+                lambda: client.describe_model(ModelName="nix"), f'Could not find model "{ARN}:model/nix".'
+            ),
+            "role of another service": refused(
+                lambda: client.create_model(
+                    ModelName="m", PrimaryContainer=CONTAINER, ExecutionRoleArn=roles["lambda"]
+                ),
+                f"Could not assume role {roles['lambda']}.",
+            ),
+            "no container": refused(
+                lambda: client.create_model(ModelName="m", ExecutionRoleArn=hosting.role), "Exactly one of"
+            ),
+        }
+    )
+
+
+def test_invalid_endpoint_configs_are_refused(refusing: tuple[Hosting, str]) -> None:
+    client, config = refusing[0].client, refusing[1]
+    variant = {"VariantName": "v", "ModelName": config, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
+
+    def create(name: str, **changes: Any) -> Callable[[], Any]:
+        members = {"EndpointConfigName": name, "ProductionVariants": [variant], **changes}
+        return lambda: client.create_endpoint_config(**members)
+
+    check_refusals(
+        {
+            "config exists": refused(
+                create(config),
+                f'Cannot create already existing endpoint configuration "{ARN}:endpoint-config/{config}".',
+            ),
+            "config does not exist": refused(
+                lambda: client.describe_endpoint_config(EndpointConfigName="nix"),
+                f'Could not find endpoint configuration "{ARN}:endpoint-config/nix".',
+            ),
+            "model does not exist": refused(
+                create("e", ProductionVariants=[{**variant, "ModelName": "nix"}]),
+                f'Could not find model "{ARN}:model/nix".',
+            ),
+            "shadow variants": refused(
+                create("e", ShadowProductionVariants=[variant]),
+                "CreateEndpointConfig: local AWS does not support ShadowProductionVariants; leave it out.",
+            ),
+        }
+    )
+
+
+def test_invalid_endpoint_requests_are_refused(refusing: tuple[Hosting, str]) -> None:
+    (hosting, config), client, name = refusing, refusing[0].client, refusing[0].name
+    absent = f'Could not find endpoint "{ARN}:endpoint/nix".'
+    check_refusals(
+        {
+            "endpoint exists": refused(
+                lambda: client.create_endpoint(EndpointName=name, EndpointConfigName=config),
+                f'Cannot create already existing endpoint "{ARN}:endpoint/{name}".',
+            ),
+            "config does not exist": refused(
+                lambda: client.create_endpoint(EndpointName=f"{name}-b", EndpointConfigName="nix"),
+                f'Could not find endpoint configuration "{ARN}:endpoint-config/nix".',
+            ),
+            "endpoint does not exist": refused(lambda: client.describe_endpoint(EndpointName="nix"), absent),
+            "update of nothing": refused(
+                lambda: client.update_endpoint(EndpointName="nix", EndpointConfigName=config), absent
+            ),
+            "delete of nothing": refused(lambda: client.delete_endpoint(EndpointName="nix"), absent),
+        }
+    )
     code, message = error_of(lambda: hosting.runtime.invoke_endpoint(EndpointName="nix", Body=b"1"))
     assert (code, message) == ("ValidationError", "Endpoint nix of account 123456789012 not found.")
+    code, message = error_of(lambda: hosting.predict(TargetModel="other.tar.gz"))
+    assert (code, message) == (
+        "ValidationError",
+        "InvokeEndpoint: local AWS does not support TargetModel; leave it out.",
+    )
+
+
+def test_an_endpoint_has_the_tags_of_its_creation(refusing: tuple[Hosting, str]) -> None:
+    client, name = refusing[0].client, refusing[0].name
     arn = client.describe_endpoint(EndpointName=name)["EndpointArn"]
     assert client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "data-date", "Value": "2010-11-30"}]

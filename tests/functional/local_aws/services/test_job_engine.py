@@ -1,11 +1,9 @@
-"""The engine below the services: stops, dead zygotes, snapshots, pages, validation, roles, knobs."""
+"""The engine below the services: stops, zygotes, snapshots, pages, validation, roles, knobs."""
 
 from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,12 @@ import pytest
 from local_aws.jobs import workers
 from local_aws.jobs.entry import JobError, split_s3_uri
 from local_aws.jobs.errors import AwsError
-from local_aws.jobs.modelled import paginate, validate
+from local_aws.jobs.modelled import paginate
+from local_aws.jobs.request_validation import refuse_unknown_members, validate
 from local_aws.jobs.roles import role_problem
 from local_aws.jobs.store import ServiceStore, now
-from tests.functional.local_aws.services.job_support import wait_until
+from tests.fixtures.http_json import http_json
+from tests.fixtures.job_services import wait_until
 
 
 def start(tmp_path: Path, entry: str) -> workers.Worker:
@@ -60,13 +60,11 @@ def test_a_worker_that_ignores_the_stop_is_killed_with_all_it_started(tmp_path: 
 def test_a_dead_zygote_ends_its_workers_and_is_replaced(tmp_path: Path) -> None:
     worker = start(tmp_path, "sleep")
     assert worker.started.wait(30)
-    workers._clients["python"].process.kill()
+    os.kill(workers.running_zygotes()["python"], signal.SIGKILL)
     assert worker.exited.wait(10)
     assert worker.code == -signal.SIGKILL
     wait_until(lambda: {"processes": len(descendants(worker.pid or 0))}, "processes", 0)
-    deadline = time.monotonic() + 10
-    while workers._clients["python"].alive and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: {"running": "python" in workers.running_zygotes()}, "running", False)
     again = start(tmp_path, "die")
     assert again.exited.wait(30)
     assert again.code == -signal.SIGKILL
@@ -78,7 +76,7 @@ def test_importing_starts_nothing() -> None:
 
     code = (
         "import local_aws.databrew, local_aws.glue, local_aws.sagemaker, local_aws.lambda_, local_aws.jobs.runs, sys;"
-        "from local_aws.jobs import workers; assert not workers._clients;"
+        "from local_aws.jobs import workers; assert not workers.running_zygotes();"
         "heavy = {'moto', 'boto3', 'polars', 'xgboost', 'sqlframe', 'duckdb'};"
         "assert not heavy & set(sys.modules), sorted(sys.modules)"
     )
@@ -86,20 +84,19 @@ def test_importing_starts_nothing() -> None:
 
 
 def test_a_snapshot_brings_records_back() -> None:
-    store = ServiceStore("engine-test")
+    store = ServiceStore()
     moment = now()
     store.partition("1", "eu-west-1").table("jobs")["a"] = {"Name": "a", "At": moment, "_secret": [1, {"b": None}]}
     text = store.dump()
-    seen = []
-    store.after_load(lambda partition: seen.append(partition.region))
-    store.clear()
-    store.load(text)
+    seen: list[str] = []
+    store = ServiceStore()
+    store.load(text, lambda partition: seen.append(partition.region))
     assert store.partition("1", "eu-west-1").table("jobs") == {
         "a": {"Name": "a", "At": moment, "_secret": [1, {"b": None}]}
     }
     assert seen == ["eu-west-1"]
     store.partition("1", "eu-west-1").table("jobs")["bad"] = {"x": object()}
-    with pytest.raises(TypeError, match="holds a object"):
+    with pytest.raises(TypeError, match="value of type object"):
         store.dump()
 
 
@@ -118,7 +115,7 @@ def test_runs_that_died_with_the_server_have_failed() -> None:
     from local_aws.databrew import job_runs as databrew_runs
     from local_aws.glue import job_runs as glue_runs
     from local_aws.jobs.store import Partition
-    from local_aws.sagemaker import hosting, processing, training
+    from local_aws.sagemaker import endpoints, processing, training
 
     partition = Partition("1", "eu-west-1")
     partition.table("runs")["a"] = {"State": "RUNNING", "JobRunState": "RUNNING"}
@@ -126,8 +123,8 @@ def test_runs_that_died_with_the_server_have_failed() -> None:
     partition.table("processing_jobs")["a"] = {"ProcessingJobStatus": "InProgress"}
     partition.table("endpoints")["a"] = {"EndpointStatus": "Creating"}
     partition.table("endpoints")["b"] = {"EndpointStatus": "Updating", "PendingDeploymentSummary": {}}
-    for module in (databrew_runs, glue_runs, training, processing, hosting):
-        module.mend_after_restart(partition)
+    for module in (databrew_runs, glue_runs, training, processing, endpoints):
+        module.after_restart(partition)
     run = partition.table("runs")["a"]
     assert (run["State"], run["JobRunState"]) == ("FAILED", "ERROR")
     assert "start the job again" in run["ErrorMessage"]
@@ -137,7 +134,7 @@ def test_runs_that_died_with_the_server_have_failed() -> None:
     assert partition.table("endpoints")["b"] == {"EndpointStatus": "InService"}
 
 
-def test_pages() -> None:
+def test_a_listing_is_cut_into_pages() -> None:
     items = list(range(5))
     page, token = paginate(items, {"MaxResults": 2})
     assert (page, token) == ([0, 1], "p-2")
@@ -146,31 +143,47 @@ def test_pages() -> None:
         paginate(items, {"NextToken": "elsewhere"})
 
 
-VIOLATIONS: list[tuple[str, str, dict[str, Any], str]] = [
-    (
-        "databrew",
-        "CreateDataset",
-        {"Name": "x"},
-        "Value null at 'input' failed to satisfy constraint: Member must not be null",
-    ),
-    ("databrew", "ListJobRuns", {"Name": "x", "MaxResults": 0}, "Member must have value greater than or equal to 1"),
-    (
-        "glue",
-        "CreateJob",
-        {"Name": "", "Role": "r", "Command": {}},
-        "Member must have length greater than or equal to 1",
-    ),
-    ("sagemaker", "DescribeEndpoint", {"EndpointName": "a b"}, "Member must satisfy regular expression pattern"),
-    (
-        "sagemaker",
-        "ListEndpoints",
-        {"SortBy": "Size"},
-        "Value 'Size' at 'sortBy' failed to satisfy constraint: Member must satisfy enum value set: [Name, Creation",
-    ),
-]
-
-
-@pytest.mark.parametrize(("service", "operation", "params", "message"), VIOLATIONS)
+@pytest.mark.parametrize(
+    ("service", "operation", "params", "message"),
+    [
+        pytest.param(
+            "databrew",
+            "CreateDataset",
+            {"Name": "x"},
+            "Value null at 'input' failed to satisfy constraint: Member must not be null",
+            id="required",
+        ),
+        pytest.param(
+            "databrew",
+            "ListJobRuns",
+            {"Name": "x", "MaxResults": 0},
+            "Member must have value greater than or equal to 1",
+            id="range",
+        ),
+        pytest.param(
+            "glue",
+            "CreateJob",
+            {"Name": "", "Role": "r", "Command": {}},
+            "Member must have length greater than or equal to 1",
+            id="length",
+        ),
+        pytest.param(
+            "sagemaker",
+            "DescribeEndpoint",
+            {"EndpointName": "a b"},
+            "Member must satisfy regular expression pattern",
+            id="pattern",
+        ),
+        pytest.param(
+            "sagemaker",
+            "ListEndpoints",
+            {"SortBy": "Size"},
+            "Value 'Size' at 'sortBy' failed to satisfy constraint: Member must satisfy enum value set: [Name,"
+            " Creation",
+            id="enumeration",
+        ),
+    ],
+)
 def test_requests_are_checked_against_the_model(
     service: str, operation: str, params: dict[str, Any], message: str
 ) -> None:
@@ -181,7 +194,41 @@ def test_requests_are_checked_against_the_model(
     assert message in caught.value.message
 
 
-def test_roles(roles: dict[str, str]) -> None:
+def test_members_that_an_operation_does_not_have_are_refused() -> None:
+    body = {
+        "TrainingJobName": "t",
+        "EnableSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTime": 2},
+        "InputDataConfig": [{"ChannelName": "train"}, {"Channel": "validation"}],
+        "HyperParameters": {"any": "name"},
+    }
+    with pytest.raises(AwsError) as caught:
+        refuse_unknown_members("sagemaker", "CreateTrainingJob", body)
+    assert (caught.value.code, caught.value.message) == (
+        "ValidationException",
+        "3 validation errors detected: CreateTrainingJob has no member EnableSpotTraining; CreateTrainingJob has no"
+        " member StoppingCondition.MaxWaitTime; CreateTrainingJob has no member InputDataConfig[1].Channel",
+    )
+    refuse_unknown_members("lambda", "Invoke", {"payload": "any"})
+    refuse_unknown_members("databrew", "CreateDataset", {"Input": {}, "Format": "CSV"})
+
+
+def test_unknown_members_reach_the_client_as_the_services_error(local_aws: str) -> None:
+    headers = {
+        "Authorization": "AWS4-HMAC-SHA256 Credential=t/20240101/us-east-1/glue/aws4_request, SignedHeaders=h,"
+        " Signature=0",
+        "X-Amz-Target": "AWSGlue.GetJob",
+        "Content-Type": "application/x-amz-json-1.1",
+    }
+    status, answer = http_json("POST", local_aws, {"JobName": "j", "Name": "j"}, headers)
+    assert status == 400
+    assert answer == {
+        "__type": "InvalidInputException",
+        "message": "1 validation error detected: GetJob has no member Name",
+    }
+
+
+def test_a_role_must_exist_and_trust_the_service(roles: dict[str, str]) -> None:
     assert role_problem(roles["glue"], "glue.amazonaws.com") is None
     assert "does not allow databrew.amazonaws.com" in str(role_problem(roles["glue"], "databrew.amazonaws.com"))
     assert "does not exist" in str(role_problem("arn:aws:iam::123456789012:role/none", "glue.amazonaws.com"))
@@ -189,38 +236,31 @@ def test_roles(roles: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("uri", ["http://bucket/key", "bucket/key", "s3:///key", "file:///etc/passwd"])
-def test_what_is_no_s3_uri(uri: str) -> None:
+def test_a_uri_of_another_form_is_refused(uri: str) -> None:
     with pytest.raises(JobError, match="is not an S3 URI"):
         split_s3_uri(uri)
 
 
-def test_s3_uris() -> None:
+def test_an_s3_uri_is_split_into_bucket_and_key() -> None:
     assert split_s3_uri("s3a://bucket/a/b?c#d") == ("bucket", "a/b?c#d")
     assert split_s3_uri("s3://bucket") == ("bucket", "")
 
 
-def test_the_knobs_refuse_nonsense(local_aws: str) -> None:
-    import json
-    import urllib.error
-    import urllib.request
+def test_a_delay_can_be_set(local_aws: str) -> None:
+    answer = http_json("POST", f"{local_aws}/_local/jobs", {"service": "glue", "delay_seconds": 0.5})[1]
+    assert answer["delay_seconds"]["glue"] == 0.5
 
-    def post(path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        request = urllib.request.Request(f"{local_aws}{path}", data=json.dumps(body).encode(), method="POST")
-        try:
-            with urllib.request.urlopen(request) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
 
-    assert post("/_local/jobs", {"service": "glue", "delay_seconds": 0.5})[1]["delay_seconds"]["glue"] == 0.5
-    cases: dict[str, Callable[[], tuple[int, dict[str, Any]]]] = {
-        "unknown service": lambda: post("/_local/jobs", {"service": "emr", "delay_seconds": 1}),
-        "negative": lambda: post("/_local/jobs", {"service": "glue", "delay_seconds": -1}),
-        "unknown behaviour": lambda: post("/_local/sagemaker/endpoints/x", {"behaviour": "odd"}),
-        "no minutes": lambda: post("/_local/jobs", {"minute_seconds": 0}),
-    }
-    for what, call in cases.items():
-        status, answer = call()
-        assert status == 400, (what, answer)
-        assert answer["message"], what
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        pytest.param("jobs", {"service": "emr", "delay_seconds": 1}, "unknown service 'emr'", id="unknown service"),
+        pytest.param("jobs", {"service": "glue", "delay_seconds": -1}, "write 0 or more", id="negative"),
+        pytest.param("jobs", {"minute_seconds": 0}, "write more than 0", id="no minutes"),
+        pytest.param("sagemaker/endpoints/x", {"behaviour": "odd"}, "unknown behaviour 'odd'", id="unknown behaviour"),
+    ],
+)
+def test_the_knobs_refuse_nonsense(local_aws: str, path: str, body: dict[str, Any], message: str) -> None:
+    status, answer = http_json("POST", f"{local_aws}/_local/{path}", body)
+    assert status == 400
+    assert message in answer["message"]

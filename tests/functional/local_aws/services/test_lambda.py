@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.local_aws.services.job_support import error_of, log_lines
+from tests.fixtures.job_services import error_of, log_lines
 
 CODE = """
 import json, os, sys, time
@@ -72,7 +72,9 @@ def make_function(
     return make
 
 
-def test_result_logs_and_credentials(make_function: Callable[..., str], aws_client: Callable[..., Any]) -> None:
+def test_a_function_returns_its_result_and_writes_its_log_with_its_role(
+    make_function: Callable[..., str], aws_client: Callable[..., Any]
+) -> None:
     client, name = aws_client("lambda"), make_function("app.answer")
     answer = client.invoke(FunctionName=name, Payload=json.dumps({"a": [1, None]}).encode(), LogType="Tail")
     assert (answer["StatusCode"], answer.get("FunctionError"), answer["ExecutedVersion"]) == (200, None, "$LATEST")
@@ -121,7 +123,9 @@ ERRORS: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_function_errors(case: str, make_function: Callable[..., str], aws_client: Callable[..., Any]) -> None:
+def test_what_a_function_does_wrong_is_an_answer(
+    case: str, make_function: Callable[..., str], aws_client: Callable[..., Any]
+) -> None:
     options, kind, text = ERRORS[case]
     name = make_function(**options)
     answer = aws_client("lambda").invoke(FunctionName=name, Payload=b"{}")
@@ -133,13 +137,15 @@ def test_function_errors(case: str, make_function: Callable[..., str], aws_clien
         assert 'File "/var/task/app.py"' in error["stackTrace"][-1]
 
 
-def test_asynchronous_and_dry(make_function: Callable[..., str], aws_client: Callable[..., Any]) -> None:
+def test_a_function_can_be_invoked_asynchronously_and_dry(
+    make_function: Callable[..., str], aws_client: Callable[..., Any]
+) -> None:
     client, name = aws_client("lambda"), make_function("app.answer")
     assert client.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")["StatusCode"] == 202
     assert client.invoke(FunctionName=name, InvocationType="DryRun", Payload=b"{}")["StatusCode"] == 204
 
 
-def test_refusals(make_function: Callable[..., str], aws_client: Callable[..., Any]) -> None:
+def test_invalid_invocations_are_refused(make_function: Callable[..., str], aws_client: Callable[..., Any]) -> None:
     client, name = aws_client("lambda"), make_function("app.answer")
     assert error_of(lambda: client.invoke(FunctionName="nix", Payload=b"{}")) == (
         "ResourceNotFoundException",
@@ -149,6 +155,11 @@ def test_refusals(make_function: Callable[..., str], aws_client: Callable[..., A
     assert (code, message.startswith("Could not parse request body into json")) == (
         "InvalidRequestContentException",
         True,
+    )
+    context = base64.b64encode(b"{}").decode()
+    assert error_of(lambda: client.invoke(FunctionName=name, Payload=b"{}", ClientContext=context)) == (
+        "InvalidParameterValueException",
+        "Invoke: local AWS does not support ClientContext; leave it out.",
     )
     big = json.dumps("x" * (6 * 1024 * 1024 + 1)).encode()
     assert error_of(lambda: client.invoke(FunctionName=name, Payload=big))[0] == "RequestTooLargeException"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.local_aws.services.job_support import (
+from tests.fixtures.job_services import (
     BUCKET,
     XGBOOST_IMAGE,
     error_of,
@@ -110,7 +110,9 @@ def processor(aws_client: Callable[..., Any], roles: dict[str, str], unique: Cal
     return Processor(aws_client("sagemaker"), roles["sagemaker"], unique("process"))
 
 
-def test_completed(processor: Processor, s3: Any, aws_client: Callable[..., Any]) -> None:
+def test_a_completed_job_uploads_what_its_script_wrote(
+    processor: Processor, s3: Any, aws_client: Callable[..., Any]
+) -> None:
     job = processor.process()
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["ProcessingEndTime"] >= job["ProcessingStartTime"]
@@ -127,14 +129,14 @@ FAILURES: dict[str, tuple[dict[str, Any], str]] = {
         "AlgorithmError: SystemExit: 1; the label column has one value only, exit code: 1",
     ),
     "exception": ({"script": "raise.py"}, "No such file or directory: '/opt/ml/processing/input/none.csv'"),
-    "script not there": ({"script": "none.py"}, "the script /opt/ml/processing/input/code/none.py does not exist"),
+    "script does not exist": ({"script": "none.py"}, "the script /opt/ml/processing/input/code/none.py does not exist"),
     "no objects": ({"data": "none/"}, 'No S3 objects found under S3 URL "s3://job-services/processing/none/"'),
     "other image": ({"image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/own:1"}, "cannot run on local AWS"),
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_failed(failure: str, processor: Processor) -> None:
+def test_a_job_whose_script_fails_fails_with_the_reason(failure: str, processor: Processor) -> None:
     changes, message = FAILURES[failure]
     job = processor.process(**changes)
     assert job["ProcessingJobStatus"] == "Failed"
@@ -142,7 +144,7 @@ def test_failed(failure: str, processor: Processor) -> None:
     assert job.get("ExitMessage") == ("the label column has one value only" if failure == "exit code" else None)
 
 
-def test_stopped_and_timed_out(processor: Processor, aws_client: Callable[..., Any]) -> None:
+def test_a_job_can_be_stopped_and_times_out(processor: Processor, aws_client: Callable[..., Any]) -> None:
     processor.start(script="sleep.py")
     wait_until(lambda: {"begun": "ProcessingStartTime" in processor.describe()}, "begun", True)
     processor.client.stop_processing_job(ProcessingJobName=processor.name)
@@ -158,7 +160,7 @@ def test_stopped_and_timed_out(processor: Processor, aws_client: Callable[..., A
     assert "MaxRuntimeInSeconds" in job["FailureReason"]
 
 
-def test_refusals_and_listing(processor: Processor, roles: dict[str, str]) -> None:
+def test_invalid_jobs_are_refused_and_valid_ones_listed(processor: Processor, roles: dict[str, str]) -> None:
     arn = processor.start()
     code, message = error_of(processor.start)
     assert (code, message) == (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.local_aws.services.job_support import XGBOOST_IMAGE, error_of
+from tests.fixtures.job_services import XGBOOST_IMAGE, error_of, wait_for
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 SPECIFICATION = {
@@ -66,12 +66,13 @@ def test_a_version_has_the_tags_of_its_group(client: Any, group: str) -> None:
 @pytest.mark.parametrize(
     ("properties", "problem"),
     [
-        ({"message": "AUC 0.7, too low"}, "AUC 0.7, too low"),
-        ({"key,": "x"}, "key,"),
-        ({"key": "x" * 257}, "length less than or equal to 256"),
-        ({f"key{number}": "x" for number in range(51)}, "length less than or equal to 50"),
+        pytest.param({"message": "AUC 0.7, too low"}, "AUC 0.7, too low", id="comma in a value"),
+        pytest.param({"key,": "x"}, "key,", id="comma in a key"),
+        pytest.param({"key": "x" * 257}, "length less than or equal to 256", id="long value"),
+        pytest.param(
+            {f"key{number}": "x" for number in range(51)}, "length less than or equal to 50", id="many entries"
+        ),
     ],
-    ids=["comma", "key", "long", "many"],
 )
 def test_metadata_that_the_service_refuses(client: Any, group: str, properties: dict[str, str], problem: str) -> None:
     code, message = error_of(lambda: add(client, group, CustomerMetadataProperties=properties))
@@ -118,13 +119,12 @@ def test_a_package_can_be_deployed(
     )
     client.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
     client.create_endpoint(EndpointName=group, EndpointConfigName=group)
-    while (found := client.describe_endpoint(EndpointName=group))["EndpointStatus"] == "Creating":
-        pass
+    found = wait_for(lambda: client.describe_endpoint(EndpointName=group), "EndpointStatus", {"Creating"})
     assert "s3://models/model.tar.gz" in found["FailureReason"]
     client.delete_endpoint(EndpointName=group)
 
 
-def test_refusals(client: Any, group: str) -> None:
+def test_invalid_requests_are_refused(client: Any, group: str) -> None:
     arn = add(client, group, ClientToken="once")
     assert add(client, group, ClientToken="once") == arn
     group_arn = f"{ARN}:model-package-group/{group}"
@@ -134,7 +134,7 @@ def test_refusals(client: Any, group: str) -> None:
             "ValidationException",
             f"Model Package Group already exists: {group_arn}",
         ),
-        "group not there": (
+        "group does not exist": (
             lambda: client.describe_model_package_group(ModelPackageGroupName="nix"),
             "ValidationException",
             f"ModelPackageGroup {ARN}:model-package-group/nix does not exist.",
@@ -155,7 +155,7 @@ def test_refusals(client: Any, group: str) -> None:
             "Both ModelPackageName and ModelPackageGroupName are provided in the input. Cannot determine which one to"
             " use.",
         ),
-        "package not there": (
+        "package does not exist": (
             lambda: client.describe_model_package(ModelPackageName=f"{arn}0"),
             "ValidationException",
             f"ModelPackage {arn}0 does not exist.",

@@ -1,4 +1,4 @@
-"""Tags of SageMaker resources that are not there: refused as AWS refuses them."""
+"""Tags of SageMaker resources that do not exist: refused as AWS refuses them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.local_aws.services.job_support import error_of
+from tests.fixtures.job_services import error_of
 
 ABSENT = [
     "endpoint/nothing-here",

@@ -1,4 +1,4 @@
-"""SageMaker training: every terminal state, metrics, the model file, and the container's and the API's refusals."""
+"""SageMaker training: every terminal state, metrics, the model, and what is refused."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from local_aws.jobs import knobs
-from tests.functional.local_aws.services.job_support import (
+from tests.fixtures.job_services import (
     BUCKET,
     XGBOOST_IMAGE,
+    Refusal,
     as_csv,
+    check_refusals,
     error_of,
     labelled_rows,
     log_lines,
@@ -106,7 +108,9 @@ def metrics(job: dict[str, Any]) -> dict[str, float]:
     return {entry["MetricName"]: entry["Value"] for entry in job["FinalMetricDataList"]}
 
 
-def test_completed(trainer: Trainer, s3: Any, aws_client: Callable[..., Any]) -> None:
+def test_a_completed_job_has_metrics_a_model_and_a_log(
+    trainer: Trainer, s3: Any, aws_client: Callable[..., Any]
+) -> None:
     job = trainer.train()
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed", job.get("FailureReason")
     steps = [entry["Status"] for entry in job["SecondaryStatusTransitions"]]
@@ -127,7 +131,7 @@ def test_completed(trainer: Trainer, s3: Any, aws_client: Callable[..., Any]) ->
     assert sum(line.startswith("[11]#011train-auc:") for line in lines) == 1
 
 
-def test_same_data_same_model(
+def test_the_same_data_gives_the_same_model(
     aws_client: Callable[..., Any], roles: dict[str, str], unique: Callable[[str], str]
 ) -> None:
     pair = [Trainer(aws_client("sagemaker"), roles["sagemaker"], unique("same")) for _ in range(2)]
@@ -135,7 +139,7 @@ def test_same_data_same_model(
     assert metrics(pair[0].train(parameters=parameters)) == metrics(pair[1].train(parameters=parameters))
 
 
-def test_early_stopping_without_validation_and_libsvm(trainer: Trainer) -> None:
+def test_libsvm_is_trained_with_early_stopping_and_without_validation(trainer: Trainer) -> None:
     job = trainer.train(
         prefixes={"train": "training/libsvm/"}, content_type=None, parameters={"early_stopping_rounds": "3"}
     )
@@ -226,7 +230,7 @@ FAILURES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_failed(failure: str, trainer: Trainer) -> None:
+def test_a_job_that_cannot_be_trained_fails_with_the_reason(failure: str, trainer: Trainer) -> None:
     changes, kind, text = FAILURES[failure]
     job = trainer.train(**changes)
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Failed"
@@ -239,7 +243,7 @@ def test_failure_table_is_complete() -> None:
     assert len(FAILURES) == 20
 
 
-def test_stopped(trainer: Trainer) -> None:
+def test_a_job_can_be_stopped(trainer: Trainer) -> None:
     trainer.start(parameters={"num_round": "1000000"})
     wait_until(trainer.describe, "SecondaryStatus", "Training")
     trainer.client.stop_training_job(TrainingJobName=trainer.name)
@@ -252,65 +256,113 @@ def test_stopped(trainer: Trainer) -> None:
     )
 
 
-def test_max_runtime_exceeded(trainer: Trainer) -> None:
+def test_a_job_that_takes_too_long_is_stopped(trainer: Trainer) -> None:
     job = trainer.train(parameters={"num_round": "1000000"}, StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
 
 
-def test_refusals(trainer: Trainer, roles: dict[str, str]) -> None:
+def invalid(call: Callable[[], Any], text: str) -> Refusal:
+    return Refusal(call, "ValidationException", text)
+
+
+def test_invalid_requests_are_refused(trainer: Trainer, roles: dict[str, str]) -> None:
     knobs.set_delay("training", 60)
     arn = trainer.start()
     client = trainer.client
     other = Trainer(client, trainer.role, f"{trainer.name}-b")
     nobody = "arn:aws:iam::123456789012:role/nobody"
-    cases: dict[str, tuple[Callable[[], Any], str, str]] = {
-        "name used": (
+    cases = {
+        "name used": Refusal(
             trainer.start,
             "ResourceInUse",
             "Training job names must be unique within an AWS account and region, and a training job with this name"
             f" already exists ({arn})",
         ),
-        "role not there": (
+        "role does not exist": invalid(
             lambda: other.start(RoleArn=nobody),
-            "ValidationException",
             f"Could not assume role {nobody}. Please ensure that the role exists and allows principal"
             " 'sagemaker.amazonaws.com' to assume the role.",
         ),
-        "role trusts another": (
-            lambda: other.start(RoleArn=roles["glue"]),
-            "ValidationException",
-            "Could not assume role",
+        "role trusts another": invalid(lambda: other.start(RoleArn=roles["glue"]), "Could not assume role"),
+        "name too long": invalid(
+            lambda: other.start(TrainingJobName="x" * 64), "Member must satisfy regular expression pattern"
         ),
-        "name too long": (
-            lambda: other.start(TrainingJobName="x" * 64),
-            "ValidationException",
-            "Member must satisfy regular expression pattern",
+        "not found": invalid(
+            lambda: client.describe_training_job(TrainingJobName="nix"), "Requested resource not found."
         ),
-        "not found": (
-            lambda: client.describe_training_job(TrainingJobName="nix"),
-            "ValidationException",
-            "Requested resource not found.",
+        "stop unknown": invalid(
+            lambda: client.stop_training_job(TrainingJobName="nix"), "Requested resource not found."
         ),
-        "stop unknown": (
-            lambda: client.stop_training_job(TrainingJobName="nix"),
-            "ValidationException",
-            "Requested resource not found.",
+        "delete active": Refusal(
+            lambda: client.delete_training_job(TrainingJobName=trainer.name), "ResourceInUse", "InProgress"
         ),
-        "delete active": (
-            lambda: client.delete_training_job(TrainingJobName=trainer.name),
-            "ResourceInUse",
-            "InProgress",
+        "not supported": invalid(
+            lambda: other.start(SessionChainingConfig={"EnableSessionTagChaining": True}),
+            "CreateTrainingJob: local AWS does not support SessionChainingConfig; leave it out.",
         ),
     }
-    for what, (call, code, message) in cases.items():
-        found = error_of(call)
-        assert found[0] == code, (what, found)
-        assert message in found[1], (what, found)
+    check_refusals(cases)
     client.stop_training_job(TrainingJobName=trainer.name)
     assert wait_for(trainer.describe, "TrainingJobStatus", BUSY)["TrainingJobStatus"] == "Stopped"
 
 
-def test_listing_and_tags(trainer: Trainer) -> None:
+TOO_SHORT = "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+NOT_SPOT = "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
+
+
+@pytest.mark.parametrize(
+    ("spot", "limits", "message"),
+    [
+        pytest.param(True, {"MaxRuntimeInSeconds": 600}, TOO_SHORT, id="spot without a wait"),
+        pytest.param(
+            True, {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 599}, TOO_SHORT, id="wait below the runtime"
+        ),
+        pytest.param(True, {"MaxWaitTimeInSeconds": 86_399}, TOO_SHORT, id="wait below the default runtime"),
+        pytest.param(
+            False, {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600}, NOT_SPOT, id="wait without spot"
+        ),
+        pytest.param(
+            False,
+            {"MaxRuntimeInSeconds": 28 * 86_400 + 1},
+            "Invalid MaxRuntimeInSeconds. It must be at most 2419200 (28 days)",
+            id="more than 28 days",
+        ),
+    ],
+)
+def test_invalid_limits_are_refused(trainer: Trainer, spot: bool, limits: dict[str, int], message: str) -> None:
+    found = error_of(lambda: trainer.start(EnableManagedSpotTraining=spot, StoppingCondition=limits))
+    assert found == ("ValidationException", message)
+
+
+def test_checkpoints_need_an_s3_uri(trainer: Trainer) -> None:
+    code, message = error_of(lambda: trainer.start(CheckpointConfig={"S3Uri": "checkpoints/"}))
+    assert code == "ValidationException"
+    assert "Value 'checkpoints/' at 'checkpointConfig.s3Uri' failed to satisfy constraint" in message
+
+
+def test_a_spot_job_is_trained_and_described_as_it_was_asked_for(trainer: Trainer) -> None:
+    asked = {
+        "EnableManagedSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600},
+        "CheckpointConfig": {"S3Uri": f"s3://{BUCKET}/checkpoints/", "LocalPath": "/opt/ml/checkpoints"},
+        "RetryStrategy": {"MaximumRetryAttempts": 2},
+        "RemoteDebugConfig": {"EnableRemoteDebug": False},
+        "InfraCheckConfig": {"EnableInfraCheck": True},
+    }
+    job = trainer.train(**asked)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert {member: job[member] for member in asked} == asked
+    assert job["BillableTimeInSeconds"] == job["TrainingTimeInSeconds"]
+
+
+def test_a_job_without_spot_is_described_as_such(trainer: Trainer) -> None:
+    trainer.start(parameters={"num_round": "1"})
+    job = wait_for(trainer.describe, "TrainingJobStatus", BUSY)
+    assert job["EnableManagedSpotTraining"] is False
+    assert "MaxWaitTimeInSeconds" not in job["StoppingCondition"]
+
+
+def test_jobs_are_listed_by_state_and_have_tags(trainer: Trainer) -> None:
     arn = trainer.start(Tags=[{"Key": "run", "Value": "1"}])
     client = trainer.client
     wait_for(trainer.describe, "TrainingJobStatus", BUSY)

@@ -1,4 +1,4 @@
-"""``pyspark.sql``."""
+"""``pyspark.sql``: sqlframe's classes, with this package's session and DataFrame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``pyspark.sql.dataframe``."""
+"""``pyspark.sql.dataframe``: this package's DataFrame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``pyspark.sql.functions``."""
+"""``pyspark.sql.functions``: sqlframe's."""
 
 from __future__ import annotations
 

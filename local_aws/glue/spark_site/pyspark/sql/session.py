@@ -1,4 +1,4 @@
-"""``pyspark.sql.session``."""
+"""``pyspark.sql.session``: this package's session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``pyspark.sql.types``."""
+"""``pyspark.sql.types``: sqlframe's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``pyspark.sql.utils``."""
+"""``pyspark.sql.utils``: the exceptions that Spark calls AnalysisException."""
 
 from __future__ import annotations
 

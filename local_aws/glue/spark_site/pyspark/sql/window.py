@@ -1,4 +1,4 @@
-"""``pyspark.sql.window``."""
+"""``pyspark.sql.window``: sqlframe's."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Every change to moto's own objects, in one place and in order.
 
-Each patch asserts that what it replaces is still there, names the moto behaviour it mends and says
-when it can go. Each has a contract test in tests/functional/local_aws/test_compat.py.
+Each patch asserts that what it replaces is still there, names the behaviour of moto that it changes
+and says when it can go. Each has a contract test in
+tests/functional/local_aws/test_moto_patches.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ class MotoIncompatibleError(RuntimeError):
     """The installed moto is not the one local_aws was written against."""
 
 
-def _attribute(owner: Any, name: str) -> Any:
+def attribute(owner: Any, name: str) -> Any:
+    """Return an attribute of moto that a patch is about to replace.
+
+    :raises MotoIncompatibleError: it does not exist.
+    """
     try:
         return getattr(owner, name)
     except AttributeError:
@@ -30,26 +35,35 @@ def _attribute(owner: Any, name: str) -> Any:
         ) from None
 
 
-def apply_patches() -> None:
-    """Apply every patch once per process, before the first request.
+def check_version(installed: str) -> None:
+    """Refuse a moto that these patches were not checked against.
 
-    :raises MotoIncompatibleError: another moto version is installed, or an attribute that is
-        patched is gone.
+    :param installed: version of moto.
+    :raises MotoIncompatibleError: it is not `MOTO_VERSION`.
     """
-    global _applied
-    if _applied:
-        return
-    installed = version("moto")
     if installed != MOTO_VERSION:
         raise MotoIncompatibleError(
             f"local_aws extends moto {MOTO_VERSION} but {installed} is installed; install moto=={MOTO_VERSION}."
         )
+
+
+def apply_patches() -> None:
+    """Apply every patch once per process, before the first request.
+
+    :raises MotoIncompatibleError: another moto version is installed, or an attribute that is
+        patched does not exist.
+    """
+    global _applied
+    if _applied:
+        return
+    check_version(version("moto"))
     for patch in PATCHES:
         patch()
     _applied = True
 
 
-def _state_machines_of_stacks() -> None:
+def state_machines_of_stacks() -> None:
+    """Make a stack's state machines ones that can be executed."""
     # moto 5.2.5 keeps a stack's state machines in its own backend, where they cannot be executed.
     # Goes when local_aws serves Step Functions from moto's backend again.
     from moto.stepfunctions.models import StateMachine
@@ -61,20 +75,21 @@ def _state_machines_of_stacks() -> None:
         ("update_from_cloudformation_json", cloudformation.update),
         ("delete_from_cloudformation_json", cloudformation.delete),
     ):
-        _attribute(StateMachine, name)
+        attribute(StateMachine, name)
         setattr(StateMachine, name, classmethod(function))
-    _attribute(StateMachine, "has_cfn_attr")
+    attribute(StateMachine, "has_cfn_attr")
     StateMachine.has_cfn_attr = classmethod(
         lambda cls, attribute: cloudformation.StackStateMachine.has_cfn_attr(attribute)
     )
 
 
-def _aws_managed_policies_on_demand() -> None:
+def aws_managed_policies_on_demand() -> None:
+    """Know AWS's managed policies when one is attached."""
     # moto 5.2.5 knows AWS's managed policies only when all 1,500 are loaded into every partition at
     # start. Goes when moto loads them one by one.
     from moto.iam.models import AWSManagedPolicy, IAMBackend
 
-    _attribute(AWSManagedPolicy, "from_data")
+    attribute(AWSManagedPolicy, "from_data")
 
     def load(self: Any, policy_arn: str) -> None:
         if policy_arn.startswith("arn:aws:iam::aws:policy/") and policy_arn not in self.managed_policies:
@@ -87,7 +102,7 @@ def _aws_managed_policies_on_demand() -> None:
                 self.managed_policies[policy.arn] = policy
 
     for name in ("attach_role_policy", "attach_user_policy", "attach_group_policy"):
-        attach = _attribute(IAMBackend, name)
+        attach = attribute(IAMBackend, name)
 
         def attach_known_policy(self: Any, policy_arn: str, owner: str, attach: Any = attach) -> None:
             load(self, policy_arn)
@@ -96,12 +111,13 @@ def _aws_managed_policies_on_demand() -> None:
         setattr(IAMBackend, name, attach_known_policy)
 
 
-def _managed_policies_of_stack_roles() -> None:
+def managed_policies_of_stack_roles() -> None:
+    """Attach the managed policies of a stack's roles."""
     # moto 5.2.5 ignores ManagedPolicyArns of AWS::IAM::Role, so that such a role could do nothing
     # under enforcement. Goes when moto attaches them.
     from moto.iam.models import Role, iam_backends
 
-    create = _attribute(Role, "create_from_cloudformation_json")
+    create = attribute(Role, "create_from_cloudformation_json")
 
     def create_with_policies(
         cls: type, /, resource_name: str, cloudformation_json: Any, *place: str, **kwargs: Any
@@ -111,7 +127,7 @@ def _managed_policies_of_stack_roles() -> None:
             iam_backends[role.account_id]["aws"].attach_role_policy(arn, role.name)
         return role
 
-    delete = _attribute(Role, "delete_from_cloudformation_json")
+    delete = attribute(Role, "delete_from_cloudformation_json")
 
     def delete_with_policies(
         cls: type, /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
@@ -128,12 +144,13 @@ def _managed_policies_of_stack_roles() -> None:
     Role.delete_from_cloudformation_json = classmethod(delete_with_policies)
 
 
-def _nothing_in_lists_of_stacks() -> None:
-    # moto 5.2.5 leaves None where AWS::NoValue stands in a list, such as a policy's statements,
+def nothing_in_lists_of_stacks() -> None:
+    """Remove ``AWS::NoValue`` from lists in templates."""
+    # moto 5.2.5 leaves None where a list has AWS::NoValue, such as a policy's statements,
     # although AWS removes the element. Goes when moto does.
     from moto.cloudformation import parsing
 
-    clean = _attribute(parsing, "clean_json")
+    clean = attribute(parsing, "clean_json")
 
     def clean_without_nothing(resource_json: Any, resources_map: Any) -> Any:
         cleaned = clean(resource_json, resources_map)
@@ -142,13 +159,14 @@ def _nothing_in_lists_of_stacks() -> None:
     parsing.clean_json = clean_without_nothing
 
 
-def _inline_policies_of_stack_roles() -> None:
-    # moto 5.2.5 stores them as Python objects, which GetRolePolicy cannot answer as JSON, and a
+def inline_policies_of_stack_roles() -> None:
+    """Store and update a stack's inline policies as JSON."""
+    # moto 5.2.5 stores them as Python objects, which GetRolePolicy cannot return as JSON, and a
     # stack's update changes neither them nor trust policy or boundary. Goes when moto does both.
     from moto.iam.models import Role
 
-    create = _attribute(Role, "create_from_cloudformation_json")
-    update = _attribute(Role, "update_from_cloudformation_json")
+    create = attribute(Role, "create_from_cloudformation_json")
+    update = attribute(Role, "update_from_cloudformation_json")
 
     def put(role: Any, properties: Any) -> Any:
         role.policies = {
@@ -176,37 +194,40 @@ def _inline_policies_of_stack_roles() -> None:
     Role.update_from_cloudformation_json = classmethod(update_with_documents)
 
 
-def _bucket_policies_of_stacks() -> None:
-    # moto 5.2.5 skips AWS::S3::BucketPolicy with a warning. It knows a type by its model's class,
-    # once that exists. Goes when moto has one.
+def bucket_policies_of_stacks() -> None:
+    """Serve ``AWS::S3::BucketPolicy``."""
+    # moto 5.2.5 skips AWS::S3::BucketPolicy with a warning. It finds a type's class once the class
+    # exists. Goes when moto has one.
     from moto.core.common_models import CloudFormationModel
 
     from local_aws.s3.stack_bucket_policy import StackBucketPolicy
 
-    _attribute(CloudFormationModel, "cloudformation_type")
+    attribute(CloudFormationModel, "cloudformation_type")
     assert StackBucketPolicy.cloudformation_type() == "AWS::S3::BucketPolicy"
 
 
-def _bucket_policies_are_not_decided_twice() -> None:
-    # moto 5.2.5 looks at a bucket's policy on its own account, without conditions and principals,
-    # so that a policy against plain HTTP denies every call. local_aws.iam decides, when asked to.
-    # Goes when moto can be told not to.
+def bucket_policies_are_not_decided_twice() -> None:
+    """Leave decisions on bucket policies to ``local_aws.iam``."""
+    # moto 5.2.5 applies a bucket's policy without its conditions and principals, so that a policy
+    # against plain HTTP denies every call. With --iam enforce, local_aws.iam decides. Goes when
+    # moto can be told not to.
     from moto.iam.access_control import PermissionResult
     from moto.s3.models import FakeBucket
 
     from local_aws.core import authorisation
 
-    _attribute(FakeBucket, "get_permission")
+    attribute(FakeBucket, "get_permission")
 
     def permission(self: Any, action: str, resource: str) -> Any:
-        # DeleteObjects asks for every key, and answers for each.
+        # DeleteObjects is asked for each key and refuses each on its own.
         refused = resource in authorisation.refused_resources.get()
         return PermissionResult.DENIED if refused else PermissionResult.NEUTRAL
 
     FakeBucket.get_permission = permission
 
 
-def _policy_simulation() -> None:
+def policy_simulation() -> None:
+    """Serve ``iam:SimulatePrincipalPolicy``."""
     # moto 5.2.5 has no SimulatePrincipalPolicy. Goes when it has one that evaluates.
     from moto.core.responses import ActionResult
     from moto.iam.exceptions import IAMException
@@ -214,7 +235,7 @@ def _policy_simulation() -> None:
 
     from local_aws.iam import simulation
 
-    read = _attribute(IamResponse, "_get_params")
+    read = attribute(IamResponse, "_get_params")
 
     def simulate_principal_policy(self: Any) -> Any:
         try:
@@ -225,24 +246,25 @@ def _policy_simulation() -> None:
     IamResponse.simulate_principal_policy = simulate_principal_policy
 
 
-def _list_modules_once() -> None:
+def list_modules_once() -> None:
+    """List moto's modules once, not in every request."""
     # moto 5.2.5 reads its own folder and asks for 170 files twice in every request, a third of what
     # a request costs. Goes when moto remembers what it found.
     from moto import backends
 
-    modules = tuple(_attribute(backends, "list_of_moto_modules")())
+    modules = tuple(attribute(backends, "list_of_moto_modules")())
     backends.list_of_moto_modules = lambda: modules
 
 
 #: Applied in this order.
 PATCHES = (
-    _state_machines_of_stacks,
-    _aws_managed_policies_on_demand,
-    _managed_policies_of_stack_roles,
-    _nothing_in_lists_of_stacks,
-    _inline_policies_of_stack_roles,
-    _bucket_policies_of_stacks,
-    _bucket_policies_are_not_decided_twice,
-    _policy_simulation,
-    _list_modules_once,
+    state_machines_of_stacks,
+    aws_managed_policies_on_demand,
+    managed_policies_of_stack_roles,
+    nothing_in_lists_of_stacks,
+    inline_policies_of_stack_roles,
+    bucket_policies_of_stacks,
+    bucket_policies_are_not_decided_twice,
+    policy_simulation,
+    list_modules_once,
 )

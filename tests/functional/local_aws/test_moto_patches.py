@@ -1,4 +1,4 @@
-"""Contract of every patch of moto: the behaviour it mends, and that it refuses another moto."""
+"""Contract of every patch of moto: the behaviour it changes, and that another moto is refused."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+
+from local_aws.core import moto_patches
 
 DEFINITION = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": "${Greeting}", "End": True}}}
 
@@ -104,33 +106,29 @@ def test_a_request_does_not_look_for_modules(aws_client: Any, monkeypatch: pytes
     assert "Buckets" in client.list_buckets()
 
 
-def test_another_moto_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from local_aws.core import compat
-
-    monkeypatch.setattr(compat, "_applied", False)
-    monkeypatch.setattr(compat, "version", lambda name: "9.9.9")
-    with pytest.raises(compat.MotoIncompatibleError, match=r"install moto==5\.2\.5"):
-        compat.apply_patches()
+def test_another_moto_is_refused() -> None:
+    moto_patches.check_version(moto_patches.MOTO_VERSION)
+    with pytest.raises(moto_patches.MotoIncompatibleError, match=r"install moto==5\.2\.5"):
+        moto_patches.check_version("9.9.9")
 
 
 def test_a_missing_attribute_is_named() -> None:
-    from local_aws.core import compat
-
-    with pytest.raises(compat.MotoIncompatibleError, match=r"has no Thing\.gone, which local_aws extends"):
-        compat._attribute(type("Thing", (), {}), "gone")
+    with pytest.raises(moto_patches.MotoIncompatibleError, match=r"has no Thing\.gone, which local_aws extends"):
+        moto_patches.attribute(type("Thing", (), {}), "gone")
 
 
 def test_every_patch_has_a_test() -> None:
-    from local_aws.core import compat
-
-    assert {patch.__name__ for patch in compat.PATCHES} == {
-        "_state_machines_of_stacks",
-        "_aws_managed_policies_on_demand",
-        "_managed_policies_of_stack_roles",
-        "_nothing_in_lists_of_stacks",
-        "_inline_policies_of_stack_roles",
-        "_bucket_policies_of_stacks",
-        "_bucket_policies_are_not_decided_twice",
-        "_policy_simulation",
-        "_list_modules_once",
+    stacks = test_a_stacks_state_machines_are_executable_and_its_roles_have_their_policies
+    policies = test_policies_of_a_stack_are_stored_and_changed_and_decided_elsewhere
+    tests: dict[str, Any] = {
+        "state_machines_of_stacks": stacks,
+        "aws_managed_policies_on_demand": stacks,
+        "managed_policies_of_stack_roles": stacks,
+        "nothing_in_lists_of_stacks": policies,
+        "inline_policies_of_stack_roles": policies,
+        "bucket_policies_of_stacks": policies,
+        "bucket_policies_are_not_decided_twice": policies,
+        "policy_simulation": "tests/functional/local_aws/test_iam_enforcement.py",
+        "list_modules_once": test_a_request_does_not_look_for_modules,
     }
+    assert [patch.__name__ for patch in moto_patches.PATCHES] == list(tests)
