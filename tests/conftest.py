@@ -1,23 +1,24 @@
-"""Fixtures for every kind of test: local AWS in this process, boto3 clients for it, and the shared data folder."""
+"""Fixtures for every kind of test: local AWS in this process, its clients, and the shared data."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+from tests.fixtures.places import PLUGINS
 from tests.fixtures.shared_data import VARIABLE, shared_folder
 
 if TYPE_CHECKING:
     from local_aws.core.server import ServerHandle
+    from tests.fixtures.local_aws_clients import AwsClients
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 # Before Airflow's first import: a DAG is serialized with what the package's plugin has registered.
-os.environ.setdefault("AIRFLOW__CORE__PLUGINS_FOLDER", str(REPOSITORY / "plugins"))
+os.environ.setdefault("AIRFLOW__CORE__PLUGINS_FOLDER", str(PLUGINS))
 
 # Examples are the same in every run and nothing is measured: on a busy machine a slow draw says
 # nothing about the code. `pytest --hypothesis-profile=default` searches at random and prints the
@@ -30,7 +31,7 @@ hypothesis.settings.load_profile("brewtrain")
 
 @pytest.fixture(scope="session")
 def local_aws_server() -> Iterator[ServerHandle]:
-    """The session's local AWS; its ``front`` holds the call log and the fault rules."""
+    """Start the session's local AWS; its ``front`` holds the call log and the fault rules."""
     from local_aws.core import server
 
     handle = server.start(port=0)
@@ -40,13 +41,13 @@ def local_aws_server() -> Iterator[ServerHandle]:
 
 @pytest.fixture(scope="session")
 def local_aws(local_aws_server: ServerHandle) -> str:
-    """The endpoint URL of the session's local AWS."""
+    """Return the endpoint URL of the session's local AWS."""
     return local_aws_server.endpoint_url
 
 
 @pytest.fixture(scope="session")
-def aws_client(local_aws: str) -> Iterator[Callable[..., Any]]:
-    """``aws_client(service, **overrides)``: a boto3 client for local AWS in us-east-1, cached per service."""
+def aws_client(local_aws: str) -> Iterator[AwsClients]:
+    """Give boto3 clients of the session's local AWS: ``aws_client("s3")``."""
     from tests.fixtures.local_aws_clients import clients_of
 
     with clients_of(local_aws) as make:

@@ -1,4 +1,4 @@
-"""The evaluation inside the state machine: whom it compares with, what it decides, and how it fails.
+"""The evaluation in the state machine: what it compares with, what it decides, how it fails.
 
 The cases run a machine that starts after the training, with the results of one real training in its
 input; every other state is the committed one.
@@ -6,19 +6,21 @@ input; every other state is the committed one.
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
-import urllib3
 
 from tests.contract import asl
-from tests.e2e.conftest import ACCOUNT, BUCKET, INCLUDE, Installation
+from tests.fixtures.account import BUCKET, role_arn
+from tests.fixtures.executions import StateMachine
+from tests.fixtures.installation import Installation
+from tests.fixtures.local_aws_control import LocalAwsControl
+from tests.fixtures.model_archives import archive_of
+from tests.fixtures.places import STATE_MACHINE
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,19 +37,22 @@ AGAINST_CHAMPION = {
 
 
 @dataclass
-class Evaluation:
+class Evaluation(StateMachine):
     """Evaluates a model that is already trained."""
 
     installation: Installation
     trained: dict[str, Any]
-    state_machine_arn: str
 
     @property
     def s3(self) -> Any:
-        return self.installation.clients("s3")
+        return self.clients("s3")
+
+    @property
+    def sagemaker(self) -> Any:
+        return self.clients("sagemaker")
 
     def input(self, endpoint: str, **changes: Any) -> dict[str, Any]:
-        """Input of a run that has got as far as its training, and will deploy nothing."""
+        """Build the input of a run that has trained its model and will deploy nothing."""
         document = self.installation.input("2010-11-20", endpoint, run={"deploy_policy": "never"}, **changes)
         prefix = f"brewtrain/bank_marketing/runs/{self.trained['run']['id']}/"
         document["split"]["summary_key"] = f"{prefix}split.json"
@@ -59,32 +64,15 @@ class Evaluation:
         }
         return document
 
-    def start(self, document: dict[str, Any]) -> str:
-        answer = self.installation.clients("stepfunctions").start_execution(
-            stateMachineArn=self.state_machine_arn, name=document["run"]["id"], input=json.dumps(document)
-        )
-        arn: str = answer["executionArn"]
-        return arn
-
-    def run(self, document: dict[str, Any]) -> dict[str, Any]:
-        return self.installation.wait(self.start(document))
-
-    def succeed(self, document: dict[str, Any]) -> dict[str, Any]:
-        seen = self.run(document)
-        trace = self.installation.trace(seen["executionArn"])
-        assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"), trace)
-        output: dict[str, Any] = json.loads(seen["output"])
-        return output
-
     def serve(self, endpoint: str) -> str:
-        """Make an endpoint that serves a copy of the trained model; returns the copy's key."""
+        """Make an endpoint that serves a copy of the trained model; return the copy's key."""
         key = f"elsewhere/{endpoint}/model.tar.gz"
         source = self.trained["model_artifacts"].removeprefix(f"s3://{BUCKET}/")
         self.s3.copy_object(Bucket=BUCKET, Key=key, CopySource={"Bucket": BUCKET, "Key": source})
-        sagemaker = self.installation.clients("sagemaker")
+        sagemaker = self.sagemaker
         sagemaker.create_model(
             ModelName=endpoint,
-            ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/brewtrain-sagemaker",
+            ExecutionRoleArn=role_arn("sagemaker"),
             PrimaryContainer={"Image": self.trained["image_uri"], "ModelDataUrl": f"s3://{BUCKET}/{key}"},
         )
         variant = {"VariantName": "AllTraffic", "ModelName": endpoint, "InstanceType": "ml.m5.large",
@@ -97,9 +85,9 @@ class Evaluation:
         return key
 
     def poor_model(self) -> str:
-        """Put an archive of a model that has learned nothing; returns its URI."""
+        """Store an archive of a model that has learned nothing; return its URI."""
         features = len(self.trained["split"]["features"])
-        content = archive(trained_on_noise(features))
+        content = archive_of(trained_on_noise(features))
         self.s3.put_object(Bucket=BUCKET, Key="elsewhere/poor/model.tar.gz", Body=content)
         return f"s3://{BUCKET}/elsewhere/poor/model.tar.gz"
 
@@ -114,35 +102,17 @@ def trained_on_noise(features: int) -> bytes:
     return bytes(xgboost.train(settings, xgboost.DMatrix(rows, labels), 5).save_raw("ubj"))
 
 
-def archive(model: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as opened:
-        member = tarfile.TarInfo("xgboost-model")
-        member.size = len(model)
-        opened.addfile(member, io.BytesIO(model))
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="module")
 def evaluation(installation: Installation) -> Evaluation:
     trained = installation.succeed(installation.input("2010-11-01", "evaluated"))
     assert trained["reason"] == "promoted"
-    definition = json.loads((INCLUDE / "statemachine" / "retraining.asl.json").read_text("utf-8"))
-    machine = installation.clients("stepfunctions").create_state_machine(
+    definition = json.loads(STATE_MACHINE.read_text("utf-8"))
+    machine = installation.states.create_state_machine(
         name="brewtrain-evaluation-only",
         definition=json.dumps(asl.reachable(definition, "Query Training Results")),
-        roleArn=f"arn:aws:iam::{ACCOUNT}:role/brewtrain-states",
+        roleArn=role_arn("states"),
     )
-    return Evaluation(installation, trained, machine["stateMachineArn"])
-
-
-@pytest.fixture
-def faults(local_aws: str) -> Iterator[Any]:
-    def add(**rule: Any) -> None:
-        assert urllib3.request("POST", f"{local_aws}/_local/faults", json=rule).status < 300
-
-    yield add
-    urllib3.request("DELETE", f"{local_aws}/_local/faults")
+    return Evaluation(installation.clients, machine["stateMachineArn"], installation, trained)
 
 
 def test_a_second_run_is_compared_with_what_serves(evaluation: Evaluation) -> None:
@@ -165,7 +135,7 @@ def test_the_smoke_rows_score_the_same_on_the_endpoint(evaluation: Evaluation) -
     assert (smoke["layout"], smoke["content_type"]) == (1, "text/csv")
     assert len(smoke["rows"]) == len(smoke["scores"]) == 20
     assert max(smoke["scores"]) - min(smoke["scores"]) > 0.1, "they cover the range of scores"
-    answer = evaluation.installation.clients("sagemaker-runtime").invoke_endpoint(
+    answer = evaluation.clients("sagemaker-runtime").invoke_endpoint(
         EndpointName="evaluated", ContentType=smoke["content_type"], Body="\n".join(smoke["rows"])
     )
     served = [float(score) for score in answer["Body"].read().decode().split()]
@@ -190,29 +160,47 @@ def test_too_few_rows_are_a_refusal(evaluation: Evaluation) -> None:
     assert "are fewer than the 1000000 that the gate asks for" in seen["cause"]
 
 
+def delete_config(evaluation: Evaluation, endpoint: str, key: str) -> None:
+    evaluation.sagemaker.delete_endpoint_config(EndpointConfigName=endpoint)
+
+
+def delete_model(evaluation: Evaluation, endpoint: str, key: str) -> None:
+    evaluation.sagemaker.delete_model(ModelName=endpoint)
+
+
+def delete_archive(evaluation: Evaluation, endpoint: str, key: str) -> None:
+    evaluation.s3.delete_object(Bucket=BUCKET, Key=key)
+
+
+def train_on_other_features(evaluation: Evaluation, endpoint: str, key: str) -> None:
+    evaluation.s3.put_object(Bucket=BUCKET, Key=key, Body=archive_of(trained_on_noise(3)))
+
+
 @pytest.mark.parametrize(
-    ("damage", "reason"),
+    ("endpoint", "damage", "reason"),
     [
-        ("config", "the serving endpoint config deleted-config was deleted by hand"),
-        ("model", "the serving model deleted-model was deleted by hand"),
-        ("archive", "elsewhere/deleted-archive/model.tar.gz no longer exists"),
-        ("other", "the champion was trained on 3 features"),
+        pytest.param(
+            "deleted-config",
+            delete_config,
+            "the serving endpoint config deleted-config was deleted by hand",
+            id="config",
+        ),
+        pytest.param("deleted-model", delete_model, "the serving model deleted-model was deleted by hand", id="model"),
+        pytest.param(
+            "deleted-archive",
+            delete_archive,
+            "elsewhere/deleted-archive/model.tar.gz no longer exists",
+            id="archive",
+        ),
+        pytest.param(
+            "other-features", train_on_other_features, "the champion was trained on 3 features", id="other features"
+        ),
     ],
 )
 def test_a_champion_that_cannot_be_compared_is_not_taken_for_none(
-    evaluation: Evaluation, damage: str, reason: str
+    evaluation: Evaluation, endpoint: str, damage: Callable[[Evaluation, str, str], None], reason: str
 ) -> None:
-    endpoint = f"deleted-{damage}"
-    key = evaluation.serve(endpoint)
-    sagemaker = evaluation.installation.clients("sagemaker")
-    if damage == "config":
-        sagemaker.delete_endpoint_config(EndpointConfigName=endpoint)
-    elif damage == "model":
-        sagemaker.delete_model(ModelName=endpoint)
-    elif damage == "archive":
-        evaluation.s3.delete_object(Bucket=BUCKET, Key=key)
-    else:
-        evaluation.s3.put_object(Bucket=BUCKET, Key=key, Body=archive(trained_on_noise(3)))
+    damage(evaluation, endpoint, evaluation.serve(endpoint))
     output = evaluation.succeed(evaluation.input(endpoint, gate=AGAINST_CHAMPION))
     assert (output["reason"], output["evaluation"]["champion_status"]) == ("quality_gate", "not_comparable")
     assert reason in output["message"]
@@ -220,31 +208,34 @@ def test_a_champion_that_cannot_be_compared_is_not_taken_for_none(
 
 def test_an_endpoint_deleted_by_hand_has_no_champion(evaluation: Evaluation) -> None:
     evaluation.serve("deleted-endpoint")
-    evaluation.installation.clients("sagemaker").delete_endpoint(EndpointName="deleted-endpoint")
+    evaluation.sagemaker.delete_endpoint(EndpointName="deleted-endpoint")
     output = evaluation.succeed(evaluation.input("deleted-endpoint", gate=AGAINST_CHAMPION))
     assert (output["reason"], output["evaluation"]["champion_status"]) == ("deploy_never", "absent")
 
 
-def test_throttled_lookups_are_asked_again(evaluation: Evaluation, faults: Any) -> None:
+def test_throttled_lookups_are_asked_again(evaluation: Evaluation, faults: LocalAwsControl) -> None:
     for operation in ("DescribeEndpoint", "DescribeEndpointConfig", "DescribeModel"):
-        faults(service="sagemaker", operation=operation, effect="throttle", times=1)
+        faults.add_fault(service="sagemaker", operation=operation, effect="throttle", times=1)
     output = evaluation.succeed(evaluation.input("evaluated", gate=AGAINST_CHAMPION))
     assert output["evaluation"]["champion_status"] == "compared"
 
 
-def test_a_lookup_that_is_denied_is_red_and_redriven(evaluation: Evaluation, faults: Any) -> None:
-    faults(service="sagemaker", operation="DescribeModel", effect="error", code="AccessDeniedException", status=400,
-           message="not authorized to perform: sagemaker:DescribeModel", times=5)  # fmt: skip
+def test_a_lookup_that_is_denied_is_red_and_redriven(evaluation: Evaluation, faults: LocalAwsControl) -> None:
+    faults.add_fault(
+        service="sagemaker", operation="DescribeModel", effect="error", code="AccessDeniedException", status=400,
+        message="not authorized to perform: sagemaker:DescribeModel", times=5,
+    )  # fmt: skip
     seen = evaluation.run(evaluation.input("evaluated", gate=AGAINST_CHAMPION))
     assert seen["status"] == "FAILED"
     assert "not authorized" in seen["cause"]
-    assert evaluation.installation.trace(seen["executionArn"])[-1] == "Look Up Champion Model Again"
-    urllib3.request("DELETE", f"{evaluation.s3.meta.endpoint_url}/_local/faults")
-    evaluation.installation.clients("stepfunctions").redrive_execution(executionArn=seen["executionArn"])
-    assert evaluation.installation.wait(seen["executionArn"])["status"] == "SUCCEEDED"
+    assert evaluation.trace(seen["executionArn"])[-1] == "Look Up Champion Model Again"
+    faults.remove_faults()
+    assert evaluation.redrive(seen["executionArn"])["status"] == "SUCCEEDED"
 
 
-def test_a_failed_evaluation_says_why_and_a_redrive_has_a_job_of_its_own(evaluation: Evaluation, faults: Any) -> None:
+def test_a_failed_evaluation_says_why_and_a_redrive_has_a_job_of_its_own(
+    evaluation: Evaluation, faults: LocalAwsControl
+) -> None:
     document = evaluation.input("evaluated")
     prefix = f"elsewhere/{document['run']['id']}/validation/"
     width = len(evaluation.trained["split"]["features"])
@@ -254,8 +245,10 @@ def test_a_failed_evaluation_says_why_and_a_redrive_has_a_job_of_its_own(evaluat
     document["evaluation"]["validation_uri"] = f"s3://{BUCKET}/{prefix}"
     # The answer to the first call is lost although the job was made: the retry must ask for another
     # name.
-    faults(service="sagemaker", operation="CreateProcessingJob", effect="error", code="InternalFailure", status=500,
-           message="lost", when="after", times=1)  # fmt: skip
+    faults.add_fault(
+        service="sagemaker", operation="CreateProcessingJob", effect="error", code="InternalFailure", status=500,
+        message="lost", when="after", times=1,
+    )  # fmt: skip
     seen = evaluation.run(document)
     assert (seen["status"], seen["error"]) == ("FAILED", "States.TaskFailed")
     cause = json.loads(seen["cause"])
@@ -268,9 +261,8 @@ def test_a_failed_evaluation_says_why_and_a_redrive_has_a_job_of_its_own(evaluat
     for item in evaluation.s3.list_objects_v2(Bucket=BUCKET, Prefix=good)["Contents"]:
         key = prefix + item["Key"].removeprefix(good)
         evaluation.s3.copy_object(Bucket=BUCKET, Key=key, CopySource={"Bucket": BUCKET, "Key": item["Key"]})
-    evaluation.installation.clients("stepfunctions").redrive_execution(executionArn=seen["executionArn"])
-    assert evaluation.installation.wait(seen["executionArn"])["status"] == "SUCCEEDED"
-    sagemaker = evaluation.installation.clients("sagemaker")
+    assert evaluation.redrive(seen["executionArn"])["status"] == "SUCCEEDED"
+    sagemaker = evaluation.sagemaker
     jobs = sagemaker.list_processing_jobs(NameContains=document["run"]["id"], MaxResults=100)["ProcessingJobSummaries"]
     assert sorted(job["ProcessingJobName"].rpartition("-g")[2].split("-", 1)[1] for job in jobs) == [
         "0-0",

@@ -1,8 +1,8 @@
-"""The roles are enough, and no more: every DAG under enforcement, and every statement of roles.yaml needed by it.
+"""The roles allow what every DAG needs, and no more.
 
-Sufficient: the DAGs are green. Minimal: each permission check of those runs is asked again of a
-policy that lacks one statement, one action or one resource, and at least one is then denied. What
-only AWS itself asks for is listed, with a reason; the list may not grow old either.
+Enough: the DAGs are green under enforcement. No more: each permission check of those runs is
+repeated with a policy that lacks one statement, one action or one resource, and at least one is
+then denied. What only AWS itself needs is listed with a reason, and the list is checked too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +20,10 @@ import pytest
 
 from local_aws.iam.evaluation import AccessRequest, Identity, PolicySet, evaluate
 from local_aws.iam.policy_documents import Policy, parse
+from tests.fixtures.airflow_connection import CONNECTION_ID, VARIABLE
 from tests.fixtures.enforced_airflow import PIPELINE, EnforcedAirflow
+from tests.fixtures.executions import wait_for_end
+from tests.fixtures.places import INCLUDE
 from tools.airflow_env import REGION, connection
 from tools.cloudformation import load, resolve
 from tools.run.processes import Processes
@@ -29,15 +31,12 @@ from tools.run.processes import Processes
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
 
 TODAY = datetime.now(UTC).date()
-TEMPLATE = Path(__file__).resolve().parents[2] / "include" / "cloudformation" / "roles.yaml"
+TEMPLATE = INCLUDE / "cloudformation" / "roles.yaml"
 
 #: (role, action) → why no run here asks for it although AWS does.
 ONLY_ON_AWS: dict[tuple[str, str], str] = {
     ("brewtrain-states", "glue:GetJobRuns"): "AWS's policy for startJobRun.sync lists it (Developer Guide, Glue)",
-    (
-        "brewtrain-states",
-        "sagemaker:ListTags",
-    ): "AWS's policy for create…Job.sync lists it (Developer Guide, SageMaker)",
+    ("brewtrain-states", "sagemaker:ListTags"): "AWS's policy for create…Job.sync lists it (Developer Guide)",
     ("brewtrain-states", "cloudwatch:DescribeAlarms"): "only where a pipeline names alarms that roll an update back",
     ("brewtrain-sagemaker", "cloudwatch:DescribeAlarms"): "only where a pipeline names alarms that roll an update back",
     ("brewtrain-sagemaker", "logs:DescribeLogStreams"): "SageMaker's log agent looks for its stream; here it is known",
@@ -74,14 +73,14 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnforcedAirflo
 
 @pytest.fixture(scope="module")
 def runs(airflow: EnforcedAirflow) -> dict[str, Any]:
-    """Every DAG, a failed run and its redrive, and what the enforcer remembers of them."""
+    """Run every DAG, a failed run and its redrive; return what they and the enforcer said."""
     newest, before = airflow.days[-1], airflow.days[-2]
     results = {"deploy": airflow.run("deploy"), "retrain": airflow.run("retrain", before)}
     refused = {"service": "glue", "operation": "StartJobRun", "effect": "error", "code": "InvalidInputException",
                "message": "no such script", "status": 400}  # fmt: skip
-    airflow.local("POST", "faults", refused)
+    airflow.control.add_fault(**refused)
     failed = airflow.run("retrain", newest)
-    airflow.local("DELETE", "faults")
+    airflow.control.remove_faults()
     with pytest.MonkeyPatch.context() as patch:
         _redrive(airflow, patch)
     results["redriven, updates"] = airflow.run("retrain", newest)
@@ -112,7 +111,7 @@ def _edit(include: Path) -> None:
 def _connect(airflow: EnforcedAirflow, patch: pytest.MonkeyPatch) -> None:
     """Let hooks of this process sign as the DAGs do."""
     patch.setenv("AIRFLOW_HOME", os.environ.get("AIRFLOW_HOME", str(airflow.folder / "hooks")))
-    patch.setenv("AIRFLOW_CONN_BREWTRAIN_AWS", connection(airflow.endpoint_url, login=airflow.login))
+    patch.setenv(VARIABLE, connection(airflow.endpoint_url, login=airflow.login))
 
 
 def _redrive(airflow: EnforcedAirflow, patch: pytest.MonkeyPatch) -> None:
@@ -123,15 +122,12 @@ def _redrive(airflow: EnforcedAirflow, patch: pytest.MonkeyPatch) -> None:
     states = airflow.client("stepfunctions")
     machine = states.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     (failed,) = states.list_executions(stateMachineArn=machine, statusFilter="FAILED")["executions"]
-    assert StepFunctionsHook("brewtrain_aws").redrive(failed["executionArn"], "again")
-    deadline = time.monotonic() + 120
-    while states.describe_execution(executionArn=failed["executionArn"])["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    assert StepFunctionsHook(CONNECTION_ID).redrive(failed["executionArn"], "again")
+    wait_for_end(states, failed["executionArn"], seconds=120)
 
 
 def _use_hooks(airflow: EnforcedAirflow, patch: pytest.MonkeyPatch) -> None:
-    """What DAGs do only after months or when a job has failed: by their hooks, with their connection."""
+    """Do with the DAGs' hooks what they do only after months, or when a job has failed."""
     _connect(airflow, patch)
     from brewtrain.domain.run.execution_history import JobReference
     from brewtrain.hooks.databrew_leftovers import DataBrewLeftoversHook
@@ -151,17 +147,17 @@ def _use_hooks(airflow: EnforcedAirflow, patch: pytest.MonkeyPatch) -> None:
             "sagemaker processing", sagemaker.list_processing_jobs()["ProcessingJobSummaries"][0]["ProcessingJobName"]
         ),
     ]
-    diagnostics = JobDiagnosticsHook("brewtrain_aws")
+    diagnostics = JobDiagnosticsHook(CONNECTION_ID)
     for job in jobs:
         report, _ = diagnostics.report(job)
         assert report.log_lines or job.service == "databrew", job
-    hosting = SageMakerHostingHook("brewtrain_aws")
+    hosting = SageMakerHostingHook(CONNECTION_ID)
     assert not hosting.delete_model("brewtrain-gone")
     assert not hosting.delete_config("brewtrain-gone")
     account = hosting.account
-    S3PipelineHook("brewtrain_aws").delete(f"brewtrain-{account.account_id}-{REGION}", [f"brewtrain/{PIPELINE}/gone"])
-    DataBrewLeftoversHook("brewtrain_aws").delete_recipe_versions(PIPELINE, ["1.0"])
-    states = StepFunctionsStateMachineHook("brewtrain_aws")
+    S3PipelineHook(CONNECTION_ID).delete(f"brewtrain-{account.account_id}-{REGION}", [f"brewtrain/{PIPELINE}/gone"])
+    DataBrewLeftoversHook(CONNECTION_ID).delete_recipe_versions(PIPELINE, ["1.0"])
+    states = StepFunctionsStateMachineHook(CONNECTION_ID)
     oldest = states.list_versions(account.state_machine_arn(PIPELINE))[-1]
     states.delete_version(oldest)
 
@@ -178,13 +174,13 @@ def test_every_dag_is_green_with_every_call_enforced(runs: dict[str, Any]) -> No
 
 
 def shipped() -> dict[str, Policy]:
-    """Role name → the policy that the template gives it."""
+    """Return the policy that the template gives each role, by the role's name."""
     roles = [item["Properties"] for item in resolve(load(TEMPLATE)).values() if item["Type"] == "AWS::IAM::Role"]
     return {role["RoleName"]: parse(role["Policies"][0]["PolicyDocument"], role["RoleName"]) for role in roles}
 
 
 def checks(runs: dict[str, Any], role: str) -> list[AccessRequest]:
-    """The allowed permission checks of a role's sessions, as they were asked."""
+    """Return the permission checks of a role's sessions that were allowed."""
     found = []
     for entry in runs["permissions"]:
         if not entry["principal"].endswith(f":role/{role}"):
@@ -197,13 +193,13 @@ def checks(runs: dict[str, Any], role: str) -> list[AccessRequest]:
 
 
 def denied(requests: list[AccessRequest], policy: Policy) -> set[str]:
-    """The actions of which a policy denies at least one check."""
+    """Return the actions of which a policy denies at least one check."""
     policies = PolicySet(identity=(policy,))
     return {request.action for request in requests if not evaluate(request, policies).allowed}
 
 
 def less(policy: Policy, number: int, **changed: Any) -> Policy:
-    """A policy without its statement of a number, or with that statement changed."""
+    """Return a policy without one of its statements, or with that statement changed."""
     kept = list(policy.statements)
     kept[number : number + 1] = [replace(kept[number], **changed)] if changed else []
     return Policy(policy.name, tuple(kept))
@@ -231,7 +227,7 @@ def test_every_statement_action_and_resource_is_needed(runs: dict[str, Any], rol
     without = denied(requests, less(policy, number))
     reasons = {action for one, action in (*ONLY_ON_AWS, *SHOWN_ELSEWHERE) if one == role}
     unneeded = {action for action in statement.actions or () if action not in without and action not in reasons}
-    assert unneeded == set(), f"{role}/{statement.sid}: nothing needs these; remove them, or say in ONLY_ON_AWS why"
+    assert unneeded == set(), f"{role}/{statement.sid}: nothing needs these; remove them, or say why in ONLY_ON_AWS"
     for action in set(statement.actions or ()) & without:
         fewer = tuple(one for one in statement.actions or () if one != action)
         assert denied(requests, less(policy, number, actions=fewer)) == {action}
@@ -248,5 +244,5 @@ def test_no_reason_is_given_for_what_is_used(runs: dict[str, Any]) -> None:
         assert reason
         if action not in PARTLY_USED:
             used = {request.action for request in checks(runs, role)}
-            assert action not in used, f"{role} used {action}: take it from the list"
+            assert action not in used, f"{role} used {action}: remove it from the list"
         assert any(action in (statement.actions or ()) for statement in shipped()[role].statements), (role, action)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.fixtures.places import REPOSITORY
+from tests.fixtures.waiting import wait_until
 from tools.sample_data import write_csv
 
-ROOT = Path(__file__).resolve().parents[2]
 ROWS = 6000
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
@@ -28,16 +28,16 @@ Retrain = Callable[..., tuple[int, dict[str, Any], str]]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the project to run in, so that the person's own var/ is left alone."""
+    """Return a copy of the project to run in, so that the person's own var/ is left alone."""
     target = tmp_path / "brewtrain"
     left_out = shutil.ignore_patterns(".venv*", "var", ".git", "tests", ".*_cache", ".hypothesis", "__pycache__")
-    shutil.copytree(ROOT, target, ignore=left_out)
+    shutil.copytree(REPOSITORY, target, ignore=left_out)
     return target
 
 
 @pytest.fixture
 def retrain(checkout: Path) -> Retrain:
-    """Run the command with these arguments; gives exit code, last_run.json and what was printed."""
+    """Return a function that runs the command: its exit code, last_run.json and what it printed."""
 
     def run(*arguments: str) -> tuple[int, dict[str, Any], str]:
         done = subprocess.run(
@@ -142,11 +142,13 @@ def test_an_interrupt_leaves_no_process_behind(checkout: Path) -> None:
         cwd=checkout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment(),
     )  # fmt: skip
     me = psutil.Process(process.pid)
-    deadline = time.monotonic() + 60
-    while len(children := me.children(recursive=True)) < 2:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+
+    def two_children() -> list[psutil.Process]:
+        assert process.poll() is None, "make run has ended"
+        children = me.children(recursive=True)
+        return children if len(children) >= 2 else []
+
+    children = wait_until(two_children, seconds=60, what="make run starts two processes")
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     gone, alive = psutil.wait_procs(children, timeout=10)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from brewtrain.domain import names
-from tests.e2e.conftest import REGION, Installation
+from tests.fixtures.airflow_connection import VARIABLE, connection_to
+from tests.fixtures.installation import Installation
 from tests.fixtures.recorded_run import RecordedRun
 
 pytestmark = [
@@ -21,22 +23,20 @@ ENDPOINT = "registry-e2e"
 
 
 @pytest.fixture(scope="module")
-def group(installation: Installation, local_aws: str) -> Any:
-    """The pipeline's group, and the Airflow connection."""
+def group(installation: Installation, local_aws: str) -> Iterator[str]:
+    """Return the name of the pipeline's model package group, with the Airflow connection set."""
     name = names.model_package_group("bank_marketing")
     sagemaker = installation.clients("sagemaker")
     listed = sagemaker.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
     if not listed:
         sagemaker.create_model_package_group(ModelPackageGroupName=name)
-    extra = {"region_name": REGION, "endpoint_url": local_aws}
-    value = {"conn_type": "aws", "login": "testing", "password": "testing", "extra": extra}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_BREWTRAIN_AWS", json.dumps(value))
+        patch.setenv(VARIABLE, connection_to(local_aws))
         yield name
 
 
-def end(installation: Installation, document: dict[str, Any], *, states: dict[str, str] | None = None) -> RecordedRun:
-    """Run an execution to its end."""
+def end(installation: Installation, document: dict[str, Any]) -> RecordedRun:
+    """Run an execution to its end, which must be a good one."""
     seen = installation.run(document)
     assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"))
     run = document["run"]
@@ -46,7 +46,7 @@ def end(installation: Installation, document: dict[str, Any], *, states: dict[st
         datetime.fromisoformat(run["interval_end"]),
         run["generation"],
     )
-    return RecordedRun(installation.pipeline(), identity, seen["executionArn"], states=states)
+    return RecordedRun(installation.pipeline(), identity, seen["executionArn"])
 
 
 def versions(installation: Installation, group: str) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def test_promoted_runs_are_approved_and_refused_ones_rejected(installation: Inst
     assert [one["ModelApprovalStatus"] for one in found] == ["Approved", "Rejected", "Approved"]
     assert [one["ModelPackageArn"] for one in found] == [one["model_package_arn"] for one in recorded]
     assert [len(run.extras) for run in runs] == [1, 0, 1]
-    # Again, and the first one's endpoint serves the newer model by now.
+    # Recorded again, now that the first run's endpoint serves the newer model.
     assert [run.record()["model_package_arn"] for run in runs] == [one["model_package_arn"] for one in recorded]
     assert len(versions(installation, group)) == known + 3
     s3 = installation.clients("s3")

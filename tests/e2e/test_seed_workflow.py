@@ -1,17 +1,19 @@
-"""The AWS sample that this project grew from runs on local AWS with the endpoint's address and nothing else changed."""
+"""The AWS sample that this project grew from runs on local AWS with only the endpoint changed."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.fixtures.account import REGION
+from tests.fixtures.local_aws_clients import AwsClients
+from tests.fixtures.places import INCLUDE, REPOSITORY
+
 PYTHON = Path(os.environ.get("BREWTRAIN_AUTHORING_PYTHON", REPOSITORY / ".venv-authoring" / "bin" / "python"))
 CLIENT = REPOSITORY / "tests" / "fixtures" / "seed_client" / "client.py"
 
@@ -37,12 +39,12 @@ def run_client(endpoint_url: str, home: Path, bank_marketing_csv: Path, *argumen
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    recipe = REPOSITORY / "include" / "recipes" / "bank_marketing_seed.json"
+    recipe = INCLUDE / "recipes" / "bank_marketing_seed.json"
     outcome = subprocess.run(
         [PYTHON, "-W", "ignore", CLIENT, "--data", bank_marketing_csv, "--recipe", recipe, *arguments],
         capture_output=True,
@@ -57,9 +59,9 @@ def run_client(endpoint_url: str, home: Path, bank_marketing_csv: Path, *argumen
 
 
 def test_the_sample_ends_as_on_aws(
-    local_aws: str, aws_client: Callable[..., Any], bank_marketing_csv: Path, tmp_path: Path
+    local_aws: str, aws_client: AwsClients, bank_marketing_csv: Path, tmp_path: Path
 ) -> None:
-    """With the sample's own threshold: SUCCEEDED, or its own Fail state when the random split is unlucky."""
+    """It succeeds, or ends in its own Fail state where the random split makes a poor model."""
     report = run_client(local_aws, tmp_path, bank_marketing_csv, "--suffix", "as-published")
     print(report["status"], report["error"], report["cause"])
     assert report["states"][:6] == UP_TO_THE_GATE
@@ -75,7 +77,7 @@ def test_the_sample_ends_as_on_aws(
 
 
 def test_the_sample_deploys_when_its_gate_lets_it(
-    local_aws: str, aws_client: Callable[..., Any], bank_marketing_csv: Path, tmp_path: Path
+    local_aws: str, aws_client: AwsClients, bank_marketing_csv: Path, tmp_path: Path
 ) -> None:
     report = run_client(local_aws, tmp_path, bank_marketing_csv, "--suffix", "lenient", "--error-below", "0.5")
     assert report["status"] == "SUCCEEDED", (report["error"], report["cause"], report["states"])

@@ -1,4 +1,4 @@
-"""The state machine on local AWS: real transform, split, training and endpoint, and what can go wrong with each.
+"""The state machine on local AWS: real jobs and endpoints, and what can go wrong with each.
 
 Most cases are about the deployment. They run a machine that starts at Deploy Policy, with the
 results of one real training in its input; every other state is the committed one.
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import urllib3
 
 from brewtrain.domain import names
 from brewtrain.domain.pipeline.file import METRICS
@@ -22,11 +20,13 @@ from brewtrain.domain.run.execution_input import endpoint_section, promotion_inp
 from brewtrain.domain.run.outcome import Outcome
 from brewtrain.resources import images
 from tests.contract import asl
-from tests.e2e.conftest import ACCOUNT, BUCKET, INCLUDE, Installation
+from tests.fixtures.account import ACCOUNT, BUCKET, REGION, role_arn
+from tests.fixtures.executions import StateMachine
+from tests.fixtures.installation import QUICK_WAITS, Installation
+from tests.fixtures.local_aws_control import LocalAwsControl
+from tests.fixtures.places import STATE_MACHINE
 
-pytestmark = [
-    pytest.mark.slow,
-]
+pytestmark = pytest.mark.slow
 
 DOCUMENT = {
     "outcome", "reason", "message", "run", "metrics", "evaluation", "training_metrics", "split", "training_job_name",
@@ -35,59 +35,35 @@ DOCUMENT = {
 
 
 @dataclass
-class Deployment:
+class Deployment(StateMachine):
     """Runs only the deployment of a model that is already trained."""
 
     installation: Installation
+    control: LocalAwsControl
     results: dict[str, Any]
-    state_machine_arn: str
-    endpoint_url: str
 
-    def start(self, data_date: str, name: str, **changes: dict[str, Any]) -> str:
-        document = self.installation.input(data_date, name, **changes) | self.results
-        answer = self.installation.clients("stepfunctions").start_execution(
-            stateMachineArn=self.state_machine_arn, name=document["run"]["id"], input=json.dumps(document)
-        )
-        arn: str = answer["executionArn"]
-        return arn
+    def input(self, data_date: str, endpoint_name: str, **changes: dict[str, Any]) -> dict[str, Any]:
+        """Build the input of a run whose model passed the gate."""
+        return self.installation.input(data_date, endpoint_name, **changes) | self.results
 
-    def run(self, data_date: str, name: str, **changes: dict[str, Any]) -> dict[str, Any]:
-        return self.installation.wait(self.start(data_date, name, **changes))
-
-    def succeed(self, data_date: str, name: str, **changes: dict[str, Any]) -> dict[str, Any]:
-        seen = self.run(data_date, name, **changes)
-        trace = self.installation.trace(seen["executionArn"])
-        assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"), trace)
-        output: dict[str, Any] = json.loads(seen["output"])
-        return output
-
-    def redrive(self, execution_arn: str) -> dict[str, Any]:
-        self.installation.clients("stepfunctions").redrive_execution(executionArn=execution_arn)
-        return self.installation.wait(execution_arn)
-
-    def behave(self, endpoint: str, behaviour: str, **more: Any) -> None:
-        """Make the endpoint's next operations stick, roll back or fail; ``normal`` to end that."""
-        self.control("POST", f"sagemaker/endpoints/{endpoint}", {"behaviour": behaviour, **more})
-
-    def control(self, method: str, path: str, body: Any = None) -> Any:
-        answer = urllib3.request(method, f"{self.endpoint_url}/_local/{path}", json=body)
-        assert answer.status < 300, answer.data
-        return answer.json() if answer.data else None
+    def deploy(self, data_date: str, endpoint_name: str, **changes: dict[str, Any]) -> dict[str, Any]:
+        """Deploy the model to an endpoint, which must succeed; return the execution's output."""
+        return self.succeed(self.input(data_date, endpoint_name, **changes))
 
 
 @pytest.fixture(scope="module")
 def trained(installation: Installation) -> dict[str, Any]:
-    """Output of one whole run, which makes the endpoint ``whole``."""
+    """Return the output of one whole run, which makes the endpoint ``whole``."""
     return installation.succeed(installation.input("2010-11-01", "whole"))
 
 
 @pytest.fixture(scope="module")
-def deployment(installation: Installation, trained: dict[str, Any], local_aws: str) -> Deployment:
-    definition = json.loads((INCLUDE / "statemachine" / "retraining.asl.json").read_text("utf-8"))
-    machine = installation.clients("stepfunctions").create_state_machine(
+def deployment(installation: Installation, trained: dict[str, Any], control: LocalAwsControl) -> Deployment:
+    definition = json.loads(STATE_MACHINE.read_text("utf-8"))
+    machine = installation.states.create_state_machine(
         name="brewtrain-deployment-only",
         definition=json.dumps(asl.reachable(definition, "Deploy Policy")),
-        roleArn=f"arn:aws:iam::{ACCOUNT}:role/brewtrain-states",
+        roleArn=role_arn("states"),
     )
     results = {
         "training_results": {"metrics": trained["training_metrics"]},
@@ -99,16 +75,7 @@ def deployment(installation: Installation, trained: dict[str, Any], local_aws: s
         "split_summary": {"document": trained["split"]},
         "training_job": {"name": trained["training_job_name"], "model_artifacts": trained["model_artifacts"]},
     }
-    return Deployment(installation, results, machine["stateMachineArn"], local_aws)
-
-
-@pytest.fixture
-def faults(deployment: Deployment) -> Iterator[Callable[..., None]]:
-    def add(**rule: Any) -> None:
-        deployment.control("POST", "faults", rule)
-
-    yield add
-    deployment.control("DELETE", "faults")
+    return Deployment(installation.clients, machine["stateMachineArn"], installation, control, results)
 
 
 # -- the whole run
@@ -138,16 +105,17 @@ def test_a_run_ends_with_a_serving_model(installation: Installation, trained: di
 
 
 def test_a_training_job_is_never_asked_for_under_a_used_name(
-    installation: Installation, faults: Callable[..., None]
+    installation: Installation, faults: LocalAwsControl
 ) -> None:
-    """The answers of five calls are lost although the jobs were made: three retries, a redrive and its retry."""
-    faults(service="sagemaker", operation="CreateTrainingJob", effect="error", code="InternalFailure", status=500,
-           message="lost", when="after", times=5)  # fmt: skip
+    """Five answers are lost although the jobs were made: three retries, a redrive and its retry."""
+    faults.add_fault(
+        service="sagemaker", operation="CreateTrainingJob", effect="error", code="InternalFailure", status=500,
+        message="lost", when="after", times=5,
+    )  # fmt: skip
     arn = installation.start(installation.input("2010-10-01", "whole", run={"deploy_policy": "never"}))
     seen = installation.wait(arn)
     assert (seen["status"], seen["error"]) == ("FAILED", "SageMaker.AmazonSageMakerException")
-    installation.clients("stepfunctions").redrive_execution(executionArn=arn)
-    again = installation.wait(arn)
+    again = installation.redrive(arn)
     assert again["status"] == "SUCCEEDED", (again.get("error"), again.get("cause"))
     name = json.loads(again["output"])["training_job_name"]
     assert name.endswith("-1-1")
@@ -214,48 +182,41 @@ def test_what_the_split_refuses_is_said(installation: Installation, label: str, 
 
 
 def test_newer_replaces_older_and_older_never_replaces_newer(deployment: Deployment) -> None:
-    first = deployment.succeed("2010-11-10", "ladder")
+    first = deployment.deploy("2010-11-10", "ladder")
     assert first["reason"] == "promoted"
-    second = deployment.succeed("2010-11-12", "ladder")
+    second = deployment.deploy("2010-11-12", "ladder")
     assert second["reason"] == "promoted"
     assert second["endpoint_config_name"] != first["endpoint_config_name"]
-    older = deployment.succeed("2010-11-11", "ladder")
+    older = deployment.deploy("2010-11-11", "ladder")
     assert (older["outcome"], older["reason"]) == ("rejected", "older_than_serving")
     assert "2010-11-12" in older["message"]
     assert older["endpoint_config_name"], "recorded"
     serving = deployment.installation.endpoint("ladder")
     assert serving["EndpointConfigName"] == second["endpoint_config_name"]
-    again = deployment.succeed("2010-11-12", "ladder")
+    again = deployment.deploy("2010-11-12", "ladder")
     assert again["reason"] == "promoted", "the same date again is a re-run, and may replace"
-    asked = deployment.succeed("2010-11-01", "ladder", run={"deploy_policy": "always"})
+    asked = deployment.deploy("2010-11-01", "ladder", run={"deploy_policy": "always"})
     assert asked["reason"] == "promoted", "a person may ask for an older one"
-    tags = deployment.installation.clients("sagemaker").list_tags(ResourceArn=serving["EndpointArn"])["Tags"]
+    tags = deployment.clients("sagemaker").list_tags(ResourceArn=serving["EndpointArn"])["Tags"]
     assert {"Key": "brewtrain:data-date", "Value": "2010-11-01"} in tags
 
 
 def test_deploy_never_leaves_no_trace(deployment: Deployment) -> None:
-    output = deployment.succeed("2010-11-10", "never-made", run={"deploy_policy": "never"})
+    output = deployment.deploy("2010-11-10", "never-made", run={"deploy_policy": "never"})
     assert (output["outcome"], output["reason"]) == ("rejected", "deploy_never")
     assert set(output) == DOCUMENT
     assert output["model_name"] is None
 
 
 def test_approval_is_waited_for_and_nothing_is_made(deployment: Deployment) -> None:
-    output = deployment.succeed("2010-11-10", "never-made", run={"deploy_policy": "approval"})
+    output = deployment.deploy("2010-11-10", "never-made", run={"deploy_policy": "approval"})
     assert (output["outcome"], output["reason"]) == ("pending", "awaiting_approval")
     assert set(output) == DOCUMENT
     assert output["model_name"] is None
 
 
-def start_entry(installation: Installation, name: str, document: dict[str, Any]) -> dict[str, Any]:
-    arn = installation.clients("stepfunctions").start_execution(
-        stateMachineArn=installation.state_machine_arn, name=name, input=json.dumps(document)
-    )["executionArn"]
-    return installation.wait(arn)
-
-
 def test_a_promotion_and_a_rollback_enter_the_same_machine(installation: Installation, trained: dict[str, Any]) -> None:
-    account = names.Account(account_id=ACCOUNT, region="us-east-1")
+    account = names.Account(account_id=ACCOUNT, region=REGION)
     pipeline = installation.pipeline(endpoint={"name": "by-promotion"})
 
     def promote(data_date: str, number: int, **more: Any) -> dict[str, Any]:
@@ -263,10 +224,8 @@ def test_a_promotion_and_a_rollback_enter_the_same_machine(installation: Install
         name = names.deployment_id(pipeline.name, "promote", moment, dag_run_id="manual", clear_number=0)
         candidate = Outcome.of({**trained, "run": {**trained["run"], "data_date": data_date}})
         document = promotion_input(pipeline, account, candidate, deployment_id=name, images=images(), **more)
-        document["endpoint"] |= {"wait_seconds": 1, "max_waits": 60}
-        seen = start_entry(installation, name, document)
-        assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"))
-        output: dict[str, Any] = json.loads(seen["output"])
+        document["endpoint"] |= QUICK_WAITS
+        output = installation.succeed(document, name=name)
         assert set(output) == DOCUMENT
         assert output["metrics"] == trained["metrics"]
         if output["model_name"]:
@@ -287,10 +246,8 @@ def test_a_promotion_and_a_rollback_enter_the_same_machine(installation: Install
         run_id=trained["run"]["id"],
         data_date="2010-11-10",
     )
-    document["endpoint"] |= {"wait_seconds": 1, "max_waits": 60}
-    seen = start_entry(installation, "bank-marketing-r20101202T0000-abcd-g0", document)
-    assert seen["status"] == "SUCCEEDED", (seen.get("error"), seen.get("cause"))
-    output = json.loads(seen["output"])
+    document["endpoint"] |= QUICK_WAITS
+    output = installation.succeed(document, name="bank-marketing-r20101202T0000-abcd-g0")
     assert set(output) == DOCUMENT
     assert (output["outcome"], output["reason"]) == ("promoted", "rolled_back_to")
     assert installation.endpoint("by-promotion")["EndpointConfigName"] == first["endpoint_config_name"]
@@ -302,20 +259,20 @@ def test_a_promotion_and_a_rollback_enter_the_same_machine(installation: Install
 
 @pytest.mark.parametrize("document", [{}, {"entry": "retire"}])
 def test_an_input_of_another_release_is_named(installation: Installation, document: dict[str, Any]) -> None:
-    seen = start_entry(installation, f"unknown-entry-{len(document)}", document)
+    seen = installation.run(document, name=f"unknown-entry-{len(document)}")
     assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.UnknownEntry")
     assert "deploy DAG" in seen["cause"]
 
 
 def test_two_at_once_end_with_the_newer(deployment: Deployment) -> None:
-    deployment.succeed("2010-10-01", "race")
-    arns = [deployment.start(date, "race") for date in ("2010-10-20", "2010-10-30", "2010-10-10")]
-    ends = [deployment.installation.wait(arn) for arn in arns]
+    deployment.deploy("2010-10-01", "race")
+    arns = [deployment.start(deployment.input(date, "race")) for date in ("2010-10-20", "2010-10-30", "2010-10-10")]
+    ends = [deployment.wait(arn) for arn in arns]
     assert [end["status"] for end in ends] == ["SUCCEEDED"] * 3, [(end.get("error"), end.get("cause")) for end in ends]
     reasons = [json.loads(end["output"])["reason"] for end in ends]
     assert reasons[1] == "promoted"
     assert set(reasons) <= {"promoted", "older_than_serving"}
-    sagemaker = deployment.installation.clients("sagemaker")
+    sagemaker = deployment.clients("sagemaker")
     config = sagemaker.describe_endpoint_config(
         EndpointConfigName=deployment.installation.endpoint("race")["EndpointConfigName"]
     )
@@ -324,23 +281,21 @@ def test_two_at_once_end_with_the_newer(deployment: Deployment) -> None:
 
 
 def test_a_config_deleted_by_hand_does_not_open_the_door(deployment: Deployment) -> None:
-    first = deployment.succeed("2010-11-12", "bare")
-    deployment.installation.clients("sagemaker").delete_endpoint_config(
-        EndpointConfigName=first["endpoint_config_name"]
-    )
-    assert deployment.succeed("2010-11-11", "bare")["reason"] == "older_than_serving"
-    assert deployment.succeed("2010-11-13", "bare")["reason"] == "promoted"
+    first = deployment.deploy("2010-11-12", "bare")
+    deployment.clients("sagemaker").delete_endpoint_config(EndpointConfigName=first["endpoint_config_name"])
+    assert deployment.deploy("2010-11-11", "bare")["reason"] == "older_than_serving"
+    assert deployment.deploy("2010-11-13", "bare")["reason"] == "promoted"
 
 
 def test_an_endpoint_deleted_by_hand_is_made_again(deployment: Deployment) -> None:
-    deployment.succeed("2010-11-12", "gone")
-    deployment.installation.clients("sagemaker").delete_endpoint(EndpointName="gone")
-    assert deployment.succeed("2010-11-11", "gone")["reason"] == "promoted"
+    deployment.deploy("2010-11-12", "gone")
+    deployment.clients("sagemaker").delete_endpoint(EndpointName="gone")
+    assert deployment.deploy("2010-11-11", "gone")["reason"] == "promoted"
 
 
 def test_a_model_without_a_date_may_be_replaced(deployment: Deployment) -> None:
-    sagemaker = deployment.installation.clients("sagemaker")
-    made = deployment.succeed("2010-11-12", "foreign")
+    sagemaker = deployment.clients("sagemaker")
+    made = deployment.deploy("2010-11-12", "foreign")
     model = sagemaker.describe_endpoint_config(EndpointConfigName=made["endpoint_config_name"])
     sagemaker.create_endpoint_config(EndpointConfigName="by-hand", ProductionVariants=model["ProductionVariants"])
     sagemaker.delete_endpoint(EndpointName="foreign")
@@ -348,7 +303,7 @@ def test_a_model_without_a_date_may_be_replaced(deployment: Deployment) -> None:
     sagemaker.get_waiter("endpoint_in_service").wait(
         EndpointName="foreign", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
     )
-    assert deployment.succeed("2010-11-01", "foreign")["reason"] == "promoted"
+    assert deployment.deploy("2010-11-01", "foreign")["reason"] == "promoted"
 
 
 def count_of(deployment: Deployment, endpoint: str) -> int:
@@ -358,8 +313,8 @@ def count_of(deployment: Deployment, endpoint: str) -> int:
 
 
 def test_the_count_that_autoscaling_set_is_kept(deployment: Deployment) -> None:
-    sagemaker = deployment.installation.clients("sagemaker")
-    deployment.succeed("2010-11-10", "scaled")
+    sagemaker = deployment.clients("sagemaker")
+    deployment.deploy("2010-11-10", "scaled")
     sagemaker.update_endpoint_weights_and_capacities(
         EndpointName="scaled",
         DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}],
@@ -368,9 +323,9 @@ def test_the_count_that_autoscaling_set_is_kept(deployment: Deployment) -> None:
         EndpointName="scaled", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
     )
     assert count_of(deployment, "scaled") == 3
-    deployment.succeed("2010-11-11", "scaled")
+    deployment.deploy("2010-11-11", "scaled")
     assert count_of(deployment, "scaled") == 3
-    deployment.succeed("2010-11-12", "scaled", endpoint={"instance_count": 2})
+    deployment.deploy("2010-11-12", "scaled", endpoint={"instance_count": 2})
     assert count_of(deployment, "scaled") == 2, "the pipeline file asks for something new"
 
 
@@ -378,13 +333,13 @@ def test_the_count_that_autoscaling_set_is_kept(deployment: Deployment) -> None:
 
 
 def test_a_rolled_back_update_is_red_and_a_redrive_deploys(deployment: Deployment) -> None:
-    first = deployment.succeed("2010-11-10", "rolls")
-    deployment.behave("rolls", "rollback", count=1)
-    seen = deployment.run("2010-11-11", "rolls")
+    first = deployment.deploy("2010-11-10", "rolls")
+    deployment.control.behave("rolls", "rollback", count=1)
+    seen = deployment.run(deployment.input("2010-11-11", "rolls"))
     assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.EndpointRolledBack")
     assert first["endpoint_config_name"] in seen["cause"]
     assert deployment.installation.endpoint("rolls")["EndpointConfigName"] == first["endpoint_config_name"]
-    deployment.behave("rolls", "normal")
+    deployment.control.behave("rolls", "normal")
     again = deployment.redrive(seen["executionArn"])
     assert again["status"] == "SUCCEEDED", (again.get("error"), again.get("cause"))
     output = json.loads(again["output"])
@@ -395,77 +350,79 @@ def test_a_rolled_back_update_is_red_and_a_redrive_deploys(deployment: Deploymen
 def test_the_pipelines_update_policy_and_alarms_reach_sagemaker(deployment: Deployment) -> None:
     update = {"traffic": "canary", "step_percent": 25, "wait_seconds": 1, "alarms": ["too-many-errors", "too-slow"]}
     pipeline = deployment.installation.pipeline(endpoint={"update": update, "instance_count": 2})
-    section = endpoint_section(pipeline) | {"name": "alarmed", "wait_seconds": 1, "max_waits": 60}
-    deployment.succeed("2010-11-10", "alarmed", endpoint=section)
-    first = deployment.succeed("2010-11-11", "alarmed", endpoint=section)
+    section = endpoint_section(pipeline) | {"name": "alarmed", **QUICK_WAITS}
+    deployment.deploy("2010-11-10", "alarmed", endpoint=section)
+    first = deployment.deploy("2010-11-11", "alarmed", endpoint=section)
     policy = deployment.installation.endpoint("alarmed")["LastDeploymentConfig"]
     routing = policy["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
     assert routing["Type"] == "CANARY"
     assert routing["CanarySize"] == {"Type": "CAPACITY_PERCENT", "Value": 25}
     assert [alarm["AlarmName"] for alarm in policy["AutoRollbackConfiguration"]["Alarms"]] == update["alarms"]
-    cloudwatch = deployment.installation.clients("cloudwatch")
+    cloudwatch = deployment.clients("cloudwatch")
     cloudwatch.put_metric_alarm(
         AlarmName="too-slow", Namespace="AWS/SageMaker", MetricName="ModelLatency", Statistic="Average", Period=60,
         EvaluationPeriods=1, Threshold=1.0, ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
     cloudwatch.set_alarm_state(AlarmName="too-slow", StateValue="ALARM", StateReason="test")
-    seen = deployment.run("2010-11-12", "alarmed", endpoint=section)
+    seen = deployment.run(deployment.input("2010-11-12", "alarmed", endpoint=section))
     assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.EndpointRolledBack")
     assert "alarms that roll it back: too-many-errors, too-slow" in seen["cause"]
     assert deployment.installation.endpoint("alarmed")["EndpointConfigName"] == first["endpoint_config_name"]
 
 
 def test_a_redrive_fails_again_while_the_cause_lasts(deployment: Deployment) -> None:
-    deployment.succeed("2010-11-10", "rolls-on")
-    deployment.behave("rolls-on", "rollback")
-    seen = deployment.run("2010-11-11", "rolls-on")
+    deployment.deploy("2010-11-10", "rolls-on")
+    deployment.control.behave("rolls-on", "rollback")
+    seen = deployment.run(deployment.input("2010-11-11", "rolls-on"))
     again = deployment.redrive(seen["executionArn"])
     assert (again["status"], again["error"]) == ("FAILED", "Brewtrain.EndpointRolledBack")
-    deployment.behave("rolls-on", "normal")
+    deployment.control.behave("rolls-on", "normal")
     assert deployment.redrive(seen["executionArn"])["status"] == "SUCCEEDED"
 
 
 def test_a_stuck_endpoint_is_named_and_found_again(deployment: Deployment) -> None:
-    deployment.behave("stuck", "stuck")
-    seen = deployment.run("2010-11-10", "stuck", endpoint={"max_waits": 2})
+    deployment.control.behave("stuck", "stuck")
+    seen = deployment.run(deployment.input("2010-11-10", "stuck", endpoint={"max_waits": 2}))
     assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.EndpointStuck")
     assert "2 times, 1 seconds apart" in seen["cause"]
-    deployment.behave("stuck", "normal")
+    deployment.control.behave("stuck", "normal")
     again = deployment.redrive(seen["executionArn"])
     assert again["status"] == "SUCCEEDED", (again.get("error"), again.get("cause"))
 
 
 def test_an_endpoint_that_cannot_start_is_named(deployment: Deployment) -> None:
-    deployment.behave("fails", "fail", reason="no capacity", count=1)
-    seen = deployment.run("2010-11-10", "fails")
+    deployment.control.behave("fails", "fail", reason="no capacity", count=1)
+    seen = deployment.run(deployment.input("2010-11-10", "fails"))
     assert (seen["status"], seen["error"]) == ("FAILED", "Brewtrain.EndpointFailed")
     assert "no capacity" in seen["cause"]
-    deployment.installation.clients("sagemaker").delete_endpoint(EndpointName="fails")
-    deployment.behave("fails", "normal")
+    deployment.clients("sagemaker").delete_endpoint(EndpointName="fails")
+    deployment.control.behave("fails", "normal")
     assert deployment.redrive(seen["executionArn"])["status"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("operation", ["DescribeEndpoint", "UpdateEndpoint", "CreateModel", "ListTags"])
-def test_throttling_is_waited_out(deployment: Deployment, faults: Callable[..., None], operation: str) -> None:
+def test_throttling_is_waited_out(deployment: Deployment, faults: LocalAwsControl, operation: str) -> None:
     endpoint = f"throttled-{operation.lower()}"
-    deployment.succeed("2010-11-10", endpoint)
-    faults(service="sagemaker", operation=operation, effect="throttle", times=1)
-    assert deployment.succeed("2010-11-11", endpoint)["reason"] == "promoted"
+    deployment.deploy("2010-11-10", endpoint)
+    faults.add_fault(service="sagemaker", operation=operation, effect="throttle", times=1)
+    assert deployment.deploy("2010-11-11", endpoint)["reason"] == "promoted"
 
 
-def test_a_refusal_that_no_wait_mends_is_not_waited_for(deployment: Deployment, faults: Callable[..., None]) -> None:
-    deployment.succeed("2010-11-10", "denied")
-    faults(service="sagemaker", operation="UpdateEndpoint", effect="error", code="AccessDeniedException",
-           message="not authorized to perform: sagemaker:UpdateEndpoint", status=400)  # fmt: skip
+def test_a_refusal_that_waiting_cannot_fix_is_not_waited_for(deployment: Deployment, faults: LocalAwsControl) -> None:
+    deployment.deploy("2010-11-10", "denied")
+    faults.add_fault(
+        service="sagemaker", operation="UpdateEndpoint", effect="error", code="AccessDeniedException", status=400,
+        message="not authorized to perform: sagemaker:UpdateEndpoint",
+    )  # fmt: skip
     started = time.monotonic()
-    seen = deployment.run("2010-11-11", "denied", endpoint={"max_waits": 600})
+    seen = deployment.run(deployment.input("2010-11-11", "denied", endpoint={"max_waits": 600}))
     assert seen["status"] == "FAILED"
     assert "not authorized" in seen["cause"]
     assert not seen["error"].startswith("Brewtrain.")
-    assert time.monotonic() - started < 60, "it waited for the endpoint all the same"
+    assert time.monotonic() - started < 60, "it waited for the endpoint nevertheless"
 
 
 def test_names_stay_within_sagemakers_limit(deployment: Deployment) -> None:
     longest = "brewtrain-" + "a" * 24 + "-20101111T0000-g99f0123"
-    output = deployment.succeed("2010-11-10", "long", training={"job_name_prefix": longest})
+    output = deployment.deploy("2010-11-10", "long", training={"job_name_prefix": longest})
     assert len(output["model_name"]) <= 63

@@ -1,4 +1,4 @@
-"""Nothing that is committed is a secret: keys of AWS, Airflow and others, and private keys, by their form."""
+"""No secret is committed: keys of AWS, Airflow and others, and private keys, by their form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.fixtures.places import REPOSITORY
+
 # AWS's documentation uses these, and they open nothing.
 EXAMPLES = {
     "AKIAIOSFODNN7EXAMPLE",
@@ -34,7 +35,7 @@ FORMS = {
 
 
 def entropy(text: str) -> float:
-    """Bits a character: a key has more than 4, a word repeated has less."""
+    """Return the bits a character: a key has more than 4, a repeated word less."""
     counts = Counter(text)
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
 
@@ -51,17 +52,17 @@ def secrets(text: str) -> list[str]:
 
 
 def committed() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+    return [REPOSITORY / name for name in listed.stdout.decode().split("\0") if name and (REPOSITORY / name).is_file()]
 
 
 def test_nothing_committed_is_a_secret() -> None:
     paths = committed()
     assert len(paths) > 200
     found = {
-        path.relative_to(ROOT).as_posix(): secrets(path.read_bytes().decode("utf-8", "replace"))
+        path.relative_to(REPOSITORY).as_posix(): secrets(path.read_bytes().decode("utf-8", "replace"))
         for path in paths
         if path != Path(__file__).resolve()
     }

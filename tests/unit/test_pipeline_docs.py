@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import get_args
 
 import yaml
 from pydantic import BaseModel
 
 from brewtrain.domain.pipeline.file import Pipeline
+from tests.fixtures.places import DOCS
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "pipelines.md"
+DOCUMENT = DOCS / "pipelines.md"
 ROW = re.compile(r"^\| `([a-z_.]+)` \| (.*?)\| (.+) \|$", re.MULTILINE)
 
 

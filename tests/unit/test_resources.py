@@ -15,7 +15,7 @@ RECIPE = '[{"Action": {"Operation": "DELETE", "Parameters": {"sourceColumn": "a"
 
 @pytest.fixture
 def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An include folder with one valid pipeline."""
+    """Return an include folder with one valid pipeline."""
     for folder in ("pipelines", "recipes"):
         (tmp_path / folder).mkdir()
     (tmp_path / "pipelines" / "churn.yaml").write_text(VALID)

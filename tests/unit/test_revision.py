@@ -15,7 +15,7 @@ OTHER = "f" * 40
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder deep inside a checkout on branch ``main``."""
+    """Return a folder deep inside a checkout on branch ``main``."""
     git = tmp_path / ".git"
     (git / "refs" / "heads").mkdir(parents=True)
     (git / "HEAD").write_text("ref: refs/heads/main\n")
