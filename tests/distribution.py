@@ -22,11 +22,12 @@ AIRFLOW = "tests/integration/"
 FAULTS = (f"{AIRFLOW}retraining/test_faults.py",)
 BACKFILL = tuple(f"{AIRFLOW}retraining/test_{name}.py" for name in ("backfill", "deployments"))
 # The longest first, so that no worker is left with one of them at the end.
-FIRST = (*FAULTS, AIRFLOW, *BACKFILL, "tests/e2e/")
+# What shares one Airflow comes together, since it stops with the last of them.
+FIRST = (*FAULTS, AIRFLOW, f"{AIRFLOW}test_local_stack.py", f"{AIRFLOW}retraining/", *BACKFILL, "tests/e2e/")
 
 
 def scope(nodeid: str) -> str:
-    """What a test is kept together with: one of three groups that need an Airflow, otherwise its file."""
+    """Return what a test is kept together with: a group that shares an Airflow, or its file."""
     file = nodeid.split("::", 1)[0]
     for group in (FAULTS, BACKFILL):
         if file in group:
@@ -35,7 +36,7 @@ def scope(nodeid: str) -> str:
 
 
 def rank(nodeid: str) -> int:
-    """Place of a test's folder in :data:`FIRST`, or behind all of them."""
+    """Return the place of a test's folder in :data:`FIRST`, or one behind all of them."""
     fitting = [place for place, start in enumerate(FIRST) if nodeid.startswith(start)]
     return max(fitting, key=lambda place: len(FIRST[place]), default=len(FIRST))
 

@@ -1,21 +1,20 @@
-"""Starts every service of docker-compose.yaml without Docker: its own command, environment and health check.
+"""Starts every service of docker-compose.yaml without Docker: its command, environment and check.
 
 Only what containers would give is mapped: host names and ports to free ports of 127.0.0.1, volumes
-and ``/opt/brewtrain`` to folders. The PostgreSQL image's entry point is played by the embedded
-server's own programs, from the variables that the file sets.
+and ``/opt/brewtrain`` to folders. The PostgreSQL image's entry point is replaced by the
+embedded server's own programs, with the variables that the file sets.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,19 +23,20 @@ import psutil
 import pytest
 import yaml
 
+from tests.fixtures.airflow_stacks import guarded_folder
+from tests.fixtures.places import REPOSITORY
+from tests.fixtures.waiting import wait_until
 from tools.airflow_api import AirflowApi
 from tools.local_stack import record_process
-from tools.stack_guard import start_guard
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())["services"]
 HEALTHY_SECONDS = 180
 
 pytestmark = pytest.mark.slow
 
 
 class NativeCompose:
-    """The services as processes of this machine, in the order their dependencies ask for."""
+    """The services as processes of this machine, in the order of their dependencies."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -50,10 +50,10 @@ class NativeCompose:
         self._paths = {f"/{name}": str(folder / name) for name in ("keys", "login", "logs", "state")}
         for path in self._paths.values():
             Path(path).mkdir()
-        self._paths["/opt/brewtrain"] = str(ROOT)
+        self._paths["/opt/brewtrain"] = str(REPOSITORY)
 
     def native(self, text: str, service: str) -> str:
-        """`text` of the file with hosts, ports and paths of this machine."""
+        """Return a text of the file with hosts, ports and paths of this machine."""
         for host, port, mine in (
             ("api-server", 8080, self.api_port),
             ("local-aws", 4566, self.aws_port),
@@ -71,7 +71,7 @@ class NativeCompose:
         return text
 
     def environment(self, service: str) -> dict[str, str]:
-        """The service's own environment and nothing of this process's but what any program needs."""
+        """Return the service's environment, and of this process's only what any program needs."""
         own = SERVICES[service].get("environment", {})
         assert all(isinstance(value, str) for value in own.values()), f"{service}: quote every value in the file"
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -79,7 +79,7 @@ class NativeCompose:
         return base | {name: self.native(value, service) for name, value in own.items()}
 
     def command(self, service: str, words: list[str]) -> list[str]:
-        """A command of the file, its program being this environment's."""
+        """Return a command of the file, with this environment's program."""
         program, *arguments = [self.native(word, service) for word in words]
         if program == "pg_isready":
             return [str(self._postgres_programs() / "pg_isready"), *arguments]
@@ -87,7 +87,7 @@ class NativeCompose:
         return [sys.executable, *arguments]
 
     def log(self, service: str) -> Path:
-        """Where a service's output goes."""
+        """Return where a service's output goes."""
         return self._folder / f"{service}.log"
 
     def start(self, service: str) -> None:
@@ -114,7 +114,7 @@ class NativeCompose:
         with self.log(service).open("wb") as log:
             return subprocess.Popen(
                 self.command(service, SERVICES[service]["command"]),
-                cwd=ROOT,
+                cwd=REPOSITORY,
                 env=self.environment(service),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -127,22 +127,31 @@ class NativeCompose:
         kind, *words = SERVICES[service]["healthcheck"]["test"]
         assert kind == "CMD"
         check = subprocess.run(
-            self.command(service, words), cwd=ROOT, env=self.environment(service), capture_output=True, check=False
+            self.command(service, words),
+            cwd=REPOSITORY,
+            env=self.environment(service),
+            capture_output=True,
+            check=False,
         )
         return check.returncode == 0
 
     def wait_until_healthy(self, service: str) -> None:
         """Wait until the health check passes."""
-        deadline = time.monotonic() + HEALTHY_SECONDS
-        while not self.is_healthy(service):
+
+        def end_of_log() -> str:
+            return self.log(service).read_text()[-3000:]
+
+        def healthy() -> bool:
+            if self.is_healthy(service):
+                return True
             process = self._processes[service]
-            ended = process.poll() is not None
-            assert not ended, f"{service} ended with {process.returncode}: {self.log(service).read_text()[-3000:]}"
-            assert time.monotonic() < deadline, f"{service} is not healthy: {self.log(service).read_text()[-3000:]}"
-            time.sleep(0.5)
+            assert process.poll() is None, f"{service} ended with {process.returncode}: {end_of_log()}"
+            return False
+
+        wait_until(healthy, seconds=HEALTHY_SECONDS, what=lambda: f"{service} is healthy: {end_of_log()}", pause=0.5)
 
     def alive(self) -> set[str]:
-        """Services that run."""
+        """Return the names of the services that run."""
         return {name for name, process in self._processes.items() if process.poll() is None}
 
     def _postgres_programs(self) -> Path:
@@ -154,7 +163,7 @@ class NativeCompose:
         return Path(spec.origin).parent / "pginstall" / "bin"
 
     def _start_postgres(self) -> None:
-        """What the image's entry point does with POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD_FILE."""
+        """Do what the image's entry point does with the POSTGRES_… variables."""
         own = self.environment("postgres")
         data = self._folder / "database"
         data.mkdir(mode=0o700)
@@ -187,8 +196,9 @@ class NativeCompose:
         record_process(self._folder, "postgres", self._processes["postgres"].pid)
 
     def stop(self) -> None:
-        """Stop everything and what it has left behind; the database last, because the others talk
-        to it until their end.
+        """Stop everything and what it has left behind.
+
+        The database comes last, because the others use it until their end.
         """
         others = [name for name in self._processes if name != "postgres"]
         for names, number in ((others, signal.SIGTERM), (["postgres"], signal.SIGINT)):
@@ -207,20 +217,17 @@ class NativeCompose:
 
 @pytest.fixture(scope="module")
 def compose() -> Iterator[NativeCompose]:
-    folder = Path(tempfile.mkdtemp(prefix="brewtrain-", dir="/tmp"))  # a short path, for PostgreSQL's socket
-    folder.chmod(0o755)
-    services = NativeCompose(folder)
-    guard = start_guard(folder, delete=True)
-    try:
-        for name in SERVICES:
-            services.start(name)
-        for name, service in SERVICES.items():
-            if "healthcheck" in service:
-                services.wait_until_healthy(name)
-        yield services
-    finally:
-        services.stop()
-        guard.communicate()
+    with guarded_folder() as folder:
+        services = NativeCompose(folder)
+        try:
+            for name in SERVICES:
+                services.start(name)
+            for name, service in SERVICES.items():
+                if "healthcheck" in service:
+                    services.wait_until_healthy(name)
+            yield services
+        finally:
+            services.stop()
 
 
 def test_every_service_starts_and_is_healthy(compose: NativeCompose) -> None:
@@ -229,8 +236,6 @@ def test_every_service_starts_and_is_healthy(compose: NativeCompose) -> None:
 
 
 def test_the_login_that_init_keys_made_works(compose: NativeCompose) -> None:
-    import json
-
     password = json.loads(Path(compose.native("/login/passwords.json", "api-server")).read_text())["admin"]
     api = AirflowApi(f"http://127.0.0.1:{compose.api_port}", password)
     assert api.import_errors() == {}
@@ -242,7 +247,7 @@ def test_a_second_init_keeps_the_keys(compose: NativeCompose) -> None:
     assert before.keys() == {"api_secret_key", "database_password", "database_url", "fernet_key", "jwt_secret"}
     again = subprocess.run(
         compose.command("init-keys", SERVICES["init-keys"]["command"]),
-        cwd=ROOT, env=compose.environment("init-keys"), capture_output=True, text=True, check=True,
+        cwd=REPOSITORY, env=compose.environment("init-keys"), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "kept the keys" in again.stdout
     assert {path.name: path.read_text() for path in keys.iterdir()} == before

@@ -1,20 +1,20 @@
-"""The deploy DAG run by Airflow itself, on a metadata database, against local AWS behind its endpoint."""
+"""The deploy DAG, run by Airflow itself on a metadata database, against local AWS."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.fixtures.account import SERVICES
+from tests.fixtures.airflow_connection import connection_to
+from tests.fixtures.airflow_process import run_in_airflow
+from tests.fixtures.iam_roles import ensure_role
+from tests.fixtures.local_aws_clients import AwsClients
+from tests.fixtures.places import INCLUDE
+
 REGION = "eu-west-1"
-ROLES = ("states", "databrew", "glue", "sagemaker")
 # One process for all runs: what Airflow imports and migrates takes most of the time.
 RUNS = """
 import json, sys
@@ -49,50 +49,21 @@ print("RESULT " + json.dumps(results))
 @pytest.mark.slow
 @pytest.mark.integration
 def test_deploying_twice_changes_nothing_and_a_permanent_error_is_not_tried_again(
-    local_aws: str, aws_client: Callable[..., Any], tmp_path: Path
+    local_aws: str, aws_client: AwsClients, tmp_path: Path
 ) -> None:
     account = aws_client("sts").get_caller_identity()["Account"]
     aws_client("s3", region_name=REGION).create_bucket(
         Bucket=f"brewtrain-{account}-{REGION}", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
-    iam = aws_client("iam")
-    for service in ROLES:
-        statement = {
-            "Effect": "Allow",
-            "Action": "sts:AssumeRole",
-            "Principal": {"Service": f"{service}.amazonaws.com"},
-        }
-        iam.create_role(
-            RoleName=f"brewtrain-{service}",
-            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        )
-    pipeline = sorted((REPOSITORY / "include" / "pipelines").glob("*.yaml"))[0].stem
-    connection = {
-        "conn_type": "aws",
-        "login": "testing",
-        "password": "testing",
-        "extra": {"region_name": REGION, "endpoint_url": local_aws},
-    }
+    for service in SERVICES:
+        ensure_role(aws_client("iam"), service)
+    pipeline = sorted((INCLUDE / "pipelines").glob("*.yaml"))[0].stem
     # plan_only last: DAG.test keeps a run's conf in the DAG's params for the runs after it.
     steps = [{}, {}, {"conf": {"plan_only": True}}, {"delete_role": "brewtrain-glue"}]
-    ended = subprocess.run(
-        [sys.executable, "-c", RUNS, str(REPOSITORY / "dags"), f"{pipeline}__deploy", local_aws, json.dumps(steps)],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "AIRFLOW_HOME": str(tmp_path),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
-            "AIRFLOW_CONN_BREWTRAIN_AWS": json.dumps(connection),
-            "PYTHONPATH": str(REPOSITORY / "plugins"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    ended = run_in_airflow(
+        RUNS, f"{pipeline}__deploy", local_aws, json.dumps(steps),
+        home=tmp_path, connection=connection_to(local_aws, region=REGION),
+    )  # fmt: skip
     lines = [line for line in ended.stdout.splitlines() if line.startswith("RESULT ")]
     assert lines, ended.stdout[-3000:] + ended.stderr[-3000:]
     first, second, plan_only, without_role = json.loads(lines[0].removeprefix("RESULT "))

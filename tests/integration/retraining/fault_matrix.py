@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "faults.md"
+from tests.fixtures.places import DOCS, PLUGINS
+
+PAGE = DOCS / "faults.md"
 HEADER = """\
 # What a retraining survives
 
@@ -50,5 +51,5 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(PAGE.parents[1] / "plugins"))
+    sys.path.insert(0, str(PLUGINS))
     PAGE.write_text(page(), encoding="utf-8")

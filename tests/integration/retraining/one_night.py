@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
+from tests.fixtures.places import DOCS
 from tests.integration.retraining.night import Night, Run
 from tests.integration.retraining.whole_run import WholePipeline
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "one-night.md"
+PAGE = DOCS / "one-night.md"
 PIPELINE = "whole_c"
 WIDTH = 160
 # What somebody did in the evening: SageMaker's role may no longer read the bucket.

@@ -1,19 +1,19 @@
-"""Starts the Airflow of these tests: they kill its components, and switch every state themselves."""
+"""Starts the Airflow of these tests, which kill its components and switch every state."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.fixtures.airflow_stacks import FASTER, guarded_folder
+from tests.fixtures.local_aws_clients import clients_of
+from tests.fixtures.places import INCLUDE
 from tests.fixtures.switched_execution import SwitchedExecution
-from tests.integration.conftest import FASTER, make_client_for
 from tests.integration.retraining.night import (
     APPROVED,
     BACKFILLED,
@@ -26,9 +26,7 @@ from tests.integration.retraining.night import (
 )
 from tests.integration.retraining.whole_run import WHOLE_PIPELINES, pipeline_document
 from tools.airflow_api import AirflowApi
-from tools.airflow_env import ROOT
 from tools.local_stack import LocalStack, Ports
-from tools.stack_guard import start_guard
 
 # Airflow looks for tasks that died with their scheduler every five minutes; the tests cannot wait
 # that long.
@@ -60,7 +58,7 @@ QUICK = {
 def _write_include(folder: Path, switched: Sequence[str]) -> Path:
     """Copy include/ and add a pipeline for each of the tests' state machines."""
     include = folder / "include"
-    shutil.copytree(ROOT / "include", include)
+    shutil.copytree(INCLUDE, include)
     shipped = yaml.safe_load((include / "pipelines" / "bank_marketing.yaml").read_text())
     documents = {name: _switched_document(shipped, name) for name in switched}
     documents[APPROVED]["approval"] = "required"
@@ -74,7 +72,7 @@ def _write_include(folder: Path, switched: Sequence[str]) -> Path:
 def _switched_document(shipped: dict[str, Any], name: str) -> dict[str, Any]:
     return shipped | {
         "name": name,
-        # As many at once as a test likes, but where the bound is what is tested.
+        # As many at once as a test likes, except where the bound is what is tested.
         "pool": BOUNDED if name == BOUNDED else "default_pool",
         "endpoint": {**shipped["endpoint"], "name": name.replace("_", "-")},
         "source": {**shipped["source"], "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/"},
@@ -83,32 +81,30 @@ def _switched_document(shipped: dict[str, Any], name: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def running_night(more_pipelines: Sequence[str] = (), **overrides: str) -> Iterator[Night]:
-    """A running Airflow with PostgreSQL and local AWS, and the state machines that the tests switch.
+    """Start Airflow, PostgreSQL and local AWS with the state machines that the tests switch.
 
     :param more_pipelines: Names of further pipelines with a state machine that is switched.
     :param overrides: Environment variables of the Airflow components.
     """
     from brewtrain.resources import load_pipeline
 
-    folder = Path(tempfile.mkdtemp(prefix="brewtrain-", dir="/tmp" if os.name == "posix" else None))
-    folder.chmod(0o755)  # started as root, PostgreSQL runs as a user of its own
     switched = (*SWITCHED, *more_pipelines)
-    include = _write_include(folder, switched)
-    overrides = {**FASTER, **IMPATIENT, "BREWTRAIN_INCLUDE": str(include), **overrides}
-    stack = LocalStack(folder, Ports.free(), overrides=overrides)
-    accounts: dict[str, SwitchedExecution] = {}
+    with guarded_folder() as folder, contextlib.ExitStack() as opened:
+        include = _write_include(folder, switched)
+        settings = {**FASTER, **IMPATIENT, "BREWTRAIN_INCLUDE": str(include), **overrides}
+        stack = LocalStack(folder, Ports.free(), overrides=settings)
+        # The tests' own calls meet some of the faults that they inject.
+        clients = opened.enter_context(clients_of(stack.aws_endpoint_url, attempts=5))
+        accounts: dict[str, SwitchedExecution] = {}
 
-    def deploy(endpoint_url: str) -> None:
-        client_for = make_client_for(endpoint_url)
-        for name in (*switched, *WHOLE_PIPELINES):
-            accounts[name] = SwitchedExecution(client_for, load_pipeline(include / "pipelines" / f"{name}.yaml"))
-        for name in switched:
-            accounts[name].deploy(timeout_seconds=CLOCKED_SECONDS if name == CLOCKED else None)
+        def deploy(endpoint_url: str) -> None:
+            for name in (*switched, *WHOLE_PIPELINES):
+                accounts[name] = SwitchedExecution(clients, load_pipeline(include / "pipelines" / f"{name}.yaml"))
+            for name in switched:
+                accounts[name].deploy(timeout_seconds=CLOCKED_SECONDS if name == CLOCKED else None)
 
-    guard = start_guard(folder, delete=not os.environ.get("BREWTRAIN_KEEP"))
-    try:
-        stack.start(prepare=deploy)
-        yield Night(stack, AirflowApi(stack.api_url, stack.admin_password), accounts)
-    finally:
-        stack.stop()
-        guard.communicate()  # lets it go, and waits until it has looked after the folder
+        try:
+            stack.start(prepare=deploy)
+            yield Night(stack, AirflowApi(stack.api_url, stack.admin_password), accounts)
+        finally:
+            stack.stop()

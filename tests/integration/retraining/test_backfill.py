@@ -1,18 +1,18 @@
-"""Backfills through the real scheduler: beside a scheduled run, killed in the middle, run again, on real executions.
+"""Backfills through the real scheduler: beside other runs, killed in the middle, run again.
 
 A DAG has one backfill at a time, so every test has a pipeline of its own.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from brewtrain.domain.names import default_bucket
+from tests.fixtures.account import BUCKET
+from tests.fixtures.waiting import wait_until
 from tests.integration.retraining.night import BOUNDED, Night, Run
 from tools.sample_data import generate
 
@@ -21,43 +21,49 @@ STAGE = "train"
 
 
 def run_of(night: Night, pipeline: str, interval_end: date) -> Run:
-    """The run of a daily interval, begun or not."""
+    """Return the run of a daily interval, whether it has begun or not."""
     return Run(night, night.accounts[pipeline], interval_end)
 
 
 def backfill(night: Night, runs: list[Run], **more: Any) -> int:
-    """Start a backfill of the intervals of `runs`, which follow one another; answers its id."""
+    """Start a backfill of the intervals of consecutive runs; return its id."""
     first, last = (run.day - timedelta(days=1) for run in (runs[0], runs[-1]))
     return night.api.backfill(runs[0].dag_id, f"{first}T00:00:00Z", f"{last}T00:00:00Z", **more)
 
 
 def find(runs: Iterable[Run]) -> None:
     """Give the runs the ids of their DAG runs, once Airflow has made them."""
+
+    def dag_run_id(run: Run) -> str | None:
+        found = run.night.api.runs(run.dag_id)
+        return next((one["dag_run_id"] for one in found if one["data_interval_end"] == f"{run.day}T00:00:00Z"), None)
+
     for run in runs:
-        deadline = time.monotonic() + 90
-        while not run.dag_run_id:
-            for found in run.night.api.runs(run.dag_id):
-                if found["data_interval_end"] == f"{run.day}T00:00:00Z":
-                    run.dag_run_id = found["dag_run_id"]
-            assert time.monotonic() < deadline, f"no DAG run of {run.dag_id} for {run.day}"
-            time.sleep(0.3)
+        run.dag_run_id = wait_until(
+            lambda run=run: dag_run_id(run),  # type: ignore[misc]
+            seconds=90,
+            what=f"{run.dag_id} has a run for {run.day}",
+            pause=0.3,
+        )
 
 
 def wait_for_backfill(night: Night, backfill_id: int) -> None:
     """Wait until a backfill is complete: only then may the next one begin."""
-    deadline = time.monotonic() + 180
-    while night.api.call("GET", f"/backfills/{backfill_id}")["completed_at"] is None:
-        assert time.monotonic() < deadline, f"backfill {backfill_id} is not complete"
-        time.sleep(0.5)
+    wait_until(
+        lambda: night.api.call("GET", f"/backfills/{backfill_id}")["completed_at"],
+        seconds=180,
+        what=f"backfill {backfill_id} is complete",
+        pause=0.3,
+    )
 
 
 def types(night: Night, dag_id: str) -> list[str]:
-    """How each run of a DAG came about."""
+    """Return the types of a DAG's runs."""
     return sorted(run["run_type"] for run in night.api.runs(dag_id))
 
 
 def test_beside_a_scheduled_run_and_killed_in_the_middle(night: Night) -> None:
-    """Three backfilled intervals and the scheduled one wait at once; scheduler and triggerer die; all end, once."""
+    """Three backfilled runs and the scheduled one wait while components die; all end, once."""
     past = [run_of(night, "past_a", date(2010, 3, day)) for day in (2, 3, 4)]
     scheduled = run_of(night, "past_a", datetime.now(UTC).date())
     runs = [*past, scheduled]
@@ -77,7 +83,7 @@ def test_beside_a_scheduled_run_and_killed_in_the_middle(night: Night) -> None:
     for component in ("scheduler", "triggerer"):
         night.kill(component)
     for run in runs:
-        run.mend(STAGE)
+        run.release(STAGE)
     for component in ("scheduler", "triggerer"):
         night.start(component)
     for run in runs:
@@ -87,7 +93,7 @@ def test_beside_a_scheduled_run_and_killed_in_the_middle(night: Night) -> None:
 
 
 def test_what_is_run_again_gets_an_execution_of_its_own(night: Night) -> None:
-    """`reprocess_behavior`: none leaves everything, failed takes the late partition, completed takes all."""
+    """`reprocess_behavior`: none reruns nothing, failed the late partition, completed all."""
     runs = [run_of(night, "past_b", date(2010, 3, day)) for day in (2, 3, 4)]
     early, late, last = runs
     for run in runs:
@@ -129,8 +135,8 @@ def test_what_is_run_again_gets_an_execution_of_its_own(night: Night) -> None:
 
 
 def test_the_pool_bounds_executions_and_a_backfill_keeps_nobody_waiting(night: Night) -> None:
-    """One slot for four backfilled intervals: the others wait, and behind the run that a person triggers later."""
-    assert night.api.pool(BOUNDED)["include_deferred"], "made with what was started, since a pipeline names it"
+    """With one slot, backfilled runs wait, even behind the run that a person triggers later."""
+    assert night.api.pool(BOUNDED)["include_deferred"], "made when the stack started, since a pipeline names it"
     night.api.call("PATCH", f"/pools/{BOUNDED}", {"pool": BOUNDED, "slots": 1, "include_deferred": True})
     past = [run_of(night, BOUNDED, date(2010, 3, day)) for day in (2, 3, 4, 5)]
     newest = run_of(night, BOUNDED, date(2010, 6, 2))
@@ -144,18 +150,19 @@ def test_the_pool_bounds_executions_and_a_backfill_keeps_nobody_waiting(night: N
     def asking() -> list[Run]:
         return [run for run in (*past, newest) if run.states()["start_execution"] == "scheduled"]
 
-    # Who is prepared first gets the slot; at the end one, or two, hold it, and the others ask for
-    # it.
-    deadline = time.monotonic() + 180
-    while len(asking()) < 3 or not any(run.states()[STAGE] == "deferred" for run in (*past, newest)):
-        assert time.monotonic() < deadline, [run.states() for run in (*past, newest)]
-        time.sleep(0.5)
-    time.sleep(3)
+    # The first that is prepared gets the slot; at the end one or two hold it, the others wait.
+    wait_until(
+        lambda: len(asking()) >= 3 and any(run.states()[STAGE] == "deferred" for run in (*past, newest)),
+        seconds=180,
+        what=lambda: f"one run holds the slot, the others wait: {[run.states() for run in (*past, newest)]}",
+        pause=0.5,
+    )
+    night.wait_for_scheduling()
     begun = [run for run in (*past, newest) if run.executions()]
     assert len(begun) <= 2, "a slot is free for a moment between two stages, so one more may have slipped in"
     assert night.api.pool(BOUNDED)["deferred_slots"] == len(begun), "waiting stages count"
     for run in (*past, newest):
-        run.mend(STAGE)
+        run.release(STAGE)
     for run in (*past, newest):
         run.wait("success")
         run.check_invariants()
@@ -170,13 +177,13 @@ def test_the_pool_bounds_executions_and_a_backfill_keeps_nobody_waiting(night: N
 
 
 def test_older_never_replaces_newer_also_at_once(night: Night) -> None:
-    """Real executions: two older intervals backfilled at once, and a newer one beside them, after one that serves."""
-    dag_id, deploy_id, bucket = "dated__retrain", "dated__deploy", default_bucket("123456789012", "us-east-1")
+    """On real executions: two older runs are backfilled beside a newer one, which serves."""
+    dag_id, deploy_id = "dated__retrain", "dated__deploy"
     s3 = night.client("s3")
     ends = [date(2010, 5, day) for day in (2, 3, 4, 5)]
     body = generate(400, seed=3).write_csv(separator=";", quote_style="non_numeric").encode()
     for end in ends:
-        s3.put_object(Bucket=bucket, Key=f"data/dated/dt={end - timedelta(days=1)}/rows.csv", Body=body)
+        s3.put_object(Bucket=BUCKET, Key=f"data/dated/dt={end - timedelta(days=1)}/rows.csv", Body=body)
     deployed = night.api.trigger(deploy_id)
     assert night.api.wait_for_run(deploy_id, deployed)["state"] == "success", night.api.task_states(deploy_id, deployed)
 
@@ -194,14 +201,14 @@ def test_older_never_replaces_newer_also_at_once(night: Night) -> None:
     for run_id in older:
         result = night.api.xcom(dag_id, run_id, "record_result")
         assert (result["outcome"], result["reason"]) == ("rejected", "older_than_serving")
-        assert result["metrics"], "trained and measured all the same"
+        assert result["metrics"], "trained and measured nevertheless"
         assert night.api.task_states(dag_id, run_id)["deploy"] == "skipped", "rejected is green"
     assert night.api.xcom(dag_id, newer, "record_result")["outcome"] == "promoted"
     assert served_date(night) == "2010-05-04"
 
 
 def served_date(night: Night) -> str:
-    """Data date of the model that the endpoint serves, by the tag of its config."""
+    """Return the data date of the model that serves, by the tag of its endpoint config."""
     sagemaker = night.client("sagemaker")
     endpoint = sagemaker.describe_endpoint(EndpointName="dated")
     assert endpoint["EndpointStatus"] == "InService"

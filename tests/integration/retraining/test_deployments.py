@@ -1,18 +1,19 @@
-"""Promotion and rollback through the real scheduler, answered by a person through Airflow's REST API."""
+"""Promotion and rollback through the real scheduler, confirmed by a person through the REST API."""
 
 from __future__ import annotations
 
 import json
-import time
 import urllib.parse
 from typing import Any
 
 import pytest
 
+from tests.fixtures.executions import publish
 from tests.fixtures.hosted_models import HostedModels
+from tests.fixtures.places import STATE_MACHINE
 from tests.fixtures.switched_execution import OUTPUT
+from tests.fixtures.waiting import wait_until
 from tests.integration.retraining.night import APPROVED, STEERED, Night, Run
-from tools.airflow_env import ROOT
 
 pytestmark = pytest.mark.slow
 PENDING = {**OUTPUT, "outcome": "pending", "reason": "awaiting_approval", "message": "Waits for a person."}
@@ -26,22 +27,24 @@ def question(night: Night, dag_id: str, run_id: str, task_id: str) -> dict[str, 
 
 
 def answer(night: Night, dag_id: str, run_id: str, task_id: str, option: str) -> None:
-    """What the button in the UI does, as often as the person is asked.
+    """Press the button of the UI, as often as the person is asked, until the task has ended.
 
-    Nobody answers within a second, but a test does: Airflow's scheduler may then take the end of
-    the process that asked for the end of the task that goes on ("finished with state success, but
-    the task instance's state attribute is queued"), and tries the task again, which asks again.
+    No person answers within a second, but a test does: Airflow's scheduler may then take the end of
+    the process that asked for the end of the task ("finished with state success, but the task
+    instance's state attribute is queued"), and try the task again, which asks again.
     """
     path = _path(dag_id, run_id, task_id)
-    deadline = time.monotonic() + 180
-    while True:
-        time.sleep(2.0)
-        task = night.api.task_instances(dag_id, run_id)[task_id]
-        if task["state"] == "awaiting_input" and not night.api.call("GET", path)["response_received"]:
+
+    def state() -> str:
+        return str(night.api.task_instances(dag_id, run_id)[task_id]["state"])
+
+    def ended() -> bool:
+        now = state()
+        if now == "awaiting_input" and not night.api.call("GET", path)["response_received"]:
             night.api.call("PATCH", path, {"chosen_options": [option], "params_input": {}})
-        elif task["state"] in ("success", "skipped", "failed"):
-            return
-        assert time.monotonic() < deadline, f"{task_id} is {task['state']} after its answer"
+        return now in ("success", "skipped", "failed")
+
+    wait_until(ended, seconds=180, what=lambda: f"{task_id} ends after its answer; it is {state()}", pause=1.0)
 
 
 def _path(dag_id: str, run_id: str, task_id: str) -> str:
@@ -51,10 +54,12 @@ def _path(dag_id: str, run_id: str, task_id: str) -> str:
 
 def wait_for_run(night: Night, dag_id: str, run_id: str) -> None:
     """Wait until a DAG run is there that another DAG triggers."""
-    deadline = time.monotonic() + 60
-    while run_id not in {run["dag_run_id"] for run in night.api.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]}:
-        assert time.monotonic() < deadline, f"{dag_id} has no run {run_id}"
-        time.sleep(0.5)
+    wait_until(
+        lambda: run_id in {run["dag_run_id"] for run in night.api.runs(dag_id)},
+        seconds=60,
+        what=f"{dag_id} has the run {run_id}",
+        pause=0.3,
+    )
 
 
 def events(night: Night, dag_id: str, run_id: str) -> list[dict[str, Any]]:
@@ -66,18 +71,14 @@ def events(night: Night, dag_id: str, run_id: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def hosted(night: Night) -> HostedModels:
-    """An endpoint on its third model, with the committed state machine."""
+    """Return an endpoint that serves its third model, with the committed state machine."""
     account = night.accounts[STEERED]
     made = HostedModels(account.client, account.pipeline)
-    states = made.client("stepfunctions")
-    version = states.update_state_machine(
-        stateMachineArn=made.account.state_machine_arn(STEERED),
-        definition=(ROOT / "include" / "statemachine" / "retraining.asl.json").read_text("utf-8"),
-        publish=True,
-    )["stateMachineVersionArn"]
-    states.update_state_machine_alias(
-        stateMachineAliasArn=made.account.alias_arn(STEERED),
-        routingConfiguration=[{"stateMachineVersionArn": version, "weight": 100}],
+    publish(
+        made.client("stepfunctions"),
+        machine_arn=made.account.state_machine_arn(STEERED),
+        alias_arn=made.account.alias_arn(STEERED),
+        definition=json.loads(STATE_MACHINE.read_text("utf-8")),
     )
     for day in (2, 3, 4):
         made.run(day)
@@ -130,10 +131,7 @@ def test_an_older_model_is_promoted_when_a_person_asks_and_the_consumer_runs(
     assert hosted.serving() not in (None, before, hosted.config(2))
     [event] = events(night, dag_id, run_id)
     assert event["extra"]["run_id"] == hosted.run_id(2)
-    deadline = time.monotonic() + 60
-    while not (runs := night.api.call("GET", f"/dags/{consumer}/dagRuns")["dag_runs"]):
-        assert time.monotonic() < deadline, "the event triggers the consumer"
-        time.sleep(0.5)
+    runs = wait_until(lambda: night.api.runs(consumer), seconds=60, what="the event triggers the consumer", pause=0.3)
     found = night.api.wait_for_run(consumer, runs[0]["dag_run_id"])
     assert found["state"] == "success"
     assert night.api.xcom(consumer, runs[0]["dag_run_id"], "score_rows")["rows"] == 3

@@ -1,8 +1,8 @@
 """Processes that die and an AWS that misbehaves, at the worst moment.
 
 Afterwards the invariants hold, as read from local AWS's own call log: one execution per generation,
-nothing started or redriven twice, no orphan, no green task over a failed execution, and the DAG run
-ends.
+nothing started or redriven twice, no execution left running, no green task over a failed execution,
+and the DAG run ends.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 
 import psutil
 import pytest
 
+from tests.fixtures.waiting import wait_until
 from tests.integration.retraining.night import Night, Run
 from tools.metadata_database import postgres_pid
 
@@ -41,7 +41,7 @@ def start_what_ended(night: Night) -> None:
 
 @contextlib.contextmanager
 def supervised(night: Night) -> Iterator[None]:
-    """What an orchestrator does (``restart: unless-stopped``): components that give up, sooner or later, come back."""
+    """Restart components that end, as an orchestrator does (``restart: unless-stopped``)."""
     over = threading.Event()
 
     def watch() -> None:
@@ -69,9 +69,9 @@ def waiting(night: Night, count: int) -> list[Run]:
 
 
 def finish(runs: list[Run]) -> None:
-    """Let them pass, and check them."""
+    """Let the runs pass, and check them."""
     for run in runs:
-        run.mend(STAGE)
+        run.release(STAGE)
     for run in runs:
         run.wait("success", timeout_seconds=300)
         run.check_invariants()
@@ -79,7 +79,7 @@ def finish(runs: list[Run]) -> None:
 
 
 def kill_task_process(night: Night, run: Run, task_id: str) -> None:
-    """Kill -9 the process that runs a task: the leaf below the scheduler's worker that has the task's supervisor."""
+    """Kill the process that runs a task: the leaf below the task's supervisor in the scheduler."""
     scheduler = night.stack.running()["scheduler"].process()
     assert scheduler is not None
     leaves = [
@@ -101,11 +101,11 @@ KILLS = {
 
 
 @pytest.mark.parametrize("moment", KILLS)
-def test_task_process_killed(night: Night, moment: str) -> None:
-    """kill -9 of the task process before, during and right after StartExecution: retried, the same execution."""
+def test_a_killed_task_process_is_retried_on_the_same_execution(night: Night, moment: str) -> None:
+    """Task process killed before, during, right after StartExecution: retried, same execution."""
     operation, when = KILLS[moment]
     run = night.new_run()
-    if moment == "during":  # the call that is held back may still be performed when the retry's is
+    if moment == "during":  # the delayed call may still be performed when the retry makes its own
         night.asked_twice.add(run.run_id())
     run.account.let_pass(run.run_id())
     # prepare_run describes the execution once, so that start_execution's own look is the second.
@@ -117,39 +117,34 @@ def test_task_process_killed(night: Night, moment: str) -> None:
     )
     run.trigger()
     run.wait_for("start_execution", {"running"})
-    deadline = time.monotonic() + 60
-    while not any(rule["applied"] for rule in night.faults()):
-        assert time.monotonic() < deadline, "the call that is delayed was not made"
-        time.sleep(0.05)
-    time.sleep(0.5)
+    wait_until(
+        lambda: any(rule["applied"] for rule in night.faults()), seconds=60, what="the call that is delayed is made"
+    )
     kill_task_process(night, run, "start_execution")
     run.wait("success", timeout_seconds=300)
     assert run.tries()["start_execution"] == 2
     run.check_invariants()
 
 
-def test_triggerer_killed(night: Night) -> None:
-    """kill -9 of the triggerer while 20 runs wait, and a new one: every wait goes on, nothing starts twice."""
+def test_a_killed_triggerer_loses_no_wait(night: Night) -> None:
+    """Triggerer killed while 20 runs wait: all go on waiting in a new one, nothing starts twice."""
     runs = waiting(night, 20)
     night.kill("triggerer")
     night.start("triggerer")
     finish(runs)
 
 
-def test_triggerer_killed_after_a_redrive(night: Night) -> None:
-    """kill -9 of the triggerer right after it redrove: the new one does not redrive again."""
+def test_a_triggerer_killed_after_a_redrive_does_not_redrive_again(night: Night) -> None:
+    """Triggerer killed right after it redrove: the new one does not redrive again."""
     run = night.new_run()
     run.account.let_pass(run.run_id())
     run.fail(STAGE)
     run.trigger().wait("failed")
     run.account.switch_off(run.run_id(), "Model Training")
     run.clear(STAGE)
-    deadline = time.monotonic() + 120
-    while run.execution()["redriveCount"] == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    run.wait_for_redrives(1)
     night.kill("triggerer")
-    # It fails once more while nobody looks: that is this try's own failure, to be reported and not
+    # It fails once more while nobody looks: this try's own failure, which is reported and not
     # redriven.
     run.fail(STAGE)
     run.wait_for_execution("FAILED")
@@ -158,27 +153,26 @@ def test_triggerer_killed_after_a_redrive(night: Night) -> None:
     run.check_invariants(redrives=1)
 
 
-def test_scheduler_killed(night: Night) -> None:
-    """kill -9 of the scheduler while runs wait: a new one goes on."""
+def test_a_killed_scheduler_loses_no_wait(night: Night) -> None:
+    """Scheduler killed while runs wait: a new one goes on."""
     runs = waiting(night, 2)
     night.kill("scheduler")
     night.start("scheduler")
     finish(runs)
 
 
-def test_api_server_killed(night: Night) -> None:
-    """kill -9 of the api-server while runs wait: a new one goes on."""
+def test_a_killed_api_server_loses_no_wait(night: Night) -> None:
+    """Api-server killed while runs wait: a new one goes on."""
     runs = waiting(night, 2)
     night.kill("api-server")
     night.start("api-server")
     finish(runs)
 
 
-# The folder is open to the user that PostgreSQL runs as; the package would rather have it to
-# itself.
+# The folder is open to the user that PostgreSQL runs as; the package wants it for itself alone.
 @pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")
-def test_postgres_restarted(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL is restarted while runs wait: what lost its connection comes back."""
+def test_a_restarted_postgres_loses_no_wait(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL restarted while runs wait: what lost its connection comes back."""
     # The package looks for it when it is imported.
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(night.stack.folder / "postgres-runtime"))
 
@@ -195,16 +189,15 @@ def test_postgres_restarted(night: Night, monkeypatch: pytest.MonkeyPatch) -> No
         finish(runs)
 
 
-def test_bad_minute(night: Night) -> None:
-    """30 % throttling, 10 % HTTP 500 and 5 s delays for a minute: green, no poll error fails a job."""
+def test_a_bad_minute_of_aws_fails_no_job(night: Night) -> None:
+    """A minute of 30 % throttling, 10 % HTTP 500, 5 s delays: green, no poll error fails a job."""
     print(f"seed {SEED}")
     runs = [night.new_run() for _ in range(3)]
     for run in runs:
         # Before the faults, which the test's own calls would meet too.
         run.account.deliver(run.day - timedelta(days=1))
         run.account.let_pass(run.run_id())
-    # Airflow's calls: what the state machine itself retries is its own matter, and the stand-in
-    # retries nothing.
+    # Airflow's calls alone, since the state machine of these tests retries nothing.
     airflow = {"principal": "*:root", "for_seconds": 60}
     night.add_fault(effect="throttle", probability=0.3, seed=SEED, **airflow)
     night.add_fault(effect="http500", probability=0.1, seed=SEED + 1, **airflow)
@@ -219,7 +212,7 @@ def test_bad_minute(night: Night) -> None:
 
 
 def test_nothing_is_left_of_the_killed(night: Night) -> None:
-    """All of the above: no process that a killed component had started outlives it."""
+    """All of the above: no process outlives the killed component that started it."""
     folder = str(night.stack.folder)
     own = {entry.pid for entry in night.stack.running().values()}
     strangers = []

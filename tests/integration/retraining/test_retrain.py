@@ -1,7 +1,7 @@
-"""A retraining through the real scheduler and triggerer: what the on-call person does, and what comes of it.
+"""A retraining through the real scheduler and triggerer: what people do to it, and what follows.
 
-The runs wait at the same time, so each test's story is begun in :data:`STORIES` and only told in
-its test. Every story ends with the invariants, read from local AWS's own call log.
+The runs wait at the same time: all stories in :data:`STORIES` begin together, and each test waits
+for the end of its own. Every story ends with the invariants, read from local AWS's own call log.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import re
-import time
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +18,15 @@ import pytest
 
 from tests.fixtures.switched_execution import REJECTED, STATES
 from tests.integration.retraining import one_night
-from tests.integration.retraining.night import CLOCKED, STAGE_OF_STATE, STAGES, STATE_OF_STAGE, Night, Run
+from tests.integration.retraining.night import (
+    CLOCKED,
+    LEFT_ALONE,
+    STAGE_OF_STATE,
+    STAGES,
+    STATE_OF_STAGE,
+    Night,
+    Run,
+)
 from tests.integration.retraining.whole_run import WholePipeline
 
 Story = Callable[[Night], None]
@@ -36,7 +43,7 @@ def story(function: Story) -> Story:
 
 @pytest.fixture(scope="module")
 def told(night: Night, request: pytest.FixtureRequest) -> Iterator[dict[str, concurrent.futures.Future[None]]]:
-    """The stories whose tests are selected, running at once."""
+    """Begin the stories whose tests are selected, some at once."""
     selected = {item.name for item in request.session.items}
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
@@ -56,7 +63,7 @@ def begun(night: Night, stage: str, pipeline: str | None = None) -> Run:
 
 @story
 def promoted(night: Night) -> None:
-    """A good model: green, result document, asset event, links."""
+    """Good model: green, with a result document, an asset event and links."""
     run = night.new_run()
     run.account.let_pass(run.run_id())
     run.trigger().wait("success")
@@ -80,7 +87,7 @@ def promoted(night: Night) -> None:
 
 @story
 def rejected(night: Night) -> None:
-    """A model that the gate refuses: green, deploy skipped, no asset event, the reason to be read."""
+    """Model that the gate rejects: green, deploy skipped, no asset event, the reason in the log."""
     run = night.new_run()
     run.account.let_pass(run.run_id(), outcome=REJECTED)
     run.trigger().wait("success")
@@ -131,13 +138,13 @@ def _failing(state: str) -> Story:
     tell.__name__ = f"fails_in_{re.sub(r'[^a-z0-9]+', '_', state.lower()).strip('_')}"
     tell.__doc__ = (
         f"State *{state}* fails, and fails again when `{stage}` is cleared: red with a card each time, not retried; "
-        "mended and cleared: redriven, green, nothing finished runs again."
+        "repaired and cleared: redriven, green, nothing finished runs again."
     )
     return story(tell)
 
 
 def check_card(run: Run, stage: str, state: str, *, try_number: int) -> None:
-    """The failed stage's log ends with the card."""
+    """Check that the failed stage's log ends with the card."""
     log = run.log(stage, try_number)
     assert "ON CALL" in log
     assert f"failed in state '{state}'" in log
@@ -150,9 +157,7 @@ FAILING = [_failing(state) for state in STATES]
 
 @story
 def cleared_twice_in_a_row(night: Night) -> None:
-    """A failed stage is cleared twice at once, and again while its new try waits: one redrive for
-    each clear that met an ended execution, green.
-    """
+    """Failed stage cleared twice at once, then while it waits: one redrive per end, green."""
     run = night.new_run()
     run.account.let_pass(run.run_id())
     run.fail("train")
@@ -164,29 +169,29 @@ def cleared_twice_in_a_row(night: Night) -> None:
     redrives = run.wait_for_redrives(1)
     run.clear("train")
     run.wait_for_redrives(redrives + 1)
-    run.mend("train")
+    run.release("train")
     run.wait("success")
     run.check_invariants(redrives=2)
 
 
 @story
 def marked_success_then_cleared(night: Night) -> None:
-    """A waiting stage is marked success, then cleared while the next waits: the execution goes on, nothing twice."""
+    """Stage marked success while it waits, then cleared: the execution goes on, nothing twice."""
     run = begun(night, "split")
     night.api.set_task_state(run.dag_id, run.dag_run_id, "split", "success")
     run.wait_for("train", {"deferred"})
-    time.sleep(4)
+    run.wait_for_message("split", LEFT_ALONE)
     run.clear("split")
     run.wait_for("split", {"deferred"})
     assert run.tries()["split"] == 2
-    run.mend("split")
+    run.release("split")
     run.wait("success")
     run.check_invariants()
 
 
 @story
 def run_cleared(night: Night) -> None:
-    """The whole run of a failed execution is cleared: a fresh execution."""
+    """Whole run of a failed execution cleared: a fresh execution."""
     run = night.new_run()
     run.account.let_pass(run.run_id())
     run.fail("split")
@@ -200,7 +205,7 @@ def run_cleared(night: Night) -> None:
 
 @story
 def run_cleared_while_it_runs(night: Night) -> None:
-    """The run is cleared while a stage waits: the old execution is stopped, a fresh one started."""
+    """Run cleared while a stage waits: the old execution is stopped, a fresh one is started."""
     run = begun(night, "train")
     run.account.let_pass(run.run_id(1))
     run.clear("check_input")
@@ -211,12 +216,12 @@ def run_cleared_while_it_runs(night: Night) -> None:
 
 @story
 def rerun_mode_redrive(night: Night) -> None:
-    """With `rerun_mode=redrive` the whole run is cleared: it goes on with the execution that it had."""
+    """Whole run cleared with `rerun_mode=redrive`: it goes on with its execution."""
     run = night.new_run()
     run.account.let_pass(run.run_id())
     run.fail("split")
     run.trigger(rerun_mode="redrive").wait("failed")
-    run.mend("split")
+    run.release("split")
     run.clear("check_input")
     run.wait("success")
     run.check_invariants(redrives=1)
@@ -224,12 +229,12 @@ def rerun_mode_redrive(night: Night) -> None:
 
 @story
 def marked_failed(night: Night) -> None:
-    """A waiting stage is marked failed: the execution is stopped; cleared: redriven, green."""
+    """Stage marked failed while it waits: the execution is stopped; cleared: redriven, green."""
     run = begun(night, "train")
     night.api.set_task_state(run.dag_id, run.dag_run_id, "train", "failed")
     run.wait("failed")
     assert run.wait_for_execution("ABORTED")["error"] == "Brewtrain.Stopped"
-    run.mend("train")
+    run.release("train")
     run.clear("train")
     run.wait("success")
     run.check_invariants(redrives=1)
@@ -237,33 +242,32 @@ def marked_failed(night: Night) -> None:
 
 @story
 def marked_success(night: Night) -> None:
-    """A waiting stage is marked success: the execution is left alone, and the next stage waits for it."""
+    """Stage marked success while it waits: the execution goes on, the next stage waits for it."""
     run = begun(night, "split")
     night.api.set_task_state(run.dag_id, run.dag_run_id, "split", "success")
     run.wait_for("train", {"deferred"})
-    # The kill reaches the trigger within two of the triggerer's one-second rounds.
-    time.sleep(4)
+    run.wait_for_message("split", LEFT_ALONE)
     assert run.execution()["status"] == "RUNNING"
-    run.mend("split")
+    run.release("split")
     run.wait("success")
     run.check_invariants()
 
 
 @story
 def cleared_while_waiting(night: Night) -> None:
-    """A waiting stage is cleared: its execution is stopped and redriven, and the new try waits for it."""
+    """Stage cleared while it waits: the execution is redriven, and the new try waits for it."""
     run = begun(night, "train")
     run.clear("train")
     run.wait_for("prepare_run", {"success"})
     run.wait_for_redrives(1)
-    run.mend("train")
+    run.release("train")
     run.wait("success")
     run.check_invariants(redrives=1)
 
 
 @story
 def run_failed_by_hand(night: Night) -> None:
-    """The run is marked failed while a stage waits: the execution is stopped, nothing is left."""
+    """Run marked failed while a stage waits: the execution is stopped, nothing is left."""
     run = begun(night, "evaluate")
     run_id = urllib.parse.quote(run.dag_run_id, safe="")
     night.api.call("PATCH", f"/dags/{run.dag_id}/dagRuns/{run_id}", {"state": "failed"})
@@ -275,7 +279,7 @@ def run_failed_by_hand(night: Night) -> None:
 
 @story
 def stopped_in_the_console(night: Night) -> None:
-    """Somebody stops the execution in the console: red, and the card says who it was not."""
+    """Stop of the execution in the console: red, and the card says that it was not Airflow."""
     run = begun(night, "train")
     night.client("stepfunctions").stop_execution(executionArn=run.arn(), error="Person", cause="had a look")
     run.wait("failed")
@@ -287,7 +291,7 @@ def stopped_in_the_console(night: Night) -> None:
 
 @story
 def timed_out(night: Night) -> None:
-    """The execution times out, which leaves no error and no cause: red, and the card says so."""
+    """Timed-out execution, which has no error and no cause: red, and the card says so."""
     run = night.new_run(CLOCKED)
     run.hold("split")
     run.trigger().wait("failed")
@@ -299,14 +303,14 @@ def timed_out(night: Night) -> None:
 
 @story
 def redrive_refused(night: Night) -> None:
-    """The redrive is refused: red, and the card says to clear from start_execution, which helps."""
+    """Refused redrive: red, and the card says to clear from start_execution, which helps."""
     run = night.new_run()
     run.account.let_pass(run.run_id())
     run.fail("split")
     run.trigger().wait("failed")
     fault = {"effect": "error", "code": "ExecutionNotRedrivable", "message": "Execution is not redrivable."}
     night.add_fault(service="stepfunctions", operation="RedriveExecution", resource=f"*{run.run_id()}", **fault)
-    run.mend("split")
+    run.release("split")
     run.clear("split")
     run.wait("failed")
     assert "clear from start_execution" in run.log("split", 2)
@@ -319,7 +323,7 @@ def redrive_refused(night: Night) -> None:
 
 @story
 def endpoint_stuck(night: Night) -> None:
-    """The endpoint is stuck in Updating: red with a card; freed and cleared: green, without training again."""
+    """Endpoint stuck in Updating: red with a card; freed, cleared: green, not trained again."""
     pipeline = WholePipeline(night, "whole_a")
     pipeline.deploy()
     pipeline.begin().wait("success")
@@ -344,7 +348,7 @@ def endpoint_stuck(night: Night) -> None:
 
 @story
 def state_machine_throttled(night: Night) -> None:
-    """AWS throttles 30 % of the state machine's own calls and fails 5 %: green, each job started once."""
+    """State machine's calls throttled (30 %) and failing (5 %): green, each job started once."""
     pipeline = WholePipeline(night, "whole_b")
     pipeline.deploy()
     machine = {"principal": "*assumed-role/brewtrain-states/*", "resource": "*whole-b*", "seed": SEED}
@@ -365,7 +369,7 @@ def state_machine_throttled(night: Night) -> None:
 
 @story
 def training_job_fails(night: Night) -> None:
-    """The training job itself fails: red with its reason on the card; mended and cleared: trained again, green."""
+    """Failed training job: red with its reason on the card; repaired and cleared: green."""
     pipeline = WholePipeline(night, one_night.PIPELINE)
     pipeline.deploy()
     told = one_night.play(night, pipeline)
@@ -374,7 +378,7 @@ def training_job_fails(night: Night) -> None:
 
 @story
 def missing_partition(night: Night) -> None:
-    """The interval's data is not there: red at once, in one sentence, nothing started."""
+    """Missing data: red at once, in one sentence, nothing started."""
     run = night.new_run()
     run.dag_run_id = night.api.trigger(run.dag_id, f"{run.day}T00:00:00Z")
     run.wait("failed")
@@ -386,10 +390,9 @@ def missing_partition(night: Night) -> None:
 
 @story
 def same_interval_twice(night: Night) -> None:
-    """The same interval is triggered twice: one execution, both runs green."""
+    """Interval triggered twice: one execution, both runs green."""
     run = night.new_run("calm_d")
-    # A run without a logical date stands for the newest interval that had ended when it was
-    # triggered.
+    # A run without a logical date is for the newest interval that had ended when it was triggered.
     run.day = datetime.now(UTC).date()
     run.account.deliver(run.day - timedelta(days=1))
     run.hold("train")
@@ -397,7 +400,7 @@ def same_interval_twice(night: Night) -> None:
     both = [night.api.trigger(run.dag_id, None) for _ in range(2)]
     for run.dag_run_id in both:
         run.wait_for_stage("train")
-    run.mend("train")
+    run.release("train")
     for run.dag_run_id in both:
         run.wait("success")
         run.check_invariants()

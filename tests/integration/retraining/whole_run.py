@@ -1,8 +1,8 @@
-"""A pipeline whose runs are real: its own recipe, split, training, evaluation and endpoint, deployed by its DAG.
+"""A pipeline whose runs are real, from its recipe to its endpoint, deployed by its DAG.
 
 For what the stand-in of the other tests cannot show: jobs that fail, calls of the state machine
-that AWS refuses, an endpoint that sticks. The state machine is the shipped one; only its wait for
-the endpoint takes a second.
+that AWS refuses, an endpoint that gets stuck. The state machine is the shipped one; only its
+wait for the endpoint takes a second.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brewtrain.domain.names import ALIAS
+from tests.fixtures.executions import publish
 from tools.sample_data import write_csv
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ WAIT_SECONDS = 1
 
 
 def pipeline_document(shipped: dict[str, Any], name: str) -> dict[str, Any]:
-    """The pipeline file of a whole run: the shipped one with little data, a lenient gate and short limits."""
+    """Return the shipped pipeline file with little data, a lenient gate and short limits."""
     return shipped | {
         "name": name,
         "source": {**shipped["source"], "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/"},
@@ -61,13 +61,8 @@ class WholePipeline:
         wait = definition["States"]["Wait For Endpoint"]
         wait.pop("SecondsPath")
         wait["Seconds"] = WAIT_SECONDS
-        version = states.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition), publish=True)[
-            "stateMachineVersionArn"
-        ]
-        states.update_state_machine_alias(
-            stateMachineAliasArn=f"{arn}:{ALIAS}",
-            routingConfiguration=[{"stateMachineVersionArn": version, "weight": 100}],
-        )
+        alias_arn = self.account.account.alias_arn(self.name)
+        publish(states, machine_arn=arn, alias_arn=alias_arn, definition=definition)
 
     def begin(self) -> Run:
         """Deliver a day of data and trigger its run."""
