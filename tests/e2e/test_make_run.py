@@ -50,7 +50,7 @@ def retrain(checkout: Path) -> Retrain:
     return run
 
 
-# Stands for what a person has in a shell: nothing of it may be written down.
+# In the place of what a person has in a shell: nothing of it may be written down.
 CANARY = "c4n4ry0f5ecret5Shell"
 
 

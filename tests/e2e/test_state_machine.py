@@ -152,7 +152,7 @@ def test_the_gate_refuses_and_the_run_is_red(installation: Installation) -> None
 
 def test_better_than_the_majority_is_a_rule(installation: Installation) -> None:
     document = installation.input("2010-11-02", "never-made", gate={"metrics": {"validation:auc": {"min": 0.0}}})
-    # A tree that may not split answers with the majority class: as good as it, but not better.
+    # A tree that may not split predicts the majority class: as good as that, but not better.
     document["training"]["hyperparameters"] |= {"gamma": "1000000", "num_round": "1"}
     output = installation.succeed(document)
     assert output["reason"] == "quality_gate"

