@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError, TransientError
 from brewtrain.operators import promotion, rollback
 from local_aws.jobs import knobs
+from tests.fixtures.executions import wait_for_end
 from tests.fixtures.hosted_models import HostedModels
 from tests.functional.lifecycle.conftest import Context
 
@@ -81,11 +81,7 @@ class Lifecycle:
         return {**result, "events": context.events, "chosen": context.xcoms}
 
     def wait(self, arn: str) -> None:
-        states = self.hosted.client("stepfunctions")
-        deadline = time.monotonic() + 120
-        while (found := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        found = wait_for_end(self.hosted.client("stepfunctions"), arn, seconds=120)
         assert found["status"] == "SUCCEEDED", (found.get("error"), found.get("cause"))
 
 

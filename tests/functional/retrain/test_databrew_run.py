@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,6 +12,7 @@ from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.names import RunIdentity
 from brewtrain.hooks.databrew_run import DataBrewRunHook
 from tests.fixtures.switched_execution import SwitchedExecution
+from tests.fixtures.waiting import wait_until
 from tests.functional.retrain.conftest import make_pipeline
 
 
@@ -89,10 +89,12 @@ def transformed(account: SwitchedExecution) -> set[str]:
     databrew, s3 = account.client("databrew"), account.client("s3")
     name = identity(account).job_name_prefix
     run_id = databrew.start_job_run(Name=name)["RunId"]
-    limit = time.monotonic() + 60
-    while (run := databrew.describe_job_run(Name=name, RunId=run_id))["State"] not in ("SUCCEEDED", "FAILED"):
-        assert time.monotonic() < limit, run
-        time.sleep(0.1)
+
+    def ended() -> dict[str, Any] | None:
+        run: dict[str, Any] = databrew.describe_job_run(Name=name, RunId=run_id)
+        return run if run["State"] in ("SUCCEEDED", "FAILED") else None
+
+    run = wait_until(ended, seconds=60, what=f"the run {run_id} ends")
     assert run["State"] == "SUCCEEDED", run
     prefix = f"brewtrain/{account.pipeline.name}/runs/{identity(account).run_id}/transform/"
     files = s3.list_objects_v2(Bucket=account.bucket, Prefix=prefix)["Contents"]

@@ -6,7 +6,6 @@ import io
 import itertools
 import json
 import tarfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,8 +18,10 @@ import xgboost
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, RetrainingFailedError, TransientError
+from tests.fixtures.executions import wait_for_end
 from tests.fixtures.recorded_run import REVISION, RecordedRun
 from tests.fixtures.switched_execution import SwitchedExecution
+from tests.fixtures.waiting import wait_until
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 FEATURES = np.array([[0.9, 0.8, 0.0], [-0.9, -0.8, 0.0], [0.1, np.nan, 1.0]], dtype=np.float32)
@@ -75,11 +76,11 @@ class Desk:
         known = [one["EndpointName"] for one in self.sagemaker.list_endpoints(NameContains=endpoint)["Endpoints"]]
         call = self.sagemaker.update_endpoint if endpoint in known else self.sagemaker.create_endpoint
         call(EndpointName=endpoint, EndpointConfigName=config)
-        for _ in range(600):
-            if self.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "InService":
-                return
-            time.sleep(0.05)
-        raise AssertionError("never in service")
+        wait_until(
+            lambda: self.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "InService",
+            seconds=60,
+            what=f"endpoint {endpoint} is in service",
+        )
 
     def packages(self) -> list[dict[str, Any]]:
         """All versions, oldest first."""
@@ -177,11 +178,8 @@ class Run:
         self.arn = states.start_execution(
             stateMachineArn=self.desk.machine_arn, name=self.run_id, input=json.dumps(given)
         )["executionArn"]
-        for _ in range(200):
-            if states.describe_execution(executionArn=self.arn)["status"] != "RUNNING":
-                return self
-            time.sleep(0.02)
-        raise AssertionError("still running")
+        wait_for_end(states, self.arn, seconds=30)
+        return self
 
     def record(self) -> dict[str, Any]:
         """Run the task once."""
