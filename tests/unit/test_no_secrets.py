@@ -1,4 +1,4 @@
-"""No secret is committed: keys of AWS, Airflow and others, and private keys, by their form."""
+"""Nothing that is committed has the form of a secret: AWS, Airflow, others, private keys."""
 
 from __future__ import annotations
 
@@ -77,25 +77,28 @@ def test_no_file_that_usually_holds_secrets_is_committed(name: str) -> None:
 
 
 # Made up here; the scanner must know their form.
-@pytest.mark.parametrize(
-    "text",
-    [
-        "key = AKIA" + "Q3EGTX7ZPM4LW2RD",
-        "aws_secret_access_key = " + "kJ8sP2mXv9Q" + "wL4tZ7bN1cR6yH3gF5dA0eU+iO/pT",
-        "-----BEGIN RSA " + "PRIVATE KEY-----",
-        "fernet_key: " + "cT9wX3pLm7Rk2Vb" + "Q8sYz4HnJ6fDgA1eUoI5tKxWqZrM=",
-        "postgresql://airflow:" + "hunter22@db:5432/airflow",
-        "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
-        "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0" + ".dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
-    ],
-)  # fmt: skip
-def test_the_scanner_knows_a_secret(text: str) -> None:
-    assert secrets(text)
+SECRETS = {
+    "AWS access key id": "key = AKIA" + "Q3EGTX7ZPM4LW2RD",
+    "AWS secret access key": "aws_secret_access_key = " + "kJ8sP2mXv9Q" + "wL4tZ7bN1cR6yH3gF5dA0eU+iO/pT",
+    "private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
+    "Fernet key": "fernet_key: " + "cT9wX3pLm7Rk2Vb" + "Q8sYz4HnJ6fDgA1eUoI5tKxWqZrM=",
+    "password in an address": "postgresql://airflow:" + "hunter22@db:5432/airflow",
+    "token of GitHub": "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8",
+    "JSON web token": "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0" + ".dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+}
+HARMLESS = {
+    "key of AWS's documentation": "AKIAIOSFODNN7EXAMPLE",
+    "hash of a package": "--hash=sha256:" + "a1" * 32,
+    "address with a placeholder": "postgresql://airflow:{password}@db",
+    "local password": "password: local",
+}
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["AKIAIOSFODNN7EXAMPLE", "--hash=sha256:" + "a1" * 32, "postgresql://airflow:{password}@db", "password: local"],
-)
-def test_the_scanner_takes_nothing_else_for_one(text: str) -> None:
-    assert secrets(text) == []
+@pytest.mark.parametrize("kind", SECRETS)
+def test_the_scanner_finds_a_secret(kind: str) -> None:
+    assert secrets(SECRETS[kind])
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+def test_the_scanner_finds_nothing_else(kind: str) -> None:
+    assert secrets(HARMLESS[kind]) == []
