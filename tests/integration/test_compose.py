@@ -168,7 +168,7 @@ class NativeCompose:
             owner = pwd.getpwnam(user)
             for path in (data, password):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        common = {"cwd": str(data), "env": own, "user": user, "stdin": subprocess.DEVNULL}
+        common: dict[str, Any] = {"cwd": str(data), "env": own, "user": user, "stdin": subprocess.DEVNULL}
         with self.log("postgres").open("wb") as log:
             subprocess.run(
                 [postgres_program("initdb"), "-D", data, "-U", own["POSTGRES_USER"], "--pwfile", password,
