@@ -7,6 +7,7 @@ import io
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -35,7 +36,8 @@ def scoring_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
             code = score_model.main(Path(command[2]), Path(command[3]))
         return subprocess.CompletedProcess(command, code, b"", said.getvalue().encode())
 
-    monkeypatch.setattr(model_archive.subprocess, "run", run)
+    # In this module alone: matplotlib starts fc-list where it has no cache of fonts yet.
+    monkeypatch.setattr(model_archive, "subprocess", SimpleNamespace(run=run))
 
 
 @pytest.fixture
