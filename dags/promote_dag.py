@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param
 
-from brewtrain.domain.pipeline.file import METRICS
+from brewtrain.domain.evaluation.metrics import METRICS
 from brewtrain.domain.run.stages import Stage
 from brewtrain.domain.serving.promotion import (
     BACKFILL_PATTERN,

@@ -13,8 +13,9 @@ from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.execution_input import execution_input
 from brewtrain.domain.run.limits import API_CALLS, late_after, stage_limit
 from brewtrain.domain.run.stages import Stage, stage_of
-from brewtrain.resources import evaluation_code, find_pipeline, images
+from brewtrain.resources import evaluation_code, images
 from tests.contract import asl
+from tests.fixtures.pipelines import shipped_pipeline
 
 ACCOUNT = Account("123456789012", "us-east-1")
 IDENTITY = RunIdentity(
@@ -49,8 +50,7 @@ PIPELINES: dict[str, dict[str, dict[str, Any]]] = {
 @pytest.fixture(params=PIPELINES.values(), ids=PIPELINES)
 def pipeline(request: pytest.FixtureRequest) -> Pipeline:
     """Give the shipped pipeline the limits of one case."""
-    shipped = find_pipeline("bank_marketing").model_dump()
-    return Pipeline.model_validate(shipped | {name: shipped[name] | new for name, new in request.param.items()})
+    return shipped_pipeline(**request.param)
 
 
 @pytest.fixture
@@ -133,6 +133,6 @@ def test_every_api_call_of_a_stage_is_counted(stage: Stage, definition: dict[str
 
 
 def test_the_execution_outlasts_all_stages_of_the_shipped_pipeline(definition: dict[str, Any]) -> None:
-    pipeline = find_pipeline("bank_marketing")
+    pipeline = shipped_pipeline()
     together = sum((stage_limit(pipeline, stage) for stage in Stage), timedelta())
     assert _seconds(together) < definition["TimeoutSeconds"]

@@ -225,7 +225,7 @@ def test_results_are_selected_where_the_answer_is_large(definition: dict[str, An
 
 
 def test_metrics_are_chosen_by_name(definition: dict[str, Any]) -> None:
-    from brewtrain.domain.pipeline.file import METRICS
+    from brewtrain.domain.evaluation.metrics import METRICS
 
     for state in definition["States"].values():
         if state.get("End") and "metrics" in state.get("Parameters", {}):

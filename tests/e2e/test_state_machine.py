@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from brewtrain.domain import names
-from brewtrain.domain.pipeline.file import METRICS
+from brewtrain.domain.evaluation.metrics import METRICS
 from brewtrain.domain.run.execution_input import endpoint_section, promotion_input, rollback_input
 from brewtrain.domain.run.outcome import Outcome
 from brewtrain.resources import images

@@ -8,7 +8,7 @@ import pytest
 
 from brewtrain import resources
 from brewtrain.domain.errors import DeploymentError, PipelineFileError, RecipeFileError
-from tests.unit.domain.pipeline.test_pipeline import VALID
+from tests.fixtures.pipelines import CHURN
 
 RECIPE = '[{"Action": {"Operation": "DELETE", "Parameters": {"sourceColumn": "a"}}}]'
 
@@ -18,7 +18,7 @@ def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an include folder with one valid pipeline."""
     for folder in ("pipelines", "recipes"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "pipelines" / "churn.yaml").write_text(VALID)
+    (tmp_path / "pipelines" / "churn.yaml").write_text(CHURN)
     (tmp_path / "recipes" / "churn.json").write_text(RECIPE)
     monkeypatch.setenv("BREWTRAIN_INCLUDE", str(tmp_path))
     return tmp_path
@@ -26,7 +26,7 @@ def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _add(include: Path, name: str, text: str | None = None) -> None:
     (include / "pipelines" / f"{name}.yaml").write_text(
-        text or VALID.replace("churn", name).replace(f"{name}.j", "churn.j")
+        text or CHURN.replace("churn", name).replace(f"{name}.j", "churn.j")
     )
 
 
@@ -55,13 +55,13 @@ def test_a_broken_file_takes_no_other_down(include: Path) -> None:
     [
         (
             "churn.yaml",
-            VALID.replace("name: churn\n", "name: fraud\n").encode(),
+            CHURN.replace("name: churn\n", "name: fraud\n").encode(),
             "field 'name' is 'fraud'; name it like",
         ),
-        ("churn.yaml", VALID.replace("churn.json", "none.json").encode(), "include/recipes/ lacks; it has churn.json"),
+        ("churn.yaml", CHURN.replace("churn.json", "none.json").encode(), "include/recipes/ lacks; it has churn.json"),
         ("churn.yaml", b"name: caf\xe9", "is not UTF-8 (byte 9)"),
         ("churn.yaml", b"", "is empty"),
-        ("churn.yml", VALID.encode(), "is the same pipeline as churn.yaml; remove one of the two files"),
+        ("churn.yml", CHURN.encode(), "is the same pipeline as churn.yaml; remove one of the two files"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(include: Path, file: str, content: bytes, sentence: str) -> None:
@@ -78,7 +78,7 @@ def test_an_editors_leftovers_are_no_pipelines(include: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_mistake(include: Path) -> None:
-    (include / "pipelines" / "churn.yaml").write_bytes(b"\xef\xbb\xbf" + VALID.encode())
+    (include / "pipelines" / "churn.yaml").write_bytes(b"\xef\xbb\xbf" + CHURN.encode())
     assert resources.pipeline_file_errors() == []
 
 
@@ -90,7 +90,7 @@ def test_an_unknown_pipeline_names_those_that_exist(include: Path) -> None:
 
 
 def test_two_files_naming_one_endpoint_are_both_named(include: Path) -> None:
-    _add(include, "fraud", VALID.replace("name: churn\n", "name: fraud\n"))
+    _add(include, "fraud", CHURN.replace("name: churn\n", "name: fraud\n"))
     for name in ("churn", "fraud"):
         with pytest.raises(DeploymentError) as caught:
             resources.check_endpoint_claim(resources.find_pipeline(name))

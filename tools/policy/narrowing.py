@@ -111,7 +111,7 @@ def _condition(condition: dict[str, Any], pipeline: Pipeline) -> dict[str, Any]:
     result: dict[str, dict[str, Any]] = {}
     for operator, keys in condition.items():
         for key, value in keys.items():
-            own_tag = operator == "Null" and value == "false" and key.endswith(f"Tag/{names.PREFIX}:pipeline")
+            own_tag = operator == "Null" and value == "false" and key.endswith(f"Tag/{names.PIPELINE_TAG}")
             target = result.setdefault("StringEquals" if own_tag else operator, {})
             target[key] = pipeline.name if own_tag else value
     return result

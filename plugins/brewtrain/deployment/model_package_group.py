@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from brewtrain.hooks.model_registry import ModelRegistryHook
 
 _RESOURCE = "Model package group"
-_PIPELINE_TAG = f"{names.PREFIX}:pipeline"
 _DESCRIPTION_LENGTH = 1024
 
 
@@ -28,7 +27,7 @@ class ModelPackageGroup:
 
     def __init__(self, pipeline: Pipeline, registry: ModelRegistryHook) -> None:
         self._name = names.model_package_group(pipeline.name)
-        self._tags = {_PIPELINE_TAG: pipeline.name}
+        self._tags = {names.PIPELINE_TAG: pipeline.name}
         # Control characters, such as the line breaks of a YAML block, are refused
         # (CreateModelPackageGroup).
         text = f"Candidates of brewtrain's pipeline {pipeline.name}. {pipeline.description}"

@@ -18,9 +18,6 @@ from brewtrain.domain.pipeline.recipe_document import content_hash, step_differe
 if TYPE_CHECKING:
     from brewtrain.hooks.databrew_recipe import DataBrewRecipeHook
 
-_PIPELINE_TAG = f"{names.PREFIX}:pipeline"
-_HASH_TAG = f"{names.PREFIX}:content-hash"
-
 
 @dataclass(frozen=True)
 class _Deployed:
@@ -51,7 +48,7 @@ class Recipe:
         self._steps = steps
         self._hash = content_hash(steps)
         self._arn = account.recipe_arn(pipeline)
-        self._tags = {_PIPELINE_TAG: pipeline, _HASH_TAG: self._hash}
+        self._tags = {names.PIPELINE_TAG: pipeline, names.CONTENT_HASH_TAG: self._hash}
         self._databrew = databrew
 
     def plan(self) -> Change:
@@ -84,14 +81,14 @@ class Recipe:
         deployed = self._read()
         # The tag with the hash speaks of the published version, so it comes last and not with the
         # recipe.
-        own_tag = {_PIPELINE_TAG: self._tags[_PIPELINE_TAG]}
+        own_tag = {names.PIPELINE_TAG: self._tags[names.PIPELINE_TAG]}
         created = deployed.working is None and self._databrew.create_recipe(self._name, self._steps, tags=own_tag)
         if deployed.working is None and not created:
             deployed = self._read()
         if not created and (deployed.working is None or not self._is_current(deployed.working)):
             self._databrew.update_recipe(self._name, self._steps)
         if deployed.published is None or not self._is_current(deployed.published):
-            self._databrew.publish_recipe(self._name, description=f"{_HASH_TAG} {self._hash}")
+            self._databrew.publish_recipe(self._name, description=f"{names.CONTENT_HASH_TAG} {self._hash}")
         if missing := self._missing_tags(deployed.tags):
             self._databrew.tag(self._arn, missing)
 

@@ -12,8 +12,6 @@ from brewtrain.domain.pipeline.file import Pipeline
 if TYPE_CHECKING:
     from brewtrain.hooks.glue_job import GlueJobHook
 
-_PIPELINE_TAG = f"{names.PREFIX}:pipeline"
-
 
 class SplitJob:
     """The Glue job of a pipeline.
@@ -23,7 +21,7 @@ class SplitJob:
 
     def __init__(self, pipeline: Pipeline, account: names.Account, script_uri: str, glue: GlueJobHook) -> None:
         self._name = names.split_job(pipeline.name)
-        self._tags = {_PIPELINE_TAG: pipeline.name}
+        self._tags = {names.PIPELINE_TAG: pipeline.name}
         self._definition = glue_job.definition(pipeline, account, script_uri=script_uri)
         self._glue = glue
 

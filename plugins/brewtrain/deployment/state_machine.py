@@ -19,7 +19,6 @@ from brewtrain.domain.errors import DeploymentError, TransientError
 if TYPE_CHECKING:
     from brewtrain.hooks.stepfunctions_state_machine import StepFunctionsStateMachineHook
 
-_PIPELINE_TAG = f"{names.PREFIX}:pipeline"
 # Step Functions keeps 1,000 versions of a state machine and then refuses to publish (API reference,
 # PublishStateMachineVersion).
 KEPT_VERSIONS = 100
@@ -39,7 +38,7 @@ class StateMachine:
         self._definition = for_partition(definition, account)
         self._document = _parse(self._definition)
         self._role_arn = account.role_arn("states")
-        self._tags = {_PIPELINE_TAG: pipeline}
+        self._tags = {names.PIPELINE_TAG: pipeline}
         self._states = states
         self.arn = account.state_machine_arn(pipeline)
 

@@ -26,7 +26,6 @@ _DEPLOY_ROLES = (
     "aws cloudformation deploy --stack-name brewtrain-roles --template-file include/cloudformation/roles.yaml "
     "--capabilities CAPABILITY_NAMED_IAM"
 )
-_PIPELINE_TAG = f"{names.PREFIX}:pipeline"
 
 
 @dataclass(frozen=True)
@@ -109,13 +108,15 @@ class Validation:
         self.claim(self.pipeline)
         name = self.pipeline.endpoint_name
         tags = self.sagemaker.endpoint_tags(name)
-        if tags is None or tags.get(_PIPELINE_TAG) == self.pipeline.name:
+        if tags is None or tags.get(names.PIPELINE_TAG) == self.pipeline.name:
             return
-        owner = tags.get(_PIPELINE_TAG)
-        whose = f"belongs to pipeline {owner!r}" if owner else f"was not made by brewtrain (no tag {_PIPELINE_TAG})"
+        owner = tags.get(names.PIPELINE_TAG)
+        whose = (
+            f"belongs to pipeline {owner!r}" if owner else f"was not made by brewtrain (no tag {names.PIPELINE_TAG})"
+        )
         yield (
             f"endpoint {name!r} exists and {whose}; name another in include/pipelines/{self.pipeline.name}.yaml "
-            f"(endpoint.name), or hand it over by tagging it {_PIPELINE_TAG}={self.pipeline.name}"
+            f"(endpoint.name), or hand it over by tagging it {names.PIPELINE_TAG}={self.pipeline.name}"
         )
 
 

@@ -20,6 +20,12 @@ PIPELINE_NAME_PATTERN = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 PIPELINE_NAME_MAX_LENGTH = 24
 SAGEMAKER_NAME_MAX_LENGTH = 63
 PREFIX = "brewtrain"
+CONNECTION_ID = "brewtrain_aws"
+"""Airflow connection of type ``aws`` that every task uses."""
+PIPELINE_TAG = f"{PREFIX}:pipeline"
+RUN_TAG = f"{PREFIX}:run-id"
+DATE_TAG = f"{PREFIX}:data-date"
+CONTENT_HASH_TAG = f"{PREFIX}:content-hash"
 ALIAS = "live"
 RESULT_FILE = "result.json"
 
@@ -265,7 +271,7 @@ def model_tags(pipeline: str, *, run_id: str, data_date: str) -> dict[str, str]:
     :param run_id: Id of the run that trained it.
     :param data_date: Date of the newest row it has seen, ``YYYY-MM-DD``.
     """
-    return {f"{PREFIX}:pipeline": pipeline, f"{PREFIX}:run-id": run_id, f"{PREFIX}:data-date": data_date}
+    return {PIPELINE_TAG: pipeline, RUN_TAG: run_id, DATE_TAG: data_date}
 
 
 def runs_prefix(pipeline: str) -> str:

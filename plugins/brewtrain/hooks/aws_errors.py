@@ -41,8 +41,8 @@ from botocore.exceptions import (
 )
 
 from brewtrain.domain.errors import BrewtrainError, DeploymentError, TransientError
-
-CONNECTION_ID = "brewtrain_aws"
+from brewtrain.domain.names import CONNECTION_ID
+from brewtrain.domain.serving.absence import is_absent
 
 THROTTLING_CODES = frozenset(
     {
@@ -156,6 +156,17 @@ def error_code(error: ClientError) -> str:
     return code
 
 
+def error_message(error: ClientError) -> str:
+    """Return AWS's text of the error in one line."""
+    detail = error.response.get("Error", {})
+    return " ".join(str(detail.get("Message") or detail.get("message") or "no message").split())
+
+
+def is_not_found(error: ClientError) -> bool:
+    """Whether SageMaker says that what was asked for does not exist."""
+    return is_absent(error_code(error), error_message(error))
+
+
 def iam_action(service: str, operation: str) -> str:
     """Return the IAM action that a call needs, e.g. ``states:DescribeExecution``.
 
@@ -211,8 +222,7 @@ def translate(error: BotoCoreError | ClientError, *, service: str, subject: str)
 
 def _translate_answer(error: ClientError, *, service: str, subject: str) -> BrewtrainError:
     code = error_code(error)
-    detail = error.response.get("Error", {})
-    message = " ".join(str(detail.get("Message") or detail.get("message") or "no message").split())
+    message = error_message(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     action = iam_action(service, error.operation_name)
     if code in THROTTLING_CODES or status == 429:

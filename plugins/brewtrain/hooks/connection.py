@@ -15,8 +15,8 @@ from boto3.session import Session
 from botocore.config import Config
 
 from brewtrain.domain.errors import DeploymentError
-from brewtrain.domain.names import Account
-from brewtrain.hooks.aws_errors import CONNECTION_ID, aws_errors
+from brewtrain.domain.names import CONNECTION_ID, Account
+from brewtrain.hooks.aws_errors import aws_errors
 
 # A call that AWS answers late, once, must not fail a night's run; five attempts in standard mode
 # take at most about a minute. What the connection's own config_kwargs say wins.

@@ -42,7 +42,7 @@ class DataBrewLeftoversHook(AwsClientHook):
             RunResource(kind, item["Name"], item["CreateDate"])
             for item in listed
             if names.run_of_job(pipeline, item["Name"]) is not None
-            and (item.get("Tags") or {}).get(f"{names.PREFIX}:pipeline") == pipeline
+            and (item.get("Tags") or {}).get(names.PIPELINE_TAG) == pipeline
         ]
 
     def recipe_versions(self, pipeline: str) -> list[RecipeVersion]:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.serving.model_package import Candidate, Decision, Registration, Update, update_of, version_of
-from brewtrain.hooks.aws_errors import error_code
+from brewtrain.hooks.aws_errors import error_code, error_message, is_not_found
 from brewtrain.hooks.connection import AwsClientHook
 
 # ListModelPackages sends whole seconds, and the clocks of two services may differ.
@@ -35,7 +35,7 @@ class ModelRegistryHook(AwsClientHook):
             try:
                 group: dict[str, Any] = self.conn.describe_model_package_group(ModelPackageGroupName=name)
             except ClientError as error:
-                if _is_absent(error):
+                if is_not_found(error):
                     return None
                 raise
         return group
@@ -52,7 +52,7 @@ class ModelRegistryHook(AwsClientHook):
                 )
             except ClientError as error:
                 # SageMaker has no error code of its own for it.
-                if error_code(error) == "ValidationException" and "already exists" in str(error).lower():
+                if error_code(error) == "ValidationException" and "already exists" in error_message(error).lower():
                     return False
                 raise
         return True
@@ -74,7 +74,7 @@ class ModelRegistryHook(AwsClientHook):
             try:
                 package: dict[str, Any] = self.conn.describe_model_package(ModelPackageName=arn)
             except ClientError as error:
-                if _is_absent(error):
+                if is_not_found(error):
                     return None
                 raise
         return package
@@ -95,7 +95,7 @@ class ModelRegistryHook(AwsClientHook):
                 for page in pages:
                     yield from page["ModelPackageSummaryList"]
             except ClientError as error:
-                if not _is_absent(error):
+                if not is_not_found(error):
                     raise
 
     def find(self, group: str, candidate: Candidate) -> dict[str, Any] | None:
@@ -161,21 +161,13 @@ class ModelRegistryHook(AwsClientHook):
                     "ModelPackageArn"
                 ]
             except ClientError as error:
-                if _is_absent(error) and "group" in str(error).lower():
+                if is_not_found(error) and "group" in error_message(error).lower():
                     raise DeploymentError(
                         f"model package group {group!r} does not exist, so run {candidate.run_id} cannot be "
                         "registered; run the pipeline's deploy DAG, then clear record_result"
                     ) from error
                 raise
         return arn
-
-
-def _is_absent(error: ClientError) -> bool:
-    # SageMaker says ValidationException here, and ResourceNotFound of newer resources.
-    code, text = error_code(error), str(error).lower()
-    return code in ("ResourceNotFound", "ResourceNotFoundException") or (
-        code == "ValidationException" and ("does not exist" in text or "could not find" in text or "not found" in text)
-    )
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from brewtrain.domain.errors import TransientError
-from brewtrain.hooks.aws_errors import error_code
+from brewtrain.hooks.aws_errors import error_code, is_not_found
 from brewtrain.hooks.connection import AwsClientHook
 
 
@@ -27,8 +27,7 @@ class SageMakerEndpointHook(AwsClientHook):
             try:
                 endpoint: dict[str, Any] = self.conn.describe_endpoint(EndpointName=name)
             except ClientError as error:
-                # SageMaker has no error code of its own for "not found" (DescribeEndpoint).
-                if error_code(error) == "ValidationException" and "could not find" in str(error).lower():
+                if is_not_found(error):
                     return None
                 raise
         return endpoint
@@ -88,6 +87,6 @@ class SageMakerRuntimeHook(AwsClientHook):
                     ) from error
                 # The runtime learns of an endpoint some moments after DescribeEndpoint shows it in
                 # service.
-                if code == "ValidationError" and "not found" in str(error).lower():
+                if is_not_found(error):
                     raise TransientError(f"{subject}: not known to the runtime yet; trying again may help") from error
                 raise

@@ -17,19 +17,11 @@ from botocore.exceptions import ClientError
 
 from brewtrain.domain.deployment.cleanup import Endpoint, EndpointConfig, Model
 from brewtrain.domain.errors import DeploymentError
-from brewtrain.domain.names import PREFIX, run_of_job, slug
-from brewtrain.hooks.aws_errors import ACCESS_DENIED_CODES, error_code
+from brewtrain.domain.names import PIPELINE_TAG, PREFIX, RUN_TAG, run_of_job, slug
+from brewtrain.hooks.aws_errors import ACCESS_DENIED_CODES, error_code, is_not_found
 from brewtrain.hooks.connection import AwsClientHook
 
-PIPELINE_TAG = f"{PREFIX}:pipeline"
-RUN_TAG = f"{PREFIX}:run-id"
-DATE_TAG = f"{PREFIX}:data-date"
 _PAGE = 100
-
-
-def _absent(error: ClientError) -> bool:
-    # SageMaker has no error code of its own for "not found".
-    return error_code(error) in ("ValidationException", "ResourceNotFound") and "could not find" in str(error).lower()
 
 
 class SageMakerHostingHook(AwsClientHook):
@@ -46,7 +38,7 @@ class SageMakerHostingHook(AwsClientHook):
             try:
                 found: dict[str, Any] = self.conn.describe_endpoint(EndpointName=name)
             except ClientError as error:
-                if _absent(error):
+                if is_not_found(error):
                     return None
                 raise
         return found
@@ -57,7 +49,7 @@ class SageMakerHostingHook(AwsClientHook):
             try:
                 found: dict[str, Any] = self.conn.describe_endpoint_config(EndpointConfigName=name)
             except ClientError as error:
-                if _absent(error):
+                if is_not_found(error):
                     return None
                 raise
         return found
@@ -68,7 +60,7 @@ class SageMakerHostingHook(AwsClientHook):
             try:
                 found: dict[str, Any] = self.conn.describe_model(ModelName=name)
             except ClientError as error:
-                if _absent(error):
+                if is_not_found(error):
                     return None
                 raise
         return found
@@ -211,7 +203,7 @@ class SageMakerHostingHook(AwsClientHook):
             try:
                 self.conn.delete_endpoint_config(EndpointConfigName=name)
             except ClientError as error:
-                if _absent(error):
+                if is_not_found(error):
                     return False
                 raise
         return True
@@ -225,7 +217,7 @@ class SageMakerHostingHook(AwsClientHook):
             try:
                 self.conn.delete_model(ModelName=name)
             except ClientError as error:
-                if _absent(error):
+                if is_not_found(error):
                     return False
                 raise
         return True

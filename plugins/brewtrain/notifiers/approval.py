@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 
 from brewtrain.domain.errors import BrewtrainError
-from brewtrain.notifiers.on_call import CONNECTION_ID, send
+from brewtrain.domain.names import CONNECTION_ID
+from brewtrain.notifiers.on_call import send
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 
 from brewtrain.domain.errors import AlreadyToldError, BrewtrainError
+from brewtrain.domain.names import CONNECTION_ID
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-CONNECTION_ID = "brewtrain_aws"
 CARD_XCOM_KEY = "on_call_card"
 VARIABLE = "brewtrain_on_call"
 

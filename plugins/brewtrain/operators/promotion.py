@@ -183,7 +183,7 @@ class ChooseCandidateOperator(BaseOperator):
 
     def _serving(self, s3: S3PipelineHook, artifacts: str, run_id: str) -> tuple[str | None, str]:
         """Return the config that serves, and a phrase about it."""
-        from brewtrain.hooks.sagemaker_hosting import DATE_TAG, SageMakerHostingHook, artifacts_of, models_of
+        from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook, artifacts_of, models_of
 
         hook = SageMakerHostingHook(self.aws_conn_id, beside=s3)
         name = self.pipeline.endpoint_name
@@ -198,7 +198,7 @@ class ChooseCandidateOperator(BaseOperator):
         }
         if addresses == {artifacts} and endpoint["EndpointStatus"] == "InService":
             raise AirflowSkipException(f"endpoint {name} serves the model of run {run_id} already")
-        return config_name, f"`{config_name}`, data up to {tags.get(DATE_TAG, 'unknown')}"
+        return config_name, f"`{config_name}`, data up to {tags.get(names.DATE_TAG, 'unknown')}"
 
 
 class StartPromotionOperator(StartDeploymentOperator):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from brewtrain.domain.errors import DeploymentError, TransientError
+from brewtrain.domain.names import DATE_TAG, PIPELINE_TAG, RUN_TAG
 from brewtrain.domain.run.execution_input import rollback_input
 from brewtrain.domain.serving.rollback import Target, body, choose, read_target, subject
 from brewtrain.operators import run_context
@@ -73,7 +74,7 @@ class ChooseVersionOperator(BaseOperator):
         wanted = read_target(context["params"])
         from brewtrain import resources
         from brewtrain.hooks.s3_pipeline import S3PipelineHook
-        from brewtrain.hooks.sagemaker_hosting import DATE_TAG, SageMakerHostingHook
+        from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook
         from brewtrain.operators.serving import history_of
 
         resources.check_endpoint_claim(self.pipeline)
@@ -131,7 +132,7 @@ class ChooseVersionOperator(BaseOperator):
         return str(endpoint["EndpointConfigName"])
 
     def _look(self, name: str, sagemaker: SageMakerHostingHook, s3: S3PipelineHook) -> Target | None:
-        from brewtrain.hooks.sagemaker_hosting import DATE_TAG, PIPELINE_TAG, RUN_TAG, artifacts_of, models_of
+        from brewtrain.hooks.sagemaker_hosting import artifacts_of, models_of
 
         config = sagemaker.describe_config(name)
         if config is None:

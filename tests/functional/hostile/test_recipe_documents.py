@@ -10,30 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brewtrain.domain.errors import RecipeFileError
-from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
 from brewtrain.domain.pipeline.recipe_document import content_hash, parse_recipe
 from brewtrain.domain.pipeline.recipe_inputs import check_second_inputs
 from brewtrain.domain.pipeline.recipe_operations import OPERATIONS
+from tests.fixtures.pipelines import smallest_pipeline
 from tests.functional.hostile.texts import KNOWN, hostile
 
 MEMBERS = ["Steps", "Action", "Operation", "Parameters", "ConditionExpressions", "Condition", "TargetColumn"]
 SOURCE = "include/recipes/x.json"
-
-
-def pipeline(**fields: Any) -> Pipeline:
-    return parse_pipeline(
-        {
-            "name": "bank",
-            "start_date": "2024-01-01",
-            "source": {"path": "s3://{bucket}/data/bank/dt={date}/"},
-            "recipe": "bank.json",
-            "label": {"column": "y"},
-            "training": {"hyperparameters": {"num_round": 1}},
-            "gate": {"metrics": {"validation:auc": {"min": 0.5}}},
-            **fields,
-        },
-        source="test",
-    )
 
 
 def check_request(text: str) -> None:
@@ -141,7 +125,7 @@ def check_inputs(parameters: dict[str, Any], chosen: Pipeline, operation: str = 
 @pytest.mark.parametrize("name", ["secondInputLocation", "SecondInputLocation"])
 def test_a_second_input_elsewhere_is_refused(location: str, name: str) -> None:
     with pytest.raises(RecipeFileError, match="step 1"):
-        check_inputs({name: location}, pipeline(bucket="mine-1"))
+        check_inputs({name: location}, smallest_pipeline(bucket="mine-1"))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +142,7 @@ def test_a_second_input_elsewhere_is_refused(location: str, name: str) -> None:
 )
 def test_secondary_inputs_elsewhere_are_refused(inputs: Any) -> None:
     with pytest.raises(RecipeFileError, match="step 1"):
-        check_inputs({"secondaryInputs": inputs}, pipeline(bucket="mine-1"), "UNION")
+        check_inputs({"secondaryInputs": inputs}, smallest_pipeline(bucket="mine-1"), "UNION")
 
 
 @pytest.mark.parametrize(
@@ -171,17 +155,21 @@ def test_secondary_inputs_elsewhere_are_refused(inputs: Any) -> None:
 )
 def test_a_second_input_of_the_pipelines_own_is_taken(location: str, fields: dict[str, Any]) -> None:
     bucket, _, key = location.removeprefix("s3://").partition("/")
-    check_inputs({"secondInputLocation": location}, pipeline(**fields))
+    check_inputs({"secondInputLocation": location}, smallest_pipeline(**fields))
     check_inputs(
-        {"secondaryInputs": [{"S3InputDefinition": {"Bucket": bucket, "Key": key}}]}, pipeline(**fields), "UNION"
+        {"secondaryInputs": [{"S3InputDefinition": {"Bucket": bucket, "Key": key}}]},
+        smallest_pipeline(**fields),
+        "UNION",
     )
-    check_inputs({"secondaryInputs": json.dumps([{"Bucket": bucket, "Key": key}])}, pipeline(**fields), "UNION")
+    check_inputs(
+        {"secondaryInputs": json.dumps([{"Bucket": bucket, "Key": key}])}, smallest_pipeline(**fields), "UNION"
+    )
 
 
 @settings(max_examples=100)
 @given(hostile)
 def test_any_second_input(location: str) -> None:
-    chosen = pipeline(bucket="mine-1")
+    chosen = smallest_pipeline(bucket="mine-1")
     document = [{"Action": {"Operation": "JOIN", "Parameters": {"secondInputLocation": location}}}]
     try:
         steps = parse_recipe(json.dumps(document), source=SOURCE)

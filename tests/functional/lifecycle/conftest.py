@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
+from brewtrain.domain.pipeline.file import Pipeline
 from tests.fixtures.hosted_models import HostedModels
+from tests.fixtures.pipelines import smallest_pipeline
 from tests.fixtures.switched_execution import SwitchedExecution
 
 # Importing Airflow makes a configuration file in its home: not in the developer's own.
@@ -28,19 +29,16 @@ _numbers = itertools.count(1)
 
 def lifecycle_pipeline(name: str, **more: Any) -> Pipeline:
     """A valid pipeline file that keeps two rollback targets."""
-    document = {
-        "name": name,
-        "start_date": "2024-01-01",
+    fields = {
         "source": {"path": f"s3://{{bucket}}/data/{name}/dt={{date}}/", "delimiter": ";", "columns": ["age", "y"]},
         "window_days": 3,
-        "recipe": "steps.json",
         "label": {"column": "y_output"},
         "training": {"hyperparameters": {"num_round": 10}},
         "gate": {"metrics": {"validation:auc": {"min": 0.7}}},
         "retention": {"run_days": 30, "rollback_targets": 2},
         **more,
     }
-    return parse_pipeline(document, source="test")
+    return smallest_pipeline(name, **fields)
 
 
 @pytest.fixture(scope="module")

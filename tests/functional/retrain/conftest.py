@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
+from brewtrain.domain.pipeline.file import Pipeline
+from tests.fixtures.pipelines import smallest_pipeline
 from tests.fixtures.switched_execution import SwitchedExecution
 
 # Importing Airflow makes a configuration file in its home: not in the developer's own.
@@ -22,22 +23,19 @@ _numbers = itertools.count(1)
 
 def make_pipeline(name: str, **more: Any) -> Pipeline:
     """A valid pipeline file."""
-    document = {
-        "name": name,
-        "start_date": "2024-01-01",
+    fields = {
         "source": {
             "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/",
             "delimiter": ";",
             "columns": ["age", "job", "y"],
         },
         "window_days": 3,
-        "recipe": "steps.json",
         "label": {"column": "y_output"},
         "training": {"hyperparameters": {"num_round": 10}},
         "gate": {"metrics": {"validation:auc": {"min": 0.7}}},
         **more,
     }
-    return parse_pipeline(document, source="test")
+    return smallest_pipeline(name, **fields)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from brewtrain.domain.evaluation.job import Code
 from brewtrain.domain.names import Account
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.execution_input import ImageTable
-from tests.unit.domain.pipeline.test_pipeline import VALID, _parse
+from tests.fixtures.pipelines import pipeline_of
 
 CONTENT = Content(
     recipe_steps=[],
@@ -71,7 +71,7 @@ def _validate(
     lines: list[str] = []
     all_roles = {f"brewtrain-{service}": service for service in PASSED_ROLES}
     Validation(
-        pipeline=_parse(VALID),
+        pipeline=pipeline_of(),
         content=content,
         account=Account("123456789012", region),
         images=IMAGES,

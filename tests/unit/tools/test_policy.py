@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from brewtrain.domain import names
-from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
+from tests.fixtures.pipelines import smallest_pipeline
 from tools.policy import __main__ as command
 from tools.policy.narrowing import MANAGED_LIMIT, TEMPLATE, UnknownResourceError, narrowed, policies, size
 
@@ -19,22 +19,6 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 SHIPPED = REPOSITORY / "include" / "pipelines" / "bank_marketing.yaml"
 ACCOUNT = names.Account("210987654321", "eu-central-1")
 WHERE = f"{ACCOUNT.region}:{ACCOUNT.account_id}"
-
-
-def pipeline(name: str = "bank", **fields: Any) -> Pipeline:
-    return parse_pipeline(
-        {
-            "name": name,
-            "start_date": "2024-01-01",
-            "source": {"path": "s3://{bucket}/data/bank/dt={date}/"},
-            "recipe": "bank.json",
-            "label": {"column": "y"},
-            "training": {"hyperparameters": {"num_round": 1}},
-            "gate": {"metrics": {"validation:auc": {"min": 0.5}}},
-            **fields,
-        },
-        source="test",
-    )
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -87,7 +71,7 @@ def resources_of(name: str) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(("role", "action", "resource"), resources_of("bank"))
 def test_the_names_of_the_pipeline_are_covered(role: str, action: str, resource: str) -> None:
-    assert allows(policies(pipeline(), ACCOUNT)[role], action, resource)
+    assert allows(policies(smallest_pipeline(), ACCOUNT)[role], action, resource)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +83,7 @@ def test_the_names_of_the_pipeline_are_covered(role: str, action: str, resource:
     ],
 )
 def test_the_names_of_another_pipeline_are_not_covered(other: str) -> None:
-    found = policies(pipeline(), ACCOUNT)
+    found = policies(smallest_pipeline(), ACCOUNT)
     reached = [case for case in resources_of(other) if allows(found[case[0]], *case[1:])]
     assert reached == []
 
@@ -107,11 +91,11 @@ def test_the_names_of_another_pipeline_are_not_covered(other: str) -> None:
 @pytest.mark.parametrize("other", ["bank", "bank_b"])
 def test_the_deployment_of_a_promotion_is_covered(other: str) -> None:
     name = f"arn:aws:sagemaker:{WHERE}:model/brewtrain-{names.slug(other)}-p20101129t0000-1a2b-g0-0-0"
-    assert allows(policies(pipeline(), ACCOUNT)["states"], "sagemaker:CreateModel", name) is (other == "bank")
+    assert allows(policies(smallest_pipeline(), ACCOUNT)["states"], "sagemaker:CreateModel", name) is (other == "bank")
 
 
 def test_the_source_is_covered_and_nothing_beside_it() -> None:
-    elsewhere = pipeline(source={"path": "s3://their-lake/raw/dt={date}/eu/"}, bucket="mine-1")
+    elsewhere = smallest_pipeline(source={"path": "s3://their-lake/raw/dt={date}/eu/"}, bucket="mine-1")
     for role in ("airflow", "databrew"):
         policy = policies(elsewhere, ACCOUNT)[role]
         assert allows(policy, "s3:GetObject", "arn:aws:s3:::their-lake/raw/dt=2024-01-31/eu/part.csv")
@@ -123,32 +107,34 @@ def test_the_source_is_covered_and_nothing_beside_it() -> None:
 
 
 def test_an_endpoint_is_named_as_its_arn_names_it() -> None:
-    found = policies(pipeline(endpoint={"name": "Bank-Live"}), ACCOUNT)["states"]
+    found = policies(smallest_pipeline(endpoint={"name": "Bank-Live"}), ACCOUNT)["states"]
     assert allows(found, "sagemaker:UpdateEndpoint", f"arn:aws:sagemaker:{WHERE}:endpoint/bank-live")
     assert not allows(found, "sagemaker:UpdateEndpoint", f"arn:aws:sagemaker:{WHERE}:endpoint/bank")
 
 
 def test_alarms_are_those_of_the_pipeline_file() -> None:
     def alarms(**endpoint: Any) -> set[str]:
-        found = policies(pipeline(endpoint=endpoint), ACCOUNT)
+        found = policies(smallest_pipeline(endpoint=endpoint), ACCOUNT)
         return {one for policy in found.values() for item in policy["Statement"] for one in item["Resource"]
                 if ":alarm:" in one}  # fmt: skip
 
     assert alarms() == set(), "a statement about no alarm would be one that IAM refuses"
     assert alarms(update={"alarms": ["bank errors"]}) == {f"arn:aws:cloudwatch:{WHERE}:alarm:bank errors"}
-    for policy in policies(pipeline(), ACCOUNT).values():
+    for policy in policies(smallest_pipeline(), ACCOUNT).values():
         assert all(statement["Resource"] for statement in policy["Statement"])
 
 
 def test_what_is_made_without_a_resource_must_carry_the_pipelines_tag() -> None:
     (statement,) = (
-        one for one in policies(pipeline(), ACCOUNT)["airflow"]["Statement"] if one["Sid"] == "MakeDataBrewResources"
+        one
+        for one in policies(smallest_pipeline(), ACCOUNT)["airflow"]["Statement"]
+        if one["Sid"] == "MakeDataBrewResources"
     )
     assert statement["Condition"] == {"StringEquals": {"aws:RequestTag/brewtrain:pipeline": "bank"}}
 
 
 def test_arns_are_in_the_partition_of_the_region() -> None:
-    found = policies(pipeline(), names.Account("210987654321", "cn-north-1"))
+    found = policies(smallest_pipeline(), names.Account("210987654321", "cn-north-1"))
     resources = [one for policy in found.values() for item in policy["Statement"] for one in item["Resource"]]
     assert all(one == "*" or one.startswith("arn:aws-cn:") for one in resources)
 
@@ -156,7 +142,7 @@ def test_arns_are_in_the_partition_of_the_region() -> None:
 def test_only_the_accounts_roles_are_shared_by_every_pipeline() -> None:
     left = {
         one
-        for policy in policies(pipeline(), ACCOUNT).values()
+        for policy in policies(smallest_pipeline(), ACCOUNT).values()
         for statement in policy["Statement"]
         for one in statement["Resource"]
         if re.search(r"brewtrain[-/]\*", one)
@@ -166,12 +152,12 @@ def test_only_the_accounts_roles_are_shared_by_every_pipeline() -> None:
 
 def test_a_resource_without_a_rule_is_refused() -> None:
     with pytest.raises(UnknownResourceError, match="narrowing"):
-        narrowed("arn:aws:lambda:eu-central-1:210987654321:function:brewtrain-*", pipeline())
+        narrowed("arn:aws:lambda:eu-central-1:210987654321:function:brewtrain-*", smallest_pipeline())
 
 
 def test_the_key_reaches_every_role() -> None:
     key = "arn:aws:kms:eu-central-1:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    for policy in policies(pipeline(), ACCOUNT, kms_key_arn=key).values():
+    for policy in policies(smallest_pipeline(), ACCOUNT, kms_key_arn=key).values():
         assert allows(policy, "kms:Decrypt", key)
 
 

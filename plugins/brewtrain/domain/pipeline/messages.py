@@ -1,4 +1,6 @@
-"""What a user reads when a pipeline file is not valid: one sentence a problem, with field, what it says, what to write.
+"""What a user reads when a pipeline file is not valid: one sentence per problem.
+
+Each names the field, what it says, and what to write.
 
 Must not import Airflow, boto3 or :mod:`brewtrain.domain.pipeline.file`, which imports this.
 
@@ -17,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from brewtrain.domain import names
 
-# What to write where a text does not match its pattern, by the last part of the field's name.
+# What to write where a text does not match its pattern, by field, or by the last part of its name.
 _PATTERN_ADVICE = {
     "name": f"write lower case words joined by single '_', at most {names.PIPELINE_NAME_MAX_LENGTH} characters",
     "endpoint.name": "write letters, digits and '-', starting and ending with a letter or digit, at most 63 characters",
@@ -29,7 +31,7 @@ _Location = tuple[int | str, ...]
 
 
 def sentences(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Return one sentence a problem.
+    """Return one sentence per problem.
 
     :param error: What pydantic found.
     :param model: The model that was validated, for the names of fields that exist.
@@ -58,7 +60,7 @@ def _sentence(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
     if kind == "invalid_key":
         # pydantic's location holds the key as a number here: name the key itself.
         section = f" of '{_field(location[:-1])}'" if len(location) > 1 else ""
-        word = "yes, no, on and off as true or false" if isinstance(given, bool) else "it as something else than text"
+        word = "yes, no, on and off as true or false" if isinstance(given, bool) else "it as another type than text"
         return f"key {_given(given)}{section} is not known; YAML reads {word}: put the name in quotes, or remove it"
     if kind == "missing":
         return f"{field} is missing; add it"
@@ -79,13 +81,13 @@ def _advice(kind: str, detail: Mapping[str, Any], location: _Location) -> str:
     if kind in ("string_type", "literal_error") and isinstance(given, bool):
         return "YAML reads yes, no, on and off as true or false: put the word in quotes" + _expected(context)
     if kind == "string_type":
-        return "write a text: put it in quotes" if isinstance(given, int | float | date) else "write a text"
+        return "write text: put it in quotes" if isinstance(given, int | float | date) else "write text"
     if kind == "literal_error":
         return f"write {context['expected']}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "write its fields below it, indented, as 'field: value'"
     if kind in ("tuple_type", "list_type"):
-        return "write a list, as [a, b] or one item a line after '- '"
+        return "write a list, as [a, b] or one item per line after '- '"
     if kind.startswith("int_"):
         return "write a whole number, without quotes"
     if kind == "finite_number":

@@ -15,7 +15,10 @@ from typing import Any, Literal
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.evaluation import job as evaluation
-from brewtrain.domain.pipeline.file import METRIC_PREFIX, METRICS, Endpoint, Pipeline
+from brewtrain.domain.evaluation.metrics import METRICS, short_name
+from brewtrain.domain.pipeline.endpoint import Endpoint
+from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.pipeline.hyperparameters import OBJECTIVE
 from brewtrain.domain.run.limits import endpoint_wait, stage_limits, whole_seconds
 from brewtrain.domain.run.outcome import Outcome
 from brewtrain.domain.run.stages import Stage
@@ -92,65 +95,79 @@ def execution_input(
         requires approval.
     :raises DeploymentError: If the account's region has no training image of the version asked for.
     """
-    if deploy_policy != "never" and pipeline.approval == "required":
-        deploy_policy = "approval"
     bucket = pipeline.bucket_name(account)
-    prefix = names.run_prefix(identity)
-
-    def uri(name: str) -> str:
-        return f"s3://{bucket}/{prefix}{name}"
-
-    training = pipeline.training
-    hyperparameters = {"objective": "binary:logistic", "seed": "0"}
-    hyperparameters |= {key: _text(value) for key, value in training.hyperparameters.items()}
-    hyperparameters["eval_metric"] = ",".join(TRAINING_METRICS)
+    run_uri = f"s3://{bucket}/{names.run_prefix(identity)}"
     return {
         "entry": "retrain",
-        "run": {
-            "id": identity.run_id,
-            "pipeline": pipeline.name,
-            "data_date": identity.data_date,
-            "interval_start": identity.interval_start.isoformat(),
-            "interval_end": identity.interval_end.isoformat(),
-            "generation": identity.generation,
-            "recipe_version": recipe_version,
-            "deploy_policy": deploy_policy,
-        },
+        "run": _run(pipeline, identity, recipe_version=recipe_version, deploy_policy=deploy_policy),
         "transform": {
             "job_name": identity.job_name_prefix,
             "timeout_seconds": _state_seconds(pipeline, Stage.TRANSFORM),
         },
-        "split": {
-            "job_name": names.split_job(pipeline.name),
-            "arguments": {
-                "--source": uri("transform/"),
-                "--train": uri("train/"),
-                "--validation": uri("validation/"),
-                "--summary": uri("split.json"),
-                "--label": pipeline.label.column,
-                "--validation-fraction": str(pipeline.split.validation_fraction),
-            },
-            "summary_bucket": bucket,
-            "summary_key": f"{prefix}split.json",
-            "timeout_seconds": _state_seconds(pipeline, Stage.SPLIT),
-        },
-        "training": {
-            "job_name_prefix": identity.job_name_prefix,
-            "image_uri": images.xgboost(account.region, training.image_version),
-            "role_arn": account.role_arn("sagemaker"),
-            "instance_type": training.instance_type,
-            "instance_count": training.instance_count,
-            "volume_gb": training.volume_gb,
-            "max_runtime_seconds": _job_seconds(pipeline, Stage.TRAIN),
-            "timeout_seconds": _state_seconds(pipeline, Stage.TRAIN),
-            "hyperparameters": hyperparameters,
-            "train_uri": uri(f"train/{PART_FILES}"),
-            "validation_uri": uri(f"validation/{PART_FILES}"),
-            "output_uri": uri("model/"),
-        },
+        "split": _split(pipeline, identity, bucket=bucket, run_uri=run_uri),
+        "training": _training(pipeline, identity, account, images=images, run_uri=run_uri),
         "evaluation": _evaluation(pipeline, identity, code, bucket=bucket, recipe_version=recipe_version),
         "endpoint": endpoint_section(pipeline),
         "tags": _tag_list(names.tags(identity)),
+    }
+
+
+def _run(
+    pipeline: Pipeline, identity: names.RunIdentity, *, recipe_version: str, deploy_policy: DeployPolicy
+) -> dict[str, Any]:
+    if deploy_policy != "never" and pipeline.approval == "required":
+        deploy_policy = "approval"
+    return {
+        "id": identity.run_id,
+        "pipeline": pipeline.name,
+        "data_date": identity.data_date,
+        "interval_start": identity.interval_start.isoformat(),
+        "interval_end": identity.interval_end.isoformat(),
+        "generation": identity.generation,
+        "recipe_version": recipe_version,
+        "deploy_policy": deploy_policy,
+    }
+
+
+def _split(pipeline: Pipeline, identity: names.RunIdentity, *, bucket: str, run_uri: str) -> dict[str, Any]:
+    return {
+        "job_name": names.split_job(pipeline.name),
+        "arguments": {
+            "--source": f"{run_uri}transform/",
+            "--train": f"{run_uri}train/",
+            "--validation": f"{run_uri}validation/",
+            "--summary": f"{run_uri}split.json",
+            "--label": pipeline.label.column,
+            "--validation-fraction": str(pipeline.split.validation_fraction),
+        },
+        "summary_bucket": bucket,
+        "summary_key": f"{names.run_prefix(identity)}split.json",
+        "timeout_seconds": _state_seconds(pipeline, Stage.SPLIT),
+    }
+
+
+def _training(
+    pipeline: Pipeline, identity: names.RunIdentity, account: names.Account, *, images: ImageTable, run_uri: str
+) -> dict[str, Any]:
+    training = pipeline.training
+    return {
+        "job_name_prefix": identity.job_name_prefix,
+        "image_uri": images.xgboost(account.region, training.image_version),
+        "role_arn": account.role_arn("sagemaker"),
+        "instance_type": training.instance_type,
+        "instance_count": training.instance_count,
+        "volume_gb": training.volume_gb,
+        "max_runtime_seconds": _job_seconds(pipeline, Stage.TRAIN),
+        "timeout_seconds": _state_seconds(pipeline, Stage.TRAIN),
+        "hyperparameters": {
+            "objective": OBJECTIVE,
+            "seed": "0",
+            **{name: _text(value) for name, value in training.hyperparameters.items()},
+            "eval_metric": ",".join(TRAINING_METRICS),
+        },
+        "train_uri": f"{run_uri}train/{PART_FILES}",
+        "validation_uri": f"{run_uri}validation/{PART_FILES}",
+        "output_uri": f"{run_uri}model/",
     }
 
 
@@ -201,7 +218,7 @@ def promotion_input(
         "evaluation": {"output_uri": evaluated.get("uri")},
         "champion": {"uri": evaluated.get("champion_uri")},
         "verdict": {
-            "metrics": {_short(metric): candidate.metrics.get(metric) for metric in METRICS},
+            "metrics": {short_name(metric): candidate.metrics.get(metric) for metric in METRICS},
             "champion_status": evaluated.get("champion_status"),
             "champion_metrics": evaluated.get("champion_metrics") or {},
             "reasons": evaluated.get("reasons") or [],
@@ -295,7 +312,7 @@ def _evaluation(
 
 
 def endpoint_section(pipeline: Pipeline) -> dict[str, Any]:
-    """The ``endpoint`` section, which is the same for every entry.
+    """Build the ``endpoint`` section, which is the same for every entry.
 
     :param pipeline: The pipeline file.
     """
@@ -324,10 +341,6 @@ def _state_seconds(pipeline: Pipeline, stage: Stage) -> int:
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _short(metric: str) -> str:
-    return metric.removeprefix(METRIC_PREFIX)
 
 
 def _text(value: str | int | float) -> str:

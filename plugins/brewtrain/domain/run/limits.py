@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from brewtrain.domain.run.stages import Stage
 
 if TYPE_CHECKING:
-    from brewtrain.domain.pipeline.file import Endpoint, Pipeline
+    from brewtrain.domain.pipeline.endpoint import Endpoint
+    from brewtrain.domain.pipeline.file import Pipeline
 
 # In which SageMaker starts instances, downloads, uploads and stops the job.
 JOB_GRACE = timedelta(minutes=30)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from brewtrain.domain.evaluation.metrics import short_name
+
 _HEADER = ("metric", "candidate", "champion", "difference")
 
 
@@ -24,10 +26,10 @@ def metric_rows(
     measured = _part(document, "challenger", "metrics")
     of_champion = _part(document, "champion", "metrics")
     differences = _part(document, "comparison", "differences")
-    known = {name.rpartition(":")[2]: value for name, value in champion.items()}
+    known = {short_name(name): value for name, value in champion.items()}
     rows = []
     for name, value in sorted(metrics.items()):
-        short = name.rpartition(":")[2]
+        short = short_name(name)
         served = known.get(short)
         difference = differences.get(short) or ({} if served is None else {"value": value - served})
         rows.append(

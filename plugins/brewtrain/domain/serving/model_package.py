@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from brewtrain.domain.evaluation.metrics import full_name, short_name
+
 ApprovalStatus = Literal["Approved", "Rejected", "PendingManualApproval"]
 
 # Keys of CustomerMetadataProperties. Metrics stand beside them under their own names, e.g.
@@ -27,7 +29,6 @@ TRAINING_JOB = "training_job"
 OUTCOME = "outcome"
 REASON = "reason"
 DECIDED_BY = "decided_by"
-METRIC_PREFIX = "validation:"
 CHAMPION_PREFIX = "champion:"
 
 _KEY_LENGTH = 128
@@ -140,11 +141,8 @@ class Candidate:
             TRAINING_JOB: self.training_job,
             "evaluation": self.evaluation_uri,
             **self.facts,
-            **{_of_validation(name): _number(value) for name, value in self.metrics.items()},
-            **{
-                CHAMPION_PREFIX + name.removeprefix(METRIC_PREFIX): _number(value)
-                for name, value in self.champion_metrics.items()
-            },
+            **{full_name(name): _number(value) for name, value in self.metrics.items()},
+            **{CHAMPION_PREFIX + short_name(name): _number(value) for name, value in self.champion_metrics.items()},
         }
         request: dict[str, Any] = {
             "ModelPackageDescription": self.description,
@@ -225,10 +223,6 @@ def version_of(arn: str) -> int:
     :raises ValueError: If it is not the ARN of a version.
     """
     return int(arn.rsplit("/", 1)[-1])
-
-
-def _of_validation(name: str) -> str:
-    return name if name.startswith(METRIC_PREFIX) else METRIC_PREFIX + name
 
 
 def _number(value: float) -> str:

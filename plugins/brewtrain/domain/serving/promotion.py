@@ -14,8 +14,7 @@ from typing import Any, Literal, cast
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import InputError
-from brewtrain.domain.evaluation import gate
-from brewtrain.domain.pipeline.file import METRIC_PREFIX, METRICS, Metric
+from brewtrain.domain.evaluation.metrics import METRICS, Metric, higher_is_better, short_name
 
 BEST_OF_BACKFILL = "best_of_backfill"
 # What Airflow checks params with. A plain $ would let a line break at the end pass.
@@ -138,14 +137,6 @@ def _flag(params: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-def higher_is_better(metric: str) -> bool:
-    """Whether more of a metric is better.
-
-    :param metric: Its name, e.g. ``validation:auc``.
-    """
-    return metric.removeprefix(METRIC_PREFIX) in gate.HIGHER_IS_BETTER
-
-
 def of_backfill(results: Iterable[Mapping[str, Any]], request: Request) -> list[Mapping[str, Any]]:
     """Return the results that belong to the backfill that is asked for, by data date.
 
@@ -238,10 +229,7 @@ def body(
     """
     found = result.get("evaluation")
     evaluation: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
-    champion = {
-        str(name).removeprefix(METRIC_PREFIX): value
-        for name, value in (evaluation.get("champion_metrics") or {}).items()
-    }
+    champion = {short_name(str(name)): value for name, value in (evaluation.get("champion_metrics") or {}).items()}
     lines = [f"**{note}**", ""] if note else []
     lines += [
         f"- run: `{result.get('run_id')}`, data up to **{result.get('data_date')}**",
@@ -259,7 +247,7 @@ def body(
         "|---|---:|---:|---|",
     ]
     for name, value in sorted((result.get("metrics") or {}).items()):
-        other = champion.get(name.removeprefix(METRIC_PREFIX))
+        other = champion.get(short_name(name))
         direction = "higher" if higher_is_better(name) else "lower"
         lines.append(f"| {name} | {_shown(value)} | {_shown(other)} | {direction} |")
     for reason in evaluation.get("reasons") or ():

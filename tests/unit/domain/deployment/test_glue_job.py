@@ -8,10 +8,10 @@ import pytest
 
 from brewtrain.domain.deployment import glue_job
 from brewtrain.domain.names import Account
-from tests.unit.domain.pipeline.test_pipeline import VALID, _parse
+from tests.fixtures.pipelines import pipeline_of
 
 DESIRED = glue_job.definition(
-    _parse(VALID), Account("123456789012", "eu-central-1"), script_uri="s3://bucket/code/split-abc.py"
+    pipeline_of(), Account("123456789012", "eu-central-1"), script_uri="s3://bucket/code/split-abc.py"
 )
 # What GetJob adds of itself.
 ADDED: dict[str, Any] = {

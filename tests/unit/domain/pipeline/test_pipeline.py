@@ -6,50 +6,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from brewtrain import strict_yaml
 from brewtrain.domain.errors import PipelineFileError
 from brewtrain.domain.names import Account
-from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
-
-SOURCE = "include/pipelines/churn.yaml"
-VALID = """\
-name: churn
-schedule: "@daily"
-start_date: 2024-01-01
-source:
-  path: s3://{bucket}/data/churn/dt={date}/
-  delimiter: ";"
-  columns: [age, plan, y]
-window_days: 30
-recipe: churn.json
-label:
-  column: left
-split:
-  validation_fraction: 0.3
-training:
-  image_version: "1.7-1"
-  instance_type: ml.m5.xlarge
-  hyperparameters:
-    num_round: 100
-    eta: 0.1
-gate:
-  metrics:
-    validation:auc: {min: 0.70}
-  on_reject: skip
-endpoint:
-  name: churn-live
-  instance_count: 1
-retention:
-  run_days: 90
-"""
-
-
-def _parse(text: str) -> Pipeline:
-    return parse_pipeline(strict_yaml.load(text), source=SOURCE)
+from tests.fixtures.pipelines import CHURN, CHURN_FILE, pipeline_of
 
 
 def test_a_valid_file_gives_every_field_its_type() -> None:
-    pipeline = _parse(VALID)
+    pipeline = pipeline_of()
     assert pipeline.name == "churn"
     assert pipeline.start_date == date(2024, 1, 1)
     assert pipeline.source.columns == ("age", "plan", "y")
@@ -59,27 +22,27 @@ def test_a_valid_file_gives_every_field_its_type() -> None:
 
 
 def test_a_quoted_date_is_a_date() -> None:
-    assert _parse(VALID.replace("2024-01-01", '"2024-01-01"')).start_date == date(2024, 1, 1)
+    assert pipeline_of(CHURN.replace("2024-01-01", '"2024-01-01"')).start_date == date(2024, 1, 1)
 
 
 def test_the_endpoint_is_called_like_the_pipeline_unless_it_has_a_name() -> None:
-    named_otherwise = VALID.replace("name: churn\n", "name: churn_eu\n").replace("  name: churn-live\n", "")
-    assert _parse(VALID).endpoint_name == "churn-live"
-    assert _parse(named_otherwise).endpoint_name == "churn-eu"
+    named_otherwise = CHURN.replace("name: churn\n", "name: churn_eu\n").replace("  name: churn-live\n", "")
+    assert pipeline_of().endpoint_name == "churn-live"
+    assert pipeline_of(named_otherwise).endpoint_name == "churn-eu"
 
 
 def test_the_window_ends_with_the_interval() -> None:
     end = datetime(2024, 3, 1, tzinfo=UTC)
-    assert _parse(VALID).window_start(end) == datetime(2024, 1, 31, tzinfo=UTC)
+    assert pipeline_of().window_start(end) == datetime(2024, 1, 31, tzinfo=UTC)
 
 
 def test_the_bucket_is_the_accounts_unless_the_file_names_one() -> None:
     account = Account("123456789012", "eu-central-1")
-    pipeline = _parse(VALID)
+    pipeline = pipeline_of()
     assert pipeline.bucket_name(account) == "brewtrain-123456789012-eu-central-1"
     assert pipeline.source.bucket("fallback") == "fallback"
     assert pipeline.source.key("2024-02-03") == "data/churn/dt=2024-02-03/"
-    assert _parse(f"{VALID}bucket: my-lake\n").bucket_name(account) == "my-lake"
+    assert pipeline_of(f"{CHURN}bucket: my-lake\n").bucket_name(account) == "my-lake"
 
 
 @pytest.mark.parametrize(
@@ -87,13 +50,13 @@ def test_the_bucket_is_the_accounts_unless_the_file_names_one() -> None:
     [("@hourly", "0 * * * *"), ("@weekly", "0 0 * * 0"), ("30 4 * * mon-fri", "30 4 * * mon-fri")],
 )
 def test_a_schedule_becomes_cron(schedule: str, cron: str) -> None:
-    assert _parse(VALID.replace("@daily", schedule)).cron == cron
+    assert pipeline_of(CHURN.replace("@daily", schedule)).cron == cron
 
 
 MISTAKES = [
-    # what the file says, what the user wrote instead, a part of the sentence
+    # What the file says, what the user wrote instead, a part of the sentence.
     ("name: churn\n", "name: Churn-EU\n", "field 'name' is 'Churn-EU'; write lower case words joined by single '_'"),
-    ("name: churn\n", "name: 12\n", "field 'name' is 12; write a text: put it in quotes"),
+    ("name: churn\n", "name: 12\n", "field 'name' is 12; write text: put it in quotes"),
     ("name: churn\n", "name: yes\n", "field 'name' is true; YAML reads yes, no, on and off as true or false"),
     ("name: churn\n", "name:\n", "field 'name' is empty; write a value"),
     ("name: churn\n", "", "field 'name' is missing; add it"),
@@ -101,7 +64,7 @@ MISTAKES = [
     ('"@daily"', '"0 4 * *"', "field 'schedule' is not a schedule"),
     ('"@daily"', '"99 4 * * *"', "field 'schedule' is not a schedule"),
     ('"@daily"', '"0 4 31 2 *"', "field 'schedule' names a day that never comes"),
-    ('"@daily"', "12:30:00", "field 'schedule' is 45000; write a text: put it in quotes"),
+    ('"@daily"', "12:30:00", "field 'schedule' is 45000; write text: put it in quotes"),
     ('"@daily"', "on", "field 'schedule' is true; YAML reads yes, no, on and off"),
     ("2024-01-01", "tomorrow", "field 'start_date' is 'tomorrow'; write a day such as 2024-01-31"),
     ("2024-01-01", "2024-01-01T10:00:00", "field 'start_date' is '2024-01-01 10:00:00'; write a day"),
@@ -115,7 +78,7 @@ MISTAKES = [
     ("window_days: 30", "on: 30", "key true is not known; YAML reads yes, no, on and off as true or false"),
     ("window_days: 30", "3: 30", "key 3 is not known"),
     ('";"', '"::"', r"field 'source.delimiter' is '::'; write ',', ';', '|', '\t' or ' '"),
-    ("{date}/", "{day}/", "field 'source.path' knows no placeholder {day}; only {bucket} and {date}"),
+    ("{date}/", "{day}/", "field 'source.path' has the unknown placeholder {day}; only {bucket} and {date}"),
     ("dt={date}/", "dt={date}", "field 'source.path' must end with '/'"),
     ("dt={date}/", "dt={date/", "field 'source.path' has unbalanced braces"),
     ("dt={date}/", "all/", "field 'source.path' must contain {date} once"),
@@ -123,12 +86,12 @@ MISTAKES = [
     ("dt={date}", "dt={{date}}", "field 'source.path' has doubled braces"),
     ("dt={date}", "<.*>/dt={date}", "field 'source.path' has a character that is not safe in an S3 key"),
     ("dt={date}", "my data/dt={date}", "field 'source.path' has a character that is not safe"),
-    ("s3://{bucket}/", "s3://{bucket}-x/", "field 'source.path' names no valid bucket"),
-    ("s3://{bucket}/", "s3://UPPER/", "field 'source.path' names no valid bucket"),
+    ("s3://{bucket}/", "s3://{bucket}-x/", "field 'source.path' does not name a valid bucket"),
+    ("s3://{bucket}/", "s3://UPPER/", "field 'source.path' does not name a valid bucket"),
     ("s3://{bucket}/", "/data/", "field 'source.path' is not an S3 prefix"),
     ("s3://{bucket}/", "s3://data-{date}/", "field 'source.path' has {date} in the bucket"),
     ("[age, plan, y]", "[age, no, y]", "field 'source.columns[1]' is false; YAML reads yes, no, on and off"),
-    ("[age, plan, y]", "[age, 3, y]", "field 'source.columns[1]' is 3; write a text: put it in quotes"),
+    ("[age, plan, y]", "[age, 3, y]", "field 'source.columns[1]' is 3; write text: put it in quotes"),
     ("[age, plan, y]", "[age, age, y]", "field 'source.columns' names 'age' twice"),
     ("[age, plan, y]", "age", "field 'source.columns' is 'age'; write a list"),
     ("churn.json", "../churn.json", "field 'recipe' is not a plain file name"),
@@ -138,18 +101,18 @@ MISTAKES = [
     ("fraction: 0.3", "fraction: 30%", "field 'split.validation_fraction' is '30%'; write a number"),
     ("fraction: 0.3", "fraction: .nan", "field 'split.validation_fraction' is nan; write a finite number"),
     ("ml.m5.xlarge", "m5.xlarge", "field 'training.instance_type' is 'm5.xlarge'; write a SageMaker instance type"),
-    ('"1.7-1"', "1.7", "field 'training.image_version' is 1.7; write a text: put it in quotes"),
+    ('"1.7-1"', "1.7", "field 'training.image_version' is 1.7; write text: put it in quotes"),
     ('"1.7-1"', '"latest"', "field 'training.image_version' is 'latest'; write a version"),
-    ("num_round: 100", "num_rounds: 100", "knows no 'num_rounds'; did you mean 'num_round'?"),
-    ("    num_round: 100\n", "", "field 'training.hyperparameters' lack num_round"),
-    ("num_round: 100", "num_round: many", "set num_round to 'many'; write a whole number of at least 1"),
-    ("num_round: 100", "num_round: 0", "set num_round to 0"),
+    ("num_round: 100", "num_rounds: 100", "sets 'num_rounds', which XGBoost does not have; did you mean 'num_round'?"),
+    ("    num_round: 100\n", "", "field 'training.hyperparameters' has no num_round"),
+    ("num_round: 100", "num_round: many", "sets num_round to 'many'; write a whole number of at least 1"),
+    ("num_round: 100", "num_round: 0", "sets num_round to 0"),
     ("eta: 0.1", "eta: true", "sets eta to True; write a number"),
     ("eta: 0.1", "eta: .inf", "sets eta to inf; write a finite number"),
     ("eta: 0.1", "eta: [0.1]", "sets eta to [0.1]"),
-    ("eta: 0.1", "eval_metric: auc", "set eval_metric, which brewtrain sets"),
-    ("eta: 0.1", "objective: reg:linear", "have objective 'reg:linear'"),
-    ("validation:auc:", "auc:", "field 'gate.metrics' knows no metric 'auc'; write one of validation:auc"),
+    ("eta: 0.1", "eval_metric: auc", "sets eval_metric, which brewtrain sets"),
+    ("eta: 0.1", "objective: reg:linear", "sets objective to 'reg:linear'"),
+    ("validation:auc:", "auc:", "field 'gate.metrics' has the unknown metric 'auc'; write one of validation:auc"),
     ("{min: 0.70}", "0.7", "field 'gate.metrics.validation:auc' is 0.7; write its fields below it"),
     ("{min: 0.70}", "{max: 0.7}", "field 'gate.metrics' sets max for validation:auc"),
     ("{min: 0.70}", "{}", "field 'gate.metrics.validation:auc' has no bound; write 'min' or 'max'"),
@@ -162,7 +125,11 @@ MISTAKES = [
     ("on_reject: skip", "on_reject: no", "put the word in quotes; write 'skip', 'fail' or"),
     ("  on_reject", "  minimum_rows: -1\n  on_reject", "field 'gate.minimum_rows' is -1; write at least 0"),
     ("  on_reject", "  first_run: no\n  on_reject", "field 'gate.first_run' is false; YAML reads yes, no, on and off"),
-    ("  on_reject", "  champion: {auc: {max_drop: 0}}\n  on_reject", "field 'gate.champion' knows no metric 'auc'"),
+    (
+        "  on_reject",
+        "  champion: {auc: {max_drop: 0}}\n  on_reject",
+        "field 'gate.champion' has the unknown metric 'auc'",
+    ),
     (
         "  on_reject",
         "  champion: {validation:auc: {}}\n  on_reject",
@@ -174,7 +141,7 @@ MISTAKES = [
     (
         "{min: 0.70}",
         "{min: 0.7}\n    validation:ece: {min: 0.1}",
-        "sets min for validation:ece, of which less is",
+        "sets min for validation:ece, where lower is better",
     ),
     ("gate:", "approval: maybe\ngate:", "field 'approval' is 'maybe'; write 'none' or 'required'"),
     (
@@ -184,11 +151,11 @@ MISTAKES = [
     ),
     ("endpoint:", "endpoint:\n  update: {traffic: slow}", "'endpoint.update.traffic' is 'slow'; write 'all_at_once'"),
     ("endpoint:", "endpoint:\n  update: {step_percent: 51}", "'endpoint.update.step_percent' is 51; write at most 50"),
-    ("endpoint:", "endpoint:\n  update: {traffic: linear, step_percent: 5}", "takes 'step_percent' 10 to 50"),
+    ("endpoint:", "endpoint:\n  update: {traffic: linear, step_percent: 5}", "allows 'step_percent' 10 to 50"),
     ("endpoint:", "endpoint:\n  update: {alarms: [a, a]}", "'endpoint.update.alarms' names 'a' twice"),
     ("endpoint:", "endpoint:\n  update: {alarms: ['']}", "field 'endpoint.update.alarms[0]' is ''"),
     ("endpoint:", "endpoint:\n  update: {alarms: a}", "field 'endpoint.update.alarms' is 'a'; write a list"),
-    ("endpoint:", "endpoint:\n  update: {traffic: linear}", "field 'endpoint.update' waits 2700 s by plan"),
+    ("endpoint:", "endpoint:\n  update: {traffic: linear}", "field 'endpoint.update' plans to wait 2700 s"),
     (
         "endpoint:",
         "endpoint:\n  update: {traffic: canary}",
@@ -197,7 +164,7 @@ MISTAKES = [
     (
         "endpoint:",
         "endpoint:\n  ready_minutes: 5\n  update: {termination_wait_seconds: 300}",
-        "field 'endpoint' has 'ready_minutes' 5 and an update that waits 300 s by plan",
+        "field 'endpoint' has 'ready_minutes' 5 and an update that plans to wait 300 s",
     ),
     ("churn-live", "churn_live", "field 'endpoint.name' is 'churn_live'; write letters, digits and '-'"),
     ("instance_count: 1", "instance_count: 0", "field 'endpoint.instance_count' is 0; write at least 1"),
@@ -206,12 +173,12 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("right", "wrong", "sentence"), MISTAKES)
+@pytest.mark.parametrize(("right", "wrong", "sentence"), MISTAKES, ids=[sentence for _, _, sentence in MISTAKES])
 def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> None:
-    assert right in VALID
+    assert right in CHURN
     with pytest.raises(PipelineFileError) as caught:
-        _parse(VALID.replace(right, wrong, 1))
-    assert caught.value.source == SOURCE
+        pipeline_of(CHURN.replace(right, wrong, 1))
+    assert caught.value.source == CHURN_FILE
     assert any(sentence in problem for problem in caught.value.problems), caught.value.problems
 
 
@@ -221,15 +188,15 @@ def test_the_table_of_mistakes_is_whole() -> None:
 
 def test_a_misspelt_field_is_one_problem_and_not_two() -> None:
     with pytest.raises(PipelineFileError) as caught:
-        _parse(VALID.replace("  column: left", "  colum: left"))
+        pipeline_of(CHURN.replace("  column: left", "  colum: left"))
     assert caught.value.problems == ["field 'label.colum' is not known; did you mean 'column'?"]
 
 
 def test_every_problem_of_a_file_is_told_at_once() -> None:
     with pytest.raises(PipelineFileError) as caught:
-        _parse(VALID.replace("window_days: 30", "window_days: 0").replace("run_days: 90", "run_days: 0"))
+        pipeline_of(CHURN.replace("window_days: 30", "window_days: 0").replace("run_days: 90", "run_days: 0"))
     assert len(caught.value.problems) == 2
-    assert str(caught.value).count(SOURCE) == 2
+    assert str(caught.value).count(CHURN_FILE) == 2
 
 
 @pytest.mark.parametrize(
@@ -238,4 +205,4 @@ def test_every_problem_of_a_file_is_told_at_once() -> None:
 )
 def test_what_is_no_mapping_is_no_pipeline(text: str, problem: str) -> None:
     with pytest.raises(PipelineFileError, match=problem):
-        _parse(text)
+        pipeline_of(text)

@@ -19,7 +19,7 @@ from brewtrain.domain.evaluation.job import Code
 from brewtrain.domain.names import Account, RunIdentity
 from brewtrain.domain.run.execution_input import ImageTable, execution_input, promotion_input, rollback_input
 from brewtrain.domain.run.outcome import Outcome
-from tests.unit.domain.pipeline.test_pipeline import VALID, _parse
+from tests.fixtures.pipelines import CHURN, pipeline_of
 
 ARCHITECTURE = Path(__file__).resolve().parents[4] / "docs" / "architecture.md"
 ACCOUNT = Account("123456789012", "eu-central-1")
@@ -28,10 +28,10 @@ CODE = Code(files={"gate.py": b"", "evaluate.py": b"import gate"})
 IDENTITY = RunIdentity("churn", datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC), "0")
 
 
-def _build(text: str = VALID, **changes: Any) -> dict[str, Any]:
+def _build(text: str = CHURN, **changes: Any) -> dict[str, Any]:
     arguments: dict[str, Any] = {"images": IMAGES, "recipe_version": "1.0", "code": CODE} | changes
     account = arguments.pop("account", ACCOUNT)
-    return execution_input(_parse(text), IDENTITY, account, **arguments)
+    return execution_input(pipeline_of(text), IDENTITY, account, **arguments)
 
 
 def _paths(value: object, prefix: str = "") -> set[str]:
@@ -65,7 +65,7 @@ def test_everything_lies_below_the_runs_prefix() -> None:
 
 
 def test_the_pipelines_decisions_arrive() -> None:
-    document = _build(VALID.replace("{min: 0.70}", "{min: 0.8}\n    validation:logloss: {max: 0.5}"))
+    document = _build(CHURN.replace("{min: 0.70}", "{min: 0.8}\n    validation:logloss: {max: 0.5}"))
     arguments = document["evaluation"]["arguments"]
     rules = [value for option, value in itertools.pairwise(arguments) if option == "--rule"]
     assert gate.from_arguments(rules) == gate.GateRules(
@@ -80,7 +80,7 @@ def test_the_pipelines_decisions_arrive() -> None:
 
 
 def test_hyperparameters_are_text_that_reads_back_as_the_number() -> None:
-    text = VALID.replace("eta: 0.1", "eta: 0.123456789012\n    alpha: 1.0e-12\n    gamma: 12345678.5")
+    text = CHURN.replace("eta: 0.1", "eta: 0.123456789012\n    alpha: 1.0e-12\n    gamma: 12345678.5")
     given = _build(text)["training"]["hyperparameters"]
     assert all(isinstance(value, str) for value in given.values())
     assert float(given["eta"]) == 0.123456789012
@@ -98,7 +98,7 @@ def test_training_reads_part_files_alone() -> None:
 
 @pytest.mark.parametrize("minutes", [5, 60, 90, 91, 240, 480])
 def test_the_endpoint_is_awaited_as_long_as_the_pipeline_says_within_the_history_of_an_execution(minutes: int) -> None:
-    text = VALID.replace("  name: churn-live", f"  name: churn-live\n  ready_minutes: {minutes}")
+    text = CHURN.replace("  name: churn-live", f"  name: churn-live\n  ready_minutes: {minutes}")
     endpoint = _build(text)["endpoint"]
     waited = endpoint["wait_seconds"] * endpoint["max_waits"]
     assert minutes * 60 - endpoint["wait_seconds"] < waited <= minutes * 60
@@ -107,7 +107,7 @@ def test_the_endpoint_is_awaited_as_long_as_the_pipeline_says_within_the_history
 
 
 def test_a_required_approval_is_asked_for_unless_nothing_is_to_be_deployed() -> None:
-    text = f"{VALID}approval: required\n"
+    text = f"{CHURN}approval: required\n"
     assert _build(text)["run"]["deploy_policy"] == "approval"
     assert _build(text, deploy_policy="always")["run"]["deploy_policy"] == "approval"
     assert _build(text, deploy_policy="never")["run"]["deploy_policy"] == "never"
@@ -151,7 +151,7 @@ UPDATES = {
 
 @pytest.mark.parametrize("update", UPDATES)
 def test_the_update_policy_is_one_that_sagemaker_takes(update: str) -> None:
-    text = VALID.replace("instance_count: 1", "instance_count: 2")
+    text = CHURN.replace("instance_count: 1", "instance_count: 2")
     endpoint = _build(text.replace("  name: churn-live", f"  name: churn-live\n  {update}"))["endpoint"]
     assert endpoint["deployment_config"] == UPDATES[update]
     shape = Session().get_service_model("sagemaker").shape_for("DeploymentConfig")
@@ -175,7 +175,7 @@ CANDIDATE = {
 
 def _promote(**changes: Any) -> dict[str, Any]:
     candidate = Outcome.of({key: value for key, value in (CANDIDATE | changes).items() if value is not None})
-    return promotion_input(_parse(VALID), ACCOUNT, candidate, deployment_id="churn-p1", images=IMAGES)
+    return promotion_input(pipeline_of(), ACCOUNT, candidate, deployment_id="churn-p1", images=IMAGES)
 
 
 def test_a_promotion_takes_the_candidates_own_report() -> None:
@@ -203,14 +203,14 @@ def test_a_report_without_a_model_is_not_promoted(changes: dict[str, Any]) -> No
 
 def test_a_rollback_names_the_target_and_its_date() -> None:
     document = rollback_input(
-        _parse(VALID), endpoint_config_name="c", model_name="m", run_id="churn-20240102T0000-g0", data_date="2024-01-01"
+        pipeline_of(), endpoint_config_name="c", model_name="m", run_id="churn-20240102T0000-g0", data_date="2024-01-01"
     )
     assert (document["entry"], document["run"]["deploy_policy"]) == ("rollback", "always")
     assert {"Key": "brewtrain:data-date", "Value": "2024-01-01"} in document["tags"]
 
 
 def test_a_rollback_to_a_config_of_somebody_elses_claims_no_date() -> None:
-    document = rollback_input(_parse(VALID), endpoint_config_name="c", model_name=None, run_id=None, data_date=None)
+    document = rollback_input(pipeline_of(), endpoint_config_name="c", model_name=None, run_id=None, data_date=None)
     assert {"Key": "brewtrain:data-date", "Value": "unknown"} in document["tags"]
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brewtrain.domain.errors import InputError
-from brewtrain.domain.serving.promotion import Request, best_of, body, higher_is_better, of_backfill, read_request
+from brewtrain.domain.evaluation.metrics import higher_is_better
+from brewtrain.domain.serving.promotion import Request, best_of, body, of_backfill, read_request
 
 
 def result(day: int, auc: float | None = 0.8, **more: Any) -> dict[str, Any]:

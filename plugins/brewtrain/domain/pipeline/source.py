@@ -1,0 +1,139 @@
+"""What goes into a pipeline: its daily partitions, its recipe, its label, and the bucket.
+
+Must not import Airflow or boto3.
+"""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator
+
+from brewtrain.domain import names
+from brewtrain.domain.pipeline.plain_text import is_bucket_name, key_problem
+from brewtrain.domain.pipeline.section import OneLine, Section, check_visible
+
+KMS_KEY_PATTERN = r"^arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,30}:[0-9]{12}:key/[A-Za-z0-9-]{1,80}$"
+_PLACEHOLDERS = {"bucket", "date"}
+_RECIPE_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}")
+
+
+def _check_bucket(value: str) -> str:
+    if not is_bucket_name(value):
+        raise ValueError(
+            "is not a valid bucket name; write the name of an S3 bucket: lower case letters, digits, '.' and '-', 3 to "
+            "63 characters"
+        )
+    return value
+
+
+def _check_column(value: str) -> str:
+    if value.startswith("-"):
+        raise ValueError("begins with '-', which Glue would read as an option; rename the column in the recipe")
+    return check_visible(value)
+
+
+def _check_recipe_file(value: str) -> str:
+    if "/" in value or "\\" in value or value.startswith("."):
+        raise ValueError("is not a plain file name; write only the file's name: recipes are in include/recipes/")
+    if not value.endswith(".json"):
+        raise ValueError("must end with .json")
+    if not _RECIPE_FILE.fullmatch(value):
+        raise ValueError(
+            "has a character that is not allowed in a recipe's file name; write letters, digits, '_', '-', '.'"
+        )
+    return value
+
+
+def _check_path(value: str) -> str:
+    if not value.startswith("s3://"):
+        raise ValueError("is not an S3 prefix; write one such as 's3://{bucket}/data/NAME/dt={date}/'")
+    _check_placeholders(value)
+    bucket, _, key = value.removeprefix("s3://").partition("/")
+    if "{date}" in bucket:
+        raise ValueError("has {date} in the bucket; partitions are prefixes inside one bucket")
+    _check_key(key)
+    if bucket != "{bucket}" and not is_bucket_name(bucket):
+        raise ValueError("does not name a valid bucket; write {bucket}, or the name of an S3 bucket")
+    return value
+
+
+def _check_placeholders(path: str) -> None:
+    if "{{" in path or "}}" in path:
+        raise ValueError("has doubled braces; write {bucket} and {date} in single braces")
+    try:
+        found = {field for _, field, _, _ in Formatter().parse(path) if field is not None}
+    except ValueError as error:
+        raise ValueError(
+            f"has unbalanced braces ({error}); only {{bucket}} and {{date}} are allowed in braces"
+        ) from None
+    if unknown := sorted(found - _PLACEHOLDERS):
+        raise ValueError(
+            f"has the unknown placeholder {{{unknown[0]}}}; only {{bucket}} and {{date}} are allowed in braces"
+        )
+
+
+def _check_key(key: str) -> None:
+    if key.count("{date}") != 1:
+        raise ValueError("must contain {date} once, where the day of a partition stands, e.g. 'dt={date}/'")
+    if not key.endswith("/"):
+        raise ValueError("must end with '/': a partition is a prefix, not a file")
+    if any(brace in key.replace("{date}", "") for brace in "{}"):
+        raise ValueError("has braces in its key besides {date}; write {bucket} only as the bucket's name")
+    if (problem := key_problem(key.replace("{date}", "2024-01-31"))) is not None:
+        raise ValueError(problem)
+    if key.startswith(f"{names.PREFIX}/"):
+        raise ValueError(f"is inside {names.PREFIX}/, where the pipelines keep their own files; store data elsewhere")
+
+
+Bucket = Annotated[str, AfterValidator(_check_bucket)]
+KmsKey = Annotated[str, Field(pattern=KMS_KEY_PATTERN)]
+RecipeFile = Annotated[str, AfterValidator(_check_recipe_file)]
+
+
+class Source(Section):
+    """Where the data of one day is.
+
+    :param path: S3 prefix of one day's partition, with the placeholders ``{bucket}`` and ``{date}``
+        (YYYY-MM-DD, UTC).
+    :param delimiter: Column delimiter of the CSV files, one of those DataBrew accepts.
+    :param columns: Columns the files must have; checked against the newest file's header before
+        anything starts.
+    """
+
+    path: Annotated[str, AfterValidator(_check_path)]
+    delimiter: Literal[",", ";", "|", "\t", " "] = ","
+    columns: Annotated[tuple[OneLine, ...], Field(strict=False)] = ()
+
+    @field_validator("columns")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for column in value:
+            if value.count(column) > 1:
+                raise ValueError(f"names {column!r} twice; name each column once")
+        return value
+
+    def bucket(self, default: str) -> str:
+        """Return the source's bucket.
+
+        :param default: The pipeline's own bucket, which ``{bucket}`` names.
+        """
+        return self.path.removeprefix("s3://").partition("/")[0].replace("{bucket}", default)
+
+    def key(self, day: str) -> str:
+        """Return the key prefix of one day's partition.
+
+        :param day: ``YYYY-MM-DD``, or DataBrew's ``{parameter}`` when a dataset's path is built.
+        """
+        return self.path.removeprefix("s3://").partition("/")[2].replace("{date}", day)
+
+
+class Label(Section):
+    """What the model predicts.
+
+    :param column: Column of the recipe's **output** that holds 0 and 1.
+    """
+
+    column: Annotated[str, AfterValidator(_check_column)] = Field(min_length=1, max_length=255)
