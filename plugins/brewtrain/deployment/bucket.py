@@ -34,7 +34,7 @@ class Bucket:
     def of_pipeline(cls, name: str, s3: S3DeploymentHook, *, is_default: bool) -> Bucket:
         """Return the bucket that a pipeline writes to.
 
-        :param is_default: Whether it is called as the storage stack calls its bucket without
+        :param is_default: Whether it has the name that the storage stack gives its bucket without
             parameters.
         """
         stack = "brewtrain-storage" if is_default else f"brewtrain-storage-{name.replace('.', '-')}"

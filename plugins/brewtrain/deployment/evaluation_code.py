@@ -1,4 +1,4 @@
-"""The evaluation's files, under a prefix made of their content: a run in flight never sees a change."""
+"""The evaluation's files, under a prefix made of their content: no running job sees a change."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class EvaluationCode:
         self.uri = f"s3://{bucket}/{self._prefix}"
 
     def plan(self) -> Change:
-        """Say which files are missing or are not, to the byte, what their prefix says."""
+        """Say which files are missing or have other content than their prefix says."""
         found = {name: self._s3.get_object(self._bucket, self._prefix + name) for name in self._code.files}
         differences = [
-            f"{name} is missing" if found[name] is None else f"content of {name} is not that of its prefix"
+            f"{name} is missing" if found[name] is None else f"the content of {name} does not match its prefix"
             for name, content in self._code.files.items()
             if found[name] != content
         ]

@@ -1,8 +1,8 @@
-"""The DataBrew recipe: its working version, its newest published version, and the tag that says what is published.
+"""The DataBrew recipe: its working version, its newest published version, and its tags.
 
-Runs are pinned to a published version, so what counts is that one. Creating or updating, publishing
-and tagging are three calls, any of which may be the last before a failure: each is made unless its
-own effect is already there.
+A tag says what is published. Runs are pinned to a published version, so that one counts. Creating
+or updating, publishing and tagging are three calls, any of which may be the last before a failure:
+each is made unless its own effect is already there.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Recipe:
             return change("DataBrew recipe", self._name, exists=False)
         differences = []
         if deployed.working is None:
-            differences.append("working version deleted by hand, is brought back")
+            differences.append("the working version was deleted by hand and is restored")
         elif deployed.published is None:
             differences.append("not published yet")
         elif not self._is_current(deployed.published):
@@ -66,7 +66,7 @@ class Recipe:
         elif not self._is_current(deployed.working):
             steps = ", ".join(step_differences(self._steps, deployed.working))
             differences.append(
-                f"working version edited by hand ({steps}), is put back; published version "
+                f"the working version was edited by hand ({steps}) and is reset; published version "
                 f"{deployed.published_version} stays"
             )
         if not differences:

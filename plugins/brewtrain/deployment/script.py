@@ -1,4 +1,4 @@
-"""The Glue script, under a key made of its content: a running job never sees another script than it started with."""
+"""The Glue script, under a key made of its content: a running job keeps its script."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class SplitScript:
         self.uri = f"s3://{bucket}/{self._key}"
 
     def plan(self) -> Change:
-        """Say whether the script is there, to the byte."""
+        """Say whether the script exists with exactly this content."""
         found = self._s3.get_object(self._bucket, self._key)
-        differences = ["content is not that of its key"] if found is not None and found != self._content else []
+        differences = ["its content does not match its key"] if found is not None and found != self._content else []
         return change("Glue script", self.uri, exists=found is not None, differences=differences)
 
     def apply(self) -> None:

@@ -1,4 +1,7 @@
-"""All resources of a pipeline in the order in which one refers to the other; the alias, which makes them live, last."""
+"""All resources of a pipeline, in the order of their references.
+
+The alias, which makes them live, comes last.
+"""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class StateMachine:
 
 
 class LiveAlias:
-    """The alias ``live``, all of which goes to a published version of what the state machine should be."""
+    """The alias ``live``, which sends every execution to the published version."""
 
     def __init__(
         self, pipeline: str, account: names.Account, machine: StateMachine, states: StepFunctionsStateMachineHook
@@ -113,10 +113,10 @@ class LiveAlias:
         return change("state machine alias", self._name, exists=route is not None, differences=differences)
 
     def apply(self) -> None:
-        """Publish a version if there is none of what the state machine is now, and point the alias at it.
+        """Publish the state machine unless it is published, and point the alias at that version.
 
-        :raises TransientError: If the state machine is not (any more) what it should be: somebody
-            else is deploying.
+        :raises TransientError: If the state machine is not what it should be, because somebody else
+            is deploying.
         """
         route = self._states.describe_alias(self._arn)
         if route is not None and self._is_current(route):
@@ -124,7 +124,7 @@ class LiveAlias:
         machine = self._states.describe_state_machine(self._machine.arn)
         if machine is None or self._machine.differences(machine):
             raise TransientError(
-                f"state machine {self._machine.arn} was changed by somebody else during the deployment; deploy again"
+                f"state machine {self._machine.arn} was changed by somebody else during this deployment; deploy again"
             )
         version = self._states.publish_version(self._machine.arn, revision_id=machine.get("revisionId"))
         if route is None and self._states.create_alias(names.ALIAS, version):

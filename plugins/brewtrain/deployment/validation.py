@@ -1,4 +1,4 @@
-"""What can be wrong with a deployment and is better known before it begins; all problems are told at once."""
+"""What can be wrong with a deployment, found before it begins; all problems are told at once."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Validation:
     def run(self, report: Callable[[str], None]) -> None:
         """Run every check.
 
-        :param report: Called with one line a check.
-        :raises DeploymentError: With one sentence a problem, after all checks have run.
+        :param report: Called with one line per check.
+        :raises DeploymentError: With one sentence per problem, after all checks have run.
         :raises TransientError: If AWS could not be asked.
         """
         checks = {
@@ -85,7 +85,7 @@ class Validation:
 
     def _evaluation_problems(self) -> Iterator[str]:
         for name, content in self.content.evaluation_code.files.items():
-            folder = "plugins/brewtrain/domain" if name == GATE_FILE else "include/evaluation"
+            folder = "plugins/brewtrain/domain/evaluation" if name == GATE_FILE else "include/evaluation"
             yield from _syntax_problems(f"{folder}/{name}", content)
 
     def _role_problems(self) -> Iterator[str]:

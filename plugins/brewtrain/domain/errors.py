@@ -19,14 +19,14 @@ from __future__ import annotations
 
 
 class BrewtrainError(Exception):
-    """Base of every error this package raises on purpose. Its text says what, where and what to do."""
+    """Base of every error raised on purpose. Its text says what, where and what to do."""
 
 
 class PipelineFileError(BrewtrainError):
     """A pipeline file is not valid.
 
     :param source: Path of the file, as the user knows it.
-    :param problems: One sentence a problem: field, what is wrong, what to write instead.
+    :param problems: One sentence per problem: field, what is wrong, what to write instead.
     """
 
     def __init__(self, source: str, problems: list[str]) -> None:
@@ -40,15 +40,15 @@ class RecipeFileError(BrewtrainError):
 
 
 class InputError(BrewtrainError):
-    """The data of the interval, or a param of the DAG run, is not usable; a retry does not mend it."""
+    """The interval's data, or a param of the DAG run, is not usable; a retry does not help."""
 
 
 class DeploymentError(BrewtrainError):
-    """Something the pipeline needs on AWS is missing, refused or not as deployed; a retry does not mend it."""
+    """Something the pipeline needs on AWS is missing or refused; a retry does not help."""
 
 
 class TransientError(BrewtrainError):
-    """AWS throttled the call, answered 5xx or was out of reach; a retry may mend it."""
+    """AWS throttled the call, answered 5xx or was out of reach; a retry may help."""
 
 
 class RetrainingFailedError(BrewtrainError):
@@ -64,7 +64,7 @@ class RetrainingFailedError(BrewtrainError):
 
 
 class AlreadyToldError(RetrainingFailedError):
-    """A task before this one has failed, and whoever is on call knows; a retry does not mend it."""
+    """A task before this one has failed, and on-call has been told; a retry does not help."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False)

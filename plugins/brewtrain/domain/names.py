@@ -1,9 +1,9 @@
-"""Every name on AWS, built from the pipeline and the run's identity and from nothing else.
+r"""Every name on AWS, built from the pipeline and the run's identity and from nothing else.
 
 The one module that concatenates names: limits and alphabets are checked here, so that no call fails
 on them later. Must not import Airflow or boto3, and must not use random numbers or the clock.
 
-Limits: execution names ≤ 80 characters without ``< > { } [ ] ? * " # % \\ ^ | ~ ` $ & , ; : /``
+Limits: execution names ≤ 80 characters without ``< > { } [ ] ? * " # % \ ^ | ~ ` $ & , ; : /``
 (StartExecution); SageMaker job, model and endpoint config names match
 ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`` (CreateTrainingJob).
 """
@@ -100,7 +100,7 @@ class RunIdentity:
 
     @property
     def data_date(self) -> str:
-        """Last day that the interval covers, ``YYYY-MM-DD`` in UTC: the date of the newest row a model has seen."""
+        """Last day that the interval covers, ``YYYY-MM-DD`` in UTC: that of the newest row."""
         end = self.interval_end.astimezone(UTC)
         last = end if end <= self.interval_start.astimezone(UTC) else end - timedelta(microseconds=1)
         return last.date().isoformat()
@@ -124,7 +124,7 @@ def generation_of(run_id: str) -> str:
 def deployment_id(
     pipeline: str, entry: Literal["promote", "rollback"], run_after: datetime, *, dag_run_id: str, clear_number: int
 ) -> str:
-    """Return the id of a deployment without a training: the name of its execution, and part of what it makes.
+    """Return the id of a deployment without a training: the name of its execution.
 
     :param pipeline: Name of the pipeline.
     :param entry: What the execution is started for.
@@ -147,7 +147,10 @@ def deployment_id(
 
 
 def job_name_prefix(execution_name: str) -> str:
-    """Prefix of the names of what an execution makes on SageMaker; a run's DataBrew dataset and job are called so."""
+    """Return the prefix of the names of what an execution makes on SageMaker.
+
+    A run's DataBrew dataset and job have it as their name.
+    """
     return f"{PREFIX}-{execution_name}"
 
 
@@ -240,7 +243,9 @@ def code_prefix(pipeline: str) -> str:
 
 
 def split_script_key(pipeline: str, content_sha256: str) -> str:
-    """S3 key of the Glue script with this content: other content has another key, so that no running job sees a change.
+    """Return the S3 key of the Glue script with this content.
+
+    Other content has another key, so that no running job sees a change.
 
     :param content_sha256: SHA-256 of the script, in hex.
     """
@@ -248,7 +253,7 @@ def split_script_key(pipeline: str, content_sha256: str) -> str:
 
 
 def evaluation_code_prefix(pipeline: str, content_sha256: str) -> str:
-    """S3 key prefix of the evaluation's files with this content, with a trailing slash; see :func:`split_script_key`.
+    """Return the S3 key prefix of the evaluation's files with this content, with its slash.
 
     :param content_sha256: SHA-256 of all of them, in hex.
     """
@@ -299,7 +304,7 @@ def deployment_key(pipeline: str, ended_at: datetime, execution_name: str) -> st
 
 
 def run_of_job(pipeline: str, name: str) -> str | None:
-    """Return the id of the run, promotion or rollback that a job, model or endpoint config was made for.
+    """Return the id of the execution that a job, model or endpoint config was made for.
 
     :param name: Name that begins with a job name prefix, such as ``brewtrain-<run id>-0-0``.
     :returns: ``None`` if the name is not one of this pipeline's.

@@ -1,4 +1,4 @@
-"""Thin wrappers of boto3, one module per AWS service. The only modules of the package that touch boto3.
+"""Thin wrappers of boto3, the only modules of the package that import it.
 
 Importing one pulls in botocore, so DAG files, operators and triggers import hooks inside the
 methods that need them.

@@ -3,8 +3,8 @@
 Every hook wraps its calls in :func:`aws_errors`, so that what reaches an operator is a
 :class:`~brewtrain.domain.errors.TransientError` (trying again may help) or a
 :class:`~brewtrain.domain.errors.DeploymentError` (somebody has to change something), each saying in
-one sentence what failed, where, and what to do. A hook that treats an error as an answer ("does not
-exist") catches it *inside* the ``with`` block, by :func:`error_code`.
+one sentence what failed, where, and what to do. A hook for which an error is an answer ("does not
+exist") catches it *inside* the ``with`` block, by :func:`error_code` or :func:`is_not_found`.
 
 Must not import Airflow.
 
@@ -135,14 +135,14 @@ _NETWORK_ERRORS = (
     ResponseStreamingError,
 )
 
-# IAM's action where it is not called like the operation (Service Authorization Reference, Amazon
+# IAM's action where its name is not the operation's (Service Authorization Reference, Amazon
 # S3).
 _ACTION_OF_OPERATION = {
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListObjectsV2": "ListBucket",
 }
-# IAM's service prefix where it is not called like boto3's client.
+# IAM's service prefix where it is not the name of boto3's client.
 _ACTION_PREFIX_OF_CLIENT = {
     "sagemaker-runtime": "sagemaker",
     "service-quotas": "servicequotas",
@@ -151,7 +151,7 @@ _ACTION_PREFIX_OF_CLIENT = {
 
 
 def error_code(error: ClientError) -> str:
-    """Return AWS's code of the error, e.g. ``ResourceNotFoundException``; ``404`` for a HEAD request."""
+    """Return AWS's error code, e.g. ``ResourceNotFoundException``; ``404`` for a HEAD request."""
     code: str = error.response.get("Error", {}).get("Code", "")
     return code
 
@@ -194,7 +194,12 @@ def aws_errors(service: str, subject: str) -> Iterator[None]:
 
 
 def translate(error: BotoCoreError | ClientError, *, service: str, subject: str) -> BrewtrainError:
-    """Return the package's exception for one of botocore's; see :func:`aws_errors` for the parameters."""
+    """Return the package's exception for one of botocore's.
+
+    :param error: What botocore raised.
+    :param service: See :func:`aws_errors`.
+    :param subject: See :func:`aws_errors`.
+    """
     if isinstance(error, ClientError):
         return _translate_answer(error, service=service, subject=subject)
     if isinstance(error, _CREDENTIAL_ERRORS):
@@ -206,10 +211,10 @@ def translate(error: BotoCoreError | ClientError, *, service: str, subject: str)
         return DeploymentError(
             f"{subject}: no AWS region; set region_name in the extra of the Airflow connection {CONNECTION_ID}"
         )
-    # A certificate that does not verify is a subclass of both, and no retry mends it.
+    # A subclass of the network errors, but no retry helps.
     if isinstance(error, SSLError):
         return DeploymentError(
-            f"{subject}: the certificate of {service} does not verify ({_plain(error)}); "
+            f"{subject}: the certificate of {service} cannot be verified ({_plain(error)}); "
             f"check endpoint_url and verify in the Airflow connection {CONNECTION_ID}"
         )
     if isinstance(error, _NETWORK_ERRORS):

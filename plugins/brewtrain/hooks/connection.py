@@ -1,4 +1,4 @@
-"""What all hooks share: the Airflow connection, botocore's settings, and where the pipeline is deployed.
+"""What all hooks share: the Airflow connection, botocore's settings, and account and region.
 
 Must not be imported while DAG files are parsed: it pulls in botocore.
 """
@@ -45,7 +45,7 @@ class AwsClientHook(AwsGenericHook[Any]):
 
     @cached_property
     def conn_config(self) -> AwsConnectionWrapper:
-        """The connection with botocore's settings filled in.
+        """The connection, with botocore's settings filled in.
 
         :raises DeploymentError: If the connection does not exist. The provider would fall back to
             whatever credentials the worker happens to have, which may be those of another account.
@@ -72,13 +72,20 @@ class AwsClientHook(AwsGenericHook[Any]):
         return super().get_session(region_name=self.region_name)
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Session:
-        """Return the session of the connection, made once; see the provider's method for the parameters."""
+        """Return the session of the connection, made once.
+
+        :param region_name: See the provider's method.
+        :param deferrable: See the provider's method.
+        """
         if deferrable or region_name != self.region_name:
             return super().get_session(region_name=region_name, deferrable=deferrable)
         return self._session
 
     def errors(self, subject: str) -> AbstractContextManager[None]:
-        """Translate what botocore raises inside the block; see :func:`brewtrain.hooks.aws_errors.aws_errors`."""
+        """Translate what botocore raises inside the block (:func:`.aws_errors.aws_errors`).
+
+        :param subject: What the calls are about, for the error's text.
+        """
         return aws_errors(self.service, subject)
 
     @cached_property

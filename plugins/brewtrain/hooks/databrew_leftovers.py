@@ -1,4 +1,4 @@
-"""What runs left in DataBrew: jobs and datasets whose run is over, and recipe versions that nothing is pinned to.
+"""What runs left in DataBrew: jobs, datasets, and recipe versions that nothing is pinned to.
 
 Must not be imported while DAG files are parsed.
 
@@ -18,7 +18,7 @@ from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 
 _PAGE = 100
-# BatchDeleteRecipeVersion takes so many versions.
+# BatchDeleteRecipeVersion's limit.
 _VERSIONS_BATCH = 50
 
 
@@ -28,7 +28,7 @@ class DataBrewLeftoversHook(AwsClientHook):
     service = "databrew"
 
     def resources(self, pipeline: str) -> list[RunResource]:
-        """Return the jobs and datasets that carry the pipeline's tag and are called like a run's."""
+        """Return the jobs and datasets that have the pipeline's tag and a run's name."""
         return [
             *self._resources(pipeline, "list_jobs", "Jobs", Kind.DATABREW_JOB),
             *self._resources(pipeline, "list_datasets", "Datasets", Kind.DATABREW_DATASET),
@@ -76,18 +76,20 @@ class DataBrewLeftoversHook(AwsClientHook):
                 raise
 
     def delete_job(self, name: str) -> str:
-        """Delete a job; see :meth:`_delete` for what is returned."""
-        return self._delete("job", name, self.conn.delete_job)
-
-    def delete_dataset(self, name: str) -> str:
-        """Delete a dataset; see :meth:`_delete` for what is returned."""
-        return self._delete("dataset", name, self.conn.delete_dataset)
-
-    def _delete(self, what: str, name: str, call: Any) -> str:
-        """Delete by name.
+        """Delete a job.
 
         :returns: ``deleted``, ``gone`` if it was, or ``in use`` if something still uses it.
         """
+        return self._delete("job", name, self.conn.delete_job)
+
+    def delete_dataset(self, name: str) -> str:
+        """Delete a dataset.
+
+        :returns: ``deleted``, ``gone`` if it was, or ``in use`` if something still uses it.
+        """
+        return self._delete("dataset", name, self.conn.delete_dataset)
+
+    def _delete(self, what: str, name: str, call: Any) -> str:
         with self.errors(f"DataBrew {what} {name!r}"):
             try:
                 call(Name=name)

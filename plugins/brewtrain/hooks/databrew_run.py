@@ -10,7 +10,6 @@ Source: CreateDataset, CreateRecipeJob, DatasetParameter in the AWS Glue DataBre
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,87 +17,12 @@ from botocore.exceptions import ClientError
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, TransientError
 from brewtrain.domain.pipeline.file import Pipeline
-from brewtrain.domain.run.interval import DataInterval, first_day, newest_day
-from brewtrain.domain.run.limits import stage_limits, whole_minutes
-from brewtrain.domain.run.stages import Stage
+from brewtrain.domain.run import transform_job
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 
-DATE_PARAMETER = "partition_date"
-_DATE_FORMAT = "yyyy-MM-dd"
 _RUN_PAGE = 100
 _ACTIVE_JOB_RUNS = frozenset({"STARTING", "RUNNING", "STOPPING"})
-
-
-def _dataset(pipeline: Pipeline, identity: names.RunIdentity, bucket: str) -> dict[str, Any]:
-    """Build CreateDataset's request but for name and tags.
-
-    The pages do not say whether ``after`` and ``before`` include their bound. Days are compared
-    with times a second beside midnight, so that it does not matter.
-    """
-    interval = DataInterval(identity.interval_start, identity.interval_end)
-    first = first_day(pipeline.window_start(identity.interval_end))
-    last = newest_day(interval)
-    midnight = datetime.min.time()
-    after = datetime.combine(first, midnight) - timedelta(seconds=1)
-    before = datetime.combine(last, midnight) + timedelta(seconds=1)
-    return {
-        "Format": "CSV",
-        "FormatOptions": {"Csv": {"Delimiter": pipeline.source.delimiter, "HeaderRow": True}},
-        "Input": {
-            "S3InputDefinition": {
-                "Bucket": pipeline.source.bucket(bucket),
-                "Key": pipeline.source.key(f"{{{DATE_PARAMETER}}}"),
-            }
-        },
-        "PathOptions": {
-            "Parameters": {
-                DATE_PARAMETER: {
-                    "Name": DATE_PARAMETER,
-                    "Type": "Datetime",
-                    "DatetimeOptions": {"Format": _DATE_FORMAT, "TimezoneOffset": "+00:00"},
-                    "CreateColumn": False,
-                    "Filter": {
-                        "Expression": "(after :first and before :last)",
-                        "ValuesMap": {":first": f"{after.isoformat()}Z", ":last": f"{before.isoformat()}Z"},
-                    },
-                }
-            }
-        },
-    }
-
-
-def _job(
-    pipeline: Pipeline, identity: names.RunIdentity, account: names.Account, *, bucket: str, recipe_version: str
-) -> dict[str, Any]:
-    return {
-        "DatasetName": identity.job_name_prefix,
-        "RoleArn": account.role_arn("databrew"),
-        "RecipeReference": {"Name": names.recipe(pipeline.name), "RecipeVersion": recipe_version},
-        "Outputs": [
-            {
-                "Format": "CSV",
-                "FormatOptions": {"Csv": {"Delimiter": ","}},
-                "Location": {"Bucket": bucket, "Key": f"{names.run_prefix(identity)}transform/"},
-                "Overwrite": True,
-                "MaxOutputFiles": 1,
-            }
-        ],
-        **_encryption(pipeline),
-        "LogSubscription": "ENABLE",
-        "MaxCapacity": pipeline.transform.max_capacity,
-        # The ladder retries; a retry of DataBrew's own would run under the same job run unseen.
-        "MaxRetries": 0,
-        "Timeout": whole_minutes(stage_limits(pipeline, Stage.TRANSFORM).job),
-    }
-
-
-def _encryption(pipeline: Pipeline) -> dict[str, str]:
-    # A job states its encryption, which beats the bucket's default: there is no mode that follows
-    # it.
-    if pipeline.kms_key is None:
-        return {"EncryptionMode": "SSE-S3"}
-    return {"EncryptionMode": "SSE-KMS", "EncryptionKeyArn": pipeline.kms_key}
 
 
 def _contains(found: Any, wanted: Any) -> bool:
@@ -147,8 +71,8 @@ class DataBrewRunHook(AwsClientHook):
         :returns: One line per resource, what was done.
         """
         name = identity.job_name_prefix
-        dataset = _dataset(pipeline, identity, bucket)
-        job = _job(pipeline, identity, self.account, bucket=bucket, recipe_version=recipe_version)
+        dataset = transform_job.dataset(pipeline, identity, bucket=bucket)
+        job = transform_job.job(pipeline, identity, self.account, bucket=bucket, recipe_version=recipe_version)
         tags = names.tags(identity)
         return [self._prepare_dataset(name, dataset, tags), self._prepare_job(name, job, tags)]
 
@@ -234,7 +158,7 @@ class DataBrewRunHook(AwsClientHook):
         return f"- {kind} {name}"
 
     def stop_job_runs(self, identity: names.RunIdentity) -> int:
-        """Stop what still runs of the run's job, such as a run whose execution was ended without stopping it.
+        """Stop what still runs of the run's job, for example after its execution has ended.
 
         :returns: How many job runs were told to stop.
         """

@@ -30,7 +30,7 @@ class ModelRegistryHook(AwsClientHook):
     service = "sagemaker"
 
     def describe_group(self, name: str) -> dict[str, Any] | None:
-        """Return a group as DescribeModelPackageGroup does, or ``None`` if there is none of this name."""
+        """Return a group as DescribeModelPackageGroup does; ``None`` if it does not exist."""
         with self.errors(f"model package group {name!r}"):
             try:
                 group: dict[str, Any] = self.conn.describe_model_package_group(ModelPackageGroupName=name)
@@ -69,7 +69,7 @@ class ModelRegistryHook(AwsClientHook):
             self.conn.add_tags(ResourceArn=arn, Tags=_tag_list(tags))
 
     def describe_package(self, arn: str) -> dict[str, Any] | None:
-        """Return a version as DescribeModelPackage does, or ``None`` if there is none, or none any more."""
+        """Return a version as DescribeModelPackage does; ``None`` if it does not exist."""
         with self.errors(f"model package {arn}"):
             try:
                 package: dict[str, Any] = self.conn.describe_model_package(ModelPackageName=arn)
@@ -80,9 +80,10 @@ class ModelRegistryHook(AwsClientHook):
         return package
 
     def list_packages(self, group: str, *, created_after: datetime | None = None) -> Iterator[dict[str, Any]]:
-        """Return the versions of a group as ListModelPackages does, newest first; none if there is no such group.
+        """Return the versions of a group as ListModelPackages does, newest first.
 
         :param created_after: Only those made since then.
+        :returns: Nothing if the group does not exist.
         """
         request: dict[str, Any] = {"ModelPackageGroupName": group, "SortBy": "CreationTime", "SortOrder": "Descending"}
         if created_after is not None:
@@ -99,7 +100,7 @@ class ModelRegistryHook(AwsClientHook):
                     raise
 
     def find(self, group: str, candidate: Candidate) -> dict[str, Any] | None:
-        """Return the version that a candidate has already, as DescribeModelPackage does; ``None`` if it has none."""
+        """Return a candidate's version as DescribeModelPackage does; ``None`` if it has none."""
         for listed in self.list_packages(group, created_after=candidate.started_at - _CLOCK_TOLERANCE):
             if not candidate.is_described_by(listed.get("ModelPackageDescription", "")):
                 continue
@@ -111,7 +112,7 @@ class ModelRegistryHook(AwsClientHook):
     def register(
         self, group: str, candidate: Candidate, decision: Decision, *, known_arn: str | None = None
     ) -> Registration:
-        """Make a candidate a version of its group unless it is one, and write down what was decided of it.
+        """Make a candidate a version of its group unless it is one, and record the decision.
 
         Repeating it after any failure ends in the same one version.
 
@@ -151,7 +152,7 @@ class ModelRegistryHook(AwsClientHook):
             self.conn.update_model_package(**request)
 
     def decide(self, arn: str, decision: Decision) -> None:
-        """Write a decision into a version whatever stood there before: that of a later execution, or of a person."""
+        """Write a decision into a version, in place of any later execution's or person's."""
         self.update(arn, Update(decision.status, decision.description, decision.metadata))
 
     def _create(self, group: str, candidate: Candidate, decision: Decision) -> str:

@@ -1,6 +1,6 @@
 """Asks AWS whether a call would be allowed, by making it about something that does not exist.
 
-AWS checks permission first: "there is no such execution" means that the call is allowed. Nothing
+AWS checks permission first: "does not exist" means that the call is allowed. Nothing
 can be changed this way, and no permission beyond the run's own is needed. Must not be imported
 while DAG files are parsed.
 
@@ -31,7 +31,7 @@ class PermissionProbeHook(AwsClientHook):
         super().__init__(aws_conn_id)
 
     def denied(self, method: str, **request: Any) -> str | None:
-        """Return why a call is denied; ``None`` if it is allowed, whatever else AWS says about the request.
+        """Return why a call is denied; ``None`` if it is allowed, even if it fails otherwise.
 
         :param method: boto3's name of the call, e.g. ``describe_execution``.
         :param request: About something that does not exist.

@@ -1,4 +1,4 @@
-"""What lies in a pipeline's part of its bucket: JSON documents to read, and files to list and delete.
+"""A pipeline's part of its bucket: JSON documents to read, and files to list and delete.
 
 Must not be imported while DAG files are parsed.
 
@@ -20,7 +20,7 @@ from brewtrain.domain.errors import DeploymentError, TransientError
 from brewtrain.hooks.aws_errors import THROTTLING_CODES, UNAVAILABLE_CODES, error_code
 from brewtrain.hooks.connection import AwsClientHook
 
-# DeleteObjects takes so many keys.
+# DeleteObjects' limit.
 DELETE_BATCH = 1000
 # botocore keeps ten connections a client.
 _READERS = 8
@@ -53,7 +53,10 @@ class S3PipelineHook(AwsClientHook):
         return document
 
     def read_documents(self, bucket: str, keys: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Return those documents that are there and readable, in the order of the keys; the log names the rest."""
+        """Return the documents that exist and can be read, in the order of the keys.
+
+        The log names the others.
+        """
         if not keys:
             return
         client = self.conn  # made before the threads, which must not make it at once
@@ -80,13 +83,13 @@ class S3PipelineHook(AwsClientHook):
         return [item["Key"] for item in self._objects(bucket, prefix)]
 
     def folders(self, bucket: str, prefix: str) -> list[str]:
-        """Return the prefixes, with their slashes, of what lies right below a prefix."""
+        """Return the prefixes right below a prefix, with their slashes."""
         with self.errors(f"s3://{bucket}/{prefix}"):
             pages = self.conn.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
             return [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ())]
 
     def files(self, bucket: str, prefix: str) -> list[Files]:
-        """Return what lies below a prefix, by the folder right below it; an object right there stands for itself."""
+        """Return what is below a prefix, by folder; an object right there is one of its own."""
         found: dict[str, tuple[datetime, dict[str, int]]] = {}
         for item in self._objects(bucket, prefix):
             rest = item["Key"].removeprefix(prefix)

@@ -58,7 +58,7 @@ class S3RunHook(AwsClientHook):
             filled = [file for file in files if file["Size"] > 0]
             if not filled:
                 raise InputError(
-                    f"{path} has {len(files)} file(s) and all are empty; deliver the data of {day} again, then clear "
+                    f"{path} has {len(files)} file(s), all of them empty; deliver the data of {day} again, then clear "
                     "check_input"
                 )
             newest = max(filled, key=lambda file: (file["LastModified"], file["Key"]))
@@ -71,23 +71,23 @@ class S3RunHook(AwsClientHook):
                     "newest": f"s3://{source_bucket}/{newest['Key']}",
                 }
             without_rows = without_rows or InputError(
-                f"s3://{source_bucket}/{newest['Key']} has a header and no row{_nor_others(days)}; deliver the data of "
-                f"{day} again, then clear check_input"
+                f"s3://{source_bucket}/{newest['Key']} has a header but no rows{_nor_others(days)}; deliver the data "
+                f"of {day} again, then clear check_input"
             )
         raise without_rows or InputError(_not_delivered(pipeline, source_bucket, days))
 
     def check_evaluation_code(self, pipeline: Pipeline, code: Code, *, bucket: str) -> None:
-        """Check that this release of the evaluation is deployed: a run that lacks it fails after its training.
+        """Check that this release of the evaluation is deployed: without it a run fails late.
 
         :param bucket: The pipeline's bucket.
-        :raises DeploymentError: If they are not.
+        :raises DeploymentError: If it is not.
         """
         # The last one to be uploaded.
         key = f"{names.evaluation_code_prefix(pipeline.name, code.sha256)}{ENTRY_FILE}"
         path = f"s3://{bucket}/{key}"
         if not self._files(bucket, key, path):
             raise DeploymentError(
-                f"{path} is not there: what is deployed is of another release than these DAGs; run "
+                f"{path} does not exist: the deployment and these DAGs are of different releases; run "
                 f"{pipeline.name}__deploy, then clear start_execution"
             )
 
@@ -112,7 +112,10 @@ class S3RunHook(AwsClientHook):
                 raise
 
     def _check_header(self, pipeline: Pipeline, bucket: str, key: str) -> bool:
-        """Check a file's first line; returns whether anything stands below it."""
+        """Check a file's first line.
+
+        :returns: Whether anything follows it.
+        """
         path = f"s3://{bucket}/{key}"
         with self.errors(path):
             answer = self.conn.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{HEADER_BYTES - 1}")
@@ -169,13 +172,13 @@ def _not_delivered(pipeline: Pipeline, bucket: str, days: list[date]) -> str:
     if len(days) == 1:
         return f"{path} has no files: the partition of {newest} was not delivered; deliver it, then clear check_input"
     return (
-        f"{path} has no files, nor has any partition from {days[-1]} on: no day of the interval was delivered; deliver "
-        "one, then clear check_input"
+        f"{path} has no files, and neither has any partition since {days[-1]}: no day of the interval was "
+        "delivered; deliver one, then clear check_input"
     )
 
 
 def _nor_others(days: list[date]) -> str:
-    return "" if len(days) == 1 else f", nor has any other partition of {days[-1]} to {days[0]}"
+    return "" if len(days) == 1 else f", and neither has any other partition from {days[-1]} to {days[0]}"
 
 
 def _columns(line: str, delimiter: str) -> list[str]:
@@ -211,7 +214,7 @@ def _check_columns(pipeline: Pipeline, columns: list[str], line: str, path: str)
         if other is not None:
             raise InputError(
                 f"{path} is delimited by {_name(other)}, not by {_name(pipeline.source.delimiter)} as source.delimiter "
-                f"in {source} says; deliver it so, or change source.delimiter"
+                f"in {source} says; deliver it with that delimiter, or change source.delimiter"
             )
     if missing:
         raise InputError(

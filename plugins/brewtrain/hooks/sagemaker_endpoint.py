@@ -1,4 +1,4 @@
-"""SageMaker endpoints as they are: what serves, whose it is, and what it answers.
+"""SageMaker endpoints: what serves, whose it is, and what it answers.
 
 Source: DescribeEndpoint and ListTags in the Amazon SageMaker API Reference; InvokeEndpoint in that
 of Amazon SageMaker Runtime.
@@ -22,7 +22,7 @@ class SageMakerEndpointHook(AwsClientHook):
     service = "sagemaker"
 
     def describe(self, name: str) -> dict[str, Any] | None:
-        """Return an endpoint as DescribeEndpoint does, or ``None`` if there is none of this name."""
+        """Return an endpoint as DescribeEndpoint does; ``None`` if it does not exist."""
         with self.errors(f"SageMaker endpoint {name!r}"):
             try:
                 endpoint: dict[str, Any] = self.conn.describe_endpoint(EndpointName=name)
@@ -82,7 +82,7 @@ class SageMakerRuntimeHook(AwsClientHook):
                     if status < 500:
                         return Answer(refusal=f"{status}: {said}")
                     raise TransientError(
-                        f"{subject}: its container failed ({status}: {said}); trying again may help, and its log is "
+                        f"{subject}: its container failed ({status}: {said}); trying again may help; its log is "
                         f"/aws/sagemaker/Endpoints/{endpoint}"
                     ) from error
                 # The runtime learns of an endpoint some moments after DescribeEndpoint shows it in

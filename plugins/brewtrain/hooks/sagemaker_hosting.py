@@ -1,4 +1,4 @@
-"""What SageMaker hosts for a pipeline: its endpoint, and the endpoint configs and models that it made.
+"""What SageMaker hosts for a pipeline: its endpoint, its endpoint configs and its models.
 
 Reads, and deletes what nothing serves; endpoints are created and updated by the state machine
 alone. Must not be imported while DAG files are parsed.
@@ -29,8 +29,7 @@ class SageMakerHostingHook(AwsClientHook):
 
     service = "sagemaker"
 
-    # -- one resource
-    # ---------------------------------------------------------------------------------------------
+    # -- one resource ------------------------------------------------------------------------------
 
     def describe_endpoint(self, name: str) -> dict[str, Any] | None:
         """Return what DescribeEndpoint says; ``None`` if there is no such endpoint."""
@@ -83,14 +82,14 @@ class SageMakerHostingHook(AwsClientHook):
         config = self.describe_config(found["EndpointConfigName"])
         return found["EndpointConfigName"], {} if config is None else self.tags(config["EndpointConfigArn"])
 
-    # -- the inventory
-    # --------------------------------------------------------------------------------------------
+    # -- the inventory -----------------------------------------------------------------------------
 
     def endpoints(self, own: str) -> tuple[list[Endpoint], list[str]]:
-        """Return the account's endpoints with what they serve, and a sentence for each that may not be looked at.
+        """Return the account's endpoints with what they serve.
 
-        :param own: Name of the pipeline's endpoint, which must be looked at.
-        :raises DeploymentError: If AWS denies that.
+        :param own: Name of the pipeline's endpoint, which must be readable.
+        :returns: The endpoints, and a sentence for each that AWS does not let be read.
+        :raises DeploymentError: If AWS denies reading the pipeline's own.
         """
         found: list[Endpoint] = []
         problems: list[str] = []
@@ -103,7 +102,7 @@ class SageMakerHostingHook(AwsClientHook):
                 denied = isinstance(cause, ClientError) and error_code(cause) in ACCESS_DENIED_CODES
                 if name == own or not denied:
                     raise
-                problems.append(f"endpoint {name} may not be looked at, and is taken for none of this pipeline's")
+                problems.append(f"endpoint {name} may not be read; it is assumed to use nothing of this pipeline")
                 continue
             if endpoint is not None:
                 found.append(endpoint)
@@ -135,7 +134,7 @@ class SageMakerHostingHook(AwsClientHook):
 
     @staticmethod
     def configs_of(endpoint: Mapping[str, Any]) -> frozenset[str]:
-        """Return the configs that an endpoint uses: what it serves, and what it is being updated to.
+        """Return the configs that an endpoint uses: the serving one, and the one it is updated to.
 
         :param endpoint: What DescribeEndpoint says.
         """
@@ -191,8 +190,7 @@ class SageMakerHostingHook(AwsClientHook):
         # NameContains finds those of a pipeline whose name begins with this one's, too.
         return (item for item in listed if run_of_job(pipeline, item[name]) is not None)
 
-    # -- deleting
-    # -------------------------------------------------------------------------------------------------
+    # -- deleting ----------------------------------------------------------------------------------
 
     def delete_config(self, name: str) -> bool:
         """Delete an endpoint config.

@@ -1,4 +1,4 @@
-"""Step Functions as a retraining run uses it: describe, start, redrive, stop, list, read the history.
+"""Step Functions executions: describe, start, redrive, stop, list, read their history.
 
 Executions only; the state machine itself is deployed elsewhere. Must not be imported while DAG
 files are parsed.
@@ -98,8 +98,8 @@ class StepFunctionsHook(AwsClientHook):
         """Redrive an execution from its failed state.
 
         :param client_token: Makes a repeated call of the same attempt the same redrive.
-        :returns: ``False`` if the execution is not redrivable (any more): it runs already, or its
-            time is over.
+        :returns: ``False`` if the execution cannot be redriven: it runs already, or its time is
+            over.
         """
         with self.errors(f"redrive of {execution_arn}"):
             try:
@@ -159,7 +159,7 @@ class StepFunctionsHook(AwsClientHook):
         return found
 
     def unfinished(self, state_machine_arn: str, *, since: datetime) -> list[tuple[str, datetime | None]]:
-        """Return ARN and end of the executions that run, and of those that failed lately and may be redriven.
+        """Return ARN and end of the executions that run or failed lately and may be redriven.
 
         :param state_machine_arn: Without version or alias.
         :param since: Failures before this are left out, aware.
@@ -197,7 +197,7 @@ class StepFunctionsHook(AwsClientHook):
         return events
 
     def events_of_failure(self, execution_arn: str) -> list[dict[str, Any]]:
-        """Return the events with their data, newest first, from the end back to where the failed state was entered."""
+        """Return the events since the failed state was entered, with their data, newest first."""
         return list(self._until_state_entered(execution_arn))
 
     def _until_state_entered(self, execution_arn: str) -> Iterator[dict[str, Any]]:

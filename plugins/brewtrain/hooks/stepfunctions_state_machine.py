@@ -1,4 +1,4 @@
-"""State machines with their versions and aliases; what runs on them is another hook's business.
+"""State machines with their versions and aliases; executions are in another hook.
 
 Source: AWS Step Functions API reference.
 """
@@ -14,7 +14,7 @@ from brewtrain.domain.errors import TransientError
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 
-# The revision of a state machine that was never updated has no id; this word stands for it.
+# The revision of a state machine that was never updated has no id; this word is used for it.
 _INITIAL_REVISION = "INITIAL"
 
 
@@ -108,7 +108,7 @@ class StepFunctionsStateMachineHook(AwsClientHook):
         return True
 
     def describe_alias(self, arn: str) -> dict[str, int] | None:
-        """Return an alias as version ARN → share of new executions in percent, or ``None`` if it is not there."""
+        """Return version ARN → percent of new executions; ``None`` if the alias does not exist."""
         with self.errors(f"state machine alias {arn}"):
             try:
                 alias = self.conn.describe_state_machine_alias(stateMachineAliasArn=arn)

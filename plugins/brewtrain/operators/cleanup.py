@@ -109,7 +109,7 @@ class _CleanupOperator(BaseOperator):
             databrew=self._databrew.resources(name),
             recipe_versions=self._databrew.recipe_versions(name),
             executions=executions,
-            history=history_of(self.pipeline, self._s3, bucket=self._bucket, configs=configs),
+            serving_history=history_of(self.pipeline, self._s3, bucket=self._bucket, configs=configs),
             code_in_use=self._code_in_use(),
             newest_recipe_version=self._databrew.newest_recipe_version(name),
         )

@@ -88,7 +88,7 @@ class ChooseVersionOperator(BaseOperator):
             pipeline=self.pipeline.name,
             endpoint=self.pipeline.endpoint_name,
             serving=serving,
-            history=history,
+            serving_history=history,
             look=lambda name: self._look(name, sagemaker, s3),
         )
         found = sagemaker.describe_config(serving)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from brewtrain.domain import names
 from brewtrain.domain.deployment.cleanup import EndpointConfig
 from brewtrain.domain.pipeline.file import Pipeline
-from brewtrain.domain.serving.serving_history import Serving, read_history
+from brewtrain.domain.serving.serving_history import Serving, read_serving_history
 from brewtrain.hooks.s3_pipeline import S3PipelineHook
 
 
@@ -31,6 +31,6 @@ def history_of(
         for run_id in sorted(runs)
         if names.is_run_id(pipeline.name, run_id)
     ]
-    return read_history(
+    return read_serving_history(
         [*records, *(document for _, document in s3.read_documents(bucket, results))], endpoint=pipeline.endpoint_name
     )

@@ -213,16 +213,16 @@ def _edit_evaluation(workshop: Workshop) -> None:
 
 HAND_EDITS: list[tuple[Any, dict[str, str]]] = [
     (_edit_job, {"Glue job": "NumberOfWorkers: 7 → 2"}),
-    (_edit_recipe, {"DataBrew recipe": "working version edited by hand (step 2 added (DELETE)), is put back"}),
+    (_edit_recipe, {"DataBrew recipe": "the working version was edited by hand (step 2 added (DELETE)) and is reset"}),
     (_publish_other_recipe, {"DataBrew recipe": "step 2 added (DELETE)"}),
     (_untag_recipe, {"DataBrew recipe": "tag brewtrain:content-hash is missing"}),
     (_edit_machine, {"state machine": "state 'Apply Transformation' added"}),
     (_publish_other_machine, {"state machine": "state '", "state machine alias": "version 2 100 % → version of this"}),
     (_delete_alias, {"state machine alias": ""}),
     (_change_role, {"state machine": "role: "}),
-    (_overwrite_script, {"Glue script": "content is not that of its key"}),
+    (_overwrite_script, {"Glue script": "content does not match its key"}),
     (_retag_registry, {"Model package group": "tag brewtrain:pipeline: mine → "}),
-    (_edit_evaluation, {"evaluation code": "drift.py is missing; content of gate.py is not that of its prefix"}),
+    (_edit_evaluation, {"evaluation code": "drift.py is missing; the content of gate.py does not match its prefix"}),
 ]
 
 

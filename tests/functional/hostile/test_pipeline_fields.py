@@ -1,4 +1,4 @@
-"""Whatever stands in a field of a pipeline file: it is refused, or everything made of it stays where it belongs."""
+"""Any value in a field of a pipeline file is refused, or nothing made of it leaves its place."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from brewtrain.domain import names
 from brewtrain.domain.deployment import glue_job
 from brewtrain.domain.errors import PipelineFileError
 from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
+from brewtrain.domain.run import transform_job
 from brewtrain.domain.run.execution_input import execution_input
 from brewtrain.resources import evaluation_code, images, load_pipeline
 from tests.functional.hostile.texts import KNOWN, hostile
@@ -133,11 +134,9 @@ def check_contained(pipeline: Pipeline) -> None:
 
 
 def check_requests(pipeline: Pipeline, identity: names.RunIdentity, bucket: str) -> None:
-    """What CreateDataset, CreateRecipeJob and CreateJob are sent fits the patterns of AWS's own models."""
-    from brewtrain.hooks import databrew_run
-
-    dataset = databrew_run._dataset(pipeline, identity, bucket)
-    job = databrew_run._job(pipeline, identity, ACCOUNT, bucket=bucket, recipe_version="1.0")
+    """Check that what AWS is sent fits the patterns of its own models."""
+    dataset = transform_job.dataset(pipeline, identity, bucket=bucket)
+    job = transform_job.job(pipeline, identity, ACCOUNT, bucket=bucket, recipe_version="1.0")
     key = dataset["Input"]["S3InputDefinition"]["Key"]
     assert key.count("{") == key.count("}") == 1
     assert not unsafe_key(key)
@@ -186,7 +185,7 @@ FIELDS = sorted(set(leaves(FULL)), key=str)
 
 
 def test_every_section_has_a_field_here() -> None:
-    """So that a field that is added is tested: the document names every section and text of the model."""
+    """Any new field is tested: the document names every section and text of the model."""
     assert len(FIELDS) > 25
     assert {path[0] for path in FIELDS} >= set(Pipeline.model_json_schema()["required"])
 

@@ -1,4 +1,4 @@
-"""Whatever a recipe file holds: it is refused, or it is a request that CreateRecipe takes and reads no other bucket."""
+"""Any recipe file is refused, or CreateRecipe takes it and it reads no other bucket."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brewtrain.domain.errors import RecipeFileError
+from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.pipeline.recipe_document import content_hash, parse_recipe
 from brewtrain.domain.pipeline.recipe_inputs import check_second_inputs
 from brewtrain.domain.pipeline.recipe_operations import OPERATIONS

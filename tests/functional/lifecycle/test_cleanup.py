@@ -99,7 +99,7 @@ def test_a_weekly_cleanup(hosted: HostedModels, capfd: pytest.CaptureFixture[str
     log = capfd.readouterr().out
     assert f"endpoint {hosted.endpoint} serves it" in log
     assert "one of the rollback targets (retention.rollback_targets is 2)" in log
-    assert "never served, and is none of the last 2 rollback targets" in log
+    assert "never served, and is not one of the last 2 rollback targets" in log
 
     result = apply(hosted, planned)
     assert result["deleted"] == len(planned)

@@ -56,8 +56,8 @@ BAD = {
     "gzip": (b"\x1f\x8b\x08\x00rest", "compressed or binary"),
     "parquet": (b"PAR1rest", "compressed or binary"),
     "no-header": (b"\nage;job;y\n", "begins with an empty line instead of a header"),
-    "empty": (b"", "all are empty"),
-    "header-only": (b"age;job;y\n\r\n", "has a header and no row"),
+    "empty": (b"", "all of them empty"),
+    "header-only": (b"age;job;y\n\r\n", "has a header but no rows"),
 }
 
 
@@ -80,7 +80,7 @@ def test_a_run_whose_evaluation_is_not_deployed_is_one_sentence(account: Switche
     hook.check_evaluation_code(account.pipeline, evaluation_code(), bucket=account.bucket)
     newer = Code(files={"gate.py": b"", "evaluate.py": b"# of a newer release"})
     with pytest.raises(
-        DeploymentError, match=rf"evaluate\.py is not there: .* run {account.pipeline.name}__deploy, then"
+        DeploymentError, match=rf"evaluate\.py does not exist: .* run {account.pipeline.name}__deploy, then"
     ):
         hook.check_evaluation_code(account.pipeline, newer, bucket=account.bucket)
 
@@ -104,7 +104,7 @@ def test_the_newest_partition_of_a_month_counts(account: SwitchedExecution) -> N
     with pytest.raises(InputError, match=r"dt=2024-02-01/part\.csv lacks the column"):
         check(account, MONTH)
     account.deliver(DAY, body=b"")
-    with pytest.raises(InputError, match=r"dt=2024-02-01/ has 1 file\(s\) and all are empty"):
+    with pytest.raises(InputError, match=r"dt=2024-02-01/ has 1 file\(s\), all of them empty"):
         check(account, MONTH)
 
 
@@ -112,11 +112,13 @@ def test_a_month_without_a_partition_or_a_row_is_one_sentence(account: SwitchedE
     account.deliver(date(2024, 1, 1), body=GOOD)
     account.deliver(date(2024, 2, 2), body=GOOD)
     with pytest.raises(
-        InputError, match=r"dt=2024-02-01/ has no files, nor has any partition from 2024-01-02 on: no day"
+        InputError, match=r"dt=2024-02-01/ has no files, and neither has any partition since 2024-01-02: no day"
     ):
         check(account, MONTH)
     account.deliver(date(2024, 1, 2), body=b"age;job;y\n")
-    with pytest.raises(InputError, match=r"no row, nor has any other partition of 2024-01-02 to 2024-02-01; deliver"):
+    with pytest.raises(
+        InputError, match=r"no rows, and neither has any other partition from 2024-01-02 to 2024-02-01; deliver"
+    ):
         check(account, MONTH)
 
 

@@ -71,4 +71,4 @@ def test_only_what_is_needed_is_done_and_then_nothing_is_left(
 
 def test_a_deleted_working_version_is_named() -> None:
     recipe = Recipe("churn", STEPS, ACCOUNT, FakeDataBrew(working=None, published=STEPS))  # type: ignore[arg-type]
-    assert recipe.plan().differences == ("working version deleted by hand, is brought back",)
+    assert recipe.plan().differences == ("the working version was deleted by hand and is restored",)

@@ -137,7 +137,7 @@ def test_a_script_that_is_no_python_is_found() -> None:
 
 def test_evaluation_code_that_is_no_python_is_found() -> None:
     broken = replace(CONTENT, evaluation_code=Code(files={"gate.py": b"def decide(:\n", "evaluate.py": b"x = 1\n"}))
-    with pytest.raises(DeploymentError, match=r"plugins/brewtrain/domain/gate\.py is not Python at line 1"):
+    with pytest.raises(DeploymentError, match=r"plugins/brewtrain/domain/evaluation/gate\.py is not Python at line 1"):
         _validate(content=broken)
 
 

@@ -1,4 +1,4 @@
-"""Names on AWS: their form, their limits, and that they depend on the run's identity and nothing else."""
+"""Names on AWS: their form, their limits, and that only the run's identity decides them."""
 
 from __future__ import annotations
 

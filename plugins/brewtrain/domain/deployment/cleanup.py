@@ -1,4 +1,4 @@
-"""What may be deleted of a pipeline, and why: from an inventory to a decision for every resource.
+"""What may be deleted of a pipeline, and why: a decision for every resource of an inventory.
 
 One place, pure, so that "never what serves, never a rollback target" is a property that tests can
 search for counter-examples of. Whatever this module does not know to be dead is kept. Must not
@@ -34,7 +34,7 @@ SETTLED_ENDPOINT = frozenset({"InService", "Failed", "OutOfService"})
 
 
 class Kind(StrEnum):
-    """Kinds of resources, in the order in which they are deleted: what refers to something goes before it."""
+    """Kinds of resources in the order of deletion: what refers to something goes before it."""
 
     ENDPOINT_CONFIG = "endpoint config"
     MODEL = "model"
@@ -123,7 +123,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class ExecutionFact:
-    """An execution of the pipeline's state machine that is not over and done with.
+    """An execution of the pipeline's state machine that runs or may be redriven.
 
     :param name: Its name: a run's id, or a promotion's or rollback's.
     :param stopped_at: ``None`` while it runs.
@@ -137,7 +137,7 @@ class ExecutionFact:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Everything there is of one pipeline.
+    """All resources of one pipeline.
 
     :param pipeline: Its name.
     :param endpoint: Name of its endpoint.
@@ -145,7 +145,7 @@ class Inventory:
     :param now: When the inventory was taken, aware.
     :param endpoints: Endpoints of the account, the pipeline's own among them if it exists.
     :param executions: Running ones, and failed ones that may still be redriven.
-    :param history: What served when, oldest first.
+    :param serving_history: What served when, oldest first.
     :param code_in_use: Keys or prefixes below the code prefix that something deployed refers to.
     :param newest_recipe_version: The one that the next run is pinned to.
     """
@@ -162,7 +162,7 @@ class Inventory:
     databrew: Sequence[RunResource] = ()
     recipe_versions: Sequence[RecipeVersion] = ()
     executions: Sequence[ExecutionFact] = ()
-    history: Sequence[Serving] = ()
+    serving_history: Sequence[Serving] = ()
     code_in_use: frozenset[str] = frozenset()
     newest_recipe_version: str | None = None
 
@@ -186,7 +186,7 @@ class Decision:
 
 
 def rollback_targets(
-    configs: Iterable[EndpointConfig], history: Sequence[Serving], *, serving: str | None, count: int
+    configs: Iterable[EndpointConfig], serving_history: Sequence[Serving], *, serving: str | None, count: int
 ) -> list[str]:
     """Return the configs that are kept to roll back to.
 
@@ -194,15 +194,15 @@ def rollback_targets(
     as many of those that served later. Where fewer than promised are left, the newest of the others
     fill up, and where nothing serves the last config that did is one of them in addition.
 
-    :param history: What served when, oldest first.
+    :param serving_history: What served when, oldest first.
     :param serving: The config that serves.
     :param count: ``retention.rollback_targets``.
     """
     if serving is None:
         count += 1
     there = {config.name: config for config in configs if config.name != serving}
-    before = [name for name in served_before(history, serving) if name in there][:count]
-    times = {name: time for name, time in last_served(history).items() if name in there}
+    before = [name for name in served_before(serving_history, serving) if name in there][:count]
+    times = {name: time for name, time in last_served(serving_history).items() if name in there}
     latest = sorted(times, key=lambda name: (times[name], name), reverse=True)[:count]
     found = list(dict.fromkeys([*before, *latest]))
     others = sorted(there.values(), key=lambda config: (config.created_at, config.name), reverse=True)
@@ -245,7 +245,7 @@ class _Planner:
             None,
         )
         self._targets = rollback_targets(
-            inventory.configs, inventory.history, serving=_serving(inventory), count=keep_targets
+            inventory.configs, inventory.serving_history, serving=_serving(inventory), count=keep_targets
         )
 
     def decisions(self) -> list[Decision]:
@@ -256,7 +256,7 @@ class _Planner:
         for config in self._all.configs:
             if config.name in kept:
                 for model in config.models:
-                    reasons.setdefault(model, f"endpoint config {config.name} is kept and names it")
+                    reasons.setdefault(model, f"endpoint config {config.name} is kept and uses it")
         models = [self._model(model, reasons) for model in sorted(self._all.models, key=_age)]
         kept_models = {decision.name for decision in models if not decision.delete}
         needed = self._needed_runs(kept_models)
@@ -271,8 +271,7 @@ class _Planner:
         order = {kind: number for number, kind in enumerate(Kind)}
         return sorted(found, key=lambda decision: order[decision.kind])
 
-    # -- endpoint configs and models
-    # ------------------------------------------------------------------------------
+    # -- endpoint configs and models ---------------------------------------------------------------
 
     def _config(self, config: EndpointConfig) -> Decision:
         def decide(delete: bool, why: str) -> Decision:
@@ -285,8 +284,10 @@ class _Planner:
         reason = self._alive(config.name, config.run_id, config.created_at)
         if reason:
             return decide(False, reason)
-        served = "served before, and " if config.name in last_served(self._all.history) else "never served, and "
-        return decide(True, f"{served}is none of the last {self._keep_targets} rollback targets")
+        served = (
+            "served before, and " if config.name in last_served(self._all.serving_history) else "never served, and "
+        )
+        return decide(True, f"{served}is not one of the last {self._keep_targets} rollback targets")
 
     def _model(self, model: Model, named_by_kept: Mapping[str, str]) -> Decision:
         def decide(delete: bool, why: str) -> Decision:
@@ -298,12 +299,12 @@ class _Planner:
             if model.name in endpoint.models:
                 return decide(False, f"endpoint {endpoint.name} serves it")
         reason = self._alive(model.name, model.run_id, model.created_at)
-        return decide(False, reason) if reason else decide(True, "no endpoint config that is kept names it")
+        return decide(False, reason) if reason else decide(True, "no endpoint config that is kept uses it")
 
     def _alive(self, name: str, run_id: str | None, created_at: datetime) -> str | None:
-        """Why something made by an execution may still be needed by it."""
+        """Return why something made by an execution may still be needed; ``None`` if it is not."""
         if self._unsettled is not None:
-            return f"endpoint {self._unsettled.name} is {self._unsettled.status}: nothing it may need is touched"
+            return f"endpoint {self._unsettled.name} is {self._unsettled.status}: what it may need is kept"
         if self._all.now - created_at < SETTLING_PERIOD:
             return f"made less than {SETTLING_PERIOD.days} days ago"
         for run in (run_id, names.run_of_job(self._all.pipeline, name)):
@@ -317,16 +318,15 @@ class _Planner:
             if run_id is None or (execution.name != run_id and run_id not in execution.text):
                 continue
             if execution.stopped_at is None:
-                return f"execution {execution.name} runs"
+                return f"execution {execution.name} is running"
             if self._all.now - execution.stopped_at < REDRIVE_PERIOD:
                 return f"execution {execution.name} failed and may still be redriven"
         return None
 
-    # -- files
-    # ----------------------------------------------------------------------------------------------------
+    # -- files -------------------------------------------------------------------------------------
 
     def _needed_runs(self, kept_models: set[str]) -> dict[str, str]:
-        """Prefix of a run folder → whose model lies in it: a kept model's, or an endpoint's."""
+        """Return prefix of a run folder → what uses its model: a kept model, or an endpoint."""
         artifacts = {address: one.name for one in self._all.endpoints for address in one.artifacts}
         artifacts |= {
             address: model.name
@@ -351,7 +351,7 @@ class _Planner:
             return Decision(Kind.RUN_FILES, files.prefix, bool(gone), why, keys, size)
 
         if not names.is_run_id(self._all.pipeline, run_id) or not files.prefix.endswith("/"):
-            return decide("is not called like a run's")
+            return decide("does not have a run's name")
         reason = self._execution_of(run_id)
         if reason:
             return decide(reason)
@@ -363,7 +363,7 @@ class _Planner:
             return decide(f"{age.days} days old, kept for {self._run_days}", files.objects)
         data = [path for path in files.objects if not path.startswith(KEPT_OF_A_MODEL)]
         if not data:
-            return decide(f"the model of {model} lies here")
+            return decide(f"the model of {model} is stored here")
         return decide(f"its data is {age.days} days old; the model of {model} and its evaluation stay", data)
 
     def _code(self, files: Files) -> Decision:
@@ -372,7 +372,7 @@ class _Planner:
             return Decision(Kind.CODE, files.prefix, delete, why, keys, sum(files.objects.values()) if delete else 0)
 
         if not _CODE.fullmatch(files.prefix.rsplit("/code/", 1)[-1]):
-            return decide(False, "is not called like code of a deployment")
+            return decide(False, "does not have the name of deployed code")
         used = [key for key in self._all.code_in_use if key.startswith(files.prefix) or files.prefix.startswith(key)]
         if used:
             return decide(False, "deployed: the next run uses it")
@@ -384,8 +384,7 @@ class _Planner:
             return decide(False, f"{age.days} days old, kept for {self._run_days}")
         return decide(True, f"{age.days} days old and nothing refers to it")
 
-    # -- DataBrew
-    # -------------------------------------------------------------------------------------------------
+    # -- DataBrew ----------------------------------------------------------------------------------
 
     def _databrew(self, resource: RunResource) -> Decision:
         def decide(delete: bool, why: str) -> Decision:
@@ -393,7 +392,7 @@ class _Planner:
 
         run_id = names.run_of_job(self._all.pipeline, resource.name)
         if run_id is None:
-            return decide(False, "is not called like a run's")
+            return decide(False, "does not have a run's name")
         running = next(
             (
                 one
@@ -403,10 +402,10 @@ class _Planner:
             None,
         )
         if running is not None:
-            return decide(False, f"execution {running.name} runs")
+            return decide(False, f"execution {running.name} is running")
         if self._all.now - resource.created_at < SETTLING_PERIOD:
             return decide(False, f"made less than {SETTLING_PERIOD.days} days ago")
-        return decide(True, f"left over: run {run_id} does not run")
+        return decide(True, f"left over: run {run_id} is not running")
 
     def _recipe_version(self, version: RecipeVersion) -> Decision:
         def decide(delete: bool, why: str) -> Decision:
@@ -414,7 +413,7 @@ class _Planner:
 
         if self._all.newest_recipe_version is None or version.version == self._all.newest_recipe_version:
             return decide(False, "the next run is pinned to it")
-        for entry in self._all.history:
+        for entry in self._all.serving_history:
             if entry.recipe_version == version.version and entry.endpoint_config in self._kept_configs:
                 return decide(False, f"made the data of endpoint config {entry.endpoint_config}, which is kept")
         for execution in self._all.executions:
@@ -431,11 +430,14 @@ def _age(resource: EndpointConfig | Model) -> tuple[datetime, str]:
 
 
 def _serving(inventory: Inventory) -> str | None:
-    """The config that the pipeline's endpoint serves; of two, while it is updated, the one that served first."""
+    """Return the config that the pipeline's endpoint serves.
+
+    Of two, while it is updated, the one that served first.
+    """
     own = next((one for one in inventory.endpoints if one.name == inventory.endpoint), None)
     if own is None:
         return None
-    times = last_served(inventory.history)
+    times = last_served(inventory.serving_history)
     return min(own.configs, key=lambda name: (name not in times, times.get(name, inventory.now), name), default=None)
 
 
@@ -459,8 +461,8 @@ def summary(decisions: Sequence[Decision]) -> str:
     going = [one for one in decisions if one.delete]
     size = sum(one.size_bytes for one in going)
     return (
-        f"{len(going)} of {len(decisions)} resources may go, {sum(len(one.keys) for one in going)} files of "
-        f"{size / 1e6:.1f} MB among them"
+        f"{len(going)} of {len(decisions)} resources can be deleted, including "
+        f"{sum(len(one.keys) for one in going)} files of {size / 1e6:.1f} MB"
     )
 
 

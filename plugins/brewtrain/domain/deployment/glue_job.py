@@ -1,4 +1,4 @@
-"""The Glue job that divides the rows of a pipeline: what it should be, and in what the deployed one differs.
+"""The Glue job that divides the rows: what it should be, and how the deployed one differs.
 
 Must not import Airflow or boto3.
 
@@ -83,7 +83,7 @@ def definition(pipeline: Pipeline, account: Account, *, script_uri: str) -> dict
 
 
 def differences(desired: Mapping[str, Any], actual: Mapping[str, Any]) -> list[str]:
-    """Say in what the deployed job differs from what it should be.
+    """Say how the deployed job differs from what it should be.
 
     :param desired: As :func:`definition` returns it.
     :param actual: The ``Job`` that GetJob returns.

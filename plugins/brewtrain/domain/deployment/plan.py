@@ -1,4 +1,4 @@
-"""What a deployment would change, resource by resource, in the words the log and the task's XCom use.
+"""What a deployment would change, resource by resource, as the log and the task's XCom say it.
 
 Must not import Airflow or boto3.
 """
@@ -52,7 +52,7 @@ class Change:
         return f"{line}: {'; '.join(self.differences)}" if self.differences else line
 
     def as_dict(self) -> dict[str, Any]:
-        """The change as an XCom takes it: names and differences, no documents."""
+        """Return the change for an XCom: names and differences, no documents."""
         return {
             "action": self.action.value,
             "resource": self.resource,
@@ -67,7 +67,7 @@ def change(resource: str, name: str, *, exists: bool, differences: Sequence[str]
     :param resource: Kind of the resource.
     :param name: Its name on AWS.
     :param exists: Whether it is there already.
-    :param differences: In what it differs from what it should be; cut after
+    :param differences: How it differs from what it should be; cut after
         :data:`MAX_DIFFERENCES`.
     """
     if not exists:

@@ -32,7 +32,7 @@ CHAMPION_NOT_COMPARABLE = "not_comparable"
 
 
 class GateRulesError(ValueError):
-    """The rules contradict themselves or name what does not exist; the text says which and what to write."""
+    """A rule contradicts another or names something unknown; the text says what to write."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class GateRules:
 
 @dataclass(frozen=True)
 class Difference:
-    """Paired difference candidate − champion of one metric, as measured (positive: the candidate has more of it).
+    """Paired difference candidate − champion of one metric; positive: the candidate has more.
 
     :param value: Difference on all rows.
     :param low: Lower end of its interval.
@@ -341,7 +341,7 @@ def _check_choice(name: str, given: str, known: tuple[str, ...]) -> None:
 
 
 def to_arguments(rules: GateRules) -> list[str]:
-    """Return the rules as ``--rule name=value`` arguments; :func:`from_arguments` reads them back."""
+    """Return the rules as ``--rule name=value`` arguments, for :func:`from_arguments`."""
     pairs = [f"floor.{metric}={float(bound)!r}" for metric, bound in sorted(rules.floors.items())]
     pairs += [f"ceiling.{metric}={float(bound)!r}" for metric, bound in sorted(rules.ceilings.items())]
     pairs += [f"champion.{rule.metric}={float(rule.max_drop)!r},{rule.evidence}" for rule in rules.champion]

@@ -1,4 +1,4 @@
-"""What Airflow knows of the evaluation: which files make up its code, what its job is told, how to read its verdict.
+"""What Airflow knows of the evaluation: its files, what its job is told, and its verdict.
 
 The evaluation itself runs on AWS (include/evaluation/evaluate.py) and shares
 :mod:`brewtrain.domain.evaluation.gate` with this side. Must not import Airflow or boto3, and reads
@@ -97,7 +97,7 @@ def container_arguments(
     recipe_version: str,
     validation_fraction: float,
 ) -> list[str]:
-    """Arguments of the evaluation script that are known before the execution starts.
+    """Return the arguments of the evaluation script that are known before the execution starts.
 
     The champion is not among them: the state machine finds it and passes it as the environment
     variable :data:`CHAMPION_VARIABLE`, because the states language cannot append to a list.
@@ -123,7 +123,7 @@ def container_arguments(
     if len(arguments) > _MOST_ARGUMENTS or len(longest) > _LONGEST_ARGUMENT:
         raise DeploymentError(
             f"the evaluation of {run_id} has {len(arguments)} arguments, the longest of {len(longest)} characters; "
-            f"SageMaker takes {_MOST_ARGUMENTS} of {_LONGEST_ARGUMENT}: shorten the gate"
+            f"SageMaker allows {_MOST_ARGUMENTS} of {_LONGEST_ARGUMENT}; shorten the gate"
         )
     return arguments
 
@@ -139,9 +139,10 @@ def execution_section(
     max_runtime_seconds: int,
     timeout_seconds: int,
 ) -> dict[str, Any]:
-    """The ``evaluation`` section of the execution's input, from which "Evaluate Model" builds CreateProcessingJob.
+    """Build the ``evaluation`` section of the execution's input.
 
-    Image, role and the jobs' name prefix are those of the training.
+    The state "Evaluate Model" makes CreateProcessingJob's request of it. Image, role and the jobs'
+    name prefix are those of the training.
 
     :param arguments: From :func:`container_arguments`.
     :param bucket: The pipeline's bucket.
@@ -226,6 +227,6 @@ def parse_verdict(text: str, *, source: str) -> Verdict:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RetrainingFailedError(
             f"{source} is not a verdict of layout {VERDICT_LAYOUT}; deploy the pipeline again so that script and DAGs "
-            "match, then clear from start_execution",
+            "match, then clear start_execution and everything downstream",
             retryable=False,
         ) from None

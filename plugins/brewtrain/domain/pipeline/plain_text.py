@@ -1,8 +1,8 @@
-"""What a text that a person writes may hold before it becomes part of an argument, a key or a page.
+"""What a text may contain before it becomes part of an argument, a key or a page.
 
-Pipeline and recipe files are reviewed, but a text that shows as something else than it is passes a
-review: control characters end lines and arguments, zero-width and direction signs hide what stands
-there, halves of surrogate pairs cannot be encoded. Must not import Airflow or boto3.
+Pipeline and recipe files are reviewed, but a review misses what cannot be seen: control characters
+end lines and arguments, zero-width and direction signs hide text, halves of surrogate pairs cannot
+be encoded. Must not import Airflow or boto3.
 
 Sources: Unicode Standard, 4.5 "General Category"; Amazon S3 User Guide, "Creating object key
 names"; RFC 3986, 5.2.4 "Remove Dot Segments".
@@ -14,15 +14,15 @@ import re
 import unicodedata
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# S3's safe characters; among the others < and >, which DataBrew takes for a regular expression.
+# S3's safe characters; among the others < and >, which DataBrew reads as a regular expression.
 _SAFE_KEY = re.compile(r"[A-Za-z0-9!\-_.'()=+,@/]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-# S3 takes 1,024 bytes; runs, file names and DataBrew's own parts follow.
+# S3 allows 1,024 bytes; runs, file names and DataBrew's own parts follow.
 _MAX_KEY = 700
 
 
 def hidden_character(text: str, *, allowed: str = "") -> str | None:
-    """Return the first character that a reader would not see, as ``U+202E``; ``None`` if there is none.
+    """Return the first invisible character, as ``U+202E``; ``None`` if there is none.
 
     :param text: The text.
     :param allowed: Characters to let pass, such as line breaks.
@@ -34,7 +34,7 @@ def hidden_character(text: str, *, allowed: str = "") -> str | None:
 
 
 def key_problem(key: str) -> str | None:
-    """Say what is wrong with an S3 key or prefix that a person wrote; ``None`` if it means what it says.
+    """Say what is wrong with an S3 key or prefix that a person wrote; ``None`` if nothing is.
 
     :param key: The key, without bucket; a slash at its end is fine.
     :returns: A predicate such as ``must not contain '..'``, to go on from "… ".

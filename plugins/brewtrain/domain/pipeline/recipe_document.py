@@ -1,4 +1,4 @@
-"""A DataBrew recipe file: from what people write and export to what CreateRecipe takes, and whether two are the same.
+"""A DataBrew recipe file: from what people write and export to what CreateRecipe takes.
 
 Recipes travel as the console's export, as CloudFormation and as CDK, which differ in letter case
 and wrapping. AWS takes one form: parameters are a map of string to string, lists being JSON inside
@@ -71,16 +71,16 @@ def parse_recipe(text: str, *, source: str) -> list[Step]:
     if isinstance(document, dict):
         document = _member(document, "Steps", "RecipeSteps", default=document)
     if not isinstance(document, list) or not document:
-        raise RecipeFileError(f"{source}: holds no steps; write a list of recipe steps, at least one")
+        raise RecipeFileError(f"{source}: has no steps; write a list of recipe steps, at least one")
     if len(document) > MAX_STEPS:
         raise RecipeFileError(
-            f"{source}: has {len(document)} steps, DataBrew takes {MAX_STEPS}; put the rest into another recipe"
+            f"{source}: has {len(document)} steps, but DataBrew allows {MAX_STEPS}; put the rest into another recipe"
         )
     return [_step(step, where=f"{source}: step {number}") for number, step in enumerate(document, start=1)]
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"holds {text}, which JSON does not know")
+    raise ValueError(f"has {text}, which is not JSON")
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -88,12 +88,14 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) < len(pairs):
         seen = [key for key, _ in pairs]
         twice = next(key for key in seen if seen.count(key) > 1)
-        raise ValueError(f"says {twice!r} twice in one object, of which one would be lost")
+        raise ValueError(f"has {twice!r} twice in one object, so one value would be lost")
     return result
 
 
 def content_hash(steps: Iterable[Mapping[str, Any]]) -> str:
-    """Return the SHA-256 of the steps' meaning, in hex: letter order of keys and empty members make no difference.
+    """Return the SHA-256 of the steps' meaning, in hex.
+
+    The order of keys and empty members make no difference.
 
     :param steps: Steps as :func:`parse_recipe` or DescribeRecipe returns them.
     """
@@ -102,7 +104,7 @@ def content_hash(steps: Iterable[Mapping[str, Any]]) -> str:
 
 
 def step_differences(desired: Sequence[Mapping[str, Any]], actual: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say in which steps two recipes differ, one short phrase a step; empty if they mean the same."""
+    """Say in which steps two recipes differ, one phrase per step; empty if they mean the same."""
     phrases = []
     for number in range(1, max(len(desired), len(actual)) + 1):
         wanted = _canonical(desired[number - 1]) if number <= len(desired) else None
@@ -171,7 +173,7 @@ def _condition(condition: object, *, where: str) -> dict[str, str]:
     if name not in CONDITIONS:
         raise RecipeFileError(f"{where}: DataBrew has no condition {name!r}{_suggestion(str(name), CONDITIONS)}")
     if not isinstance(column, str) or not column:
-        raise RecipeFileError(f"{where}: condition {name} has no 'TargetColumn'; name the column it looks at")
+        raise RecipeFileError(f"{where}: condition {name} has no 'TargetColumn'; name the column that it checks")
     _check_characters(column, where=f"{where}: condition {name}")
     if len(column) > _MAX_CONDITION_VALUE:
         raise RecipeFileError(f"{where}: 'TargetColumn' has {len(column)} characters; write the name of a column")
@@ -182,7 +184,7 @@ def _condition(condition: object, *, where: str) -> dict[str, str]:
         _check_characters(text, where=f"{where}: condition {name}")
         if len(text) > _MAX_CONDITION_VALUE:
             raise RecipeFileError(
-                f"{where}: condition {name} has {len(text)} characters; DataBrew takes at most {_MAX_CONDITION_VALUE}"
+                f"{where}: condition {name} has {len(text)} characters; DataBrew allows at most {_MAX_CONDITION_VALUE}"
             )
         result["Value"] = text
     return result
@@ -209,11 +211,11 @@ def _named_parameter(name: str, value: object, *, where: str) -> tuple[str, str]
     _check_characters(text, where=where)
     if not text:
         raise RecipeFileError(
-            f"{where} is empty; DataBrew takes 1 to {_MAX_PARAMETER} characters: leave it out, or write a value"
+            f"{where} is empty; DataBrew allows 1 to {_MAX_PARAMETER} characters: leave it out, or write a value"
         )
     if len(text) > _MAX_PARAMETER:
         raise RecipeFileError(
-            f"{where} has {len(text)} characters; DataBrew takes 1 to {_MAX_PARAMETER}: write a shorter one"
+            f"{where} has {len(text)} characters; DataBrew allows 1 to {_MAX_PARAMETER}: write a shorter one"
         )
     return _camel(name), text
 
@@ -222,7 +224,7 @@ def _check_characters(text: str, *, where: str) -> None:
     # Line breaks, tabs and signs without width are data that a recipe may replace; these two no
     # text can hold.
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise RecipeFileError(f"{where} holds a NUL or half of a surrogate pair; write plain Unicode text")
+        raise RecipeFileError(f"{where} contains a NUL or half of a surrogate pair; write plain Unicode text")
 
 
 def _parameter(value: object, *, where: str) -> str:
@@ -234,7 +236,7 @@ def _parameter(value: object, *, where: str) -> str:
         return str(value)
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    raise RecipeFileError(f"{where} is {value!r}; write a text, number, boolean, list or object")
+    raise RecipeFileError(f"{where} is {value!r}; write text, a number, a boolean, a list or an object")
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:

@@ -27,7 +27,9 @@ _DEFAULT_BUCKET = re.compile(rf"{names.PREFIX}-[0-9]{{12}}-[a-z0-9-]+")
 
 
 def check_second_inputs(steps: Sequence[Mapping[str, Any]], pipeline: Pipeline, *, source: str) -> None:
-    """Check that every S3 location in a recipe lies in a bucket of the pipeline, and outside what pipelines write.
+    """Check that every S3 location in a recipe is in a bucket of the pipeline.
+
+    It must also be outside what pipelines write.
 
     :param steps: As :func:`brewtrain.domain.pipeline.recipe_document.parse_recipe` returns them.
     :param pipeline: The pipeline file.
@@ -41,7 +43,7 @@ def check_second_inputs(steps: Sequence[Mapping[str, Any]], pipeline: Pipeline, 
             raise RecipeFileError(f"{where}: the key {key!r} of its second input {problem}")
         if key.startswith(f"{names.PREFIX}/"):
             raise RecipeFileError(
-                f"{where}: its second input lies in {names.PREFIX}/, where the pipelines keep their own files; keep "
+                f"{where}: its second input is inside {names.PREFIX}/, where the pipelines keep their own files; store "
                 "data elsewhere"
             )
         if bucket not in known and not (own is None and _DEFAULT_BUCKET.fullmatch(bucket)):
@@ -81,5 +83,5 @@ def _inputs(text: str, *, where: str) -> Iterator[tuple[str, str]]:
             raise RecipeFileError(f"{where} has {entry!r}; write S3InputDefinition with Bucket and Key")
         key = place.get("Key", "")
         if not isinstance(key, str):
-            raise RecipeFileError(f"{where} has the key {key!r}; write a text")
+            raise RecipeFileError(f"{where} has the key {key!r}; write text")
         yield place["Bucket"], key

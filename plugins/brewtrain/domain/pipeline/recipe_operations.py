@@ -1,6 +1,6 @@
-"""The operations of AWS Glue DataBrew's recipe language, so that a typo is found before anything is deployed.
+"""The operations of AWS Glue DataBrew's recipe language, by which a typo is found early.
 
-Names only: what each one does and takes is the service's business. Must not import anything.
+Names only: the service checks the parameters. Must not import anything.
 
 Source: AWS Glue DataBrew Developer Guide, "Recipe step and function reference", plus REMOVE_VALUES
 and NORMALIZATION, which its examples use, without GET_ACTION_RESULT and GET_STEP_DATAFRAME, which

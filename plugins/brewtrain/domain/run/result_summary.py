@@ -1,4 +1,4 @@
-"""The end of a run in a few lines for its log: candidate and champion side by side, and what became of it.
+"""The end of a run in a few lines for its log: candidate and champion side by side.
 
 Must not import Airflow or boto3.
 """
@@ -20,7 +20,7 @@ def metric_rows(
 
     :param metrics: Metric, e.g. ``validation:auc`` → the candidate's value.
     :param champion: The same of the champion; empty unless compared.
-    :param evaluation: evaluation.json, which has the intervals; ``None`` where it is not at hand.
+    :param evaluation: evaluation.json, which has the intervals; ``None`` where there is none.
     """
     document = evaluation or {}
     measured = _part(document, "challenger", "metrics")

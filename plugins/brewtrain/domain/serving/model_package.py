@@ -1,4 +1,4 @@
-"""A candidate as a version in SageMaker's model registry: what is written there, and what its approval says.
+"""A candidate as a version in SageMaker's model registry: its content and its approval.
 
 Pure: the same candidate gives the same request and the same client token, so that a repeated
 registration is the same version. Must not import Airflow or boto3.
@@ -54,7 +54,7 @@ class Decision:
 
     @property
     def status(self) -> ApprovalStatus:
-        """Approval status of the package: only what serves is approved, only what was found bad is rejected."""
+        """Approval status: only what serves is approved, only what was found bad is rejected."""
         if self.outcome == "promoted":
             return "Approved"
         if self.reason in ("quality_gate", "serving_skew", "approval_refused"):
@@ -107,7 +107,7 @@ class Candidate:
 
     @property
     def description(self) -> str:
-        """The package's description, which names the run: a listing shows it, and no call can change it."""
+        """The package's description, which names the run; no call can change it."""
         return _one_line(
             f"Pipeline {self.pipeline}, data up to {self.data_date}, run {self.run_id}, "
             f"training job {self.training_job}"
@@ -197,7 +197,7 @@ class Update:
 
 
 def update_of(package: Mapping[str, Any], decision: Decision) -> Update | None:
-    """Return what has to change in a package for a decision to stand in it; ``None`` if nothing has.
+    """Return what has to change in a package to record a decision; ``None`` if nothing has.
 
     A decision that is there already stays as it is, whatever became of it: a person may have
     approved or rejected the version since. So does one that another execution took later, such as a
@@ -236,7 +236,7 @@ def _one_line(text: str) -> str:
 
 
 def _metadata(properties: Mapping[str, str | None]) -> dict[str, str]:
-    """Return properties as the API takes them: characters that it refuses are ``_``, empty values left out."""
+    """Return properties as the API takes them: ``_`` for what it refuses, no empty values."""
     return {_allowed(key, _KEY_LENGTH): _allowed(value, _VALUE_LENGTH) for key, value in properties.items() if value}
 
 

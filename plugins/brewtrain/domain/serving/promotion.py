@@ -1,4 +1,4 @@
-"""Which model a promotion deploys: what its params mean, the best of a backfill, and what is refused.
+"""Which model a promotion deploys: its params, the best of a backfill, and what is refused.
 
 Pure: result documents come in as mappings. Must not import Airflow or boto3.
 """
@@ -22,8 +22,11 @@ BACKFILL_PATTERN = r"^[A-Za-z0-9]([._-]?[A-Za-z0-9]){0,63}(?!\n)$"
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\n)$"
 PromotionPolicy = Literal["newest", "always"]
 POLICIES: tuple[PromotionPolicy, ...] = ("newest", "always")
-# A model that the gate refused, or that answered otherwise than it was evaluated.
-_REFUSED = {"quality_gate": "the gate refused it", "serving_skew": "it served other scores than it was evaluated with"}
+# A model that the gate refused, or whose scores differ from the evaluated ones.
+_REFUSED = {
+    "quality_gate": "the gate refused it",
+    "serving_skew": "it served other scores than the evaluation measured",
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Request:
 
 
 def candidate_pattern(pipeline: str) -> str:
-    """Return the pattern of the param ``candidate``: what :func:`read_request` takes for one, and nothing else.
+    """Return the pattern of the param ``candidate``: exactly what :func:`read_request` accepts.
 
     :param pipeline: Name of the pipeline.
     """
@@ -120,7 +123,7 @@ def _day(params: Mapping[str, Any], name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InputError(f"param {name} is {text!r}, which is no day; write one such as 2024-01-31") from None
+        raise InputError(f"param {name} is {text!r}, which is not a day; write one such as 2024-01-31") from None
 
 
 def _choice(params: Mapping[str, Any], name: str, known: Sequence[str], default: str) -> str:
@@ -239,7 +242,7 @@ def body(
         + (
             " (not deployed if something newer serves by then)"
             if deploy_policy == "newest"
-            else " (even if newer serves)"
+            else " (even if a newer model serves)"
         ),
         f"- evaluation: {report or 'none'}",
         "",

@@ -1,6 +1,6 @@
-"""Which endpoint config a rollback goes to, and why another will not do.
+"""Which endpoint config a rollback goes to, and why others cannot be used.
 
-Pure: what there is comes in described. Must not import Airflow or boto3.
+Pure: described resources come in. Must not import Airflow or boto3.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brewtrain.domain.errors import DeploymentError, InputError
+from brewtrain.domain.names import PIPELINE_TAG
 from brewtrain.domain.serving.serving_history import Serving, last_served, served_before
 
 PREVIOUS = "previous"
@@ -57,7 +58,7 @@ def choose(
     pipeline: str,
     endpoint: str,
     serving: str,
-    history: Iterable[Serving],
+    serving_history: Iterable[Serving],
     look: Callable[[str], Target | None],
 ) -> tuple[Target, list[str]]:
     """Choose the endpoint config to go back to.
@@ -68,26 +69,26 @@ def choose(
 
     :param target: From :func:`read_target`.
     :param serving: Config that serves.
-    :param history: What served when.
+    :param serving_history: What served when.
     :param look: Describes a config by name; ``None`` if there is none of this name.
     :returns: The target, and a sentence for each thing that a person should know before confirming.
     :raises DeploymentError: If there is none to go back to; says why, and what there is.
     """
-    entries = list(history)
+    entries = list(serving_history)
     if target != PREVIOUS:
-        return _named(target, pipeline=pipeline, endpoint=endpoint, serving=serving, history=entries, look=look)
+        return _named(target, pipeline=pipeline, endpoint=endpoint, serving=serving, serving_history=entries, look=look)
     notes: list[str] = []
     for name in served_before(entries, serving):
         found = look(name)
         problem = _problem(name, found, pipeline=pipeline)
         if found is not None and problem is None:
             return found, notes
-        notes.append(f"{problem}, so it is passed over")
+        notes.append(f"{problem}, so it is skipped")
     why = f" ({'; '.join(notes)})" if notes else ""
     later = [name for name in last_served(entries) if name != serving and look(name) is not None]
     others = f"; configs that served later can be named as target: {', '.join(later)}" if later and not notes else ""
     raise DeploymentError(
-        f"nothing is known to have served endpoint {endpoint!r} before {serving}{why}: name an endpoint config as "
+        f"no endpoint config is known to have served endpoint {endpoint!r} before {serving}{why}; name one as "
         f"target, or deploy an earlier run with {pipeline}__promote{others}"
     )
 
@@ -98,28 +99,29 @@ def _named(
     pipeline: str,
     endpoint: str,
     serving: str,
-    history: list[Serving],
+    serving_history: list[Serving],
     look: Callable[[str], Target | None],
 ) -> tuple[Target, list[str]]:
     if target == serving:
-        raise DeploymentError(f"endpoint {endpoint!r} serves {target} already: there is nothing to roll back")
+        raise DeploymentError(f"endpoint {endpoint!r} already serves {target}: there is nothing to roll back")
     found = look(target)
     problem = _problem(target, found, pipeline=pipeline)
     if found is None or problem is not None:
         raise DeploymentError(
-            f"{problem}; name another endpoint config, or deploy the run again with {pipeline}__promote, which makes "
-            "model and config anew"
+            f"{problem}; name another endpoint config, or deploy the run again with {pipeline}__promote, which creates "
+            "model and config again"
         )
-    served = target in last_served(history)
+    served = target in last_served(serving_history)
     return found, [] if served else [f"endpoint config {target} is not known to have served before"]
 
 
 def _problem(name: str, found: Target | None, *, pipeline: str) -> str | None:
     if found is None:
-        return f"endpoint config {name} does not exist (any more)"
+        return f"endpoint config {name} does not exist"
     if found.pipeline != pipeline:
-        whose = f"is pipeline {found.pipeline}'s" if found.pipeline else "carries no brewtrain:pipeline tag"
-        return f"endpoint config {name} {whose}, not {pipeline}'s"
+        if not found.pipeline:
+            return f"endpoint config {name} has no tag {PIPELINE_TAG}, so it is not known to be {pipeline}'s"
+        return f"endpoint config {name} belongs to pipeline {found.pipeline}, not to {pipeline}"
     if found.missing:
         return f"endpoint config {name} cannot serve: {', '.join(found.missing)}"
     return None

@@ -1,4 +1,4 @@
-"""What served when: one small record for every deployment, and what they tell of the model before the present one.
+"""What served when: one small record for every deployment, and what they say of earlier ones.
 
 Exists because SageMaker does not say it: an endpoint config's time of creation is not when it
 served, and a config may have been made and never deployed (``older_than_serving``, a failed
@@ -85,7 +85,7 @@ def deployment_record(
     }
 
 
-def read_history(documents: Iterable[Mapping[str, Any]], *, endpoint: str) -> list[Serving]:
+def read_serving_history(documents: Iterable[Mapping[str, Any]], *, endpoint: str) -> list[Serving]:
     """Read deployment records and result documents into the history of an endpoint, oldest first.
 
     A record that is not readable is left out: the history of a pipeline must not end with one bad
@@ -129,17 +129,17 @@ def _recipe_version(document: Mapping[str, Any]) -> str:
     return str(run.get("recipe_version") or "") if isinstance(run, Mapping) else ""
 
 
-def served_before(history: Iterable[Serving], serving: str | None) -> list[str]:
+def served_before(serving_history: Iterable[Serving], serving: str | None) -> list[str]:
     """Return the endpoint configs that served before the present one, the latest first.
 
     What counts is when the present config *first* served: after a rollback from C to B, "the
     previous" is A and not C, which somebody rolled back from.
 
-    :param history: Oldest first.
+    :param serving_history: Oldest first.
     :param serving: The config that serves; ``None`` or one that the history does not know:
         everything came before it.
     """
-    entries = sorted(history, key=lambda entry: (entry.since, entry.endpoint_config))
+    entries = sorted(serving_history, key=lambda entry: (entry.since, entry.endpoint_config))
     first = min((entry.since for entry in entries if entry.endpoint_config == serving), default=None)
     names = [
         entry.endpoint_config
@@ -149,9 +149,9 @@ def served_before(history: Iterable[Serving], serving: str | None) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def last_served(history: Iterable[Serving]) -> dict[str, datetime]:
+def last_served(serving_history: Iterable[Serving]) -> dict[str, datetime]:
     """Return every config that ever served → when it last began to."""
     latest: dict[str, datetime] = {}
-    for entry in history:
+    for entry in serving_history:
         latest[entry.endpoint_config] = max(entry.since, latest.get(entry.endpoint_config, entry.since))
     return latest

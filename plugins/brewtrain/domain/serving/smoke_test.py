@@ -1,4 +1,4 @@
-"""Does the endpoint answer as the evaluated model did? The comparison after a deployment.
+"""Whether the endpoint answers as the evaluated model did: the comparison after a deployment.
 
 The evaluation writes some validation rows with the scores that it judged; the endpoint is asked for
 the same rows. A difference means training/serving skew: another model, another container or another
@@ -78,14 +78,14 @@ def parse(text: str, *, source: str) -> SmokeTest:
         return SmokeTest(str(document["content_type"]), tuple(row.strip() for row in rows), scores)
     except (ValueError, KeyError, TypeError):
         raise DeploymentError(
-            f"{source} is not a smoke test of layout {LAYOUT}, so nothing tells whether the endpoint serves what was "
+            f"{source} is not a smoke test of layout {LAYOUT}, so it is not known whether the endpoint serves what was "
             "evaluated; deploy the pipeline again so that script and DAGs match, then clear start_execution with "
             "everything downstream"
         ) from None
 
 
 def parse_scores(body: str) -> list[float] | None:
-    """Return the scores that the endpoint answered; ``None`` if the answer is not a list of numbers."""
+    """Return the scores in the endpoint's answer; ``None`` if it is not a list of numbers."""
     try:
         return [float(text) for text in _SEPARATOR.split(body.strip()) if text]
     except ValueError:
@@ -111,6 +111,6 @@ def skew(test: SmokeTest, served: Sequence[float] | None, *, tolerance: float = 
         return None
     worst = max(wrong, key=lambda index: differences[index])
     return (
-        f"{len(wrong)} of {len(test.scores)} rows score differently, most of all row {worst + 1}: "
+        f"{len(wrong)} of {len(test.scores)} rows score differently; the largest difference is in row {worst + 1}: "
         f"{test.scores[worst]:.6f} evaluated, {served[worst]:.6f} served"
     )

@@ -1,4 +1,4 @@
-"""What cleanup may delete: a table, and a search for counter-examples of what it must never delete."""
+"""What cleanup may delete: a table, and a search for what it must never delete."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def days(*which: int) -> dict[str, Any]:
 
 
 def test_what_serves_and_the_last_targets_stay_with_their_models_and_evaluations() -> None:
-    found = inventory(endpoints=[endpoint(5)], history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
+    found = inventory(endpoints=[endpoint(5)], serving_history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
     assert gone(found, Kind.ENDPOINT_CONFIG) == {config_name(1), config_name(2)}
     assert gone(found, Kind.MODEL) == {config_name(1), config_name(2)}
     decisions = decide(found)
@@ -106,12 +106,12 @@ def test_what_serves_and_the_last_targets_stay_with_their_models_and_evaluations
 
 
 def test_candidates_that_never_served_are_no_rollback_targets() -> None:
-    found = inventory(endpoints=[endpoint(3)], history=served(1, 2, 3), **days(1, 2, 3, 8, 9))
+    found = inventory(endpoints=[endpoint(3)], serving_history=served(1, 2, 3), **days(1, 2, 3, 8, 9))
     assert gone(found, Kind.ENDPOINT_CONFIG) == {config_name(8), config_name(9)}
 
 
 def test_after_a_rollback_what_previous_leads_to_stays_and_so_does_what_was_rolled_back_from() -> None:
-    found = inventory(endpoints=[endpoint(3)], history=served(1, 2, 3, 4, 3), **days(1, 2, 3, 4))
+    found = inventory(endpoints=[endpoint(3)], serving_history=served(1, 2, 3, 4, 3), **days(1, 2, 3, 4))
     assert gone(found, Kind.ENDPOINT_CONFIG) == set()
 
 
@@ -122,7 +122,7 @@ def test_without_a_history_the_newest_are_kept() -> None:
 
 
 def test_an_endpoint_deleted_by_hand_leaves_one_target_more() -> None:
-    found = inventory(history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
+    found = inventory(serving_history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
     assert gone(found, Kind.ENDPOINT_CONFIG) == {config_name(1), config_name(2)}
 
 
@@ -130,7 +130,7 @@ def test_an_endpoint_deleted_by_hand_leaves_one_target_more() -> None:
     "status", ["Updating", "Creating", "RollingBack", "SystemUpdating", "UpdateRollbackFailed", "New"]
 )
 def test_nothing_is_taken_from_an_endpoint_on_its_way(status: str) -> None:
-    found = inventory(endpoints=[endpoint(5, status)], history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
+    found = inventory(endpoints=[endpoint(5, status)], serving_history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
     assert gone(found, Kind.ENDPOINT_CONFIG) == gone(found, Kind.MODEL) == set()
 
 
@@ -138,7 +138,7 @@ def test_another_endpoint_of_the_account_counts_as_well() -> None:
     other = Endpoint(
         "staging", "InService", frozenset({"theirs"}), frozenset({config_name(2)}), frozenset({address(2)})
     )
-    found = inventory(endpoints=[endpoint(5), other], history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
+    found = inventory(endpoints=[endpoint(5), other], serving_history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
     assert gone(found, Kind.ENDPOINT_CONFIG) == {config_name(1), config_name(2)}
     assert gone(found, Kind.MODEL) == {config_name(1)}
     keys = decide(found)[f"run files brewtrain/one_two/runs/{run_id(2)}/"].keys
@@ -148,26 +148,28 @@ def test_another_endpoint_of_the_account_counts_as_well() -> None:
 @pytest.mark.parametrize(
     ("execution", "kept"),
     [
-        (ExecutionFact(run_id(9), None), "runs"),
+        (ExecutionFact(run_id(9), None), "is running"),
         (ExecutionFact(run_id(9), ago(13)), "may still be redriven"),
         (ExecutionFact(run_id(9), ago(15)), None),
-        (ExecutionFact("one-two-p20240630T0000-abcd-g0", None, f'{{"run": {{"id": "{run_id(9)}"}}}}'), "runs"),
+        (ExecutionFact("one-two-p20240630T0000-abcd-g0", None, f'{{"run": {{"id": "{run_id(9)}"}}}}'), "is running"),
         (ExecutionFact(run_id(8), None), None),
     ],
 )
 def test_what_an_execution_needs_stays(execution: ExecutionFact, kept: str | None) -> None:
-    found = inventory(endpoints=[endpoint(3)], history=served(1, 2, 3), executions=[execution], **days(1, 2, 3, 9))
+    found = inventory(
+        endpoints=[endpoint(3)], serving_history=served(1, 2, 3), executions=[execution], **days(1, 2, 3, 9)
+    )
     for name in (f"endpoint config {config_name(9)}", f"model {config_name(9)}", "run files "
                  f"brewtrain/one_two/runs/{run_id(9)}/"):  # fmt: skip
         decision = decide(found)[name]
         assert decision.delete is (kept is None), name
-        assert kept is None or kept in decision.why or "names it" in decision.why
+        assert kept is None or kept in decision.why or "uses it" in decision.why
 
 
 def test_what_is_new_stays() -> None:
     found = inventory(
         endpoints=[endpoint(3)],
-        history=served(1, 2, 3),
+        serving_history=served(1, 2, 3),
         configs=[config(1), config(2), config(3), config(9, age=1)],
         models=[model(8, age=1)],
         runs=[files(9, age=29)],
@@ -199,7 +201,7 @@ def test_recipe_versions_that_something_is_pinned_to_stay() -> None:
     ]
     found = inventory(
         configs=[config(1)],
-        history=history,
+        serving_history=history,
         recipe_versions=[RecipeVersion(f"{number}.0", ago(100 - number)) for number in range(1, 6)]
         + [RecipeVersion("6.0", ago(5)), RecipeVersion("7.0", ago(1))],
         newest_recipe_version="7.0",
@@ -240,15 +242,16 @@ def test_folders_that_are_no_runs_stay(name: str) -> None:
 
 
 def test_the_table_says_what_and_why() -> None:
-    found = inventory(endpoints=[endpoint(5)], history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
+    found = inventory(endpoints=[endpoint(5)], serving_history=served(1, 2, 3, 4, 5), **days(1, 2, 3, 4, 5))
     decisions = plan(found, run_days=RUN_DAYS, keep_targets=TARGETS)
     lines = table(decisions)
     assert len(lines) == len(decisions)
     assert any(
-        line.startswith("delete  endpoint config") and "none of the last 2 rollback targets" in line for line in lines
+        line.startswith("delete  endpoint config") and "is not one of the last 2 rollback targets" in line
+        for line in lines
     )
     assert any("endpoint one-two serves it" in line for line in lines)
-    assert summary(decisions).startswith("9 of 15 resources may go")
+    assert summary(decisions).startswith("9 of 15 resources can be deleted")
     assert table([]) == []
 
 
@@ -282,7 +285,7 @@ def inventories(draw: st.DrawFn) -> Inventory:
         configs=[config(day, draw(st.integers(0, 200))) for day in there],
         models=[model(day, draw(st.integers(0, 200))) for day in draw(st.sets(DAYS)) | set(there)],
         runs=[files(day, draw(st.integers(0, 200))) for day in draw(st.sets(DAYS)) | set(there)],
-        history=served(*deployments),
+        serving_history=served(*deployments),
         executions=executions,
     )
 
@@ -300,7 +303,7 @@ def test_never_what_serves_nor_a_rollback_target_nor_what_runs(found: Inventory,
     needed = set(used)
     if own is None or len(own.configs) == 1:
         serving = None if own is None else next(iter(own.configs))
-        needed |= set([name for name in served_before(found.history, serving) if name in there][:targets])
+        needed |= set([name for name in served_before(found.serving_history, serving) if name in there][:targets])
         assert len(there - {serving} - {name for kind, name in going if kind is Kind.ENDPOINT_CONFIG}) >= min(
             targets, len(there - {serving})
         ), "as many as were promised"
@@ -341,7 +344,7 @@ def test_a_second_cleanup_finds_nothing_more(found: Inventory) -> None:
         configs=[one for one in found.configs if (Kind.ENDPOINT_CONFIG, one.name) not in going],
         models=[one for one in found.models if (Kind.MODEL, one.name) not in going],
         runs=[one for one in left if one.objects],
-        history=found.history,
+        serving_history=found.serving_history,
         executions=found.executions,
     )
     again = [one for one in plan(after, run_days=RUN_DAYS, keep_targets=TARGETS) if one.delete]

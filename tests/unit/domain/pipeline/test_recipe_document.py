@@ -53,9 +53,9 @@ def test_lists_and_numbers_become_text() -> None:
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ([], "holds no steps"),
-        ({"Name": "x"}, "holds no steps"),
-        ([RENAME] * 101, "has 101 steps, DataBrew takes 100"),
+        ([], "has no steps"),
+        ({"Name": "x"}, "has no steps"),
+        ([RENAME] * 101, "has 101 steps, but DataBrew allows 100"),
         ([RENAME, 3], "step 2: is 3"),
         ([{"Operation": "RENAME"}], "step 1: has no 'Action'"),
         ([{"Action": {}}], "step 1: has no 'Operation'"),
@@ -69,11 +69,11 @@ def test_lists_and_numbers_become_text() -> None:
         ([{"Action": {"Operation": "RENAME", "Parameters": {"a": None}}}], "parameter 'a' is None"),
         (
             [RENAME, {"Action": {"Operation": "REPLACE_TEXT", "Parameters": {"sourceColumn": "a", "value": ""}}}],
-            "step 2 (REPLACE_TEXT): parameter 'value' is empty; DataBrew takes 1 to 32768 characters",
+            "step 2 (REPLACE_TEXT): parameter 'value' is empty; DataBrew allows 1 to 32768 characters",
         ),
         (
             [{"Action": {"Operation": "RENAME", "Parameters": {"value": "x" * 32769}}}],
-            "step 1 (RENAME): parameter 'value' has 32769 characters; DataBrew takes 1 to 32768",
+            "step 1 (RENAME): parameter 'value' has 32769 characters; DataBrew allows 1 to 32768",
         ),
         (
             [{"Action": {"Operation": "RENAME", "Parameters": {"source_column": "a"}}}],
@@ -81,7 +81,7 @@ def test_lists_and_numbers_become_text() -> None:
         ),
         (
             [{**RENAME, "ConditionExpressions": [{"Condition": "IS", "TargetColumn": "a", "Value": "x" * 1025}]}],
-            "step 1 (RENAME): condition IS has 1025 characters; DataBrew takes at most 1024",
+            "step 1 (RENAME): condition IS has 1025 characters; DataBrew allows at most 1024",
         ),
         ([{**RENAME, "ConditionExpressions": {}}], "'ConditionExpressions' is {}"),
         ([{**RENAME, "ConditionExpressions": [3]}], "condition 3 is not an object"),

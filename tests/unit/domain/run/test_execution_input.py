@@ -1,4 +1,4 @@
-"""The input of an execution: the document that docs/architecture.md promises, to the byte the same every time."""
+"""The input of an execution: what docs/architecture.md promises, and always the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the registry is told of a candidate: inside the API's limits, and the same for the same candidate."""
+"""What the registry is told of a candidate: inside the API's limits, and always the same."""
 
 from __future__ import annotations
 

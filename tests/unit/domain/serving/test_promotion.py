@@ -1,4 +1,4 @@
-"""Which model a promotion takes: the best by the metric's own direction, of the backfill that is meant."""
+"""Which model a promotion takes: the best by the metric's own direction, of the right backfill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which endpoint config a rollback goes to: a table over what is there, and never one that did not serve."""
+"""Which endpoint config a rollback goes to: never one that did not serve."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def chosen(served: str, serving: str, *, there: str = "ABCDEX", broken: str = ""
             return None
         return Target(name, "p", models=("m",), missing=("its model m was deleted",) if name in broken else ())
 
-    found, _ = choose(target, pipeline="p", endpoint="e", serving=serving, history=history(served), look=look)
+    found, _ = choose(target, pipeline="p", endpoint="e", serving=serving, serving_history=history(served), look=look)
     return found
 
 
@@ -48,11 +48,11 @@ def test_previous(served: str, serving: str, there: str, broken: str, expected: 
 @pytest.mark.parametrize(
     ("served", "serving", "there", "target", "message"),
     [
-        ("A", "A", "A", PREVIOUS, "nothing is known to have served endpoint 'e' before A"),
-        ("", "A", "AB", PREVIOUS, "nothing is known to have served"),
-        ("AB", "B", "B", PREVIOUS, r"before B \(endpoint config A does not exist \(any more\), so it is passed over\)"),
+        ("A", "A", "A", PREVIOUS, "no endpoint config is known to have served endpoint 'e' before A"),
+        ("", "A", "AB", PREVIOUS, "no endpoint config is known to have served"),
+        ("AB", "B", "B", PREVIOUS, r"before B \(endpoint config A does not exist, so it is skipped\)"),
         ("AB", "A", "AB", PREVIOUS, "configs that served later can be named as target: B"),
-        ("AB", "B", "AB", "B", "serves B already"),
+        ("AB", "B", "AB", "B", "already serves B"),
         ("AB", "B", "AB", "Z", "endpoint config Z does not exist"),
     ],
 )
@@ -62,13 +62,18 @@ def test_what_will_not_do_is_named(served: str, serving: str, there: str, target
 
 
 def test_another_pipelines_config_is_refused() -> None:
-    with pytest.raises(DeploymentError, match="endpoint config B is pipeline q's, not p's"):
-        choose("B", pipeline="p", endpoint="e", serving="A", history=[], look=lambda name: Target(name, "q"))
+    with pytest.raises(DeploymentError, match="endpoint config B belongs to pipeline q, not to p"):
+        choose("B", pipeline="p", endpoint="e", serving="A", serving_history=[], look=lambda name: Target(name, "q"))
 
 
 def test_one_that_never_served_may_be_named_and_the_question_says_so() -> None:
     found, notes = choose(
-        "D", pipeline="p", endpoint="e", serving="C", history=history("ABC"), look=lambda name: Target(name, "p")
+        "D",
+        pipeline="p",
+        endpoint="e",
+        serving="C",
+        serving_history=history("ABC"),
+        look=lambda name: Target(name, "p"),
     )
     assert notes == ["endpoint config D is not known to have served before"]
     text = body(found, serving="C", serving_date="2024-01-03", metrics={"validation:auc": 0.8}, notes=notes)

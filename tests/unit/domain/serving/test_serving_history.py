@@ -1,4 +1,4 @@
-"""What served before: read from records, robust against what did not serve and what is not readable."""
+"""What served before, read from records of which some are unreadable or never served."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from brewtrain.domain.serving.serving_history import (
     Serving,
     deployment_record,
     last_served,
-    read_history,
+    read_serving_history,
     served_before,
 )
 
@@ -76,14 +76,16 @@ def record(**more: Any) -> dict[str, Any]:
 
 
 def test_a_record_is_read_back() -> None:
-    [found] = read_history([record()], endpoint="e")
+    [found] = read_serving_history([record()], endpoint="e")
     assert found == Serving("c", START, "promote", "p-20240502T0000-g0", "2024-05-01", "3.0")
 
 
 def test_a_result_document_from_before_there_were_records_counts() -> None:
     old = {"outcome": "promoted", "endpoint_name": "e", "endpoint_config_name": "c", "stopped_at": START.isoformat()}
-    assert [one.since for one in read_history([old], endpoint="e")] == [START]
-    assert len(read_history([old, record()], endpoint="e")) == 1, "the record of the same deployment is no second one"
+    assert [one.since for one in read_serving_history([old], endpoint="e")] == [START]
+    assert len(read_serving_history([old, record()], endpoint="e")) == 1, (
+        "the record of the same deployment is no second one"
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,4 +101,4 @@ def test_a_result_document_from_before_there_were_records_counts() -> None:
     ],
 )
 def test_what_did_not_serve_is_no_history(broken: dict[str, Any]) -> None:
-    assert read_history([record(**broken)], endpoint="e") == []
+    assert read_serving_history([record(**broken)], endpoint="e") == []

@@ -54,9 +54,18 @@ def test_what_is_no_score_is_none() -> None:
     [
         ([0.25, 0.75], None),
         ([0.25009, 0.74991], None),
-        ([0.25, 0.7502], "1 of 2 rows score differently, most of all row 2: 0.750000 evaluated, 0.750200 served"),
-        ([math.nan, 0.75], "1 of 2 rows score differently, most of all row 1: 0.250000 evaluated, nan served"),
-        ([0.75, 0.25], "2 of 2 rows score differently, most of all row 1: 0.250000 evaluated, 0.750000 served"),
+        (
+            [0.25, 0.7502],
+            "1 of 2 rows score differently; the largest difference is in row 2: 0.750000 evaluated, 0.750200 served",
+        ),
+        (
+            [math.nan, 0.75],
+            "1 of 2 rows score differently; the largest difference is in row 1: 0.250000 evaluated, nan served",
+        ),
+        (
+            [0.75, 0.25],
+            "2 of 2 rows score differently; the largest difference is in row 1: 0.250000 evaluated, 0.750000 served",
+        ),
         ([0.25], "it answered 1 scores for 2 rows"),
         ([], "it answered 0 scores for 2 rows"),
         (None, "its answer is not a list of scores"),

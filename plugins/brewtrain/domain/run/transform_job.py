@@ -1,0 +1,104 @@
+"""The DataBrew dataset and recipe job of one run, as DataBrew's requests.
+
+Must not import Airflow or boto3.
+
+Source: CreateDataset, CreateRecipeJob, DatasetParameter in the AWS Glue DataBrew API Reference;
+"Connecting data in multiple files in Amazon S3" in its Developer Guide.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from brewtrain.domain import names
+from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.run.interval import DataInterval, first_day, newest_day
+from brewtrain.domain.run.limits import stage_limits, whole_minutes
+from brewtrain.domain.run.stages import Stage
+
+DATE_PARAMETER = "partition_date"
+_DATE_FORMAT = "yyyy-MM-dd"
+
+
+def dataset(pipeline: Pipeline, identity: names.RunIdentity, *, bucket: str) -> dict[str, Any]:
+    """Return the dataset as CreateDataset and UpdateDataset take it, without its name and tags.
+
+    The pages do not say whether ``after`` and ``before`` include their bound. Days are compared
+    with times a second beside midnight, so that it does not matter.
+
+    :param pipeline: The pipeline file.
+    :param identity: Whose run it is.
+    :param bucket: The pipeline's bucket.
+    """
+    interval = DataInterval(identity.interval_start, identity.interval_end)
+    first = first_day(pipeline.window_start(identity.interval_end))
+    last = newest_day(interval)
+    midnight = datetime.min.time()
+    after = datetime.combine(first, midnight) - timedelta(seconds=1)
+    before = datetime.combine(last, midnight) + timedelta(seconds=1)
+    return {
+        "Format": "CSV",
+        "FormatOptions": {"Csv": {"Delimiter": pipeline.source.delimiter, "HeaderRow": True}},
+        "Input": {
+            "S3InputDefinition": {
+                "Bucket": pipeline.source.bucket(bucket),
+                "Key": pipeline.source.key(f"{{{DATE_PARAMETER}}}"),
+            }
+        },
+        "PathOptions": {
+            "Parameters": {
+                DATE_PARAMETER: {
+                    "Name": DATE_PARAMETER,
+                    "Type": "Datetime",
+                    "DatetimeOptions": {"Format": _DATE_FORMAT, "TimezoneOffset": "+00:00"},
+                    "CreateColumn": False,
+                    "Filter": {
+                        "Expression": "(after :first and before :last)",
+                        "ValuesMap": {":first": f"{after.isoformat()}Z", ":last": f"{before.isoformat()}Z"},
+                    },
+                }
+            }
+        },
+    }
+
+
+def job(
+    pipeline: Pipeline, identity: names.RunIdentity, account: names.Account, *, bucket: str, recipe_version: str
+) -> dict[str, Any]:
+    """Return the job as CreateRecipeJob and UpdateRecipeJob take it, without its name and tags.
+
+    :param pipeline: The pipeline file.
+    :param identity: Whose run it is.
+    :param account: Where it runs.
+    :param bucket: The pipeline's bucket.
+    :param recipe_version: Published version that the run is pinned to.
+    """
+    return {
+        "DatasetName": identity.job_name_prefix,
+        "RoleArn": account.role_arn("databrew"),
+        "RecipeReference": {"Name": names.recipe(pipeline.name), "RecipeVersion": recipe_version},
+        "Outputs": [
+            {
+                "Format": "CSV",
+                "FormatOptions": {"Csv": {"Delimiter": ","}},
+                "Location": {"Bucket": bucket, "Key": f"{names.run_prefix(identity)}transform/"},
+                "Overwrite": True,
+                "MaxOutputFiles": 1,
+            }
+        ],
+        **_encryption(pipeline),
+        "LogSubscription": "ENABLE",
+        "MaxCapacity": pipeline.transform.max_capacity,
+        # The ladder retries; a retry of DataBrew's own would run under the same job run unseen.
+        "MaxRetries": 0,
+        "Timeout": whole_minutes(stage_limits(pipeline, Stage.TRANSFORM).job),
+    }
+
+
+def _encryption(pipeline: Pipeline) -> dict[str, str]:
+    # A job states its encryption, which beats the bucket's default: there is no mode that follows
+    # it.
+    if pipeline.kms_key is None:
+        return {"EncryptionMode": "SSE-S3"}
+    return {"EncryptionMode": "SSE-KMS", "EncryptionKeyArn": pipeline.kms_key}
