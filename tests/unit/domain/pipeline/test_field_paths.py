@@ -1,0 +1,138 @@
+"""Every field of a pipeline file is used: it changes a request to AWS, or Airflow reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from brewtrain.domain.deployment import glue_job
+from brewtrain.domain.evaluation.job import Code
+from brewtrain.domain.names import Account, RunIdentity, recipe
+from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
+from brewtrain.domain.run import transform_job
+from brewtrain.domain.run.execution_input import ImageTable, execution_input
+
+ACCOUNT = Account("123456789012", "eu-central-1")
+REGISTRY = {"eu-central-1": "492215442770.dkr.ecr.eu-central-1.amazonaws.com"}
+IMAGES = ImageTable({"1.7-1": REGISTRY, "1.5-1": REGISTRY})
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
+
+FULL: dict[str, Any] = {
+    "name": "churn",
+    "schedule": "@daily",
+    "start_date": "2024-01-01",
+    "source": {"path": "s3://{bucket}/churn/dt={date}/"},
+    "recipe": "churn.json",
+    "label": {"column": "left"},
+    "training": {"hyperparameters": {"num_round": 10}},
+    "gate": {"metrics": {"validation:auc": {"min": 0.7}}},
+    "endpoint": {"instance_count": 2, "update": {"traffic": "canary"}},
+}
+# What a new field needs besides its module: another value here, which must change what AWS is sent.
+OTHER_VALUES: dict[str, Any] = {
+    "name": "fraud",
+    "bucket": "my-lake",
+    "kms_key": KEY,
+    "source.path": "s3://{bucket}/other/dt={date}/",
+    "source.delimiter": ";",
+    "window_days": 7,
+    "label.column": "stays",
+    "split.validation_fraction": 0.2,
+    "transform.max_capacity": 9,
+    "training.image_version": "1.5-1",
+    "training.instance_type": "ml.m5.large",
+    "training.instance_count": 2,
+    "training.volume_gb": 20,
+    "training.max_runtime_seconds": 600,
+    "training.hyperparameters": {"num_round": 11},
+    "evaluation.instance_type": "ml.m5.large",
+    "evaluation.volume_gb": 20,
+    "evaluation.max_runtime_seconds": 600,
+    "gate.metrics": {"validation:auc": {"min": 0.8}},
+    "gate.better_than_majority": False,
+    "gate.champion": {"validation:auc": {"max_drop": 0.1}},
+    "gate.minimum_rows": 1,
+    "gate.minimum_positives": 1,
+    "gate.first_run": "refuse",
+    "gate.champion_not_comparable": "ignore",
+    "gate.on_reject": "fail",
+    "approval": "required",
+    "endpoint.name": "other",
+    "endpoint.instance_type": "ml.m5.xlarge",
+    "endpoint.instance_count": 3,
+    "endpoint.ready_minutes": 30,
+    "endpoint.update.traffic": "all_at_once",
+    "endpoint.update.step_percent": 20,
+    "endpoint.update.wait_seconds": 60,
+    "endpoint.update.termination_wait_seconds": 60,
+    "endpoint.update.max_execution_seconds": 3600,
+    "endpoint.update.alarms": ["late"],
+    "limits.transform_minutes": 60,
+    "limits.split_minutes": 30,
+}
+# What no request to AWS holds, and what reads it instead.
+READ_BY_AIRFLOW = {
+    "description": "the DAGs and the model package group",
+    "owner": "the DAGs",
+    "schedule": "the retrain DAG",
+    "start_date": "the retrain DAG",
+    "source.columns": "check_input",
+    "recipe": "the deploy DAG, which reads the file",
+    "split.method": "has one value",
+    "endpoint.update": "see its fields",
+    "pool": "the retrain DAG",
+    "retention.run_days": "the cleanup DAG",
+    "retention.rollback_targets": "the cleanup DAG",
+}
+
+
+def fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        # Below a mapping are keys of the user's own, such as the metrics of gate.metrics.
+        candidates = () if get_origin(field.annotation) is dict else (field.annotation, *get_args(field.annotation))
+        section = next((one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), None)
+        if section is None or field.annotation is not section:
+            yield f"{prefix}{name}"
+        if section is not None:
+            yield from fields(section, f"{prefix}{name}.")
+
+
+def with_value(path: str, value: Any) -> Pipeline:
+    document = json.loads(json.dumps(FULL))
+    *sections, name = path.split(".")
+    place = document
+    for section in sections:
+        place = place.setdefault(section, {})
+    place[name] = value
+    return parse_pipeline(document, source="test")
+
+
+def sent_to_aws(pipeline: Pipeline) -> str:
+    identity = RunIdentity(pipeline.name, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC), "0")
+    bucket = pipeline.bucket_name(ACCOUNT)
+    code = Code(files={"gate.py": b""})
+    requests = [
+        execution_input(pipeline, identity, ACCOUNT, images=IMAGES, recipe_version="1.0", code=code),
+        transform_job.dataset(pipeline, identity, bucket=bucket),
+        transform_job.job(pipeline, identity, ACCOUNT, bucket=bucket, recipe_version="1.0"),
+        glue_job.definition(pipeline, ACCOUNT, script_uri="s3://b/split.py"),
+        recipe(pipeline.name),
+    ]
+    return json.dumps(requests, sort_keys=True)
+
+
+def test_every_field_has_its_place() -> None:
+    known = set(OTHER_VALUES) | set(READ_BY_AIRFLOW)
+    assert known == set(fields(Pipeline)), "say here what a new field changes, or what reads it"
+    assert not set(OTHER_VALUES) & set(READ_BY_AIRFLOW)
+
+
+@pytest.mark.parametrize("field", OTHER_VALUES)
+def test_a_field_changes_what_aws_is_sent(field: str) -> None:
+    before = sent_to_aws(parse_pipeline(FULL, source="test"))
+    assert sent_to_aws(with_value(field, OTHER_VALUES[field])) != before
