@@ -17,7 +17,7 @@ class EvaluationCode:
 
     :param pipeline: Name of the pipeline.
     :param bucket: Bucket that holds them.
-    :param code: The files; the last of them is uploaded last, and tells a run that all are there.
+    :param code: The files, uploaded in order: where the last one exists, so do all the others.
     """
 
     def __init__(self, pipeline: str, bucket: str, code: Code, s3: S3DeploymentHook) -> None:

@@ -35,7 +35,7 @@ class ModelPackageGroup:
         self._registry = registry
 
     def plan(self) -> Change:
-        """Say whether the group is there and has its tags.
+        """Say whether the group exists and has its tags.
 
         :raises DeploymentError: If SageMaker could not make, or is deleting, a group of this name.
         """
@@ -56,7 +56,7 @@ class ModelPackageGroup:
         return change(_RESOURCE, self._name, exists=True, differences=differences)
 
     def apply(self) -> None:
-        """Make the group unless it is there, and put its tags back."""
+        """Make the group unless it exists, and put its tags back."""
         group = self._registry.describe_group(self._name)
         if group is None:
             if self._registry.create_group(self._name, description=self._description, tags=self._tags):

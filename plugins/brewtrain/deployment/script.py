@@ -34,6 +34,6 @@ class SplitScript:
         return change("Glue script", self.uri, exists=found is not None, differences=differences)
 
     def apply(self) -> None:
-        """Upload the script unless it is there."""
+        """Upload the script unless it exists."""
         if self._s3.get_object(self._bucket, self._key) != self._content:
             self._s3.put_object(self._bucket, self._key, self._content, content_type="text/x-python")

@@ -107,7 +107,7 @@ class LiveAlias:
         self._states = states
 
     def plan(self) -> Change:
-        """Say whether the alias is there and whether its version is the right one."""
+        """Say whether the alias exists and points to the right version."""
         route = self._states.describe_alias(self._arn)
         differences = [] if route is None or self._is_current(route) else [self._difference(route)]
         return change("state machine alias", self._name, exists=route is not None, differences=differences)

@@ -18,7 +18,7 @@ from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.names import CONNECTION_ID, Account
 from brewtrain.hooks.aws_errors import aws_errors
 
-# A call that AWS answers late, once, must not fail a night's run; five attempts in standard mode
+# One slow answer of AWS must not fail a night's run; five attempts in standard mode
 # take at most about a minute. What the connection's own config_kwargs say wins.
 BOTOCORE_DEFAULTS = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5})
 

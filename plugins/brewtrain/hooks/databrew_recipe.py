@@ -38,7 +38,7 @@ class DataBrewRecipeHook(AwsClientHook):
     def create_recipe(self, name: str, steps: Sequence[Mapping[str, Any]], *, tags: Mapping[str, str]) -> bool:
         """Make a recipe with a working version.
 
-        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if one of this name has just appeared.
         """
         with self.errors(f"DataBrew recipe {name!r}"):
             try:

@@ -34,7 +34,7 @@ class GlueJobHook(AwsClientHook):
         """Make a job.
 
         :param definition: As :func:`brewtrain.domain.deployment.glue_job.definition` returns it.
-        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if one of this name has just appeared.
         """
         with self.errors(f"Glue job {name!r}"):
             try:

@@ -43,7 +43,7 @@ class ModelRegistryHook(AwsClientHook):
     def create_group(self, name: str, *, description: str, tags: Mapping[str, str]) -> bool:
         """Make a group.
 
-        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if one of this name has just appeared.
         """
         with self.errors(f"model package group {name!r}"):
             try:

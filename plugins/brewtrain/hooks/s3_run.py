@@ -92,7 +92,7 @@ class S3RunHook(AwsClientHook):
             )
 
     def check_bucket(self, bucket: str) -> None:
-        """Check that a bucket is there and may be listed.
+        """Check that a bucket exists and may be listed.
 
         :raises DeploymentError: If not.
         """

@@ -73,8 +73,8 @@ class StepFunctionsHook(AwsClientHook):
         :param alias_arn: Alias of the state machine.
         :param name: Name of the execution.
         :param document: Its input.
-        :returns: ``False`` if an execution of this name exists already: somebody was faster,
-            describe it.
+        :returns: ``False`` if an execution of this name exists already: another caller was
+            faster; describe it.
         :raises DeploymentError: If the state machine or its alias is not deployed, or AWS refuses.
         """
         with self.errors(f"execution {name!r}"):
@@ -122,7 +122,7 @@ class StepFunctionsHook(AwsClientHook):
             except ClientError as raised:
                 if error_code(raised) == "ExecutionDoesNotExist":
                     return False
-                # AWS answers so when the execution has ended meanwhile.
+                # What AWS returns when the execution has ended meanwhile.
                 if error_code(raised) == "ValidationException":
                     self.log.info("nothing to stop: %s", raised)
                     return True

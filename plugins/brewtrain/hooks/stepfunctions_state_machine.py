@@ -43,7 +43,7 @@ class StepFunctionsStateMachineHook(AwsClientHook):
     def create_state_machine(self, name: str, definition: str, *, role_arn: str, tags: Mapping[str, str]) -> bool:
         """Make a state machine and publish its first version.
 
-        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if one of this name has just appeared.
         """
         with self.errors(f"state machine {name!r}"):
             try:
@@ -121,7 +121,7 @@ class StepFunctionsStateMachineHook(AwsClientHook):
     def create_alias(self, name: str, version_arn: str) -> bool:
         """Make an alias that sends every new execution to one version.
 
-        :returns: Whether it was made; ``False`` if somebody else has just made one of this name.
+        :returns: Whether it was made; ``False`` if one of this name has just appeared.
         """
         with self.errors(f"state machine alias {name!r}"):
             try:

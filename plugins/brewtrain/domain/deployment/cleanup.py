@@ -21,8 +21,8 @@ from brewtrain.domain import names
 from brewtrain.domain.run.ladder import REDRIVE_PERIOD
 from brewtrain.domain.serving.serving_history import Serving, last_served, served_before
 
-# Between a resource's creation and the execution that uses it lies less than this, whatever
-# Airflow's queue is like.
+# A resource is older than this only if no execution that uses it is about to start, however long
+# Airflow's queue is.
 SETTLING_PERIOD = timedelta(days=2)
 # What a run wrote that is needed for as long as its model may serve again: the model, and the
 # evaluation that the next candidate is compared with. The rest is the data itself, which is what

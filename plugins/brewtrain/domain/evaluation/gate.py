@@ -67,8 +67,8 @@ class GateRules:
 
     :param floors: Metric → smallest value that passes (metrics of which more is better).
     :param ceilings: Metric → largest value that passes (metrics of which less is better).
-    :param better_than_majority: Whether ``error`` must be below that of always answering with the
-        commoner class.
+    :param better_than_majority: Whether ``error`` must be below that of always predicting the more
+        common class.
     :param champion: Rules against the model that serves; all must hold.
     :param minimum_rows: Fewest validation rows on which a candidate may be judged.
     :param minimum_positives: Fewest validation rows of each class on which a candidate may be
@@ -139,7 +139,7 @@ class Evidence:
     :param rows: Validation rows.
     :param positives: Validation rows whose label is 1.
     :param metrics: Metric → the candidate's value.
-    :param majority_class_error: Error of always answering with the commoner class.
+    :param majority_class_error: Error of always predicting the more common class.
     :param champion_status: :data:`CHAMPION_ABSENT`, :data:`CHAMPION_COMPARED` or
         :data:`CHAMPION_NOT_COMPARABLE`.
     :param champion_reason: Why it is not comparable; one sentence without full stop.
@@ -264,7 +264,9 @@ def _check_majority(evidence: Evidence) -> Check:
         return Check(rule, "error", REFUSE, "error was not measured, so it is not known to beat the majority class")
     better = error < baseline
     relation = "below" if better else "not below"
-    sentence = f"error {_text(error)} is {relation} {_text(baseline)}, that of always answering with the commoner class"
+    sentence = (
+        f"error {_text(error)} is {relation} {_text(baseline)}, the error of always predicting the more common class"
+    )
     return Check(rule, "error", _outcome(better), sentence)
 
 

@@ -38,7 +38,7 @@ SCRIPT_FILES = (
 #: Name under which plugins/brewtrain/domain/evaluation/gate.py is shipped.
 GATE_FILE = "gate.py"
 
-#: Written last, so that where it lies, all of the others do.
+#: Uploaded last: where it exists, so do all the others.
 ENTRY_FILE = "evaluate.py"
 
 EVALUATION_FOLDER = "evaluation/"
@@ -183,7 +183,7 @@ class Verdict:
     :param metrics: Metric → the candidate's value on the validation rows.
     :param champion_status: ``absent``, ``compared`` or ``not_comparable``.
     :param champion_metrics: Metric → the champion's value on the same rows; empty unless compared.
-    :param majority_class_error: Error of always answering with the commoner class.
+    :param majority_class_error: Error of always predicting the more common class.
     :param validation_rows: Rows judged on.
     :param validation_positives: Rows of them whose label is 1.
     """

@@ -56,8 +56,8 @@ class Gate(Section):
     """When a model may serve.
 
     :param metrics: Bounds by the metric's name.
-    :param better_than_majority: Whether ``validation:error`` must be below that of always answering
-        with the commoner class.
+    :param better_than_majority: Whether ``validation:error`` must be below that of always
+        predicting the more common class.
     :param champion: Rules against the model that serves, by metric; empty: the candidate is not
         compared with it.
     :param minimum_rows: Fewest validation rows on which a model may be judged.

@@ -105,7 +105,7 @@ def read_failure(events: Iterable[Mapping[str, Any]], *, status: str) -> Failure
             state = detail["name"]
             break
         if kind in ("ExecutionRedriven", "ExecutionStarted") and scheduled is not None:
-            # A redriven task is scheduled anew without its state being entered again.
+            # A redriven task is scheduled again without its state being entered again.
             continue
         if error is None and kind == "ExecutionTimedOut":
             # Whatever a state met before, and was about to try again, is not what ended the

@@ -24,8 +24,8 @@ def identity_for_start(
     :param rerun_mode: ``fresh`` gives the DAG run an execution of its own even where another run of
         the interval has one.
     :param dag_run_id: The DAG run's id.
-    :raises InputError: If the DAG run was cleared so often that the generation does not fit the
-        names any more.
+    :raises InputError: If the DAG run was cleared so often that the generation no longer fits the
+        names.
     """
     generation = names.generation(clear_number, fresh_key=dag_run_id if rerun_mode == "fresh" else None)
     return _identity(pipeline, interval, generation)
@@ -47,7 +47,7 @@ def _identity(pipeline: str, interval: DataInterval, generation: str) -> names.R
     try:
         return names.RunIdentity(pipeline, interval.start, interval.end, generation)
     except ValueError as error:
-        # No retry mends a name: the retry policy must see one of the package's own errors.
+        # No retry helps a name: the retry policy must see one of the package's own errors.
         raise InputError(str(error)) from error
 
 

@@ -1,7 +1,7 @@
-"""Which data interval a DAG run stands for, and which days it trains on.
+"""Which data interval a DAG run has, and which days it trains on.
 
 Must not import Airflow or boto3. A run that Airflow dated has an interval of its own; one triggered
-without a logical date has none, and stands for the newest complete interval at the time it was
+without a logical date has none, and gets the newest complete interval of the time it was
 triggered.
 """
 
@@ -61,7 +61,7 @@ def days_newest_first(interval: DataInterval) -> list[date]:
     """Return the days whose partitions belong to the interval, newest first, in UTC.
 
     A day belongs to the interval that covers its midnight, so that no day belongs to two; an
-    interval that covers no midnight, such as an hour, stands for the day that it lies in.
+    interval that covers no midnight, such as an hour, belongs to its day.
     """
     newest = newest_day(interval)
     count = max((newest - first_day(interval.start)).days, 0) + 1

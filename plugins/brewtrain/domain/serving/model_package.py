@@ -199,7 +199,7 @@ class Update:
 def update_of(package: Mapping[str, Any], decision: Decision) -> Update | None:
     """Return what has to change in a package to record a decision; ``None`` if nothing has.
 
-    A decision that is there already stays as it is, whatever became of it: a person may have
+    A decision that is recorded already stays as it is: a person may have
     approved or rejected the version since. So does one that another execution took later, such as a
     promotion.
 

@@ -179,7 +179,7 @@ def best_of(results: Sequence[Mapping[str, Any]], request: Request, *, pipeline:
     """Return the best of a backfill; of equals the one with the newest data.
 
     :param results: From :func:`of_backfill`.
-    :raises InputError: If there is none that may be promoted; says what there is.
+    :raises InputError: If none may be promoted; names what was found.
     """
     if not results:
         label = f" labelled {request.backfill!r}" if request.backfill else ""

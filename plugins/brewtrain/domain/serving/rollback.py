@@ -72,7 +72,7 @@ def choose(
     :param serving_history: What served when.
     :param look: Describes a config by name; ``None`` if there is none of this name.
     :returns: The target, and a sentence for each thing that a person should know before confirming.
-    :raises DeploymentError: If there is none to go back to; says why, and what there is.
+    :raises DeploymentError: If there is none to go back to; says why, and what could be named.
     """
     entries = list(serving_history)
     if target != PREVIOUS:
