@@ -145,16 +145,19 @@ def test_another_endpoint_of_the_account_counts_as_well() -> None:
     assert not any("/model/" in key for key in keys)
 
 
-@pytest.mark.parametrize(
-    ("execution", "kept"),
-    [
-        (ExecutionFact(run_id(9), None), "is running"),
-        (ExecutionFact(run_id(9), ago(13)), "may still be redriven"),
-        (ExecutionFact(run_id(9), ago(15)), None),
-        (ExecutionFact("one-two-p20240630T0000-abcd-g0", None, f'{{"run": {{"id": "{run_id(9)}"}}}}'), "is running"),
-        (ExecutionFact(run_id(8), None), None),
-    ],
-)
+EXECUTIONS: dict[str, tuple[ExecutionFact, str | None]] = {
+    "running": (ExecutionFact(run_id(9), None), "is running"),
+    "failed lately": (ExecutionFact(run_id(9), ago(13)), "may still be redriven"),
+    "failed long ago": (ExecutionFact(run_id(9), ago(15)), None),
+    "a promotion of its run": (
+        ExecutionFact("one-two-p20240630T0000-abcd-g0", None, f'{{"run": {{"id": "{run_id(9)}"}}}}'),
+        "is running",
+    ),
+    "of another run": (ExecutionFact(run_id(8), None), None),
+}
+
+
+@pytest.mark.parametrize(("execution", "kept"), EXECUTIONS.values(), ids=EXECUTIONS)
 def test_what_an_execution_needs_stays(execution: ExecutionFact, kept: str | None) -> None:
     found = inventory(
         endpoints=[endpoint(3)], serving_history=served(1, 2, 3), executions=[execution], **days(1, 2, 3, 9)

@@ -17,27 +17,37 @@ def _statement(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-@pytest.mark.parametrize(
-    ("statements", "allowed"),
-    [
-        ([_statement()], True),
-        (_statement(), True),
-        ([_statement(Principal={"Service": ["states.amazonaws.com", "glue.amazonaws.com"]})], True),
-        ([_statement(Action=["sts:TagSession", "sts:AssumeRole"])], True),
-        ([_statement(Action="sts:*")], True),
-        ([_statement(Condition={"StringEquals": {"aws:SourceAccount": "1"}})], True),
-        ([_statement(Principal={"Service": "glue.eu-central-1.amazonaws.com"})], True),
-        ([], False),
-        ([_statement(Principal={"Service": "states.amazonaws.com"})], False),
-        ([_statement(Principal={"AWS": "arn:aws:iam::1:root"})], False),
-        ([_statement(Action="sts:TagSession")], False),
-        ([_statement(Effect="Deny")], False),
-        ([_statement(), _statement(Effect="Deny", Principal="*")], False),
-        ([_statement(), _statement(Effect="Deny", Principal="*", Condition={"Bool": {"x": "true"}})], True),
+ALLOWING = {
+    "the service": [_statement()],
+    "a single statement": _statement(),
+    "one of several services": [_statement(Principal={"Service": ["states.amazonaws.com", "glue.amazonaws.com"]})],
+    "one of several actions": [_statement(Action=["sts:TagSession", "sts:AssumeRole"])],
+    "every action": [_statement(Action="sts:*")],
+    "a condition": [_statement(Condition={"StringEquals": {"aws:SourceAccount": "1"}})],
+    "the service of a region": [_statement(Principal={"Service": "glue.eu-central-1.amazonaws.com"})],
+    "a denial with a condition": [
+        _statement(),
+        _statement(Effect="Deny", Principal="*", Condition={"Bool": {"x": "true"}}),
     ],
-)
-def test_a_trust_policy(statements: Any, allowed: bool) -> None:
-    assert allows_service({"Version": "2012-10-17", "Statement": statements}, "glue") is allowed
+}
+REFUSING = {
+    "no statement": [],
+    "another service": [_statement(Principal={"Service": "states.amazonaws.com"})],
+    "an account": [_statement(Principal={"AWS": "arn:aws:iam::1:root"})],
+    "another action": [_statement(Action="sts:TagSession")],
+    "a denial": [_statement(Effect="Deny")],
+    "a denial beside": [_statement(), _statement(Effect="Deny", Principal="*")],
+}
+
+
+@pytest.mark.parametrize("statements", ALLOWING.values(), ids=ALLOWING)
+def test_a_trust_policy_allows(statements: Any) -> None:
+    assert allows_service({"Version": "2012-10-17", "Statement": statements}, "glue") is True
+
+
+@pytest.mark.parametrize("statements", REFUSING.values(), ids=REFUSING)
+def test_a_trust_policy_refuses(statements: Any) -> None:
+    assert allows_service({"Version": "2012-10-17", "Statement": statements}, "glue") is False
 
 
 def test_no_policy_allows_nobody() -> None:

@@ -47,47 +47,84 @@ def auc(drop: float, evidence: str = "interval") -> dict[str, Any]:
     return {"champion": (ChampionRule("auc", drop, evidence),)}
 
 
-# what is asked, what was found, outcome, rule that refused (or was skipped)
-TABLE = [
-    ({}, GOOD, "pass", None),
-    ({"floors": {"auc": 0.8}}, GOOD, "pass", None),
-    ({"floors": {"auc": 0.8001}}, GOOD, "refuse", "floor"),
-    ({"ceilings": {"logloss": 0.3}}, GOOD, "pass", None),
-    ({"ceilings": {"logloss": 0.2999}}, GOOD, "refuse", "ceiling"),
-    ({"floors": {"lift_top_decile": 1.0}}, GOOD, "refuse", "floor"),  # not measured
-    ({"floors": {"auc": 0.1}}, dataclasses.replace(GOOD, metrics={"auc": math.nan}), "refuse", "floor"),
-    ({"better_than_majority": True}, GOOD, "pass", None),
-    (
+# What is asked, what was found, outcome, the rule that refused (or was skipped).
+TABLE: dict[str, tuple[dict[str, Any], Evidence, str, str | None]] = {
+    "no rules": ({}, GOOD, "pass", None),
+    "on the floor": ({"floors": {"auc": 0.8}}, GOOD, "pass", None),
+    "below the floor": ({"floors": {"auc": 0.8001}}, GOOD, "refuse", "floor"),
+    "at the ceiling": ({"ceilings": {"logloss": 0.3}}, GOOD, "pass", None),
+    "above the ceiling": ({"ceilings": {"logloss": 0.2999}}, GOOD, "refuse", "ceiling"),
+    "a floor that was not measured": ({"floors": {"lift_top_decile": 1.0}}, GOOD, "refuse", "floor"),
+    "a floor measured as nan": (
+        {"floors": {"auc": 0.1}},
+        dataclasses.replace(GOOD, metrics={"auc": math.nan}),
+        "refuse",
+        "floor",
+    ),
+    "better than the majority class": ({"better_than_majority": True}, GOOD, "pass", None),
+    "as good as the majority class": (
         {"better_than_majority": True},
         dataclasses.replace(GOOD, majority_class_error=0.09),
         "refuse",
         "better_than_majority",
     ),
-    ({"better_than_majority": True}, dataclasses.replace(GOOD, metrics={}), "refuse", "better_than_majority"),
-    ({"minimum_rows": 1000}, GOOD, "pass", None),
-    ({"minimum_rows": 1001}, GOOD, "refuse", "minimum_rows"),
-    ({"minimum_positives": 100}, GOOD, "pass", None),
-    ({"minimum_positives": 101}, GOOD, "refuse", "minimum_positives"),
-    ({"minimum_positives": 101}, dataclasses.replace(GOOD, positives=900), "refuse", "minimum_positives"),
-    ({"first_run": "pass"}, GOOD, "pass", "first_run"),
-    ({"first_run": "refuse"}, GOOD, "refuse", "first_run"),
-    ({"first_run": "refuse"}, COMPARED, "pass", None),
-    (auc(0.02), COMPARED, "pass", None),  # the interval may touch the margin
-    (auc(0.0199), COMPARED, "refuse", "not_worse_than_champion"),
-    (auc(0.005, "point"), COMPARED, "pass", None),
-    (auc(0.004, "point"), COMPARED, "refuse", "not_worse_than_champion"),
-    ({"champion": (ChampionRule("logloss", 0.03),)}, COMPARED, "pass", None),
-    ({"champion": (ChampionRule("logloss", 0.02),)}, COMPARED, "refuse", "not_worse_than_champion"),
-    ({"champion": (ChampionRule("logloss", 0.01, "point"),)}, COMPARED, "pass", None),
-    ({"champion": (ChampionRule("brier", 1.0),)}, COMPARED, "refuse", "not_worse_than_champion"),  # not measured
-    (auc(0.5), LOST, "refuse", "champion_comparable"),
-    ({**auc(0.5), "champion_not_comparable": "ignore"}, LOST, "pass", "champion_comparable"),
-    ({}, LOST, "pass", "champion_comparable"),
-]
+    "an error that was not measured": (
+        {"better_than_majority": True},
+        dataclasses.replace(GOOD, metrics={}),
+        "refuse",
+        "better_than_majority",
+    ),
+    "just enough rows": ({"minimum_rows": 1000}, GOOD, "pass", None),
+    "a row too few": ({"minimum_rows": 1001}, GOOD, "refuse", "minimum_rows"),
+    "just enough positives": ({"minimum_positives": 100}, GOOD, "pass", None),
+    "a positive too few": ({"minimum_positives": 101}, GOOD, "refuse", "minimum_positives"),
+    "a negative too few": (
+        {"minimum_positives": 101},
+        dataclasses.replace(GOOD, positives=900),
+        "refuse",
+        "minimum_positives",
+    ),
+    "a first run that may pass": ({"first_run": "pass"}, GOOD, "pass", "first_run"),
+    "a first run that a person decides": ({"first_run": "refuse"}, GOOD, "refuse", "first_run"),
+    "no first run": ({"first_run": "refuse"}, COMPARED, "pass", None),
+    "the interval touches the margin": (auc(0.02), COMPARED, "pass", None),
+    "the interval crosses the margin": (auc(0.0199), COMPARED, "refuse", "not_worse_than_champion"),
+    "the point touches the margin": (auc(0.005, "point"), COMPARED, "pass", None),
+    "the point crosses the margin": (auc(0.004, "point"), COMPARED, "refuse", "not_worse_than_champion"),
+    "a rise within the margin": ({"champion": (ChampionRule("logloss", 0.03),)}, COMPARED, "pass", None),
+    "a rise beyond the margin": (
+        {"champion": (ChampionRule("logloss", 0.02),)},
+        COMPARED,
+        "refuse",
+        "not_worse_than_champion",
+    ),
+    "a rise of the point within the margin": (
+        {"champion": (ChampionRule("logloss", 0.01, "point"),)},
+        COMPARED,
+        "pass",
+        None,
+    ),
+    "a difference that was not measured": (
+        {"champion": (ChampionRule("brier", 1.0),)},
+        COMPARED,
+        "refuse",
+        "not_worse_than_champion",
+    ),
+    "a champion that is not comparable": (auc(0.5), LOST, "refuse", "champion_comparable"),
+    "such a champion ignored": (
+        {**auc(0.5), "champion_not_comparable": "ignore"},
+        LOST,
+        "pass",
+        "champion_comparable",
+    ),
+    "such a champion without rules": ({}, LOST, "pass", "champion_comparable"),
+}
 
 
-@pytest.mark.parametrize(("asked", "found", "outcome", "rule"), TABLE)
-def test_rule(asked: dict[str, Any], found: Evidence, outcome: str, rule: str | None) -> None:
+@pytest.mark.parametrize(("asked", "found", "outcome", "rule"), TABLE.values(), ids=TABLE)
+def test_each_rule_refuses_what_breaks_it(
+    asked: dict[str, Any], found: Evidence, outcome: str, rule: str | None
+) -> None:
     decision = decide(rules(**asked), found)
     assert decision.outcome == outcome
     telling = [check for check in decision.checks if check.outcome == ("refuse" if outcome == "refuse" else "skipped")]
@@ -101,7 +138,7 @@ def test_rule(asked: dict[str, Any], found: Evidence, outcome: str, rule: str | 
 
 
 def test_table_covers_every_rule() -> None:
-    assert {rule for *_, rule in TABLE if rule} == {
+    assert {rule for *_, rule in TABLE.values() if rule} == {
         "floor",
         "ceiling",
         "better_than_majority",
@@ -128,19 +165,24 @@ def test_every_broken_rule_is_told() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("on_reject", "asked", "red"),
-    [
-        ("skip", {"floors": {"auc": 0.9}}, False),
-        ("fail", {"floors": {"auc": 0.9}}, True),
-        ("fail", auc(0.0), True),
-        ("fail", {}, False),
-        ("fail_below_bounds", {"floors": {"auc": 0.9}}, True),
-        ("fail_below_bounds", {"better_than_majority": True, "ceilings": {"error": 0.01}}, True),
-        ("fail_below_bounds", auc(0.0), False),
-        ("fail_below_bounds", {"minimum_rows": 9999}, False),
-    ],
-)
+BROKEN_FLOOR: dict[str, Any] = {"floors": {"auc": 0.9}}
+RED = {
+    "skip, a broken floor": ("skip", BROKEN_FLOOR, False),
+    "fail, a broken floor": ("fail", BROKEN_FLOOR, True),
+    "fail, a better champion": ("fail", auc(0.0), True),
+    "fail, nothing broken": ("fail", {}, False),
+    "below bounds, a broken floor": ("fail_below_bounds", BROKEN_FLOOR, True),
+    "below bounds, a broken ceiling": (
+        "fail_below_bounds",
+        {"better_than_majority": True, "ceilings": {"error": 0.01}},
+        True,
+    ),
+    "below bounds, a better champion": ("fail_below_bounds", auc(0.0), False),
+    "below bounds, too few rows": ("fail_below_bounds", {"minimum_rows": 9999}, False),
+}
+
+
+@pytest.mark.parametrize(("on_reject", "asked", "red"), RED.values(), ids=RED)
 def test_red_only_when_asked(on_reject: str, asked: dict[str, Any], red: bool) -> None:
     assert decide(rules(on_reject=on_reject, **asked), COMPARED).red is red
 
