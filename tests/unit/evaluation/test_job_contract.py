@@ -88,7 +88,7 @@ def test_container_arguments_are_what_the_script_reads() -> None:
 
 
 def test_an_argument_that_sagemaker_refuses_is_refused_before() -> None:
-    with pytest.raises(DeploymentError, match="SageMaker takes 100 of 256"):
+    with pytest.raises(DeploymentError, match="SageMaker allows 100 of 256"):
         domain.container_arguments(gate.GateRules(), **{**ARGUMENTS, "run_id": "x" * 257})
 
 

@@ -197,7 +197,7 @@ def promotion_input(
     run_id, data_date = str(candidate.run.get("id") or ""), str(candidate.run.get("data_date") or "")
     if not (run_id and data_date and candidate.model_artifacts):
         raise DeploymentError(
-            f"the report of run {run_id or '(none)'} names no run, no data date or no model archive, so there is "
+            f"the report of run {run_id or '(none)'} lacks its run, its data date or its model archive, so there is "
             "nothing to promote; choose another run, or train that interval again"
         )
     evaluated = candidate.evaluation
