@@ -88,8 +88,8 @@ def choose(
     later = [name for name in last_served(entries) if name != serving and look(name) is not None]
     others = f"; configs that served later can be named as target: {', '.join(later)}" if later and not notes else ""
     raise DeploymentError(
-        f"no endpoint config is known to have served endpoint {endpoint!r} before {serving}{why}; name one as "
-        f"target, or deploy an earlier run with {pipeline}__promote{others}"
+        f"no endpoint config is known to have served endpoint {endpoint!r} before {serving}{why}; "
+        f"name an endpoint config as target, or deploy an earlier run with {pipeline}__promote{others}"
     )
 
 
