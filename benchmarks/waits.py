@@ -104,7 +104,7 @@ def _own_streams(arns: list[str]) -> list[Any]:
     from airflow.triggers.shared_stream import SharedStreamManager
 
     from brewtrain.triggers import pace
-    from brewtrain.triggers.stepfunctions import ExecutionStageTrigger
+    from brewtrain.triggers.execution_stage import ExecutionStageTrigger
 
     # Both poll at the same interval: neither faster after a change nor slower in a long wait.
     pace.FASTEST_SECONDS = pace.SLOWEST_SECONDS = float(POLL_SECONDS)

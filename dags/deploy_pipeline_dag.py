@@ -1,4 +1,4 @@
-"""One `<pipeline>__deploy` DAG for each pipeline file: plan → validate → apply of everything that lives on AWS."""
+"""One `<pipeline>__deploy` DAG for each pipeline file: plan → validate → apply."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from brewtrain.operators.deployment import (
+from brewtrain.dag_defaults import dag_defaults, task_defaults
+from brewtrain.operators.deploy_pipeline import (
     PLAN_ONLY,
     ApplyDeploymentOperator,
     PlanDeploymentOperator,
     ValidateDeploymentOperator,
 )
 from brewtrain.parsing import pipelines_to_parse
-from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
 ### Purpose
@@ -25,14 +25,14 @@ are the CloudFormation stacks in `include/cloudformation/`.
 
 ### Schedule and inputs
 
-Runs when triggered: after a change of `include/`, and after the roles or the bucket were made. Inputs are
+Runs when triggered: after a change in `include/`, and after the roles or the bucket were made. Inputs are
 `include/pipelines/{name}.yaml` and the files that it names. With the param `plan_only` the plan is logged and nothing
 is changed.
 
 ### Idempotency
 
-Every task looks at AWS first. A second run changes nothing and says so line by line (`=`); a run after a failed one
-goes on from whatever that left. What somebody edited by hand is put back, named in the plan (`~`).
+Every task looks at AWS first. A second run changes nothing and says so line by line (`=`). A run after a failed one
+goes on where that one ended. What somebody edited by hand is put back, and named in the plan (`~`).
 
 ### On failure
 
@@ -42,27 +42,20 @@ task, or triggering the DAG again, is always safe.
 
 for pipeline in pipelines_to_parse():
     with DAG(
-        dag_id=f"{pipeline.name}__deploy",
+        **dag_defaults(pipeline, "deploy"),
         description=f"Deploy what pipeline {pipeline.name} needs on AWS",
         doc_md=DOC_MD.format(name=pipeline.name),
         schedule=None,
-        catchup=False,
         max_active_runs=1,
-        tags=["brewtrain", "deploy", pipeline.name],
         params={
             PLAN_ONLY: Param(False, type="boolean", title="Plan only", description="Log the plan and change nothing.")
         },
-        default_args={
-            "owner": pipeline.owner,
-            "retries": 3,
-            "retry_delay": timedelta(seconds=20),
-            "retry_exponential_backoff": 2.0,
-            "retry_policy": RetryTransientErrors(),
-            "execution_timeout": timedelta(minutes=15),
-        },
+        default_args=task_defaults(
+            pipeline, retry_delay=timedelta(seconds=20), execution_timeout=timedelta(minutes=15)
+        ),
     ):
-        plan_deployment = PlanDeploymentOperator(task_id="plan_deployment", pipeline=pipeline.name)
-        validate_deployment = ValidateDeploymentOperator(task_id="validate_deployment", pipeline=pipeline.name)
-        apply_deployment = ApplyDeploymentOperator(task_id="apply_deployment", pipeline=pipeline.name)
+        plan_deployment = PlanDeploymentOperator(task_id="plan_deployment", pipeline=pipeline)
+        validate_deployment = ValidateDeploymentOperator(task_id="validate_deployment", pipeline=pipeline)
+        apply_deployment = ApplyDeploymentOperator(task_id="apply_deployment", pipeline=pipeline)
 
         plan_deployment >> validate_deployment >> apply_deployment

@@ -1,9 +1,9 @@
 """Shows broken pipeline files in the UI, and defines no DAG.
 
-The other DAG files leave a pipeline file that is not valid out, so that a typo in one pipeline
-stops no other. That must not pass unseen: this file fails to import while any is broken, and
-Airflow lists the sentences under "Dag Import Errors" and in `airflow dags list-import-errors`. The
-broken pipeline's DAGs are gone until its file is mended.
+The other DAG files leave out a pipeline file that is not valid, so that a typo in one pipeline
+stops no other. Somebody must see that all the same: this file fails to import while any is broken,
+and Airflow lists the sentences under "Dag Import Errors" and in `airflow dags list-import-errors`.
+The broken pipeline's DAGs are gone until its file is fixed.
 """
 
 from __future__ import annotations

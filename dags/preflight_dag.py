@@ -1,22 +1,20 @@
-"""One `<pipeline>__preflight` DAG for each pipeline file: is everything there that a run needs?"""
+"""One `<pipeline>__preflight` DAG for each pipeline file: checks that a run has all it needs."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import DAG
 
+from brewtrain.dag_defaults import dag_defaults, task_defaults
 from brewtrain.operators.preflight import CheckAccountOperator
 from brewtrain.parsing import pipelines_to_parse
-from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
 ### Purpose
 
-Looks, without changing or starting anything, whether pipeline **{name}** could run: credentials, bucket, roles and who
+Checks, without changing or starting anything, whether pipeline **{name}** could run: credentials, bucket, roles and who
 may assume and pass them, the training image, the published recipe, the state machine's alias, the calls that a run and
-an on-call person make (describe, redrive, stop …), the quotas for its instances. One line a check; what fails says what
-to do. It does not look at the data: `{name}__retrain` does that first thing.
+an on-call person make (describe, redrive, stop …), the quotas for its instances. It logs a line for each check, and a
+check that fails says what to do. It does not look at the data: that is the first task of `{name}__retrain`.
 
 ### Schedule and inputs
 
@@ -28,26 +26,17 @@ Changes nothing. Permissions are probed by asking about executions and jobs that
 
 ### On failure
 
-Mend what each FAIL line says and clear the task. `?` means that the account does not let the check be made.
+Fix what each FAIL line names, then clear the task. `?` means that the connection may not make the check.
 docs/runbooks/access-denied.md says where permissions are written.
 """
 
 for pipeline in pipelines_to_parse():
     with DAG(
-        dag_id=f"{pipeline.name}__preflight",
+        **dag_defaults(pipeline, "preflight"),
         description=f"Could pipeline {pipeline.name} run?",
         doc_md=DOC_MD.format(name=pipeline.name),
         schedule=None,
-        catchup=False,
         max_active_runs=1,
-        tags=["brewtrain", "preflight", pipeline.name],
-        default_args={
-            "owner": pipeline.owner,
-            "retries": 3,
-            "retry_delay": timedelta(seconds=15),
-            "retry_exponential_backoff": 2.0,
-            "retry_policy": RetryTransientErrors(),
-            "execution_timeout": timedelta(minutes=10),
-        },
+        default_args=task_defaults(pipeline),
     ):
         check_account = CheckAccountOperator(task_id="check_account", pipeline=pipeline)

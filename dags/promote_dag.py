@@ -1,14 +1,14 @@
-"""One `<pipeline>__promote` DAG for each pipeline file: deploys a model that an earlier run trained."""
+"""One `<pipeline>__promote` DAG for each pipeline file: deploys a model trained earlier."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param
 
+from brewtrain.approval import ask_approval
+from brewtrain.dag_defaults import dag_defaults, task_defaults
 from brewtrain.domain.evaluation.metrics import METRICS
-from brewtrain.domain.run.stages import Stage
 from brewtrain.domain.serving.promotion import (
     BACKFILL_PATTERN,
     BEST_OF_BACKFILL,
@@ -16,21 +16,15 @@ from brewtrain.domain.serving.promotion import (
     POLICIES,
     candidate_pattern,
 )
-from brewtrain.notifiers.approval import ApprovalNotifier
 from brewtrain.notifiers.on_call import OnCallNotifier
-from brewtrain.operators.endpoint_deployment import CHECK_ENDPOINT
 from brewtrain.operators.promotion import (
-    APPROVE_CANDIDATE,
-    CHOOSE_CANDIDATE,
-    START_DEPLOYMENT,
     CheckPromotionOperator,
     ChooseCandidateOperator,
     RecordPromotionOperator,
     StartPromotionOperator,
 )
-from brewtrain.operators.stepfunctions import StepFunctionsStageOperator
+from brewtrain.operators.wait_for_stage import wait_for_deployment
 from brewtrain.parsing import pipelines_to_parse
-from brewtrain.retry_policy import RetryTransientErrors
 
 DOC_MD = """
 ### Purpose
@@ -48,21 +42,21 @@ serves; `always`), `even_if_refused`.
 
 ### Idempotency
 
-The execution is named after the DAG run. A killed worker finds it again; clearing `deploy` redrives it; clearing
-`start_deployment` starts a fresh one. A candidate that serves already leaves the run green with everything skipped.
+The execution is named after the DAG run. A retry after a killed worker finds it again, clearing `deploy` redrives it,
+clearing `start_deployment` starts a fresh one. If the candidate serves already, the run is green and all is skipped.
 
 ### On failure
 
-`choose_candidate` says which param or candidate will not do; nothing was touched. `deploy` ends its log with a card, as
+`choose_candidate` says which param or candidate is wrong; nothing was touched. The log of `deploy` ends with a card, as
 in `{name}__retrain`. docs/runbooks/promote.md says more.
 """
-_ASKS = "A person approves it first (`approve_candidate`, to be answered in the UI within seven days)."
+_ASKS = "A person approves it first: `approve_candidate` waits seven days for an answer in the UI."
 _ASKS_NOBODY = "Nobody is asked: the pipeline file says `approval: none`."
 
 for pipeline in pipelines_to_parse():
     asks = pipeline.approval == "required"
     with DAG(
-        dag_id=f"{pipeline.name}__promote",
+        **dag_defaults(pipeline, "promote"),
         description=f"Deploy a model that pipeline {pipeline.name} trained earlier",
         doc_md=DOC_MD.format(
             name=pipeline.name,
@@ -73,9 +67,7 @@ for pipeline in pipelines_to_parse():
             else "",
         ),
         schedule=None,
-        catchup=False,
         max_active_runs=16,
-        tags=["brewtrain", "promote", pipeline.name],
         params={
             "candidate": Param(
                 BEST_OF_BACKFILL,
@@ -99,51 +91,18 @@ for pipeline in pipelines_to_parse():
                 False, type="boolean", description="Also a candidate that the gate or a person refused."
             ),
         },
-        default_args={
-            "owner": pipeline.owner,
-            "on_failure_callback": OnCallNotifier(),
-            "retries": 3,
-            "retry_delay": timedelta(seconds=15),
-            "retry_exponential_backoff": 2.0,
-            "retry_policy": RetryTransientErrors(),
-        },
+        default_args=task_defaults(pipeline, on_failure_callback=OnCallNotifier()),
     ):
-        on_worker = {"execution_timeout": timedelta(minutes=10)}
-
-        check_endpoint = CheckPromotionOperator(task_id="check_endpoint", pipeline=pipeline, **on_worker).as_setup()
-        choose_candidate = ChooseCandidateOperator(task_id="choose_candidate", pipeline=pipeline, **on_worker)
-        start_deployment = StartPromotionOperator(
-            task_id="start_deployment", pipeline=pipeline, choose_task=CHOOSE_CANDIDATE, **on_worker
-        )
-        deploy = StepFunctionsStageOperator(
-            task_id="deploy",
-            pipeline=pipeline,
-            stage=Stage.DEPLOY,
-            start_task=START_DEPLOYMENT,
-            setup_task=CHECK_ENDPOINT,
-            rerun_mode="auto",
-        )
-        record_promotion = RecordPromotionOperator(
-            task_id="record_promotion",
-            pipeline=pipeline,
-            choose_task=CHOOSE_CANDIDATE,
-            start_task=START_DEPLOYMENT,
-            approve_task=APPROVE_CANDIDATE if asks else None,
-            trigger_rule="none_failed",
-            **on_worker,
-        )
+        check_endpoint = CheckPromotionOperator(task_id="check_endpoint", pipeline=pipeline).as_setup()
+        choose_candidate = ChooseCandidateOperator(task_id="choose_candidate", pipeline=pipeline)
+        start_deployment = StartPromotionOperator(task_id="start_deployment", pipeline=pipeline)
+        deploy = wait_for_deployment(task_id="deploy", pipeline=pipeline, start_task="start_deployment")
+        record_promotion = RecordPromotionOperator(task_id="record_promotion", pipeline=pipeline, asks=asks)
 
         check_endpoint >> choose_candidate
         if asks:
-            question = f"(ti.xcom_pull(task_ids='{CHOOSE_CANDIDATE}', map_indexes=-1) or {{}})"
-            approve_candidate = ApprovalOperator(
-                task_id="approve_candidate",
-                subject=f"{{{{ {question}.get('subject') }}}}",
-                body=f"{{{{ {question}.get('body') }}}}",
-                defaults=ApprovalOperator.REJECT,
-                response_timeout=timedelta(days=7),
-                notifiers=ApprovalNotifier(),
-                **on_worker,
+            approve_candidate = ask_approval(
+                task_id="approve_candidate", choose_task="choose_candidate", response_timeout=timedelta(days=7)
             )
             choose_candidate >> approve_candidate >> start_deployment
         else:

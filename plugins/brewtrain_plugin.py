@@ -1,4 +1,4 @@
-"""Airflow's door to this package: registers what the web server and the scheduler must know about, and nothing else.
+"""Registers with Airflow what its web server and scheduler must know of this package.
 
 plugins/.airflowignore keeps Airflow's plugin loader out of brewtrain/ itself: it would import every
 module there a second time under its bare stem. Must not import boto3: every Airflow component loads

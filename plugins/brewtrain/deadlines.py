@@ -1,8 +1,8 @@
-"""From when on the time of a run is counted until its model is late.
+"""The time from which it is counted how late a model is.
 
 Airflow's own reference for this, DAGRUN_QUEUED_AT, makes the api-server answer 500 to every clear
-of a failed run in 3.3.2 (``_recalculate_dagrun_queued_at_deadlines`` takes the stored interval for
-a number), so that nobody could mend the run. It can go when Airflow has mended that. Must not
+of a failed run in 3.3.2 (``_recalculate_dagrun_queued_at_deadlines`` reads the stored interval as a
+number), so that nobody could rerun it. This module can go when Airflow has fixed that. Must not
 import boto3; the scheduler loads it through the plugin.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RunAfterDeadline(BaseDeadlineReference):
-    """When the run was due, as Airflow's ``run_after`` says; never for backfills, which nobody awaits."""
+    """When the run was due (``run_after``); never for backfills, which nobody waits for."""
 
     required_kwargs = frozenset({"dag_id", "run_id"})
 

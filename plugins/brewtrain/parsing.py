@@ -1,6 +1,6 @@
 """Which pipelines a DAG file makes DAGs of.
 
-Imported while DAG files are parsed, so it stays cheap.
+Imported while DAG files are parsed, so it must stay cheap.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def pipelines_to_parse() -> list[Pipeline]:
-    """Return all valid pipelines, or only that of the task which Airflow parses the file to run.
+    """Return all valid pipelines or, where Airflow parses the file to run a task, the task's alone.
 
-    Every task parses its DAG file again in a process of its own; with a hundred pipelines it would
-    make a hundred DAGs to use one
+    Every task parses its DAG file again in its own process; with a hundred pipelines it would make
+    a hundred DAGs to use one
     (https://airflow.apache.org/docs/apache-airflow/stable/howto/dynamic-dag-generation.html,
     "Optimizing DAG parsing delays during execution").
     """

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
 
 BEFORE_BACKFILLS = 1000
-"""More than the tasks of any retrain DAG, so that their order inside of a run never outweighs it."""
+"""More than any retrain DAG has tasks, so that the order inside a run never outweighs it."""
 
 
 class ScheduledBeforeBackfill(PriorityWeightStrategy):
-    """Scheduled and triggered runs before backfills; within either, a run that is under way before one not yet begun.
+    """Scheduled and triggered runs before backfills; within either, runs that have begun first.
 
-    The DAG run itself is not at hand when Airflow asks, only its id. So a scheduled run that a
-    backfill runs again keeps its place.
+    Airflow passes only the DAG run's id. So a scheduled run that a backfill runs again keeps its
+    place.
     """
 
     def get_weight(self, ti: TaskInstance) -> int:
-        """Return a task instance's weight: more is sooner."""
+        """Return a task instance's weight; Airflow runs higher weights first."""
         task = ti.task
         assert task is not None
         weight = task.priority_weight + len(task.get_flat_relative_ids(upstream=True))

@@ -1,6 +1,6 @@
-"""The only module that knows where include/ is, and that reads it.
+"""Finds include/ and reads it; no other module knows where it is.
 
-Must not import Airflow or boto3. Called while DAG files are parsed, so it stays cheap.
+Must not import Airflow or boto3. Called while DAG files are parsed, so it must stay cheap.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ INCLUDE_VARIABLE = "BREWTRAIN_INCLUDE"
 
 
 def include_dir() -> Path:
-    """Return the include folder: ``$BREWTRAIN_INCLUDE``, or include/ beside plugins/ or inside dags/.
+    """Return the include folder.
 
-    MWAA ships only dags/ and plugins.zip, so include/ may travel inside either.
+    It is ``$BREWTRAIN_INCLUDE``, else include/ beside plugins/ or inside dags/: MWAA ships only
+    dags/ and plugins.zip.
 
     :raises FileNotFoundError: If none of them exists.
     """
@@ -48,7 +49,7 @@ def include_dir() -> Path:
 
 
 def pipeline_files() -> list[Path]:
-    """Return the pipeline files, in order of name. What an editor keeps beside them (``.x.yaml.swp``) is not one."""
+    """Return the pipeline files in order of name, without an editor's ``.x.yaml.swp``."""
     folder = include_dir() / "pipelines"
     return sorted(
         path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
@@ -56,18 +57,18 @@ def pipeline_files() -> list[Path]:
 
 
 def valid_pipelines(only: str | None = None) -> list[Pipeline]:
-    """Return the pipelines of all valid files, in order of name: what DAG files make DAGs of.
+    """Return the pipelines of all valid files in order of name, to make DAGs of.
 
     A file that is not valid is left out, so that a typo in one pipeline stops no other;
     dags/pipeline_file_errors.py shows it in the UI as an import error.
 
-    :param only: Name of the only pipeline that is wanted; no other file is read.
+    :param only: Name of the pipeline, if only one is wanted: no other file is read then.
     """
     return [loaded for loaded in _load_all(only) if isinstance(loaded, Pipeline)]
 
 
 def pipeline_file_errors() -> list[PipelineFileError]:
-    """Return what is wrong with the pipeline files, file by file; empty if all are valid."""
+    """Return an error for each pipeline file that is not valid."""
     return [loaded for loaded in _load_all() if isinstance(loaded, PipelineFileError)]
 
 
@@ -86,8 +87,8 @@ def _load_all(only: str | None = None) -> list[Pipeline | PipelineFileError]:
 def load_pipeline(path: Path) -> Pipeline:
     """Read and validate one pipeline file.
 
-    :raises PipelineFileError: If it is not YAML, not valid, names a recipe that is not there, or is
-        called otherwise than its pipeline.
+    :raises PipelineFileError: If it is not YAML, not valid, names a recipe that does not exist, or
+        has another name than its pipeline.
     """
     source = f"include/pipelines/{path.name}"
     try:
@@ -112,9 +113,11 @@ def load_pipeline(path: Path) -> Pipeline:
 
 
 def check_endpoint_claim(pipeline: Pipeline) -> None:
-    """Check that no other pipeline file names this pipeline's endpoint: two would overwrite each other's model.
+    """Check that no other pipeline file names this pipeline's endpoint.
 
-    :raises DeploymentError: Naming both files.
+    Two pipelines would overwrite each other's model.
+
+    :raises DeploymentError: If one does; names both files.
     """
     for other in valid_pipelines():
         if other.name != pipeline.name and other.endpoint_name == pipeline.endpoint_name:
@@ -128,7 +131,7 @@ def check_endpoint_claim(pipeline: Pipeline) -> None:
 def find_pipeline(name: str) -> Pipeline:
     """Read the pipeline of this name.
 
-    :raises PipelineFileError: If there is none, or it is not valid.
+    :raises PipelineFileError: If it does not exist, or is not valid.
     """
     for path in pipeline_files():
         if path.stem == name:
@@ -138,7 +141,7 @@ def find_pipeline(name: str) -> Pipeline:
 
 
 def recipe_steps(file_name: str) -> list[dict[str, Any]]:
-    """Read the steps of a recipe in include/recipes/, in the form that CreateRecipe takes.
+    """Read the steps of a recipe in include/recipes/, in CreateRecipe's form.
 
     :raises RecipeFileError: If the file is not a DataBrew recipe; names the file and the step.
     """
@@ -148,7 +151,7 @@ def recipe_steps(file_name: str) -> list[dict[str, Any]]:
 def state_machine_definition() -> str:
     """Read the rendered state machine definition.
 
-    :raises DeploymentError: If it is not there.
+    :raises DeploymentError: If the file is missing.
     """
     return _text("statemachine", "retraining.asl.json")
 
@@ -156,7 +159,7 @@ def state_machine_definition() -> str:
 def split_script() -> str:
     """Read the Glue script.
 
-    :raises DeploymentError: If it is not there.
+    :raises DeploymentError: If the file is missing.
     """
     return _text("glue", "split.py")
 
@@ -164,10 +167,10 @@ def split_script() -> str:
 def evaluation_code() -> Code:
     """Read the files that run in the evaluation's container, the gate among them.
 
-    :raises DeploymentError: If one is not there.
+    :raises DeploymentError: If one of them is missing.
     """
     files = {name: _text("evaluation", name).encode() for name in SCRIPT_FILES if name != ENTRY_FILE}
-    # One source for both sides: what Airflow validates a pipeline file with is what decides on AWS.
+    # The gate that validates a pipeline file in Airflow is the very file that decides on AWS.
     files[GATE_FILE] = Path(gate.__file__).read_bytes()
     return Code(files={**files, ENTRY_FILE: _text("evaluation", ENTRY_FILE).encode()})
 

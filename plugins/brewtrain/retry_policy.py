@@ -27,12 +27,12 @@ _REASON_LIMIT = 2000
 
 
 class RetryTransientErrors(RetryPolicy):
-    """Retries what may mend itself and fails at once what somebody has to mend.
+    """Retries what may pass by itself, and fails at once what a person has to fix.
 
-    Airflow keeps a policy's reason on the task instance only where it retries; so this one leaves
-    the reason of every failure, with its try number, in the task instance's state store, under
-    :data:`FAILURE_KEY`. What this package did not raise (a bug) follows the task's ``retries`` as
-    usual.
+    Airflow keeps a policy's reason on the task instance only where it retries. So this policy
+    leaves the reason of every failure, with its try number, in the task instance's state store,
+    under :data:`FAILURE_KEY`. An error that this package did not raise is a bug, and follows the
+    task's ``retries`` as usual.
     """
 
     def evaluate(

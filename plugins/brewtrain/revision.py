@@ -1,4 +1,4 @@
-"""Which revision of the DAGs a task runs from, for what it records.
+"""The revision of the DAGs that a task runs from, which it records.
 
 Reads git's files itself: a worker need not have git, and a task should not start a process for a
 line of text. Must not be called while DAG files are parsed.
@@ -20,10 +20,11 @@ _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 def revision_of(context: Mapping[str, Any]) -> str:
-    """Return the revision: that of Airflow's DAG bundle, else ``$BREWTRAIN_REVISION``, else the checkout's commit.
+    """Return the revision of Airflow's DAG bundle.
+
+    Without one it is ``$BREWTRAIN_REVISION``, else the checkout's commit, else ``unknown``.
 
     :param context: The task's context.
-    :returns: ``unknown`` if nothing tells.
     """
     bundle = getattr(context.get("ti"), "bundle_instance", None)
     version = getattr(bundle, "version", None)
@@ -33,9 +34,9 @@ def revision_of(context: Mapping[str, Any]) -> str:
 
 
 def commit_of(folder: Path) -> str | None:
-    """Return the commit that is checked out around a folder; ``None`` outside of a checkout.
+    """Return the commit of the checkout that a folder is in; ``None`` outside of a checkout.
 
-    :param folder: Inside the checkout.
+    :param folder: Any folder inside the checkout.
     """
     try:
         for candidate in (folder, *folder.parents):

@@ -1,4 +1,4 @@
-"""Reads YAML the way a configuration file's author expects it: a key given twice is an error, and so are tabs.
+"""Reads YAML as the author of a configuration file expects: no key twice, and no tabs.
 
 PyYAML keeps the last of two equal keys and says nothing. Must not import Airflow or boto3.
 
@@ -17,15 +17,15 @@ _MAX_CHARACTERS = 20_000
 
 
 class YamlError(ValueError):
-    """The text is not YAML that can be read without guessing; says the line and what to do."""
+    """The text cannot be read without guessing; says the line and what to do."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a mapping with two equal keys."""
+    """A SafeLoader that refuses a mapping with two equal keys."""
 
 
 class _FastUniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The same on libyaml, where PyYAML was built with it: four times faster, with messages that say less."""
+    """The same on libyaml, where PyYAML has it: four times faster, with vaguer messages."""
 
 
 def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -51,7 +51,7 @@ def _construct_timestamp(loader: _UniqueKeyLoader, node: yaml.ScalarNode) -> Any
         return loader.construct_yaml_timestamp(node)
     except ValueError as error:
         raise YamlError(
-            f"has {node.value!r} at line {node.start_mark.line + 1}, which looks like a date and is none ({error}); "
+            f"has {node.value!r} at line {node.start_mark.line + 1}, which looks like a date but is not one ({error}); "
             "correct it, or put it in quotes"
         ) from None
 
@@ -82,8 +82,8 @@ def load(text: str) -> Any:
     except (ValueError, OverflowError, LookupError, AttributeError, TypeError) as error:
         if isinstance(error, YamlError):
             raise
-        # PyYAML lets pass what Python says of a value that a tag does not fit, or of a number of
-        # thousands of digits.
+        # PyYAML does not catch what Python raises for a value that its tag does not fit, or for a
+        # number of thousands of digits.
         raise YamlError(f"holds a value that is not what it looks like ({error}); put it in quotes") from None
     try:
         return yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  (a SafeLoader)

@@ -43,7 +43,7 @@ print("RESULT " + json.dumps({{
 
 
 def parse_dags(dags: Path, include: Path, home: Path) -> dict[str, Any]:
-    """Parse a folder of DAG files with Airflow's own parser, in an interpreter that has imported nothing else."""
+    """Parse a folder of DAG files with Airflow's parser, in an interpreter of its own."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -71,7 +71,7 @@ def parse_dags(dags: Path, include: Path, home: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def include(tmp_path: Path) -> Path:
-    """A copy of include/ that a test may edit."""
+    """Return a copy of include/ that a test may edit."""
     copy = tmp_path / "include"
     shutil.copytree(REPOSITORY / "include", copy, ignore=shutil.ignore_patterns("__pycache__", ".venv*"))
     return copy
@@ -79,7 +79,7 @@ def include(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def dags() -> dict[str, Any]:
-    """The DAGs of the shipped pipelines, by id."""
+    """Return the DAGs of the shipped pipelines, by id."""
     from airflow.dag_processing.dagbag import DagBag
 
     with pytest.MonkeyPatch.context() as patch:

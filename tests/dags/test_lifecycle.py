@@ -1,4 +1,4 @@
-"""The promote, rollback and cleanup DAGs' dangerous edges, and what a pipeline that requires approval adds."""
+"""Dangerous edges of the promote, rollback and cleanup DAGs, and what an approval adds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def dags(parse: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
 
 @pytest.fixture
 def approving(parse: Callable[[Path], dict[str, Any]], include: Path) -> dict[str, Any]:
-    """The DAGs of a pipeline that requires approval."""
+    """Return the DAGs of a pipeline that requires approval."""
     [file] = (include / "pipelines").glob("*.yaml")
     text = file.read_text()
     assert "approval: none" in text

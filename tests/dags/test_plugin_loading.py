@@ -1,4 +1,4 @@
-"""Airflow imports every .py below plugins/ under its bare stem, unless plugins/.airflowignore says otherwise."""
+"""Airflow imports every .py below plugins/ by its bare stem, unless .airflowignore forbids it."""
 
 from __future__ import annotations
 
@@ -73,4 +73,4 @@ def test_the_trap_is_real(tmp_path: Path) -> None:
     folder = tmp_path / "plugins"
     shutil.copytree(REPOSITORY / "plugins", folder, ignore=shutil.ignore_patterns("__pycache__", ".airflowignore"))
     loaded = _load(folder, tmp_path)
-    assert {"databrew", "stepfunctions"} <= set(loaded["doubles"])
+    assert {"rollback", "stepfunctions"} <= set(loaded["doubles"])

@@ -1,4 +1,4 @@
-"""The retrain DAG's dangerous edges: order, setup and teardown, who waits where, and what Airflow's scheduler reads."""
+"""The retrain DAG's dangerous edges: order, setup and teardown, waits, and what is serialized."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_stages_start_and_end_in_the_triggerer(dag: Any, stage: str) -> None:
     task = dag.get_task(stage)
     assert task.start_from_trigger
     arguments = task.start_trigger_args
-    assert arguments.trigger_cls == "brewtrain.triggers.stepfunctions.ExecutionStageTrigger"
+    assert arguments.trigger_cls == "brewtrain.triggers.execution_stage.ExecutionStageTrigger"
     assert arguments.next_method == "resume"
     assert arguments.timeout > timedelta(hours=1)
     # Without map_indexes the triggerer's xcom_pull never returns.
@@ -66,6 +66,7 @@ def test_survives_serialisation(dag: Any) -> None:
     for stage in STAGES:
         task = again.get_task(stage)
         assert task.start_from_trigger
+        assert task.execution_timeout is None, "a default of the DAG must not bound the wait"
         links = {link.name for link in task.operator_extra_links}
         assert links == {"execution page", "job page", "job log"}
 

@@ -28,7 +28,7 @@ def test_a_merge_key_is_no_duplicate() -> None:
         ("x:\n  a: 1\n  a: 1", "says 'a' twice, at line 2 and line 3"),
         ("x:\n\ta: 1", "has a tab at line 2, column 1; indent with spaces"),
         ("a: @daily", "a value cannot start with @; put it in quotes"),
-        ("a: 2024-02-31", "has '2024-02-31' at line 1, which looks like a date and is none"),
+        ("a: 2024-02-31", "has '2024-02-31' at line 1, which looks like a date but is not one"),
         ("---\na: 1\n---\nb: 2", "holds more than one document"),
         ("a: !!python/name:os.system x", "has a YAML tag"),
         ("a: [1", "is not YAML at line 1"),

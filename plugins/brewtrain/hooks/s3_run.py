@@ -238,8 +238,3 @@ def _delimiter_of(line: str, declared: str, wanted: tuple[str, ...]) -> str | No
 
 def _name(delimiter: str) -> str:
     return _DELIMITER_NAMES.get(delimiter, repr(delimiter))
-
-
-def result_key(identity: names.RunIdentity) -> str:
-    """S3 key of a run's result document."""
-    return f"{names.run_prefix(identity)}result.json"

@@ -1,1 +1,4 @@
-"""Links on a task's page. They must never fail a task, and must not import boto3."""
+"""Links on a task's page.
+
+They must never fail a task, and must not import boto3.
+"""

@@ -1,7 +1,7 @@
-"""Links on a task's page: the execution, the failed or running job, its log.
+"""Links on a task's page: the execution, the failed job and its log, the evaluation's report.
 
-Airflow asks for a link when a task ends on a worker; a stage that ends in the triggerer hands its
-links over itself, as XComs under the same keys. Must not import boto3.
+Airflow asks for a link when a task ends on a worker. A stage that ends in the triggerer leaves its
+links itself, as XComs under the same keys. Must not import boto3.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _StoredLink(BaseOperatorLink):
     """An address that the operator noted in its ``links`` while it ran."""
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address; empty if there is none."""
+        """Return the address that the operator noted; empty if it noted none."""
         return str(getattr(operator, "links", {}).get(self.name, ""))
 
 

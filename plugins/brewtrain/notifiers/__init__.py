@@ -1,1 +1,4 @@
-"""Notifiers: who is told when a task fails. They import hooks inside their methods, never at module level."""
+"""Notifiers: they tell a person that a task failed, or asks.
+
+They import hooks inside their methods, never at module level.
+"""

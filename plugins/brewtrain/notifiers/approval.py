@@ -1,4 +1,4 @@
-"""Tells that a person is asked to decide, through the same channel as failures.
+"""Tells a person that a task waits for a decision, through the same channel as failures.
 
 Must not import a hook at module level.
 """
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class ApprovalNotifier(BaseNotifier):
-    """Sends the question of an approval task, with the address of the page on which it is answered.
+    """Sends the question of an approval task, with the address of the page to answer it on.
 
-    A question that cannot be sent still waits in the UI: that is logged, and fails nothing.
+    A question that cannot be sent still waits in the UI: this is logged, and fails nothing.
 
     :param aws_conn_id: Airflow connection of type ``aws``.
     """
@@ -30,7 +30,7 @@ class ApprovalNotifier(BaseNotifier):
         self.aws_conn_id = aws_conn_id
 
     def notify(self, context: Context) -> None:
-        """Send the question."""
+        """Send the question of the task in the context."""
         task: Any = context["task"]
         subject, body = str(getattr(task, "subject", task.task_id)), str(getattr(task, "body", "") or "")
         try:

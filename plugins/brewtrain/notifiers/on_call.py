@@ -1,6 +1,6 @@
-"""Tells whoever is on call: the card of a failed task, or that a model is late.
+"""Sends whoever is on call the card of a failed task, or the news that a model is late.
 
-Says it through Amazon SNS, topic ``brewtrain-on-call`` of the account, unless the Airflow variable
+It goes to Amazon SNS, topic ``brewtrain-on-call`` of the account, unless the Airflow variable
 ``brewtrain_on_call`` names another topic or another notifier. A notifier that fails is logged and
 never fails the task a second time. Must not import a hook at module level.
 
@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 
+from brewtrain.airflow_names import CARD
 from brewtrain.domain.errors import AlreadyToldError, BrewtrainError
 from brewtrain.domain.names import CONNECTION_ID
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-CARD_XCOM_KEY = "on_call_card"
 VARIABLE = "brewtrain_on_call"
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,9 @@ class OnCallNotifier(BaseNotifier):
         self.aws_conn_id = aws_conn_id
 
     def notify(self, context: Context) -> None:
-        """Send the card; where the task has none, what it raised. Says nothing twice."""
+        """Send the card or, if the task has none, what it raised; but send nothing twice."""
         if isinstance(context.get("exception"), AlreadyToldError):
-            self.log.info("whoever is on call has been told of the task that failed before")
+            self.log.info("on call has been told of the task that failed before this one")
             return
         try:
             subject, card = _message(context)
@@ -59,10 +59,10 @@ def _message(context: Context) -> tuple[str, str]:
     instance = context["ti"]
     card = None
     try:
-        card = instance.xcom_pull(task_ids=instance.task_id, key=CARD_XCOM_KEY, map_indexes=-1)
+        card = instance.xcom_pull(task_ids=instance.task_id, key=CARD, map_indexes=-1)
     except Exception:
-        # Where the dag-processor runs the callback there is nobody to ask for an XCom.
-        log.info("no card to be had here", exc_info=True)
+        # Where the dag-processor runs the callback it cannot read an XCom.
+        log.info("the task's card cannot be read here", exc_info=True)
     raised = context.get("exception")
     subject = f"{instance.dag_id}: {instance.task_id} failed"
     text = f"run {instance.run_id}, try {instance.try_number}\n\n{raised or 'see the task log'}"
@@ -70,8 +70,11 @@ def _message(context: Context) -> tuple[str, str]:
 
 
 def send(subject: str, card: str, *, aws_conn_id: str, context: dict[str, Any]) -> None:
-    """Send a message to whoever the variable names.
+    """Send a message to whoever the Airflow variable names.
 
+    :param subject: One line.
+    :param card: The text.
+    :param aws_conn_id: Airflow connection of type ``aws``.
     :param context: Airflow's context, for another notifier's templates.
     :raises ValueError: If the variable is not what this module's docstring says.
     """
@@ -84,7 +87,7 @@ def send(subject: str, card: str, *, aws_conn_id: str, context: dict[str, Any]) 
     except (TypeError, ValueError):
         raise ValueError(f"Airflow variable {VARIABLE} is not JSON; write it as docs/on-call.md shows") from None
     if unknown:
-        raise ValueError(f"Airflow variable {VARIABLE} knows no {sorted(unknown)[0]!r}; see docs/on-call.md")
+        raise ValueError(f"Airflow variable {VARIABLE} has an unknown key {sorted(unknown)[0]!r}; see docs/on-call.md")
     if "notifier" in settings:
         module, _, name = settings["notifier"].rpartition(".")
         other = getattr(importlib.import_module(module), name)(**settings.get("arguments", {}))
@@ -99,10 +102,12 @@ def send(subject: str, card: str, *, aws_conn_id: str, context: dict[str, Any]) 
 
 
 async def tell_model_is_late(pipeline: str, hours: float, aws_conn_id: str = CONNECTION_ID, **more: Any) -> None:
-    """Say that a run has taken too long; what DeadlineAlert calls, in the triggerer.
+    """Tell on call that a run takes too long; DeadlineAlert calls this in the triggerer.
 
     :param pipeline: Name of the pipeline.
-    :param hours: How long the run was given.
+    :param hours: How long the run may take.
+    :param aws_conn_id: Airflow connection of type ``aws``.
+    :param more: What Airflow adds: its ``context``.
     """
     context = more.get("context") or {}
     dag_run = context.get("dag_run") or {}
@@ -110,7 +115,7 @@ async def tell_model_is_late(pipeline: str, hours: float, aws_conn_id: str = CON
     subject = f"{pipeline}: the model is late"
     text = (
         f"{subject}\n  run         {run_id}\n  given       {hours:g} hours\n  runbook     docs/runbooks/model-late.md\n"
-        "  what to do  open the run in the grid: the stage that waits says where it stands"
+        "  what to do  open the run in the grid: the stage that still waits shows how far it is"
     )
     log.warning("%s", text)
     try:

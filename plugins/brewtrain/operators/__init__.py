@@ -1,3 +1,4 @@
-"""Operators, one stem per AWS service or job to be done. Imported while DAG files are parsed: must
-not import hooks or boto3 at module level.
+"""Operators, filed by what they do.
+
+Imported while DAG files are parsed: they must not import hooks or boto3 at module level.
 """

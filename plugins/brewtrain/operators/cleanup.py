@@ -1,4 +1,4 @@
-"""The tasks of the cleanup DAG: what may go, and its deletion.
+"""The tasks of the cleanup DAG: the plan of what may be deleted, and the deletion.
 
 Imported while DAG files are parsed: hooks are imported when a task runs.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from brewtrain import run_context
+from brewtrain.airflow_names import PLAN_CLEANUP
 from brewtrain.domain import names
 from brewtrain.domain.deployment.cleanup import (
     SETTLED_ENDPOINT,
@@ -24,35 +25,22 @@ from brewtrain.domain.deployment.cleanup import (
     summary,
     table,
 )
-from brewtrain.domain.errors import InputError
 from brewtrain.domain.run.ladder import REDRIVE_PERIOD
-from brewtrain.operators import run_context
+from brewtrain.operators.base import BrewtrainOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.hooks.databrew_leftovers import DataBrewLeftoversHook
     from brewtrain.hooks.s3_pipeline import S3PipelineHook
     from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook
 
 DRY_RUN = "dry_run"
-PLAN_CLEANUP = "plan_cleanup"
+"""Param of the DAG."""
 
 
-class _CleanupOperator(BaseOperator):
-    """What both have in common: looking at what there is.
-
-    :param pipeline: The pipeline file.
-    :param aws_conn_id: Airflow connection of type ``aws``.
-    """
-
-    template_fields = ()
-
-    def __init__(self, *, pipeline: Pipeline, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-        self.aws_conn_id = aws_conn_id
+class CleanupOperator(BrewtrainOperator):
+    """What planning and deleting have in common: a look at AWS, and decisions."""
 
     @cached_property
     def _s3(self) -> S3PipelineHook:
@@ -77,20 +65,21 @@ class _CleanupOperator(BaseOperator):
         return self.pipeline.bucket_name(self._s3.account)
 
     @staticmethod
-    def _now() -> datetime:
+    def now() -> datetime:
+        """Return the time by which the age of everything is judged."""
         return datetime.now(UTC)
 
-    def _decide(self) -> list[Decision]:
-        """Look at everything and decide on it; nothing is changed."""
+    def decide(self) -> list[Decision]:
+        """Look at everything and decide what may go; nothing is changed."""
         retention = self.pipeline.retention
         return plan(self._inventory(), run_days=retention.run_days, keep_targets=retention.rollback_targets)
 
     def _inventory(self) -> Inventory:
-        from brewtrain.operators.serving import history_of
+        from brewtrain.serving.history import serving_history_of
 
         name = self.pipeline.name
-        # What may begin to use something is looked at before what it may use: what is made after is
-        # not in the inventory at all.
+        # Executions are looked at before what they may use: what one makes afterwards is not in the
+        # inventory at all.
         executions = self._executions()
         endpoints, problems = self._sagemaker.endpoints(self.pipeline.endpoint_name)
         for problem in problems:
@@ -100,7 +89,7 @@ class _CleanupOperator(BaseOperator):
             pipeline=name,
             endpoint=self.pipeline.endpoint_name,
             bucket=self._bucket,
-            now=self._now(),
+            now=self.now(),
             endpoints=endpoints,
             configs=configs,
             models=self._sagemaker.models(name),
@@ -109,7 +98,7 @@ class _CleanupOperator(BaseOperator):
             databrew=self._databrew.resources(name),
             recipe_versions=self._databrew.recipe_versions(name),
             executions=executions,
-            serving_history=history_of(self.pipeline, self._s3, bucket=self._bucket, configs=configs),
+            serving_history=serving_history_of(self.pipeline, self._s3, bucket=self._bucket, configs=configs),
             code_in_use=self._code_in_use(),
             newest_recipe_version=self._databrew.newest_recipe_version(name),
         )
@@ -120,7 +109,7 @@ class _CleanupOperator(BaseOperator):
         hook = StepFunctionsHook(self.aws_conn_id, beside=self._s3)
         machine = hook.account.state_machine_arn(self.pipeline.name)
         found = []
-        for arn, stopped_at in hook.unfinished(machine, since=self._now() - REDRIVE_PERIOD):
+        for arn, stopped_at in hook.unfinished(machine, since=self.now() - REDRIVE_PERIOD):
             execution = hook.describe(arn)
             if execution is not None:
                 found.append(ExecutionFact(execution.name, stopped_at, json.dumps(execution.input, sort_keys=True)))
@@ -138,20 +127,18 @@ class _CleanupOperator(BaseOperator):
         return frozenset({evaluation, key} if key else {evaluation})
 
 
-class PlanCleanupOperator(_CleanupOperator):
-    """Says of every resource whether it may go, and why; changes nothing.
-
-    Returns what may go, as a list of ``{"kind", "name", "why"}``.
-    """
+class PlanCleanupOperator(CleanupOperator):
+    """Says of every resource whether it may go, and why; changes nothing."""
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Log the table and return what may go.
 
+        :returns: ``kind``, ``name`` and ``why`` of each resource that may go.
         :raises InputError: If the param ``dry_run`` is neither true nor false.
         :raises TransientError: If AWS was not available.
         """
-        _dry_run(context)
-        decisions = self._decide()
+        run_context.flag(context, DRY_RUN)
+        decisions = self.decide()
         for line in table(decisions):
             self.log.info("%s", line)
         self.log.info("%s", summary(decisions))
@@ -162,29 +149,28 @@ class PlanCleanupOperator(_CleanupOperator):
         ]
 
 
-class ApplyCleanupOperator(_CleanupOperator):
-    """Deletes what the plan named and what, looked at again, may still go.
+class ApplyCleanupOperator(CleanupOperator):
+    """Deletes what the plan named and a second look finds may still go.
 
     Before each endpoint config and model the endpoint is asked again what it serves. Every deletion
     is idempotent: a second try goes on where the first one ended.
-
-    Returns ``{"deleted": …, "kept": …, "bytes": …}``.
     """
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Delete.
+        """Delete what was planned.
 
+        :returns: Number of resources ``deleted`` and ``kept``, and of ``bytes`` freed.
         :raises AirflowSkipException: If the run was asked for the plan only, or there is nothing to
             delete.
         :raises TransientError: If AWS was not available; what was deleted so far stays deleted.
         """
-        if _dry_run(context):
+        if run_context.flag(context, DRY_RUN):
             raise AirflowSkipException("dry_run: nothing was deleted")
         planned = context["ti"].xcom_pull(task_ids=PLAN_CLEANUP, map_indexes=-1) or []
         named = {(one["kind"], one["name"]) for one in planned}
         if not named:
             raise AirflowSkipException("there is nothing to delete")
-        going = [one for one in self._decide() if one.delete and (one.kind.value, one.name) in named]
+        going = [one for one in self.decide() if one.delete and (one.kind.value, one.name) in named]
         results = [self._delete(decision) for decision in going if decision.kind is not Kind.RECIPE_VERSION]
         results += self._delete_recipe_versions([one.name for one in going if one.kind is Kind.RECIPE_VERSION])
         deleted = sum(results)
@@ -199,7 +185,7 @@ class ApplyCleanupOperator(_CleanupOperator):
         return {"deleted": deleted, "kept": len(named) - deleted, "bytes": size}
 
     def _delete(self, decision: Decision) -> bool:
-        """Delete one resource; returns whether it is gone."""
+        """Delete one resource, unless it must stay after all, and return whether it is gone."""
         kept = self._refused(decision)
         if kept is None:
             kept = self._call(decision)
@@ -210,7 +196,7 @@ class ApplyCleanupOperator(_CleanupOperator):
         return True
 
     def _refused(self, decision: Decision) -> str | None:
-        """Why a config or model must stay, as the endpoint says right now."""
+        """Return why a config or model must stay by what the endpoint serves right now."""
         if decision.kind not in (Kind.ENDPOINT_CONFIG, Kind.MODEL):
             return None
         name = self.pipeline.endpoint_name
@@ -230,7 +216,7 @@ class ApplyCleanupOperator(_CleanupOperator):
         return None
 
     def _call(self, decision: Decision) -> str | None:
-        """Delete; returns why not, if AWS keeps it."""
+        """Delete one resource, and return why not, if AWS keeps it."""
         if decision.kind is Kind.ENDPOINT_CONFIG:
             self._sagemaker.delete_config(decision.name)
         elif decision.kind is Kind.MODEL:
@@ -251,10 +237,3 @@ class ApplyCleanupOperator(_CleanupOperator):
             else:
                 self.log.info("- recipe version %s", version)
         return [version not in kept for version in versions]
-
-
-def _dry_run(context: Context) -> bool:
-    value = context["params"].get(DRY_RUN, False)
-    if not isinstance(value, bool):
-        raise InputError(f"param {DRY_RUN} is {value!r}; write true or false")
-    return value

@@ -7,39 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from brewtrain import run_context
+from brewtrain.airflow_names import READ_EVENT
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.evaluation.job import SMOKE_FILE
 from brewtrain.domain.serving import smoke_test
-from brewtrain.operators import run_context
+from brewtrain.operators.base import BrewtrainOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.pipeline.file import Pipeline
 
-READ_EVENT = "read_event"
-
-
-class ReadModelEventOperator(BaseOperator):
-    """Logs what the newest event of the pipeline's model says, and returns it.
-
-    Returns the event's ``extra``.
-
-    :param pipeline: The pipeline file.
-    """
-
-    template_fields = ()
-
-    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
+class ReadModelEventOperator(BrewtrainOperator):
+    """Logs what the newest event of the pipeline's model says, and returns it."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Read.
+        """Read the event.
 
+        :returns: The event's ``extra``.
         :raises AirflowSkipException: If no event triggered the run: somebody triggered it by hand.
         """
         events = [event for found in context["triggering_asset_events"].values() for event in found]
@@ -54,28 +41,16 @@ class ReadModelEventOperator(BaseOperator):
         return extra
 
 
-class ScoreRowsOperator(BaseOperator):
-    """Asks the endpoint to score the rows that the model's evaluation set aside, and logs the scores.
-
-    Returns ``{"rows": …, "mean_score": …}``.
-
-    :param pipeline: The pipeline file.
-    :param aws_conn_id: Airflow connection of type ``aws``.
-    """
-
-    template_fields = ()
-
-    def __init__(self, *, pipeline: Pipeline, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-        self.aws_conn_id = aws_conn_id
+class ScoreRowsOperator(BrewtrainOperator):
+    """Has the endpoint score the rows that the evaluation set aside, and logs the scores."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Score.
+        """Score the rows.
 
+        :returns: Number of ``rows``, and their ``mean_score``.
         :raises AirflowSkipException: If the model was never evaluated, so that it has no rows.
         :raises DeploymentError: If the endpoint refuses the rows.
-        :raises TransientError: If it gave no answer.
+        :raises TransientError: If the endpoint gave no answer.
         """
         from brewtrain.hooks.s3_run import S3RunHook
         from brewtrain.hooks.sagemaker_endpoint import SageMakerRuntimeHook
@@ -89,7 +64,7 @@ class ScoreRowsOperator(BaseOperator):
         s3 = S3RunHook(self.aws_conn_id)
         text = s3.read_text(source)
         if text is None:
-            raise AirflowSkipException(f"{source} does not exist (any more): no rows to score")
+            raise AirflowSkipException(f"{source} does not exist, or not any more: no rows to score")
         rows = smoke_test.parse(text, source=source)
         runtime = SageMakerRuntimeHook(self.aws_conn_id, beside=s3)
         scores: list[float] = []

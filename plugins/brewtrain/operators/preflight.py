@@ -1,4 +1,4 @@
-"""The preflight: everything that a run needs, looked at without running one.
+"""The preflight: looks at everything that a run needs, without running one.
 
 Imported while DAG files are parsed: hooks are imported when a task runs.
 """
@@ -6,14 +6,13 @@ Imported while DAG files are parsed: hooks are imported when a task runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
-
-from airflow.sdk import BaseOperator
 
 from brewtrain import resources
 from brewtrain.domain import names
 from brewtrain.domain.errors import BrewtrainError, DeploymentError, TransientError
-from brewtrain.operators import run_context
+from brewtrain.operators.base import BrewtrainOperator
 
 if TYPE_CHECKING:
     from typing import Any
@@ -21,12 +20,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from brewtrain.domain.names import Account
-    from brewtrain.domain.pipeline.file import Pipeline
 
     Check = tuple[str, Callable[[], str]]
 
-# Of the form of a run id, so that a policy narrowed to the pipeline's own names allows to ask; no
-# interval ends then.
+# Looks like a run id, so that a policy which allows the pipeline's own names alone lets it be asked
+# for; no interval ends then.
 NEVER = "00000000T0000-never"
 SERVICES = ("states", "databrew", "glue", "sagemaker")
 # Airflow passes these; SageMaker's is passed by the state machine.
@@ -34,28 +32,17 @@ PASSED_ROLES = ("states", "databrew", "glue")
 
 
 class NotCheckedError(BrewtrainError):
-    """A check that this account's permissions do not allow; not a failure of what it would check."""
+    """A check that the connection has no permission to make; what it would check may be fine."""
 
 
-class CheckAccountOperator(BaseOperator):
-    """Checks account, permissions and deployment, one line a check, and fails if any line says FAIL.
-
-    :param pipeline: The pipeline file.
-    :param aws_conn_id: Airflow connection of type ``aws``.
-    """
-
-    template_fields = ()
-
-    def __init__(self, *, pipeline: Pipeline, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-        self.aws_conn_id = aws_conn_id
+class CheckAccountOperator(BrewtrainOperator):
+    """Checks account, permissions and deployment; fails if the line of any check says FAIL."""
 
     def execute(self, context: Context) -> list[str]:
-        """Check, and return the lines.
+        """Make every check, and log a line for each.
 
-        :raises DeploymentError: If a check failed; every other check has been made and logged all
-            the same.
+        :returns: The lines.
+        :raises DeploymentError: If a check failed; all others have been made and logged as well.
         :raises TransientError: If AWS was not available.
         """
         from brewtrain.hooks.connection import AwsClientHook
@@ -70,7 +57,7 @@ class CheckAccountOperator(BaseOperator):
         failed = [line for line in lines if line.startswith("FAIL")]
         if failed:
             raise DeploymentError(
-                f"{len(failed)} of {len(lines)} checks failed; mend what each says, then clear this task:\n"
+                f"{len(failed)} of {len(lines)} checks failed; fix what each line names, then clear this task:\n"
                 + "\n".join(failed)
             )
         return lines
@@ -87,26 +74,26 @@ class CheckAccountOperator(BaseOperator):
             return f"FAIL  {subject}: {error}"
 
     def _checks(self, account: Account) -> Iterator[Check]:
-        yield "bucket", lambda: self._bucket(account)
+        yield "bucket", partial(self._bucket, account)
         for service in SERVICES:
-            yield f"role {names.role(service)}", lambda service=service: self._role(service)  # type: ignore[misc]
-        yield "pass roles", lambda: self._pass_roles(account)
-        yield "training image", lambda: self._image(account)
+            yield f"role {names.role(service)}", partial(self._role, service)
+        yield "pass roles", partial(self._pass_roles, account)
+        yield "training image", partial(self._image, account)
         yield "recipe", self._recipe
-        yield "evaluation code", lambda: self._evaluation_code(account)
-        yield "state machine", lambda: self._alias(account)
+        yield "evaluation code", partial(self._evaluation_code, account)
+        yield "state machine", partial(self._alias, account)
         for operation, request in self._execution_calls(account).items():
-            yield f"states {operation}", lambda op=operation, req=request: self._probe("stepfunctions", op, req)  # type: ignore[misc]
+            yield f"states {operation}", partial(self._probe, "stepfunctions", operation, request)
         for operation in ("describe_job", "delete_job", "describe_dataset", "delete_dataset", "list_job_runs"):
             name = {"Name": f"{names.PREFIX}-{self._never()}"}
-            yield f"databrew {operation}", lambda op=operation, req=name: self._probe("databrew", op, req)  # type: ignore[misc]
+            yield f"databrew {operation}", partial(self._probe, "databrew", operation, name)
         yield "model package group", self._registry
         for operation, request in self._registry_calls(account).items():
-            yield f"sagemaker {operation}", lambda op=operation, req=request: self._probe("sagemaker", op, req)  # type: ignore[misc]
-        yield "training quota", lambda: self._quota(f"{self.pipeline.training.instance_type} for training job usage")
+            yield f"sagemaker {operation}", partial(self._probe, "sagemaker", operation, request)
+        yield "training quota", partial(self._quota, f"{self.pipeline.training.instance_type} for training job usage")
         evaluation = self.pipeline.evaluation.instance_type
-        yield "evaluation quota", lambda: self._quota(f"{evaluation} for processing job usage")
-        yield "endpoint quota", lambda: self._quota(f"{self.pipeline.endpoint.instance_type} for endpoint usage")
+        yield "evaluation quota", partial(self._quota, f"{evaluation} for processing job usage")
+        yield "endpoint quota", partial(self._quota, f"{self.pipeline.endpoint.instance_type} for endpoint usage")
 
     def _execution_calls(self, account: Account) -> dict[str, dict[str, Any]]:
         arn = {"executionArn": account.execution_arn(self.pipeline.name, self._never())}
@@ -116,7 +103,7 @@ class CheckAccountOperator(BaseOperator):
             "redrive_execution": arn,
             "stop_execution": arn,
             "list_executions": {"stateMachineArn": account.state_machine_arn(self.pipeline.name)},
-            # A name that AWS never takes, so that nothing can start.
+            # AWS refuses every such name, so that nothing can start.
             "start_execution": {"stateMachineArn": account.alias_arn(self.pipeline.name), "name": "not*a*name"},
         }
 
@@ -179,7 +166,7 @@ class CheckAccountOperator(BaseOperator):
             try:
                 allowed = probe.may_pass(account.role_arn(service), service)
             except BrewtrainError as error:
-                raise NotCheckedError(f"iam:SimulatePrincipalPolicy is not to be had: {error}") from error
+                raise NotCheckedError(f"iam:SimulatePrincipalPolicy is not allowed: {error}") from error
             if not allowed:
                 raise DeploymentError(
                     f"role {names.role(service)} may not be passed to {service}.amazonaws.com; allow iam:PassRole in "
@@ -218,7 +205,7 @@ class CheckAccountOperator(BaseOperator):
             raise NotCheckedError(f"the quota cannot be read: {error}") from error
         value = quotas.get(name)
         if value is None:
-            raise NotCheckedError(f"Service Quotas has none called {name!r}")
+            raise NotCheckedError(f"Service Quotas has no quota {name!r}")
         if value < 1:
             raise DeploymentError(f"the account's quota {name!r} is {value:g}; ask for more in Service Quotas")
         return f"{name}: {value:g}"

@@ -1,4 +1,4 @@
-"""The tasks of the promote DAG, and the retrain DAG's request for an approval.
+"""The tasks of the promote DAG, but for those it shares with the rollback DAG.
 
 Imported while DAG files are parsed: hooks are imported when a task runs.
 """
@@ -6,11 +6,11 @@ Imported while DAG files are parsed: hooks are imported when a task runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
+from airflow.sdk.exceptions import AirflowSkipException
 
+from brewtrain.airflow_names import PROMOTION
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError
 from brewtrain.domain.evaluation.job import PAGE_FILE
@@ -18,61 +18,43 @@ from brewtrain.domain.run.execution_input import promotion_input
 from brewtrain.domain.run.outcome import Outcome
 from brewtrain.domain.serving.model_package import RUN_ID, Decision
 from brewtrain.domain.serving.promotion import Request, best_of, body, of_backfill, read_request, refusal, subject
-from brewtrain.operators import run_context
-from brewtrain.operators.endpoint_deployment import (
-    CheckEndpointOperator,
-    Entry,
-    RecordDeploymentOperator,
-    StartDeploymentOperator,
-    approved,
-    evaluation_uri,
-    read_result,
-)
+from brewtrain.operators.base import BrewtrainOperator
+from brewtrain.operators.check_endpoint import CheckEndpointOperator
+from brewtrain.operators.record_deployment import RecordDeploymentOperator
+from brewtrain.operators.start_deployment import StartDeploymentOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.pipeline.file import Pipeline
+    from brewtrain.approval import Answer
     from brewtrain.hooks.s3_pipeline import S3PipelineHook
-
-CHOOSE_CANDIDATE = "choose_candidate"
-APPROVE_CANDIDATE = "approve_candidate"
-START_DEPLOYMENT = "start_deployment"
-RECORD_RESULT = "record_result"
+    from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
 
 class CheckPromotionOperator(CheckEndpointOperator):
     """Checks what a promotion needs; see :class:`CheckEndpointOperator`."""
 
     def check_params(self, params: Mapping[str, Any]) -> None:
-        """Check the params of a promotion."""
+        """Check the params of a promotion.
+
+        :raises InputError: If one has no valid value.
+        """
         read_request(params, pipeline=self.pipeline.name)
 
 
-class ChooseCandidateOperator(BaseOperator):
-    """Finds the run whose model is to be deployed, and checks that it can be.
-
-    Returns ``{"run_id", "data_date", "metrics", "model_artifacts", "model_package_arn",
-    "evaluation_uri", "serving", "deploy_policy", "subject", "body"}``.
-
-    :param pipeline: The pipeline file.
-    :param aws_conn_id: Airflow connection of type ``aws``.
-    """
-
-    template_fields = ()
-
-    def __init__(self, *, pipeline: Pipeline, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-        self.aws_conn_id = aws_conn_id
+class ChooseCandidateOperator(BrewtrainOperator):
+    """Finds the run whose model is to be deployed, and checks that it can be."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Choose.
+        """Choose the candidate.
 
-        :raises InputError: If a param is not what it may be, there is no such candidate, or it was
+        :returns: ``run_id``, ``data_date``, ``metrics``, ``model_artifacts``,
+            ``model_package_arn``, ``evaluation_uri``, ``serving`` (the config that serves),
+            ``deploy_policy``, and the question to a person: ``subject`` and ``body``.
+        :raises InputError: If a param has no valid value, or the candidate does not exist or was
             refused.
-        :raises DeploymentError: If its model archive is gone, or another pipeline file names the
-            same endpoint.
+        :raises DeploymentError: If the candidate's model archive is gone, or another pipeline file
+            names the same endpoint.
         :raises AirflowSkipException: If the endpoint serves this very model already.
         """
         request = read_request(context["params"], pipeline=self.pipeline.name)
@@ -81,70 +63,58 @@ class ChooseCandidateOperator(BaseOperator):
 
         resources.check_endpoint_claim(self.pipeline)
         s3 = S3PipelineHook(self.aws_conn_id)
-        bucket = self.pipeline.bucket_name(s3.account)
-        result = self._find(request, s3, bucket)
-        run_id = str(result["run_id"])
-        package = result.get("model_package_arn")
-        status = self._status(s3, str(package)) if package else None
-        reason = refusal(result) or ("it was rejected in the model registry" if status == "Rejected" else None)
-        if reason and not request.even_if_refused:
-            raise InputError(
-                f"run {run_id} may not be promoted: {reason} ({_line(result.get('message'))}); choose another "
-                "candidate, or trigger with even_if_refused if a person has looked at it"
-            )
-        artifacts = result.get("model_artifacts")
-        if not artifacts or not s3.exists(str(artifacts)):
-            raise DeploymentError(
-                f"the model archive of run {run_id} is gone ({artifacts or 'its result names none'}): restore it from "
-                f"the bucket's versions, or train that interval again with {self.pipeline.name}__retrain"
-            )
-        serving = self._serving(s3, str(artifacts), run_id)
-        uri = evaluation_uri(result)
-        chosen = {
+        result = self._find(request, s3, self.pipeline.bucket_name(s3.account))
+        reason = self._refusal(result, request, s3)
+        self._check_archive(result, s3)
+        serving_config, serving = self._serving(result, s3)
+        chosen = self._chosen(result, request, serving_config=serving_config, serving=serving, refused=reason)
+        self.log.info("candidate: run %s, data up to %s\n%s", chosen["run_id"], chosen["data_date"], chosen["body"])
+        return chosen
+
+    def _chosen(
+        self,
+        result: Mapping[str, Any],
+        request: Request,
+        *,
+        serving_config: str | None,
+        serving: str,
+        refused: str | None,
+    ) -> dict[str, Any]:
+        from brewtrain.recording.results import evaluation_prefix
+
+        run_id, data_date = str(result["run_id"]), str(result["data_date"])
+        evaluation_uri = evaluation_prefix(result.get("evaluation"))
+        return {
             "run_id": run_id,
-            "data_date": result["data_date"],
+            "data_date": data_date,
             "metrics": result.get("metrics") or {},
-            "model_artifacts": artifacts,
-            "model_package_arn": package,
-            "evaluation_uri": uri,
-            "serving": serving[0],
+            "model_artifacts": result["model_artifacts"],
+            "model_package_arn": result.get("model_package_arn"),
+            "evaluation_uri": evaluation_uri,
+            "serving": serving_config,
             "deploy_policy": request.deploy_policy,
             "subject": subject(
                 pipeline=self.pipeline.name,
                 endpoint=self.pipeline.endpoint_name,
                 run_id=run_id,
-                data_date=str(result["data_date"]),
+                data_date=data_date,
             ),
             "body": body(
                 result,
-                serving=serving[1],
-                report=f"{uri}{PAGE_FILE}" if uri else None,
+                serving=serving,
+                report=f"{evaluation_uri}{PAGE_FILE}" if evaluation_uri else None,
                 deploy_policy=request.deploy_policy,
-                note=f"Refused before: {reason}" if reason else None,
+                note=f"Refused before: {refused}" if refused else None,
             ),
         }
-        self.log.info("candidate: run %s, data up to %s\n%s", run_id, result["data_date"], chosen["body"])
-        return chosen
 
     def _find(self, request: Request, s3: S3PipelineHook, bucket: str) -> Mapping[str, Any]:
-        name = self.pipeline.name
+        """Return the candidate's result document."""
         if request.best_of_backfill:
-            folders = s3.folders(bucket, names.runs_prefix(name))
-            keys = [f"{folder}{names.RESULT_FILE}" for folder in folders]
-            found = of_backfill((document for _, document in s3.read_documents(bucket, keys)), request)
-            for result in found:
-                value = result["metrics"].get(request.metric)
-                self.log.info(
-                    "  %s  %s  %s = %s  %s",
-                    result["data_date"],
-                    result["run_id"],
-                    request.metric,
-                    value,
-                    result["reason"],
-                )
-            best = best_of(found, request, pipeline=name)
-            self.log.info("best of %s by %s: %s", len(found), request.metric, best["run_id"])
-            return best
+            return self._best_of_backfill(request, s3, bucket)
+        from brewtrain.recording.results import read_result
+
+        name = self.pipeline.name
         run_id = request.run_id or self._run_of_version(s3, request.version or 0)
         document = read_result(s3, self.pipeline, bucket, run_id)
         if document is None:
@@ -158,6 +128,24 @@ class ChooseCandidateOperator(BaseOperator):
                 "restore it from the bucket's versions, or choose another candidate"
             )
         return document
+
+    def _best_of_backfill(self, request: Request, s3: S3PipelineHook, bucket: str) -> Mapping[str, Any]:
+        name = self.pipeline.name
+        folders = s3.folders(bucket, names.runs_prefix(name))
+        keys = [f"{folder}{names.RESULT_FILE}" for folder in folders]
+        found = of_backfill((document for _, document in s3.read_documents(bucket, keys)), request)
+        for result in found:
+            self.log.info(
+                "  %s  %s  %s = %s  %s",
+                result["data_date"],
+                result["run_id"],
+                request.metric,
+                result["metrics"].get(request.metric),
+                result["reason"],
+            )
+        best = best_of(found, request, pipeline=name)
+        self.log.info("best of %s by %s: %s", len(found), request.metric, best["run_id"])
+        return best
 
     def _run_of_version(self, s3: S3PipelineHook, version: int) -> str:
         from brewtrain.hooks.model_registry import ModelRegistryHook
@@ -175,13 +163,35 @@ class ChooseCandidateOperator(BaseOperator):
             )
         return run_id
 
-    def _status(self, s3: S3PipelineHook, arn: str) -> str | None:
+    def _refusal(self, result: Mapping[str, Any], request: Request, s3: S3PipelineHook) -> str | None:
+        """Return why the candidate was refused, if it was and a person wants it all the same."""
+        reason = refusal(result) or ("it was rejected in the model registry" if self._rejected(result, s3) else None)
+        if reason and not request.even_if_refused:
+            raise InputError(
+                f"run {result['run_id']} may not be promoted: {reason} ({_line(result.get('message'))}); choose "
+                "another candidate, or trigger with even_if_refused if a person has looked at it"
+            )
+        return reason
+
+    def _rejected(self, result: Mapping[str, Any], s3: S3PipelineHook) -> bool:
         from brewtrain.hooks.model_registry import ModelRegistryHook
 
-        package = ModelRegistryHook(self.aws_conn_id, beside=s3).describe_package(arn)
-        return None if package is None else package.get("ModelApprovalStatus")
+        arn = result.get("model_package_arn")
+        if not arn:
+            return False
+        package = ModelRegistryHook(self.aws_conn_id, beside=s3).describe_package(str(arn))
+        return package is not None and package.get("ModelApprovalStatus") == "Rejected"
 
-    def _serving(self, s3: S3PipelineHook, artifacts: str, run_id: str) -> tuple[str | None, str]:
+    def _check_archive(self, result: Mapping[str, Any], s3: S3PipelineHook) -> None:
+        artifacts = result.get("model_artifacts")
+        if not artifacts or not s3.exists(str(artifacts)):
+            raise DeploymentError(
+                f"the model archive of run {result['run_id']} is gone ({artifacts or 'its result names none'}): "
+                "restore it from the bucket's versions, or train that interval again with "
+                f"{self.pipeline.name}__retrain"
+            )
+
+    def _serving(self, result: Mapping[str, Any], s3: S3PipelineHook) -> tuple[str | None, str]:
         """Return the config that serves, and a phrase about it."""
         from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook, artifacts_of, models_of
 
@@ -196,19 +206,24 @@ class ChooseCandidateOperator(BaseOperator):
         addresses = {
             address for model in models_of(config or {}) for address in artifacts_of(hook.describe_model(model) or {})
         }
-        if addresses == {artifacts} and endpoint["EndpointStatus"] == "InService":
-            raise AirflowSkipException(f"endpoint {name} serves the model of run {run_id} already")
+        if addresses == {str(result["model_artifacts"])} and endpoint["EndpointStatus"] == "InService":
+            raise AirflowSkipException(f"endpoint {name} serves the model of run {result['run_id']} already")
         return config_name, f"`{config_name}`, data up to {tags.get(names.DATE_TAG, 'unknown')}"
 
 
 class StartPromotionOperator(StartDeploymentOperator):
     """Starts the execution that deploys the candidate; see :class:`StartDeploymentOperator`."""
 
-    entry: ClassVar[Entry] = "promote"
+    tasks = PROMOTION
 
-    def _document(self, hook: Any, chosen: Mapping[str, Any], name: str, *, started: bool) -> dict[str, Any]:
+    def document(self, hook: StepFunctionsHook, chosen: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Build the input of a promotion from the candidate's result document.
+
+        :raises DeploymentError: If the document is gone.
+        """
         from brewtrain import resources
         from brewtrain.hooks.s3_pipeline import S3PipelineHook
+        from brewtrain.recording.results import read_result
 
         s3 = S3PipelineHook(self.aws_conn_id, beside=hook)
         run_id = str(chosen["run_id"])
@@ -228,68 +243,20 @@ class StartPromotionOperator(StartDeploymentOperator):
 class RecordPromotionOperator(RecordDeploymentOperator):
     """Records a promotion; see :class:`RecordDeploymentOperator`."""
 
-    entry: ClassVar[Entry] = "promote"
+    tasks = PROMOTION
 
-    def _refused(self, chosen: Mapping[str, Any], approval: Mapping[str, Any] | None) -> None:
-        user = (approval or {}).get("responded_by_user")
-        if approval is None or approved(approval) or not isinstance(user, Mapping):
-            # Nobody answered: the candidate goes on waiting for an approval, which a promotion may
-            # ask for again.
-            return
-        who = user.get("name") or user.get("id")
-        self._note(chosen, Decision("rejected", "approval_refused", f"{who} did not approve it", f"person:{who}"))
+    def note_refusal(self, chosen: Mapping[str, Any], answer: Answer) -> None:
+        """Note in the model registry that a person refused the candidate.
 
-
-class RequestApprovalOperator(BaseOperator):
-    """Asks a person to approve the run's candidate, by triggering the promote DAG for it.
-
-    :param pipeline: The pipeline file.
-    """
-
-    template_fields = ()
-
-    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-
-    def execute(self, context: Context) -> NoReturn:
-        """Trigger.
-
-        :raises AirflowSkipException: If there is nothing to approve, or the run is a backfill's:
-            nobody is asked for each of its models.
-        :raises DeploymentError: If the promote DAG is paused: the question would wait unseen.
+        Where nobody answered, the candidate goes on waiting for an approval, and another promotion
+        may ask for it again.
         """
-        recorded = run_context.pull(context, RECORD_RESULT) or {}
-        run_id = str(recorded.get("run_id"))
-        promote = f"{self.pipeline.name}__promote"
-        if recorded.get("outcome") != "pending":
-            raise AirflowSkipException(f"{recorded.get('outcome') or 'nothing recorded'}: nothing to approve")
-        dag_run = context["dag_run"]
-        assert dag_run is not None
-        if str(getattr(dag_run.run_type, "value", dag_run.run_type)) == "backfill":
-            raise AirflowSkipException(
-                f"nobody is asked for the models of a backfill; {promote} with candidate=best_of_backfill deploys its "
-                "best"
-            )
-        if context["ti"].get_dag(promote).is_paused:
-            raise DeploymentError(
-                f"{promote} is paused, so nobody would be asked to approve run {run_id}; unpause it, then clear this "
-                "task"
-            )
-        policy = "always" if context["params"].get("deploy_policy") == "always" else "newest"
-        raise DagRunTriggerException(
-            trigger_dag_id=promote,
-            dag_run_id=f"approval__{run_id}",
-            conf={"candidate": run_id, "deploy_policy": policy},
-            logical_date=None,
-            reset_dag_run=False,
-            skip_when_already_exists=True,
-            wait_for_completion=False,
-            allowed_states=["success"],
-            failed_states=["failed"],
-            poke_interval=60,
-            deferrable=False,
+        if answer.approved or answer.user is None:
+            return
+        decision = Decision(
+            "rejected", "approval_refused", f"{answer.user} did not approve it", f"person:{answer.user}"
         )
+        self.note(chosen, decision)
 
 
 def _line(value: Any) -> str:

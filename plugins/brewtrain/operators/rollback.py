@@ -1,4 +1,4 @@
-"""The tasks of the rollback DAG.
+"""The tasks of the rollback DAG, but for those it shares with the promote DAG.
 
 Imported while DAG files are parsed: hooks are imported when a task runs.
 """
@@ -6,66 +6,49 @@ Imported while DAG files are parsed: hooks are imported when a task runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
+from brewtrain.airflow_names import ROLLBACK
 from brewtrain.domain.errors import DeploymentError, TransientError
 from brewtrain.domain.names import DATE_TAG, PIPELINE_TAG, RUN_TAG
 from brewtrain.domain.run.execution_input import rollback_input
 from brewtrain.domain.serving.rollback import Target, body, choose, read_target, subject
-from brewtrain.operators import run_context
-from brewtrain.operators.endpoint_deployment import (
-    CheckEndpointOperator,
-    Entry,
-    RecordDeploymentOperator,
-    StartDeploymentOperator,
-    evaluation_uri,
-    read_result,
-)
+from brewtrain.operators.base import BrewtrainOperator
+from brewtrain.operators.check_endpoint import CheckEndpointOperator
+from brewtrain.operators.record_deployment import RecordDeploymentOperator
+from brewtrain.operators.start_deployment import StartDeploymentOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.hooks.s3_pipeline import S3PipelineHook
     from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook
+    from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
-CHOOSE_VERSION = "choose_version"
-CONFIRM_ROLLBACK = "confirm_rollback"
-START_ROLLBACK = "start_rollback"
-# A rollback asked for while the endpoint is on its way would go back from nobody knows what.
-_MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+# While the endpoint is changing, nobody knows what a rollback would go back from.
+_CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
 
 class CheckRollbackOperator(CheckEndpointOperator):
     """Checks what a rollback needs; see :class:`CheckEndpointOperator`."""
 
     def check_params(self, params: Mapping[str, Any]) -> None:
-        """Check the params of a rollback."""
+        """Check the params of a rollback.
+
+        :raises InputError: If one has no valid value.
+        """
         read_target(params)
 
 
-class ChooseVersionOperator(BaseOperator):
-    """Finds the endpoint config to go back to, and checks that it can serve.
-
-    Returns ``{"endpoint_config", "model", "run_id", "data_date", "metrics", "model_package_arn",
-    "evaluation_uri", "serving", "subject", "body"}``.
-
-    :param pipeline: The pipeline file.
-    :param aws_conn_id: Airflow connection of type ``aws``.
-    """
-
-    template_fields = ()
-
-    def __init__(self, *, pipeline: Pipeline, aws_conn_id: str = run_context.CONNECTION_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-        self.aws_conn_id = aws_conn_id
+class ChooseVersionOperator(BrewtrainOperator):
+    """Finds the endpoint config to go back to, and checks that it can serve."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Choose.
+        """Choose the endpoint config.
 
+        :returns: ``endpoint_config``, ``model``, ``run_id``, ``data_date``, ``metrics``,
+            ``model_package_arn``, ``evaluation_uri``, ``serving`` (the config that serves), and the
+            question to a person: ``subject`` and ``body``.
         :raises InputError: If the param ``target`` cannot be the name of an endpoint config.
         :raises DeploymentError: If there is nothing to go back to, or it cannot serve; the endpoint
             is untouched.
@@ -75,34 +58,50 @@ class ChooseVersionOperator(BaseOperator):
         from brewtrain import resources
         from brewtrain.hooks.s3_pipeline import S3PipelineHook
         from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook
-        from brewtrain.operators.serving import history_of
+        from brewtrain.serving.history import serving_history_of
 
         resources.check_endpoint_claim(self.pipeline)
         s3 = S3PipelineHook(self.aws_conn_id)
         sagemaker = SageMakerHostingHook(self.aws_conn_id, beside=s3)
         bucket = self.pipeline.bucket_name(s3.account)
         serving = self._serving(sagemaker)
-        history = history_of(self.pipeline, s3, bucket=bucket, configs=sagemaker.configs(self.pipeline.name))
         target, notes = choose(
             wanted,
             pipeline=self.pipeline.name,
             endpoint=self.pipeline.endpoint_name,
             serving=serving,
-            serving_history=history,
+            serving_history=serving_history_of(
+                self.pipeline, s3, bucket=bucket, configs=sagemaker.configs(self.pipeline.name)
+            ),
             look=lambda name: self._look(name, sagemaker, s3),
         )
+        chosen = self._chosen(target, notes, serving, sagemaker, s3)
+        self.log.info("%s\n%s", chosen["subject"], chosen["body"])
+        return chosen
+
+    def _chosen(
+        self,
+        target: Target,
+        notes: list[str],
+        serving: str,
+        sagemaker: SageMakerHostingHook,
+        s3: S3PipelineHook,
+    ) -> dict[str, Any]:
+        from brewtrain.recording.results import evaluation_prefix, read_result
+
         found = sagemaker.describe_config(serving)
         serving_date = None if found is None else sagemaker.tags(found["EndpointConfigArn"]).get(DATE_TAG)
+        bucket = self.pipeline.bucket_name(s3.account)
         result = (read_result(s3, self.pipeline, bucket, target.run_id) if target.run_id else None) or {}
         metrics = result.get("metrics") or {}
-        chosen = {
+        return {
             "endpoint_config": target.name,
             "model": target.models[0] if target.models else None,
             "run_id": target.run_id,
             "data_date": target.data_date,
             "metrics": metrics,
             "model_package_arn": result.get("model_package_arn"),
-            "evaluation_uri": evaluation_uri(result),
+            "evaluation_uri": evaluation_prefix(result.get("evaluation")),
             "serving": serving,
             "subject": subject(
                 target,
@@ -113,8 +112,6 @@ class ChooseVersionOperator(BaseOperator):
             ),
             "body": body(target, serving=serving, serving_date=serving_date, metrics=metrics, notes=notes),
         }
-        self.log.info("%s\n%s", chosen["subject"], chosen["body"])
-        return chosen
 
     def _serving(self, sagemaker: SageMakerHostingHook) -> str:
         name = self.pipeline.endpoint_name
@@ -124,7 +121,7 @@ class ChooseVersionOperator(BaseOperator):
                 f"endpoint {name!r} does not exist, so there is nothing to roll back; {self.pipeline.name}__promote "
                 "creates it with the model of an earlier run"
             )
-        if endpoint["EndpointStatus"] in _MOVING:
+        if endpoint["EndpointStatus"] in _CHANGING:
             raise TransientError(
                 f"endpoint {name!r} is {endpoint['EndpointStatus']}: what it will serve is not known yet; try again "
                 "when it is InService"
@@ -158,23 +155,28 @@ class ChooseVersionOperator(BaseOperator):
 
 
 class StartRollbackOperator(StartDeploymentOperator):
-    """Starts the execution that points the endpoint at the config; see :class:`StartDeploymentOperator`."""
+    """Starts the execution that goes back to the config; see :class:`StartDeploymentOperator`."""
 
-    entry: ClassVar[Entry] = "rollback"
+    tasks = ROLLBACK
 
-    def _document(self, hook: Any, chosen: Mapping[str, Any], name: str, *, started: bool) -> dict[str, Any]:
+    def check_before_start(self, context: Context, hook: StepFunctionsHook) -> None:
+        """Check that nothing was deployed since a person was asked.
+
+        :raises DeploymentError: If the endpoint serves another config now.
+        """
         from brewtrain.hooks.sagemaker_hosting import SageMakerHostingHook
 
-        if not started:
-            endpoint = SageMakerHostingHook(self.aws_conn_id, beside=hook).describe_endpoint(
-                self.pipeline.endpoint_name
+        endpoint = SageMakerHostingHook(self.aws_conn_id, beside=hook).describe_endpoint(self.pipeline.endpoint_name)
+        now = None if endpoint is None else endpoint.get("EndpointConfigName")
+        confirmed = self.chosen(context)["serving"]
+        if now != confirmed:
+            raise DeploymentError(
+                f"endpoint {self.pipeline.endpoint_name!r} serves {now or 'nothing'} now, and not {confirmed} as when "
+                "the rollback was confirmed; trigger a new rollback"
             )
-            now = None if endpoint is None else endpoint.get("EndpointConfigName")
-            if now != chosen["serving"]:
-                raise DeploymentError(
-                    f"endpoint {self.pipeline.endpoint_name!r} serves {now or 'nothing'} by now, and not "
-                    f"{chosen['serving']} as when the rollback was confirmed: trigger a new one"
-                )
+
+    def document(self, hook: StepFunctionsHook, chosen: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Build the input of a rollback to the config that was chosen."""
         return rollback_input(
             self.pipeline,
             endpoint_config_name=chosen["endpoint_config"],
@@ -187,4 +189,4 @@ class StartRollbackOperator(StartDeploymentOperator):
 class RecordRollbackOperator(RecordDeploymentOperator):
     """Records a rollback; see :class:`RecordDeploymentOperator`."""
 
-    entry: ClassVar[Entry] = "rollback"
+    tasks = ROLLBACK

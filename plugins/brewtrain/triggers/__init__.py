@@ -1,1 +1,4 @@
-"""Triggers: what waits in the triggerer. They import hooks inside their methods, never at module level."""
+"""Triggers: they wait in the triggerer.
+
+They import hooks inside their methods, never at module level.
+"""

@@ -1,12 +1,12 @@
-"""One poll of all executions of a state machine, for everybody in this triggerer who waits for one of them.
+"""One poll of all executions of a state machine, shared by all who wait for one of them.
 
-Exists so that N waits cost about as many calls as one: ListExecutions tells which still run, and a
-few histories a poll, taken in turn, tell which state they are in. boto3's client is called in a
-thread; there is one client a watch. Must not import boto3 or a hook at module level: the triggerer
-imports this module in its event loop.
+So N waits cost about as many calls as one: ListExecutions tells which still run, and each poll
+reads a few histories, in turn, which tell the state. boto3's client is called in a thread; each
+watch has one client. Must not import boto3 or a hook at module level: the triggerer imports this
+module in its event loop.
 
-Airflow's shared streams run :meth:`ExecutionWatch.stream`, one a group, and wake every waiting
-trigger after each poll.
+Airflow's shared streams run :meth:`ExecutionWatch.stream`, one for each group, and wake every
+waiting trigger after each poll.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MISSING = "MISSING"
-# Up to so many waits each execution is asked by itself, which answers status and state in one call.
+# Up to so many waits each execution is asked for by itself: one call tells status and state.
 ONE_BY_ONE_UP_TO = 4
 HISTORIES_PER_POLL = 8
 HISTORY_EVENTS = 25
 HISTORY_EVENTS_WIDE = 500
-# A refusal that lasts is not a blip of IAM's propagation: then everybody who waits is told.
+# A refusal that lasts is not IAM's slow propagation: then everybody who waits is told.
 REFUSALS_UNTIL_REPORTED = 3
-# A connection that a person mends, or rotates, is looked up again after so long.
+# After so long the connection is read again, in case somebody has fixed or rotated it.
 CLIENT_LIFETIME_SECONDS = 600.0
 _JOIN_GRACE_SECONDS = 0.1
 
@@ -57,7 +57,12 @@ def state_machine_of(execution_arn: str) -> str:
 
 
 def watch_key(aws_conn_id: str, execution_arn: str) -> WatchKey:
-    """Return what waits must have in common to share one poll: connection and state machine, which names the region."""
+    """Return what waits must have in common to share a poll: connection and state machine.
+
+    The state machine's ARN names the region.
+
+    :raises ValueError: If the text is not the ARN of an execution.
+    """
     return ("brewtrain-executions", aws_conn_id, state_machine_of(execution_arn))
 
 
@@ -66,6 +71,8 @@ class ExecutionWatch:
 
     :param aws_conn_id: Airflow connection of type ``aws``.
     :param state_machine_arn: Without version or alias.
+    :param clock: Monotonic seconds.
+    :param pace: How fast to poll; a new one of this clock if not given.
     """
 
     def __init__(
@@ -74,12 +81,12 @@ class ExecutionWatch:
         state_machine_arn: str,
         *,
         clock: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
+        pace: Pace | None = None,
     ) -> None:
         self._aws_conn_id = aws_conn_id
         self._state_machine_arn = state_machine_arn
         self._clock = clock
-        self._pace = Pace(clock, jitter)
+        self._pace = pace or Pace(clock, random.random)
         self._interests: dict[int, tuple[str, bool]] = {}
         self._tokens = itertools.count()
         self._turn: list[str] = []
@@ -113,21 +120,22 @@ class ExecutionWatch:
         self._joined.set()
 
     async def stream(self) -> AsyncIterator[None]:
-        """Poll for ever; yields after every poll, so that waits can look at :attr:`views` and at the clock."""
+        """Poll for ever.
+
+        It yields after every poll, so that waits can look at :attr:`views` and at the clock.
+        """
         self._refusals = 0
         self.problem = None
         while True:
             self._joined.clear()
-            wanted = self._wanted()
-            if wanted:
-                await self._poll_once(wanted)
+            if self._interests:
+                await self.poll()
                 yield
-            delay = self._pace.delay_seconds(self._cost(wanted))
             try:
-                await asyncio.wait_for(self._joined.wait(), timeout=delay)
+                await asyncio.wait_for(self._joined.wait(), timeout=self.delay_seconds())
             except TimeoutError:
                 continue
-            # Waits come in crowds after a restart; let the crowd in before the poll.
+            # After a restart many waits begin at once; let them all in before the poll.
             await asyncio.sleep(_JOIN_GRACE_SECONDS)
 
     def _wanted(self) -> dict[str, bool]:
@@ -136,12 +144,19 @@ class ExecutionWatch:
             wanted[arn] = wanted.get(arn, False) or needs_state
         return wanted
 
-    @staticmethod
-    def _cost(wanted: dict[str, bool]) -> int:
-        """Calls that a poll must be able to afford: with a list there must be room for one history at least."""
-        return len(wanted) if len(wanted) <= ONE_BY_ONE_UP_TO else 1 + any(wanted.values())
+    def delay_seconds(self) -> float:
+        """Return how many seconds to sleep before the next poll."""
+        wanted = self._wanted()
+        # A list that leaves no call for a history would never tell a state.
+        cost = len(wanted) if len(wanted) <= ONE_BY_ONE_UP_TO else 1 + any(wanted.values())
+        return self._pace.delay_seconds(cost)
 
-    async def _poll_once(self, wanted: dict[str, bool]) -> None:
+    async def poll(self) -> None:
+        """Look once at the executions that somebody waits for, and update :attr:`views`.
+
+        An error of AWS is logged and raised to nobody: the next poll may be answered.
+        """
+        wanted = self._wanted()
         try:
             seen, calls = await asyncio.to_thread(self._poll, wanted, self._pace.affordable() - 1)
         except TransientError as error:
@@ -187,13 +202,13 @@ class ExecutionWatch:
                 state = known.state if known is not None else None
                 seen[arn] = Observation("RUNNING", running[arn], state)
             else:
-                # An end is told once; only one that is looked at again, because nobody took it, is
-                # part of the poll.
+                # A wait looks at an end once. Only an end that is looked at again, because nobody
+                # took it, counts as a call of the poll.
                 again = arn in self.views and self.views[arn].status not in ACTIVE_STATUSES
                 seen[arn], made = self._describe(hook, arn)
                 calls += made if again else 0
-        # Who has ended is known by now; who has moved on within its execution may wait for the next
-        # poll.
+        # Which executions have ended is known now. That one has entered another state can wait for
+        # the next poll.
         undecided = [arn for arn, needs_state in wanted.items() if needs_state and arn in running]
         for arn in self._next_in_turn(undecided, min(HISTORIES_PER_POLL, spare_calls)):
             state, made = self._state(hook, arn)
@@ -221,7 +236,7 @@ class ExecutionWatch:
         return seen, calls
 
     def _next_in_turn(self, arns: list[str], count: int) -> list[str]:
-        """Choose whose history is read in this poll: each in turn."""
+        """Choose the executions whose history this poll reads, each in its turn."""
         waiting = set(arns)
         self._turn = [arn for arn in self._turn if arn in waiting]
         known = set(self._turn)
@@ -254,7 +269,7 @@ _WATCHES: dict[WatchKey, ExecutionWatch] = {}
 
 
 def watch_for(key: WatchKey) -> ExecutionWatch:
-    """Return the watch of a group; the same one for everybody in this process's event loop."""
+    """Return the watch of a group, which everybody in this process's event loop shares."""
     if key not in _WATCHES:
         _, aws_conn_id, state_machine_arn = key
         _WATCHES[key] = ExecutionWatch(aws_conn_id, state_machine_arn)

@@ -1,6 +1,6 @@
-"""How fast a poll loop may go: fast just after a change, slow in a long training, and never more than a fixed budget.
+"""How fast a poll loop may go: fast after a change, slow in a long training, within a fixed budget.
 
-Pure but for the clock and the random numbers, which are passed in. Must not import Airflow or
+Pure except for the clock and the random numbers, which are passed in. Must not import Airflow or
 boto3.
 
 Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 (full jitter on errors).
@@ -19,7 +19,7 @@ SHARE_OF_WAIT = 0.1
 # however many wait.
 BURST_CALLS = 20.0
 CALLS_PER_SECOND = 1.0
-# What may be owed at most: a crowd of ends must not keep the rest from being looked at.
+# What may be owed at most, so that many ends at once do not keep the other executions waiting.
 LARGEST_DEBT = 10.0
 LONGEST_BACK_OFF_SECONDS = 60.0
 
@@ -40,7 +40,7 @@ class Pace:
         self._failures = 0
 
     def changed(self) -> None:
-        """Note that something changed: the next change may be near."""
+        """Note that something changed, since the next change may be near."""
         self._changed_at = self._clock()
 
     def spend(self, calls: int) -> None:
@@ -58,16 +58,16 @@ class Pace:
         self._failures = 0
 
     def failed(self) -> None:
-        """Note that a poll was not answered: throttled, 5xx, out of reach."""
+        """Note that a poll was throttled, met a 5xx, or could not reach AWS."""
         self._failures += 1
 
     @property
     def failures(self) -> int:
-        """Polls in a row that were not answered."""
+        """Number of polls in a row that were not answered."""
         return self._failures
 
     def delay_seconds(self, calls: int) -> float:
-        """Return how long to sleep before a poll of so many calls."""
+        """Return how many seconds to sleep before a poll that makes so many calls."""
         if self._failures:
             ceiling = min(LONGEST_BACK_OFF_SECONDS, FASTEST_SECONDS * 2.0 ** min(self._failures, 10))
             return FASTEST_SECONDS + self._jitter() * ceiling

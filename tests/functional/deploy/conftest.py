@@ -1,4 +1,4 @@
-"""A pipeline of its own for each test, deployed to local AWS through the real hooks and the Airflow connection."""
+"""A pipeline of its own for each test, deployed to local AWS through the real hooks."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Faults:
 
 
 class Connected:
-    """The real hooks on one session, which takes seconds to make and is shared by all tests of the process."""
+    """The real hooks on one session, which takes seconds to make: all tests share it."""
 
     def __init__(self) -> None:
         from brewtrain.deployment.stack import Hooks
@@ -199,7 +199,7 @@ class Workshop:
 
 @pytest.fixture(scope="session")
 def connected(local_aws: str) -> Connected:
-    """The hooks under test, on the Airflow connection."""
+    """Return the hooks under test, on the Airflow connection."""
     connection = {
         "conn_type": "aws",
         "login": "testing",
@@ -215,7 +215,7 @@ def connected(local_aws: str) -> Connected:
 def workshop(
     tmp_path: Path, aws_client: Callable[..., Any], connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> Workshop:
-    """A pipeline that has never been deployed, in an account with bucket and roles."""
+    """Return a pipeline that has never been deployed, in an account with bucket and roles."""
     include = tmp_path / "include"
     for folder in ("pipelines", "recipes", "glue", "statemachine"):
         (include / folder).mkdir(parents=True)

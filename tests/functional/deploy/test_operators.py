@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from brewtrain import strict_yaml
 from brewtrain.domain.errors import DeploymentError, PipelineFileError, RecipeFileError, TransientError
+from brewtrain.domain.pipeline.file import parse_pipeline
 from tests.fixtures.iam_roles import delete_role
-from tests.functional.deploy.conftest import REGION, ROLES, Workshop, ensure_role
+from tests.functional.deploy.conftest import PIPELINE, REGION, ROLES, Workshop, ensure_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,7 @@ CONTEXT: dict[str, Any] = {"params": {"plan_only": False}}
 
 @pytest.fixture
 def airflow_connection(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The connection, with a secret that must appear nowhere."""
+    """Return the connection, with a secret that must appear nowhere."""
     extra = {
         "region_name": REGION,
         "endpoint_url": local_aws,
@@ -46,9 +48,11 @@ def faults(local_aws_server: ServerHandle) -> Iterator[FaultRules]:
 
 
 def _run(kind: str, pipeline: str, context: dict[str, Any] | None = None) -> Any:
-    from brewtrain.operators import deployment
+    from brewtrain.operators import deploy_pipeline
 
-    operator = getattr(deployment, f"{kind}DeploymentOperator")(task_id=kind.lower(), pipeline=pipeline)
+    # As the DAG file has read it; the tasks read the file again.
+    parsed = parse_pipeline(strict_yaml.load(PIPELINE.format(name=pipeline)), source="test")
+    operator = getattr(deploy_pipeline, f"{kind}DeploymentOperator")(task_id=kind.lower(), pipeline=parsed)
     return operator.execute(context or CONTEXT)
 
 

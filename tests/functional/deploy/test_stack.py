@@ -1,4 +1,4 @@
-"""Deploying: what is made, that a second run makes nothing, and that nothing a failure leaves behind stays."""
+"""Deploying: what is made, nothing a second time, and nothing that a failure leaves behind."""
 
 from __future__ import annotations
 

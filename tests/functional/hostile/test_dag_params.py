@@ -1,4 +1,4 @@
-"""Whatever a person who may trigger a DAG writes into a param: Airflow refuses it, and so does the DAG's first task.
+"""Hostile params of a triggered DAG are refused by Airflow, and by the DAG's first task.
 
 The first task checks for itself, before any call to AWS: conf can come past Airflow's own check
 (DAG.test, a trigger from another DAG, a param that lost its schema).
@@ -31,7 +31,7 @@ OTHERS: list[Any] = [None, 0, 1, -1, 1.5, [], ["newest"], {}, {"newest": 1}, [[]
 
 @pytest.fixture(scope="module")
 def dags() -> dict[str, Any]:
-    """The shipped DAGs by kind."""
+    """Return the shipped DAGs by kind."""
     from airflow.dag_processing.dagbag import DagBag
 
     with pytest.MonkeyPatch.context() as patch:
@@ -130,7 +130,7 @@ def test_any_text(dags: dict[str, Any], data: st.DataObject) -> None:
 
 
 def contained(value: Any) -> bool:
-    """A boolean, a number that counts something, or a text that can be nothing but a name."""
+    """Whether it is a boolean, a number that counts something, or a text like a name."""
     if isinstance(value, str):
         return (
             len(value) <= 256
@@ -141,8 +141,10 @@ def contained(value: Any) -> bool:
 
 
 def test_what_is_rendered_is_the_dags_own_text(dags: dict[str, Any]) -> None:
-    """Jinja in a param, or in conf, stays the text that it is: templates are written in operators,
-    and show a param's value without rendering it. None of them reads a connection or a variable.
+    """Jinja in a param, or in conf, stays the text that it is.
+
+    Templates are written in operators, and show a param's value without rendering it. None of them
+    reads a connection or a variable.
     """
     seen = 0
     for kind, dag in dags.items():

@@ -1,4 +1,4 @@
-"""A pipeline of each test's own with an account that has deployed it, reached through the Airflow connection."""
+"""A pipeline of each test's own, with an account that has deployed it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 
 
 def lifecycle_pipeline(name: str, **more: Any) -> Pipeline:
-    """A valid pipeline file that keeps two rollback targets."""
+    """Return a valid pipeline file that keeps two rollback targets."""
     fields = {
         "source": {"path": f"s3://{{bucket}}/data/{name}/dt={{date}}/", "delimiter": ";", "columns": ["age", "y"]},
         "window_days": 3,
@@ -55,13 +55,13 @@ def connection(local_aws: str) -> Iterator[str]:
 
 @pytest.fixture
 def pipeline() -> Pipeline:
-    """A pipeline of the test's own."""
+    """Return a pipeline of the test's own."""
     return lifecycle_pipeline(f"life_{next(_numbers)}")
 
 
 @pytest.fixture
 def hosted(aws_client: Callable[..., Any], connection: str, pipeline: Pipeline) -> Iterator[HostedModels]:
-    """The pipeline's account: bucket, roles, state machine."""
+    """Return the pipeline's account: bucket, roles, state machine."""
     SwitchedExecution(aws_client, pipeline).deploy()
     made = HostedModels(aws_client, pipeline)
     yield made
@@ -72,7 +72,7 @@ def hosted(aws_client: Callable[..., Any], connection: str, pipeline: Pipeline) 
 
 @pytest.fixture
 def deployed(hosted: HostedModels) -> HostedModels:
-    """The same account with the committed state machine, whose waits are a test's."""
+    """Return the same account with the committed state machine, whose waits are a test's."""
     definition = json.loads((REPOSITORY / "include" / "statemachine" / "retraining.asl.json").read_text("utf-8"))
     states = hosted.client("stepfunctions")
     machine = hosted.account.state_machine_arn(hosted.pipeline.name)

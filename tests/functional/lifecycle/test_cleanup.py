@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def _much_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that a test makes is old."""
     later = datetime.now(UTC) + timedelta(days=100)
-    monkeypatch.setattr(cleanup._CleanupOperator, "_now", staticmethod(lambda: later))
+    monkeypatch.setattr(cleanup.CleanupOperator, "now", staticmethod(lambda: later))
 
 
 def plan(hosted: HostedModels, **params: Any) -> list[dict[str, str]]:
@@ -56,7 +56,7 @@ def everything(hosted: HostedModels) -> tuple[Any, ...]:
 
 
 def leftovers(hosted: HostedModels, day: int) -> str:
-    """A job and dataset whose run is over."""
+    """Return a job and dataset whose run is over."""
     databrew, name = hosted.client("databrew"), f"brewtrain-{hosted.run_id(day)}"
     tags = {"brewtrain:pipeline": hosted.pipeline.name}
     where = {"S3InputDefinition": {"Bucket": hosted.bucket, "Key": "data/x.csv"}}
@@ -135,14 +135,14 @@ def test_a_rollback_between_plan_and_deletion_is_seen(hosted: HostedModels, monk
     deployed(hosted, 2, 3, 4, 5)
     planned = plan(hosted)
     assert {"kind": "endpoint config", "name": hosted.config(2)}.items() <= planned[0].items()
-    decided = cleanup._CleanupOperator._decide
+    decided = cleanup.CleanupOperator.decide
 
     def decide_and_roll_back(self: Any) -> Any:
         decisions = decided(self)
         hosted.serve(2)
         return decisions
 
-    monkeypatch.setattr(cleanup._CleanupOperator, "_decide", decide_and_roll_back)
+    monkeypatch.setattr(cleanup.CleanupOperator, "decide", decide_and_roll_back)
     apply(hosted, planned)
     assert hosted.config(2) in hosted.configs()
     assert hosted.config(2) in hosted.models()

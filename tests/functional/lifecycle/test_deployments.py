@@ -35,16 +35,8 @@ class Lifecycle:
         context.xcoms["choose_candidate"] = promotion.ChooseCandidateOperator(
             task_id="choose_candidate", pipeline=pipeline
         ).execute(context)  # type: ignore[arg-type]
-        start = promotion.StartPromotionOperator(
-            task_id="start_deployment", pipeline=pipeline, choose_task="choose_candidate"
-        )
-        record = promotion.RecordPromotionOperator(
-            task_id="record_promotion",
-            pipeline=pipeline,
-            choose_task="choose_candidate",
-            start_task="start_deployment",
-            approve_task="approve_candidate",
-        )
+        start = promotion.StartPromotionOperator(task_id="start_deployment", pipeline=pipeline)
+        record = promotion.RecordPromotionOperator(task_id="record_promotion", pipeline=pipeline, asks=True)
         return self._deploy(context, start, record, "start_deployment", "approve_candidate", approval)
 
     def roll_back(self, *, approval: Any = YES, **params: Any) -> dict[str, Any]:
@@ -53,16 +45,8 @@ class Lifecycle:
         context.xcoms["choose_version"] = rollback.ChooseVersionOperator(
             task_id="choose_version", pipeline=pipeline
         ).execute(context)  # type: ignore[arg-type]
-        start = rollback.StartRollbackOperator(
-            task_id="start_rollback", pipeline=pipeline, choose_task="choose_version"
-        )
-        record = rollback.RecordRollbackOperator(
-            task_id="record_rollback",
-            pipeline=pipeline,
-            choose_task="choose_version",
-            start_task="start_rollback",
-            approve_task="confirm_rollback",
-        )
+        start = rollback.StartRollbackOperator(task_id="start_rollback", pipeline=pipeline)
+        record = rollback.RecordRollbackOperator(task_id="record_rollback", pipeline=pipeline, asks=True)
         return self._deploy(context, start, record, "start_rollback", "confirm_rollback", approval)
 
     def _deploy(
@@ -91,7 +75,7 @@ def life(deployed: HostedModels) -> Lifecycle:
 
 
 def served(hosted: HostedModels, *days: int) -> None:
-    """Runs of these days that deployed their models one after the other."""
+    """Return runs of these days that deployed their models one after the other."""
     for day in days:
         hosted.run(day)
         hosted.record(day)
@@ -257,10 +241,10 @@ def test_a_deployment_between_question_and_answer_stops_the_rollback(hosted: Hos
     chosen = choose_version(hosted)
     hosted.run(4)
     hosted.serve(4)
-    start = rollback.StartRollbackOperator(
-        task_id="start_rollback", pipeline=hosted.pipeline, choose_task="choose_version"
-    )
-    with pytest.raises(DeploymentError, match=r"by now, and not .* as when the rollback was confirmed"):
+    start = rollback.StartRollbackOperator(task_id="start_rollback", pipeline=hosted.pipeline)
+    with pytest.raises(
+        DeploymentError, match=r"now, and not .* as when the rollback was confirmed; trigger a new rollback"
+    ):
         start.execute(Context(xcoms={"choose_version": chosen}))  # type: ignore[arg-type]
     machine = hosted.account.state_machine_arn(hosted.pipeline.name)
     assert hosted.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"] == []

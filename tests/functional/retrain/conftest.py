@@ -1,4 +1,4 @@
-"""An account on local AWS for each module's own pipeline, reached through the Airflow connection by the real hooks."""
+"""An account on local AWS for each module's own pipeline, reached by the real hooks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _numbers = itertools.count(1)
 
 
 def make_pipeline(name: str, **more: Any) -> Pipeline:
-    """A valid pipeline file."""
+    """Return a valid pipeline file."""
     fields = {
         "source": {
             "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/",
@@ -40,7 +40,7 @@ def make_pipeline(name: str, **more: Any) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
-    """A pipeline of the module's own."""
+    """Return a pipeline of the module's own."""
     return make_pipeline(f"wait_{next(_numbers)}")
 
 
@@ -56,7 +56,7 @@ def connection(local_aws: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def account(aws_client: Callable[..., Any], connection: str, pipeline: Pipeline) -> SwitchedExecution:
-    """The pipeline's account, deployed."""
+    """Return the pipeline's account, deployed."""
     switched = SwitchedExecution(aws_client, pipeline)
     switched.deploy()
     return switched

@@ -1,4 +1,4 @@
-"""The dataset and job of a run: made once, brought back after a teardown, bounded by the training window."""
+"""A run's dataset and job: made once, brought back after a teardown, bounded by the window."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_job_encrypts_with_the_pipelines_key(account: SwitchedExecution) -> 
 
 
 def test_the_window_is_bounded_by_days(account: SwitchedExecution) -> None:
-    """Three days up to 1 February: 30, 31 January and 1 February, whether or not the bounds are inclusive."""
+    """30 January to 1 February, whether or not the bounds are inclusive."""
     prepare(account)
     dataset = account.client("databrew").describe_dataset(Name=identity(account).job_name_prefix)
     assert dataset["FormatOptions"]["Csv"] == {"Delimiter": ";", "HeaderRow": True}

@@ -1,4 +1,4 @@
-"""The check of the input: each kind of bad data ends with one sentence saying what, where and what to do."""
+"""The check of the input: one sentence for each kind of bad data: what, where and what to do."""
 
 from __future__ import annotations
 

@@ -1,101 +1,123 @@
-"""What killing a wait does to its execution: stopped, unless the task was marked success or only moved."""
+"""Killing a wait stops its execution, unless the task was marked success or only moved."""
 
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from brewtrain.domain.run.ladder import STOPPED_ERROR
+from brewtrain.domain.failure import error_names
 from brewtrain.domain.run.stages import Stage
-from brewtrain.triggers.stepfunctions import ExecutionStageTrigger
+from tests.fixtures.stage_waits import DeferredTask, start
 from tests.fixtures.switched_execution import SwitchedExecution
-from tests.functional.retrain.test_trigger import start
 
-TASK = SimpleNamespace(
-    id="i", dag_id="d", run_id="r", task_id="train", try_number=1, map_index=-1, task=SimpleNamespace(
-        template_ext=(), template_fields=(), start_trigger_args=None,
-    ),
-)  # fmt: skip
+BEGUN_AFTER_SETUP = 1
 
 
-def killed(
-    arn: str, state: str | None, *, cleared: bool = False, ended: bool = False, passed: bool = False
-) -> ExecutionStageTrigger:
-    """A trigger whose task Airflow says is in a state, killed."""
+@pytest.fixture
+def task(monkeypatch: pytest.MonkeyPatch) -> DeferredTask:
+    """Return a task that waits for the training, begun after the first try of the run's setup."""
+    deferred = DeferredTask(monkeypatch, Stage.TRAIN)
+    deferred.setup_ran(BEGUN_AFTER_SETUP)
+    return deferred
 
-    class Known(ExecutionStageTrigger):
-        def _task_state(self) -> str | None:
-            return state
 
-        def _cleared(self) -> bool:
-            return cleared
+def waiting(task: DeferredTask, arn: str) -> Any:
+    return task.trigger(arn, prepared_try=str(BEGUN_AFTER_SETUP))
 
-        def _passed_again(self) -> bool:
-            return passed
 
-    trigger = Known(arn, Stage.TRAIN.value, "brewtrain_aws")
-    trigger.task_instance = TASK  # type: ignore[assignment]
-    trigger._ended = ended
-    asyncio.run(trigger.on_kill())
-    return trigger
+def status(account: SwitchedExecution, arn: str) -> Any:
+    return account.client("stepfunctions").describe_execution(executionArn=arn)
+
+
+def stop(account: SwitchedExecution, arn: str) -> None:
+    account.client("stepfunctions").stop_execution(executionArn=arn)
 
 
 @pytest.mark.parametrize(
-    ("state", "cleared", "ended", "stopped"),
+    ("state", "setup_ran"),
     [
-        ("failed", False, False, True),
-        (None, False, False, True),
-        ("upstream_failed", False, False, True),
-        ("deferred", True, False, True),
-        ("deferred", False, False, False),
-        ("success", False, False, False),
-        ("skipped", False, False, False),
-        ("failed", False, True, False),
+        pytest.param("failed", 1, id="the-task-was-marked-failed"),
+        pytest.param(None, 1, id="the-task-was-cleared"),
+        pytest.param("upstream_failed", 1, id="the-run-was-failed"),
+        pytest.param("deferred", 2, id="the-task-was-cleared-and-waits-again"),
     ],
 )
-def test_kill(account: SwitchedExecution, state: str | None, cleared: bool, ended: bool, stopped: bool) -> None:
-    arn = start(account, f"kill-{state}-{cleared}-{ended}".lower())
-    killed(arn, state, cleared=cleared, ended=ended)
-    states: Any = account.client("stepfunctions")
-    found = states.describe_execution(executionArn=arn)
-    assert found["status"] == ("ABORTED" if stopped else "RUNNING")
-    if stopped:
-        assert found["error"] == STOPPED_ERROR
-        assert found["cause"].startswith("train attempt 1 ")
-    else:
-        states.stop_execution(executionArn=arn)
+def test_killing_a_wait_stops_its_execution(
+    account: SwitchedExecution, task: DeferredTask, state: str | None, setup_ran: int
+) -> None:
+    arn = start(account, f"kill-{state}-{setup_ran}".lower())
+    task.state = state
+    task.setup_ran(setup_ran)
+    asyncio.run(waiting(task, arn).on_kill())
+    found = status(account, arn)
+    assert found["status"] == "ABORTED"
+    assert found["error"] == error_names.STOPPED
+    assert found["cause"].startswith("train attempt 1 ")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param("deferred", id="the-wait-moved-to-another-triggerer"),
+        pytest.param("success", id="the-task-was-marked-success"),
+        pytest.param("skipped", id="the-task-was-marked-skipped"),
+    ],
+)
+def test_the_execution_is_left_alone(account: SwitchedExecution, task: DeferredTask, state: str) -> None:
+    arn = start(account, f"leave-{state}")
+    task.state = state
+    asyncio.run(waiting(task, arn).on_kill())
+    assert status(account, arn)["status"] == "RUNNING"
+    stop(account, arn)
+
+
+def test_a_wait_that_has_ended_leaves_its_execution_alone(account: SwitchedExecution, task: DeferredTask) -> None:
+    account.let_pass("kill-ended", but="Save Model")
+    arn = start(account, "kill-ended")
+    ended = waiting(task, arn)
+
+    async def wait_then_kill() -> None:
+        async with asyncio.timeout(60):
+            events: AsyncIterator[Any] = ended.run()
+            assert str((await anext(events)).task_instance_state) == "success"
+            task.state = "failed"
+            await ended.on_kill()
+
+    asyncio.run(wait_then_kill())
+    assert status(account, arn)["status"] == "RUNNING"
+    stop(account, arn)
 
 
 def test_a_wait_that_was_cleared_with_the_stage_before_it_leaves_the_new_tries_their_execution(
-    account: SwitchedExecution,
+    account: SwitchedExecution, task: DeferredTask
 ) -> None:
     arn = start(account, "kill-passed-again")
-    killed(arn, "scheduled", cleared=True, passed=True)
-    states: Any = account.client("stepfunctions")
-    assert states.describe_execution(executionArn=arn)["status"] == "RUNNING"
-    states.stop_execution(executionArn=arn)
+    task.state = "scheduled"
+    task.setup_ran(2)
+    task.passed(Stage.SPLIT, after_setup=2)
+    asyncio.run(waiting(task, arn).on_kill())
+    assert task.asked == ["split"]
+    assert status(account, arn)["status"] == "RUNNING"
+    stop(account, arn)
 
 
 @pytest.mark.parametrize(
-    ("theirs", "mine", "passed"), [(2, "1", True), (1, "1", False), (None, "1", False), (2, None, False)]
+    ("theirs", "mine"),
+    [
+        pytest.param(1, "1", id="both-after-the-same-setup"),
+        pytest.param(None, "1", id="the-stage-before-does-not-know-its-setup"),
+        pytest.param(2, None, id="the-wait-does-not-know-its-setup"),
+    ],
 )
-def test_the_stage_before_tells_by_its_setup(
-    theirs: int | None, mine: str | None, passed: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_stage_before_that_was_not_passed_again_does_not_keep_the_execution(
+    account: SwitchedExecution, task: DeferredTask, theirs: int | None, mine: str | None
 ) -> None:
-    from airflow.sdk.bases.xcom import BaseXCom
-
-    asked: list[str] = []
-
-    def get_one(*, task_id: str, **_: Any) -> dict[str, Any]:
-        asked.append(task_id)
-        return {"stage": task_id, "setup": theirs}
-
-    monkeypatch.setattr(BaseXCom, "get_one", get_one)
-    arn = "arn:aws:states:us-east-1:123456789012:execution:m:e"
-    trigger = ExecutionStageTrigger(arn, Stage.TRAIN.value, "brewtrain_aws", prepared_try=mine)
-    trigger.task_instance = TASK  # type: ignore[assignment]
-    assert trigger._passed_again() is passed
-    assert asked in ([], ["split"])
+    arn = start(account, f"kill-not-again-{theirs}-{mine}".lower())
+    task.state = "failed"
+    task.passed(Stage.SPLIT, after_setup=theirs)
+    asyncio.run(task.trigger(arn, prepared_try=mine).on_kill())
+    assert task.asked in ([], ["split"])
+    assert status(account, arn)["status"] == "ABORTED"

@@ -1,4 +1,4 @@
-"""The end of a run against real endpoints and a real registry: smoke test, version, result document, asset event."""
+"""The end of a run against real endpoints: smoke test, version, result document, asset event."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _minutes = itertools.count(1)
 
 @dataclass
 class Desk:
-    """One pipeline with a group, a state machine that ends as it is told, and an endpoint that serves a real model."""
+    """A pipeline's group, a state machine that ends as told, and an endpoint of a real model."""
 
     account: SwitchedExecution
     machine_arn: str
@@ -59,7 +59,7 @@ class Desk:
         return self.account.client("sagemaker")
 
     def config(self, model: str, name: str) -> str:
-        """An endpoint config of a model that was put into the bucket."""
+        """Return an endpoint config of a model that was put into the bucket."""
         self.sagemaker.create_model(
             ModelName=name,
             PrimaryContainer={"Image": IMAGE, "ModelDataUrl": self.archives[model]},
@@ -199,7 +199,7 @@ class Run:
         )
 
     def package(self) -> dict[str, Any]:
-        """The run's version; there must be one."""
+        """Return the run's version; there must be one."""
         (found,) = [one for one in self.desk.packages() if one["CustomerMetadataProperties"]["run_id"] == self.run_id]
         return found
 
@@ -223,7 +223,7 @@ def _archive(seed: int) -> tuple[bytes, list[float]]:
 
 @pytest.fixture(scope="module")
 def desk(account: SwitchedExecution) -> Desk:
-    """The pipeline's desk, with the models ``good`` and ``other``."""
+    """Return the pipeline's desk, with the models ``good`` and ``other``."""
     machine = account.client("stepfunctions").create_state_machine(
         name=f"{names.state_machine(account.pipeline.name)}-end",
         definition=json.dumps(DEFINITION),
@@ -248,7 +248,7 @@ def serving(desk: Desk) -> tuple[str, str]:
 
 @pytest.fixture
 def run(desk: Desk, serving: tuple[str, str]) -> Run:
-    """A run whose model serves."""
+    """Return a run whose model serves."""
     return Run(desk, *serving)
 
 
@@ -448,7 +448,7 @@ def _no_pauses(connection: str, monkeypatch: pytest.MonkeyPatch, local_aws: str)
 def test_on_call_is_told_of_a_skew_and_not_twice_of_a_broken_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     from brewtrain.domain.errors import AlreadyToldError
     from brewtrain.notifiers import on_call
-    from brewtrain.operators.smoke_test import ServingSkewError
+    from brewtrain.serving.smoke_test import ServingSkewError
 
     told: list[str] = []
     monkeypatch.setattr(on_call, "send", lambda subject, card, **_: told.append(card))

@@ -1,4 +1,4 @@
-"""The wait in the triggerer: one poll for all, and every end of an execution ends or resumes the task rightly."""
+"""The wait in the triggerer: one poll for all, and the right end for every end of an execution."""
 
 from __future__ import annotations
 
@@ -7,53 +7,20 @@ import json
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from brewtrain.domain.run.stages import Stage
-from brewtrain.hooks.stepfunctions import StepFunctionsHook
 from brewtrain.triggers.execution_watch import HISTORIES_PER_POLL, ExecutionWatch, state_machine_of, watch_key
 from brewtrain.triggers.pace import BURST_CALLS, CALLS_PER_SECOND, Pace
+from tests.fixtures.stage_waits import event_of, start, trigger, wait_for
 from tests.fixtures.switched_execution import FAIL, OUTPUT, REJECTED, STATES, SwitchedExecution
 
 if TYPE_CHECKING:
     from local_aws.core.server import ServerHandle
-
-
-def start(account: SwitchedExecution, name: str) -> str:
-    """Start an execution of the pipeline's state machine; its switches are under `name`."""
-    hook = StepFunctionsHook("brewtrain_aws")
-    assert hook.start(account.account.alias_arn(account.pipeline.name), name, {"run": {"id": name}})
-    return account.account.execution_arn(account.pipeline.name, name)
-
-
-def wait_for(account: SwitchedExecution, arn: str, *statuses: str) -> None:
-    for _ in range(400):
-        if account.client("stepfunctions").describe_execution(executionArn=arn)["status"] in statuses:
-            return
-        import time
-
-        time.sleep(0.05)
-    raise AssertionError(account.client("stepfunctions").describe_execution(executionArn=arn))
-
-
-def trigger(arn: str, stage: Stage, **more: Any) -> Any:
-    from brewtrain.triggers.stepfunctions import ExecutionStageTrigger
-
-    return ExecutionStageTrigger(arn, stage.value, "brewtrain_aws", **more)
-
-
-async def first_event(waiting: Any) -> Any:
-    async with asyncio.timeout(60):
-        async for event in waiting.run():
-            return event
-    return None
-
-
-def event_of(waiting: Any) -> Any:
-    return asyncio.run(first_event(waiting))
 
 
 def test_serialised_and_rebuilt_it_is_the_same() -> None:
@@ -134,9 +101,9 @@ def test_an_execution_that_is_not_there_yet_is_waited_for(account: SwitchedExecu
 
 
 def test_a_missing_execution_resumes_the_task(account: SwitchedExecution, monkeypatch: pytest.MonkeyPatch) -> None:
-    from brewtrain.triggers import stepfunctions
+    from brewtrain.triggers import execution_stage
 
-    monkeypatch.setattr(stepfunctions, "MISSING_GRACE", timedelta(0))
+    monkeypatch.setattr(execution_stage, "MISSING_GRACE", timedelta(0))
     arn = account.account.execution_arn(account.pipeline.name, "never")
     assert event_of(trigger(arn, Stage.TRAIN)).payload["action"] == "missing"
 
@@ -149,10 +116,10 @@ def test_no_execution_at_all_is_one_sentence() -> None:
 def test_a_wait_has_a_deadline(account: SwitchedExecution) -> None:
     account.let_pass("late", but="Model Training")
     arn = start(account, "late")
-    assert event_of(trigger(arn, Stage.TRAIN, limit_seconds=0.5)).payload["kind"] == "late"
+    assert event_of(trigger(arn, Stage.TRAIN, limit_seconds=0.5)).payload == {"kind": "overdue"}
     dated = trigger(arn, Stage.TRAIN)
     dated.timeout_after = datetime.now(UTC) + timedelta(seconds=60)
-    assert event_of(dated).payload["kind"] == "late"
+    assert event_of(dated).payload == {"kind": "overdue"}
 
 
 def test_an_output_that_cannot_be_read_is_no_success(account: SwitchedExecution) -> None:
@@ -199,8 +166,6 @@ def test_a_refusal_that_lasts_is_told(account: SwitchedExecution, local_aws_serv
 
 
 async def _ticks(watch: ExecutionWatch, arns: list[str], polls: int) -> None:
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         for arn in arns:
             stack.enter_context(watch.interest(arn, needs_state=True))
@@ -232,31 +197,46 @@ def test_stages_are_seen_while_ends_are_frequent(account: SwitchedExecution) -> 
     """With many waits the list of who runs must not use up every call that a history needs."""
     arns = [start(account, f"seen-{number}") for number in range(6)]
     clock = Clock()
-    watch = ExecutionWatch("brewtrain_aws", state_machine_of(arns[0]), clock=clock, jitter=lambda: 0.5)
-    watch._pace.spend(1000)
-    wanted = dict.fromkeys(arns, True)
+    pace = Pace(clock, lambda: 0.5)
+    pace.spend(1000)
+    watch = ExecutionWatch("brewtrain_aws", state_machine_of(arns[0]), clock=clock, pace=pace)
 
     async def polls() -> set[str]:
         looked_at: set[str] = set()
         for _ in range(12):
-            watch._pace.changed()
-            clock.now += watch._pace.delay_seconds(watch._cost(wanted))
-            await watch._poll_once(wanted)
+            pace.changed()
+            clock.now += watch.delay_seconds()
+            await watch.poll()
             looked_at |= {arn for arn, view in watch.views.items() if view.state is not None}
         return looked_at
 
-    assert asyncio.run(polls()) == set(arns)
+    with ExitStack() as stack:
+        for arn in arns:
+            stack.enter_context(watch.interest(arn, needs_state=True))
+        assert asyncio.run(polls()) == set(arns)
     for arn in arns:
         account.client("stepfunctions").stop_execution(executionArn=arn)
 
 
 def test_histories_are_read_in_turn(account: SwitchedExecution) -> None:
     arns = [start(account, f"turn-{number}") for number in range(10)]
-    watch = ExecutionWatch("brewtrain_aws", state_machine_of(arns[0]))
-    asyncio.run(_ticks(watch, arns, polls=2))
-    # interest() forgets what nobody waits for, so look at what was chosen.
-    assert len(watch._turn) == 10
-    assert set(watch._turn) == set(arns)
+    clock = Clock()
+    watch = ExecutionWatch("brewtrain_aws", state_machine_of(arns[0]), clock=clock, pace=Pace(clock, lambda: 0.5))
+
+    async def two_polls() -> list[int]:
+        known = []
+        for _ in range(2):
+            await watch.poll()
+            known.append(sum(view.state is not None for view in watch.views.values()))
+            # Long enough for the budget to be whole again.
+            clock.now += 60
+        return known
+
+    with ExitStack() as stack:
+        for arn in arns:
+            stack.enter_context(watch.interest(arn, needs_state=True))
+        assert asyncio.run(two_polls()) == [HISTORIES_PER_POLL, len(arns)]
+        assert set(watch.views) == set(arns)
     for arn in arns:
         account.client("stepfunctions").stop_execution(executionArn=arn)
 

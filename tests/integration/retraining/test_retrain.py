@@ -303,7 +303,7 @@ def timed_out(night: Night) -> None:
 
 @story
 def redrive_refused(night: Night) -> None:
-    """Refused redrive: red, and the card says to clear from start_execution, which helps."""
+    """Refused redrive: red, and the card says to clear start_execution, which helps."""
     run = night.new_run()
     run.account.let_pass(run.run_id())
     run.fail("split")
@@ -313,7 +313,7 @@ def redrive_refused(night: Night) -> None:
     run.release("split")
     run.clear("split")
     run.wait("failed")
-    assert "clear from start_execution" in run.log("split", 2)
+    assert "This execution cannot be redriven. Clear start_execution and everything downstream" in run.log("split", 2)
     # One clear for the stage, one for this: the generation is the DAG run's number of clears.
     run.account.let_pass(run.run_id(2))
     run.clear("start_execution")

@@ -1,6 +1,6 @@
-"""The on-call card: the one block of text that says what failed, why, and what to do.
+"""The on-call card: one block of text that says what failed, why, and what to do.
 
-It ends the failed task's log and is what the notifier sends. Must not import Airflow or boto3.
+The failed task's log ends with it, and the notifier sends it. Must not import Airflow or boto3.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ _LOG_LINE_LIMIT = 300
 
 @dataclass(frozen=True)
 class JobReport:
-    """What the failed job itself says.
+    """What AWS tells of the job that failed.
 
     :param reference: Which job.
-    :param status: Its status.
-    :param reason: Its own failure reason: DataBrew's and Glue's ErrorMessage, SageMaker's
-        FailureReason.
-    :param log_lines: Last lines of its CloudWatch log, oldest first.
+    :param status: The job's status.
+    :param reason: Why it failed: ErrorMessage of DataBrew and Glue, FailureReason of SageMaker.
+    :param log_lines: Last lines of the job's CloudWatch log, oldest first.
     """
 
     reference: JobReference
@@ -37,18 +36,20 @@ class JobReport:
 
 @dataclass(frozen=True)
 class Card:
-    """See :func:`render`.
+    """What the card tells; :func:`render` writes it as text.
 
     :param pipeline: Name of the pipeline.
     :param stage: Airflow task that failed.
     :param run_id: The run's id.
     :param status: Status of the execution.
+    :param advice: What to do, in whole sentences.
+    :param runbook: Page that says more.
     :param state: State that failed.
     :param error: Error name.
     :param cause: AWS's text.
-    :param advice: What to do.
-    :param runbook: Page that says more.
-    :param redrivable_until: Until when clearing the task redrives.
+    :param job: The job that the state ran, if it ran one.
+    :param redrivable_until: Until when a clear of the task redrives the execution; ``None`` if it
+        cannot be redriven.
     :param links: Label → address.
     """
 
@@ -72,19 +73,23 @@ def _one_line(text: str, limit: int) -> str:
 
 
 def headline(card: Card) -> str:
-    """Return the card in one line, for a subject."""
+    """Return what failed in one line, for a subject."""
     where = f" in state {card.state!r}" if card.state else ""
     return f"{card.pipeline}: {card.stage} failed{where} ({card.error or card.status})"
 
 
 def sentence(card: Card) -> str:
-    """Return what failed, why in the job's own words where it has some, and what to do, in one line."""
+    """Return what failed, why, and what to do in one line: what the failed task raises.
+
+    The job's own reason is preferred to the execution's cause, which is a long document.
+    """
     why = (card.job.reason if card.job is not None else None) or card.cause
-    return f"{headline(card)}{f': {_one_line(why, _SENTENCE_LIMIT)}' if why else ''}; {card.advice}"
+    said = f": {_one_line(why, _SENTENCE_LIMIT)}" if why else ""
+    return f"{headline(card)}{said.removesuffix('.')}. {card.advice}"
 
 
 def render(card: Card) -> str:
-    """Return the card as text."""
+    """Return the card as a block of text with a line for each fact."""
     rows: list[tuple[str, str]] = [("run", card.run_id), ("execution", card.status)]
     if card.state:
         rows.append(("state", card.state))

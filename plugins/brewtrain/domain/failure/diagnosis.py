@@ -1,4 +1,4 @@
-"""What kind of failure an execution's error is: whether a retry may mend it, what to do, and which runbook says more.
+"""Classifies a failed execution: can a retry help, what should a person do, which runbook helps.
 
 Must not import Airflow or boto3.
 
@@ -12,14 +12,17 @@ import re
 from dataclasses import dataclass
 
 from brewtrain.domain.errors import RetrainingFailedError, TransientError
+from brewtrain.domain.failure import error_names
 from brewtrain.domain.run.ladder import Action, Execution
-from brewtrain.domain.run.stages import Stage
+from brewtrain.domain.run.stages import FAILED_STATUSES, Stage
 
 RUNBOOKS = "docs/runbooks/"
+_CLEAR = "clear this task: the execution is redriven from the failed state, and finished stages do not run again"
+_FRESH = "clear {start_task} and everything downstream: that starts a fresh execution"
 
 
 class TransientRetrainingError(RetrainingFailedError, TransientError):
-    """The remote retraining failed for a reason that a redrive may mend by itself."""
+    """The remote retraining failed for a reason that may be gone when it is redriven."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=True)
@@ -27,11 +30,11 @@ class TransientRetrainingError(RetrainingFailedError, TransientError):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What to make of a failure.
+    """What a failure is, and what to do about it.
 
-    :param kind: Short name, also the runbook's.
-    :param retryable: Whether going up the ladder again by itself may help.
-    :param advice: What a person should do, one sentence.
+    :param kind: Short name, also that of the runbook.
+    :param retryable: Whether a redrive without a person may help.
+    :param advice: What a person should do.
     """
 
     kind: str
@@ -44,6 +47,43 @@ class Diagnosis:
         return f"{RUNBOOKS}{self.kind}.md"
 
 
+@dataclass(frozen=True)
+class FailureClass:
+    """A row of :data:`FAILURE_CLASSES`: the conditions, all of which must hold, and the diagnosis.
+
+    :param kind: See :class:`Diagnosis`.
+    :param advice: The same, with ``{clear}`` and ``{fresh}`` for the two ways to go on.
+    :param retryable: See :class:`Diagnosis`.
+    :param errors: Error names that the row is about; empty for any.
+    :param not_errors: Error names that it is not about.
+    :param error_pattern: Must be found in the error's name.
+    :param cause_pattern: Must be found in AWS's text.
+    :param status: Status of the execution.
+    :param stage: Stage in which it failed.
+    """
+
+    kind: str
+    advice: str
+    retryable: bool = False
+    errors: frozenset[str] = frozenset()
+    not_errors: frozenset[str] = frozenset()
+    error_pattern: re.Pattern[str] | None = None
+    cause_pattern: re.Pattern[str] | None = None
+    status: str | None = None
+    stage: Stage | None = None
+
+    def matches(self, error: str, cause: str, *, status: str, stage: Stage) -> bool:
+        """Whether the row is about this failure; see :func:`diagnose` for the parameters."""
+        return (
+            (not self.errors or error in self.errors)
+            and error not in self.not_errors
+            and (self.error_pattern is None or self.error_pattern.search(error) is not None)
+            and (self.cause_pattern is None or self.cause_pattern.search(cause) is not None)
+            and self.status in (None, status)
+            and self.stage in (None, stage)
+        )
+
+
 _TRANSIENT = re.compile(
     r"(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ServiceUnavailable|ServiceException|InternalServer"
     r"|InternalFailure|InternalService|SdkClient|ConcurrentRunsExceeded|ConcurrentModification|CapacityError"
@@ -53,83 +93,130 @@ _TRANSIENT = re.compile(
 _ACCESS = re.compile(
     r"(AccessDenied|not authorized to perform|UnauthorizedOperation|States\.Permissions)", re.IGNORECASE
 )
-_JOB_KIND = {
-    Stage.TRANSFORM: "transform-failed",
-    Stage.SPLIT: "split-failed",
-    Stage.TRAIN: "training-failed",
-    Stage.EVALUATE: "evaluation-failed",
-}
-# What a job reads is fixed once the run has begun: the recipe's version for the transform, and the
-# transform's output for all that follows. A redrive would meet the same rows again.
-_JOB_ADVICE = {
-    Stage.TRANSFORM: "mend what the job says: deliver the data again, then {clear}; or deploy the recipe, then {fresh}",
-    Stage.SPLIT: "mend the data, or deploy the recipe, as the job says, then {fresh} (a redrive splits the same rows)",
-    Stage.TRAIN: "mend what the job says: for data or recipe {fresh}; for anything else {clear}",
-    Stage.EVALUATE: "mend what the job says: for data, recipe or gate {fresh}; for anything else {clear}",
-}
-_CLEAR = "clear this task: the execution is redriven from the failed state and finished stages are not run again"
-_FRESH = "clear start_execution with everything downstream: a fresh execution is started"
+_JOB_FAILED = frozenset({error_names.TASK_FAILED})
+_TIMEOUT = frozenset({error_names.TIMEOUT})
+_ALLOW = "Allow the action in include/cloudformation/roles.yaml and deploy that stack. Then {clear}."
+_WAIT = "AWS throttled a call or lacked capacity. If the retries are used up, {clear}."
+_FIX = "Fix what the job reports. Then {clear}."
+_FIX_BY_CAUSE = "Fix what the job reports. If data or recipe changed, {fresh}. Otherwise {clear}."
+
+FAILURE_CLASSES: tuple[FailureClass, ...] = (
+    FailureClass(
+        "quality-gate",
+        "Look at the metrics: the model is worse than the pipeline file allows. Fix the data or change the gate.",
+        errors=frozenset({error_names.QUALITY_GATE_FAILED}),
+    ),
+    FailureClass(
+        "execution-failed",
+        "Run the pipeline's deploy DAG. Then {fresh}.",
+        errors=frozenset({error_names.UNKNOWN_ENTRY}),
+    ),
+    FailureClass(
+        "endpoint-rolled-back",
+        "Fix the cause of the rollback. Then {clear}.",
+        errors=frozenset({error_names.ENDPOINT_ROLLED_BACK}),
+    ),
+    FailureClass(
+        "endpoint-failed",
+        "Fix the endpoint in SageMaker, or wait until it is InService. Then {clear}.",
+        errors=frozenset({error_names.ENDPOINT_FAILED, error_names.ENDPOINT_STUCK}),
+    ),
+    FailureClass(
+        "execution-stopped",
+        "Somebody stopped the execution. To go on, {clear}.",
+        status="ABORTED",
+        # An execution that Airflow stopped because its stage took too long has timed out.
+        not_errors=_TIMEOUT,
+    ),
+    FailureClass("access-denied", _ALLOW, error_pattern=_ACCESS),
+    FailureClass("access-denied", _ALLOW, cause_pattern=_ACCESS),
+    FailureClass("aws-unavailable", _WAIT, retryable=True, error_pattern=_TRANSIENT),
+    FailureClass("aws-unavailable", _WAIT, retryable=True, errors=_JOB_FAILED, cause_pattern=_TRANSIENT),
+    FailureClass(
+        "timed-out",
+        "Find out why it took so long, or raise the limit in the pipeline file. Then {clear}.",
+        errors=_TIMEOUT,
+    ),
+    # What a job reads is fixed once the run has begun: the recipe's version for the transform, and
+    # the transform's output for all that follows. A redrive would read the same rows again.
+    FailureClass(
+        "transform-failed",
+        "Fix what the job reports. If you deliver the data again, {clear}. If you deploy the recipe again, {fresh}.",
+        errors=_JOB_FAILED,
+        stage=Stage.TRANSFORM,
+    ),
+    FailureClass(
+        "split-failed",
+        "Fix the data, or deploy the recipe, as the job reports. Then {fresh} (a redrive splits the same rows).",
+        errors=_JOB_FAILED,
+        stage=Stage.SPLIT,
+    ),
+    FailureClass("training-failed", _FIX_BY_CAUSE, errors=_JOB_FAILED, stage=Stage.TRAIN),
+    FailureClass("evaluation-failed", _FIX_BY_CAUSE, errors=_JOB_FAILED, stage=Stage.EVALUATE),
+    # Calls that failed beside the jobs: <Service>.<Exception>.
+    FailureClass("transform-failed", _FIX, stage=Stage.TRANSFORM),
+    FailureClass("split-failed", _FIX, stage=Stage.SPLIT),
+    FailureClass("training-failed", _FIX, stage=Stage.TRAIN),
+    FailureClass("evaluation-failed", _FIX, stage=Stage.EVALUATE),
+    FailureClass("deploy-stage-failed", _FIX, stage=Stage.DEPLOY),
+    FailureClass("execution-failed", _FIX),
+)
+"""How failures are classified: the first row that matches counts, and the last matches any.
+
+A denied call comes before the job's failure, since it reads as one where the job made the call, and
+is what a person can fix.
+"""
 
 
-def diagnose(error: str, cause: str, *, status: str, stage: Stage) -> Diagnosis:
-    """Classify a failure of the execution.
+def class_of(error: str, cause: str, *, status: str, stage: Stage) -> FailureClass:
+    """Return the row of :data:`FAILURE_CLASSES` that a failure falls under.
 
     :param error: Error name, e.g. ``States.TaskFailed``.
     :param cause: AWS's text.
     :param status: The execution's status.
     :param stage: Stage in which it happened.
     """
-    if error == "Brewtrain.QualityGateFailed":
-        return Diagnosis(
-            "quality-gate",
-            False,
-            "look at the metrics: the model is worse than the pipeline file allows; mend the data or the gate",
-        )
-    if error == "Brewtrain.UnknownEntry":
-        return Diagnosis("execution-failed", False, f"run the pipeline's deploy DAG, then {_FRESH}")
-    if error == "Brewtrain.EndpointRolledBack":
-        return Diagnosis("endpoint-rolled-back", False, f"mend what SageMaker rolled back for, then {_CLEAR}")
-    if error in ("Brewtrain.EndpointFailed", "Brewtrain.EndpointStuck"):
-        return Diagnosis("endpoint-failed", False, f"mend or wait for the endpoint in SageMaker, then {_CLEAR}")
-    if status == "ABORTED" and error != "States.Timeout":
-        return Diagnosis("execution-stopped", False, f"somebody stopped the execution; to go on, {_CLEAR}")
-    # The job's failure is what a person can mend; a denied call inside the job reads as one too.
-    if _ACCESS.search(error) or _ACCESS.search(cause):
-        return Diagnosis(
-            "access-denied",
-            False,
-            f"allow the action in include/cloudformation/roles.yaml, deploy that stack, then {_CLEAR}",
-        )
-    if _TRANSIENT.search(error) or (error == "States.TaskFailed" and _TRANSIENT.search(cause)):
-        return Diagnosis(
-            "aws-unavailable", True, f"AWS was short of something for a while; if the retries are used up, {_CLEAR}"
-        )
-    if error == "States.Timeout":
-        return Diagnosis(
-            "timed-out", False, f"see why it took so long, or raise the limit in the pipeline file; then {_CLEAR}"
-        )
-    kind = _JOB_KIND.get(stage, "deploy-stage-failed" if stage is Stage.DEPLOY else "execution-failed")
-    job_failed = error == "States.TaskFailed" and stage in _JOB_ADVICE
-    advice = _JOB_ADVICE[stage] if job_failed else "mend what the job says, then {clear}"
-    return Diagnosis(kind, False, advice.format(clear=_CLEAR, fresh=_FRESH))
+    return next(row for row in FAILURE_CLASSES if row.matches(error, cause, status=status, stage=stage))
 
 
-def advise(action: Action, execution: Execution | None, diagnosis: Diagnosis | None) -> str:
+def diagnose(error: str, cause: str, *, status: str, stage: Stage, start_task: str) -> Diagnosis:
+    """Classify a failure of the execution.
+
+    :param error: Error name, e.g. ``States.TaskFailed``.
+    :param cause: AWS's text.
+    :param status: The execution's status.
+    :param stage: Stage in which it happened.
+    :param start_task: The DAG's task that starts executions, for the advice.
+    """
+    found = class_of(error, cause, status=status, stage=stage)
+    advice = found.advice.format(clear=_CLEAR, fresh=_fresh(start_task))
+    return Diagnosis(found.kind, found.retryable, advice)
+
+
+def advise(action: Action, execution: Execution | None, diagnosis: Diagnosis | None, *, start_task: str) -> str:
     """Return what the on-call person should do.
 
     :param action: The ladder's decision.
-    :param execution: The execution, if there is one.
+    :param execution: The execution, if it exists.
     :param diagnosis: What failed in it, if known.
+    :param start_task: The DAG's task that starts executions.
     """
+    fresh = _fresh(start_task)
     if action is Action.MISSING or execution is None:
-        return f"the execution is older than 90 days or was deleted; {_FRESH}"
+        return f"The execution is older than 90 days, or was deleted. {_sentence(fresh)}"
     if action is Action.UNKNOWN:
-        return f"status {execution.status!r} is not one this package knows; update brewtrain, or {_FRESH}"
-    if diagnosis is None:
-        return _CLEAR
-    if execution.status in ("FAILED", "TIMED_OUT", "ABORTED") and (
-        action is Action.ADVISE_FRESH or execution.redrive_status not in (None, "REDRIVABLE")
+        return f"This version of brewtrain does not know the status {execution.status!r}. Update brewtrain, or {fresh}."
+    if execution.status in FAILED_STATUSES and (
+        action is Action.ADVISE_FRESH or (diagnosis and execution.redrive_status not in (None, "REDRIVABLE"))
     ):
         reason = f" ({execution.redrive_status_reason})" if execution.redrive_status_reason else ""
-        return f"the execution cannot be redriven{reason}: clear from start_execution, that is, {_FRESH}"
-    return diagnosis.advice
+        return f"This execution cannot be redriven{reason}. {_sentence(fresh)}"
+    return diagnosis.advice if diagnosis else _sentence(_CLEAR)
+
+
+def _fresh(start_task: str) -> str:
+    return _FRESH.format(start_task=start_task)
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."

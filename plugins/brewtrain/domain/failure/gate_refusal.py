@@ -1,7 +1,8 @@
-"""The outcome of an execution that FAILED because the gate refused the model and the pipeline wants that red.
+"""The outcome of an execution that FAILED because the gate refused the model.
 
-Such an execution has no output, but the model was evaluated like any other, and the Fail state was
-entered with everything that is known of it. Must not import Airflow or boto3.
+It fails only where the pipeline file says so (``on_reject: fail``). Such an execution has no
+output, but the model was evaluated like any other, and the input of the Fail state has all that is
+known of it. Must not import Airflow or boto3.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ from typing import Any
 from brewtrain.domain.run.execution_history import detail_of
 from brewtrain.domain.run.outcome import Outcome
 
-ERROR = "Brewtrain.QualityGateFailed"
 _METRIC_PREFIX = "validation:"
 
 
 def refused_outcome(events: Iterable[Mapping[str, Any]], *, message: str) -> Outcome | None:
-    """Return the outcome that the Fail state's input tells; ``None`` if it tells of no trained model.
+    """Read the outcome from the Fail state's input; ``None`` if it names no trained model.
 
-    :param events: The execution's newest first, with data, down to where the Fail state was
+    :param events: The execution's events, newest first, with data, down to where the Fail state was
         entered.
     :param message: The execution's cause.
     """

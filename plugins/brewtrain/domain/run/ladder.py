@@ -1,7 +1,7 @@
 """The retry ladder: what an attempt does with the execution that it finds.
 
-One place for every task of the run, so that a retry, a clear and a killed worker lead to the same
-execution. Pure: the caller describes the execution and acts on the decision. Must not import
+The only place where this is decided, so that a retry, a clear and a killed worker all lead to the
+same execution. Pure: the caller describes the execution and acts on the decision. Must not import
 Airflow or boto3.
 
 Source: DescribeExecution and RedriveExecution in the AWS Step Functions API Reference; "Restarting
@@ -18,12 +18,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
+from brewtrain.domain.failure import error_names
 from brewtrain.domain.run.stages import ACTIVE_STATUSES, FAILED_STATUSES
 
 RerunMode = Literal["auto", "redrive", "fresh"]
 RERUN_MODES: tuple[RerunMode, ...] = ("auto", "redrive", "fresh")
 REDRIVE_PERIOD = timedelta(days=14)
-STOPPED_ERROR = "Brewtrain.Stopped"
 _STOP_CAUSE = re.compile(r"^(?P<task_id>\S+) attempt (?P<attempt>\d+) (?:after setup (?P<setup>\d+) )?")
 
 
@@ -58,24 +58,24 @@ class Execution:
 
     @property
     def last_started_at(self) -> datetime:
-        """When its latest life began: the start, or the latest redrive."""
+        """When the execution was started or, if it was redriven, when that was last done."""
         return self.redriven_at or self.started_at
 
     @property
     def active(self) -> bool:
-        """Whether it runs, or is about to."""
+        """Whether the execution runs, or is about to."""
         return self.status in ACTIVE_STATUSES
 
     @property
     def redrivable_until(self) -> datetime | None:
-        """Until when it may be redriven; ``None`` if it may not."""
+        """When the execution can no longer be redriven; ``None`` if it cannot be redriven now."""
         if self.redrive_status != "REDRIVABLE" or self.stopped_at is None:
             return None
         return self.stopped_at + REDRIVE_PERIOD
 
 
 class Action(StrEnum):
-    """What to do next."""
+    """What an attempt does next with its execution."""
 
     START = "start"
     ATTACH = "attach"
@@ -105,9 +105,9 @@ class Attempt:
 
 
 def decide(execution: Execution | None, attempt: Attempt) -> Action:
-    """Return the rung of the ladder on which an attempt stands.
+    """Decide what an attempt does next.
 
-    :param execution: What DescribeExecution said; ``None`` if there is no such execution.
+    :param execution: What DescribeExecution said; ``None`` if the execution does not exist.
     :param attempt: Who asks.
     """
     if execution is None:
@@ -126,17 +126,17 @@ def decide(execution: Execution | None, attempt: Attempt) -> Action:
 
 
 def redrive_token(execution: Execution) -> str:
-    """Return the client token that makes a repeated RedriveExecution of one life the same call."""
+    """Return the client token by which a repeated RedriveExecution of one life is the same call."""
     digest = hashlib.sha256(execution.arn.encode()).hexdigest()[:32]
     return f"{digest}-{execution.redrive_count}"
 
 
 def stop_cause(task_id: str, attempt: int, setup: int | None = None) -> str:
-    """Return the cause that StopExecution gets, from which :func:`stopped_before` reads who stopped it.
+    """Return the cause for StopExecution, from which :func:`stopped_before` reads who stopped it.
 
     :param task_id: Task that was killed.
     :param attempt: Its try number.
-    :param setup: Try number of the run's setup when the task began to wait, if it knows.
+    :param setup: Try number of the run's setup when the task began to wait, if known.
     """
     after = "" if setup is None else f"after setup {setup} "
     return f"{task_id} attempt {attempt} {after}was killed, marked failed or cleared in Airflow"
@@ -145,19 +145,19 @@ def stop_cause(task_id: str, attempt: int, setup: int | None = None) -> str:
 def stopped_before(
     execution: Execution, task_id: str, attempt: int, begun_at: datetime, setup: int | None = None
 ) -> bool:
-    """Whether Airflow stopped the execution before this try, which so need not report it.
+    """Whether Airflow stopped the execution before this try, so that the try need not report it.
 
     Clearing a waiting task begins the new try and stops the old one's execution at about the same
-    time, and the task that is cleared need not be the one that waited. So what an earlier try of
-    the same task stopped counts whenever that was, and so does what any task stopped that began
-    before the clear: a clear runs the setup again.
+    time, and the cleared task need not be the one that waited. So a stop by an earlier try of the
+    same task counts whenever it happened, and so does a stop by any task that began before the
+    clear: a clear runs the setup again.
 
     :param task_id: Task that asks.
     :param attempt: Its try number.
     :param begun_at: When the try began.
-    :param setup: Try number of the run's setup when the try began, if it knows.
+    :param setup: Try number of the run's setup when the try began, if known.
     """
-    if execution.status != "ABORTED" or execution.error != STOPPED_ERROR:
+    if execution.status != "ABORTED" or execution.error != error_names.STOPPED:
         return False
     if execution.stopped_at is not None and execution.stopped_at < begun_at:
         return True

@@ -1,8 +1,8 @@
-"""Which part of the execution each Airflow stage task stands for, and when that part is over.
+"""Which part of the execution each stage task of Airflow shows, and when that part is over.
 
-Exists so that the grid shows where a retraining stands although only one execution runs. Must not
-import Airflow or boto3. The table follows "Stages and states" in docs/architecture.md; a contract
-test checks it against the state machine.
+Airflow's grid shows by it how far a retraining is, although only one execution runs. The table
+follows "Stages and states" in docs/architecture.md; a test checks it against the state machine.
+Must not import Airflow or boto3.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from brewtrain.domain.run.outcome import Outcome
 
 
 class Stage(StrEnum):
-    """A stage of the retraining, in the order in which the execution passes them."""
+    """The stages of a retraining, in the order in which the execution passes them."""
 
     TRANSFORM = "transform"
     SPLIT = "split"
@@ -27,7 +27,7 @@ class Stage(StrEnum):
 
     @property
     def position(self) -> int:
-        """Place in the order, from 0."""
+        """The stage's place in that order, from 0."""
         return list(Stage).index(self)
 
 
@@ -79,8 +79,8 @@ def stage_of(state: str) -> Stage:
     return STAGE_OF_STATE.get(state, Stage.DEPLOY)
 
 
-class Verdict(StrEnum):
-    """What a stage task concludes from what it sees of the execution."""
+class StageProgress(StrEnum):
+    """How far a stage is, as its task concludes from what it sees of the execution."""
 
     WAIT = "wait"
     OVER = "over"
@@ -97,7 +97,7 @@ FAILED_STATUSES = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 class Observation:
     """What one poll saw of one execution.
 
-    :param status: As DescribeExecution and ListExecutions call it.
+    :param status: The status in AWS's words (DescribeExecution, ListExecutions).
     :param redrive_count: How often the execution had been redriven; ``None`` if the poll could not
         tell.
     :param state: Name of the top-level state entered last; ``None`` if not known.
@@ -110,22 +110,23 @@ class Observation:
     output: Mapping[str, Any] | None = None
 
 
-def judge(stage: Stage, seen: Observation) -> Verdict:
-    """Decide what an observation means for one stage.
+def progress_of(stage: Stage, seen: Observation) -> StageProgress:
+    """Conclude from an observation how far one stage is.
 
     A stage is over when the execution has entered a state of a later stage or has ended well; it
     has failed when the execution ended badly in one of its states, or before it.
 
-    :param stage: The stage that waits.
+    :param stage: The stage whose task waits.
     :param seen: What the poll saw.
+    :raises DeploymentError: If the stage is ``deploy`` and the output cannot be read.
     """
     reached = None if seen.state is None else stage_of(seen.state)
     if seen.status in ACTIVE_STATUSES:
-        return Verdict.OVER if reached is not None and reached.position > stage.position else Verdict.WAIT
+        return StageProgress.OVER if reached is not None and reached.position > stage.position else StageProgress.WAIT
     if seen.status == "SUCCEEDED":
         if stage is Stage.DEPLOY and not Outcome.of(seen.output).promoted:
-            return Verdict.SKIPPED
-        return Verdict.OVER
+            return StageProgress.SKIPPED
+        return StageProgress.OVER
     if seen.status in FAILED_STATUSES:
-        return Verdict.OVER if reached is not None and reached.position > stage.position else Verdict.FAILED
-    return Verdict.UNKNOWN
+        return StageProgress.OVER if reached is not None and reached.position > stage.position else StageProgress.FAILED
+    return StageProgress.UNKNOWN

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from brewtrain.domain.failure.error_names import STOPPED
 from brewtrain.domain.run.ladder import (
     REDRIVE_PERIOD,
-    STOPPED_ERROR,
     Action,
     Attempt,
     Execution,
@@ -91,19 +91,19 @@ def test_redrivable_until_two_weeks_after_the_end() -> None:
 @pytest.mark.parametrize(
     ("cause", "error", "stopped", "known"),
     [
-        (stop_cause("train", 1), STOPPED_ERROR, NOW + timedelta(seconds=9), True),
-        (stop_cause("train", 2), STOPPED_ERROR, NOW + timedelta(seconds=9), False),
-        (stop_cause("split", 1), STOPPED_ERROR, NOW + timedelta(seconds=9), False),
-        (stop_cause("split", 1), STOPPED_ERROR, NOW - timedelta(seconds=9), True),
-        ("release_run attempt 1: gone", STOPPED_ERROR, NOW - timedelta(seconds=9), True),
+        (stop_cause("train", 1), STOPPED, NOW + timedelta(seconds=9), True),
+        (stop_cause("train", 2), STOPPED, NOW + timedelta(seconds=9), False),
+        (stop_cause("split", 1), STOPPED, NOW + timedelta(seconds=9), False),
+        (stop_cause("split", 1), STOPPED, NOW - timedelta(seconds=9), True),
+        ("release_run attempt 1: gone", STOPPED, NOW - timedelta(seconds=9), True),
         (stop_cause("train", 1), "Somebody", NOW - timedelta(seconds=9), False),
-        ("", STOPPED_ERROR, NOW + timedelta(seconds=9), False),
-        (stop_cause("train", 10), STOPPED_ERROR, NOW + timedelta(seconds=9), False),
+        ("", STOPPED, NOW + timedelta(seconds=9), False),
+        (stop_cause("train", 10), STOPPED, NOW + timedelta(seconds=9), False),
         # Another task waited when this one was cleared, and its stop comes late.
-        (stop_cause("evaluate", 5, setup=2), STOPPED_ERROR, NOW + timedelta(seconds=9), True),
-        (stop_cause("evaluate", 1, setup=3), STOPPED_ERROR, NOW + timedelta(seconds=9), False),
-        (stop_cause("train", 1, setup=3), STOPPED_ERROR, NOW + timedelta(seconds=9), True),
-        (stop_cause("train", 2, setup=3), STOPPED_ERROR, NOW + timedelta(seconds=9), False),
+        (stop_cause("evaluate", 5, setup=2), STOPPED, NOW + timedelta(seconds=9), True),
+        (stop_cause("evaluate", 1, setup=3), STOPPED, NOW + timedelta(seconds=9), False),
+        (stop_cause("train", 1, setup=3), STOPPED, NOW + timedelta(seconds=9), True),
+        (stop_cause("train", 2, setup=3), STOPPED, NOW + timedelta(seconds=9), False),
     ],
 )
 def test_who_stopped_it(cause: str, error: str, stopped: datetime, known: bool) -> None:
@@ -114,5 +114,5 @@ def test_who_stopped_it(cause: str, error: str, stopped: datetime, known: bool) 
 
 
 def test_a_failure_is_not_a_stop() -> None:
-    seen = execution("FAILED", error=STOPPED_ERROR, cause=stop_cause("train", 1), stopped_at=NOW - timedelta(days=1))
+    seen = execution("FAILED", error=STOPPED, cause=stop_cause("train", 1), stopped_at=NOW - timedelta(days=1))
     assert not stopped_before(seen, "train", 2, NOW)

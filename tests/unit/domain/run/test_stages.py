@@ -10,7 +10,7 @@ import pytest
 
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.run.outcome import Outcome
-from brewtrain.domain.run.stages import STAGE_OF_STATE, Observation, Stage, Verdict, judge, stage_of
+from brewtrain.domain.run.stages import STAGE_OF_STATE, Observation, Stage, StageProgress, progress_of, stage_of
 
 DEFINITION = Path(__file__).resolve().parents[4] / "include" / "statemachine" / "retraining.asl.json"
 STATE_OF = {
@@ -60,15 +60,15 @@ def test_nothing_before_the_gate_counts_as_deploy() -> None:
 @pytest.mark.parametrize(("waiting", "at"), PAIRS)
 @pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE"])
 def test_running(waiting: Stage, at: Stage, status: str) -> None:
-    verdict = judge(waiting, Observation(status, 0, STATE_OF[at]))
-    assert verdict is (Verdict.OVER if at.position > waiting.position else Verdict.WAIT)
+    progress = progress_of(waiting, Observation(status, 0, STATE_OF[at]))
+    assert progress is (StageProgress.OVER if at.position > waiting.position else StageProgress.WAIT)
 
 
 @pytest.mark.parametrize(("waiting", "at"), PAIRS)
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
 def test_ended_badly(waiting: Stage, at: Stage, status: str) -> None:
-    verdict = judge(waiting, Observation(status, 0, STATE_OF[at]))
-    assert verdict is (Verdict.OVER if at.position > waiting.position else Verdict.FAILED)
+    progress = progress_of(waiting, Observation(status, 0, STATE_OF[at]))
+    assert progress is (StageProgress.OVER if at.position > waiting.position else StageProgress.FAILED)
 
 
 def test_there_are_36_pairs() -> None:
@@ -78,31 +78,31 @@ def test_there_are_36_pairs() -> None:
 @pytest.mark.parametrize("stage", Stage)
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
 def test_a_bad_end_outside_of_any_state_fails_every_stage(stage: Stage, status: str) -> None:
-    assert judge(stage, Observation(status)) is Verdict.FAILED
+    assert progress_of(stage, Observation(status)) is StageProgress.FAILED
 
 
 @pytest.mark.parametrize("stage", Stage)
 def test_promoted(stage: Stage) -> None:
-    assert judge(stage, Observation("SUCCEEDED", output=PROMOTED)) is Verdict.OVER
+    assert progress_of(stage, Observation("SUCCEEDED", output=PROMOTED)) is StageProgress.OVER
 
 
 @pytest.mark.parametrize("stage", Stage)
 @pytest.mark.parametrize("output", [REJECTED, PENDING], ids=["rejected", "pending"])
 def test_what_is_not_deployed_skips_deploy_alone(stage: Stage, output: dict[str, str]) -> None:
-    expected = Verdict.SKIPPED if stage is Stage.DEPLOY else Verdict.OVER
-    assert judge(stage, Observation("SUCCEEDED", output=output)) is expected
+    expected = StageProgress.SKIPPED if stage is Stage.DEPLOY else StageProgress.OVER
+    assert progress_of(stage, Observation("SUCCEEDED", output=output)) is expected
 
 
 @pytest.mark.parametrize("output", [None, {}, {"outcome": "won"}, {"outcome": "promoted"}])
 def test_deploy_never_believes_an_output_it_cannot_read(output: dict[str, str] | None) -> None:
     with pytest.raises(DeploymentError, match="deploy DAG"):
-        judge(Stage.DEPLOY, Observation("SUCCEEDED", output=output))
+        progress_of(Stage.DEPLOY, Observation("SUCCEEDED", output=output))
 
 
 @pytest.mark.parametrize("stage", Stage)
 @pytest.mark.parametrize("status", ["", "PAUSED", "succeeded"])
 def test_a_status_that_aws_may_add_is_unknown(stage: Stage, status: str) -> None:
-    assert judge(stage, Observation(status, 0, "Save Model")) is Verdict.UNKNOWN
+    assert progress_of(stage, Observation(status, 0, "Save Model")) is StageProgress.UNKNOWN
 
 
 def test_a_metric_that_was_not_reported_is_left_out() -> None:

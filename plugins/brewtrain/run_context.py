@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from brewtrain.airflow_names import PASSED_STATES
 from brewtrain.domain.errors import InputError
 from brewtrain.domain.run import interval as intervals
 from brewtrain.domain.run.execution_input import DeployPolicy
@@ -16,14 +17,14 @@ from brewtrain.domain.run.ladder import RERUN_MODES, RerunMode
 from brewtrain.domain.serving.promotion import BACKFILL_PATTERN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow.sdk import Context
+    from airflow.sdk.types import DagRunProtocol
 
     from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.domain.run.interval import DataInterval
 
-CONNECTION_ID = "brewtrain_aws"
-PREPARE_RUN = "prepare_run"
-START_EXECUTION = "start_execution"
 DEPLOY_POLICIES: tuple[DeployPolicy, ...] = ("newest", "always", "never")
 
 
@@ -32,8 +33,12 @@ class RunContext:
     """A DAG run as the tasks of the retrain DAG see it.
 
     :param dag_run_id: Airflow's id of the DAG run.
-    :param clear_number: How often the DAG run has been cleared by now.
-    :param backfill: Label of the backfill that the run is of, if it was given one.
+    :param clear_number: How often the DAG run has been cleared so far.
+    :param run_type: ``scheduled``, ``manual``, ``backfill`` …
+    :param interval: The data interval that the run trains for.
+    :param rerun_mode: The param.
+    :param deploy_policy: The param.
+    :param backfill: Label of the backfill that the run belongs to, if it has one.
     """
 
     dag_id: str
@@ -47,19 +52,17 @@ class RunContext:
 
 
 def read(context: Context, pipeline: Pipeline) -> RunContext:
-    """Read the context.
+    """Read and check the context of a task of the retrain DAG.
 
     :raises InputError: If a param has a value that does not exist.
     """
-    dag_run = context["dag_run"]
-    assert dag_run is not None
+    dag_run = dag_run_of(context)
     params = context["params"]
-    run_type = getattr(dag_run.run_type, "value", dag_run.run_type)
     return RunContext(
         dag_id=dag_run.dag_id,
         dag_run_id=dag_run.run_id,
         clear_number=dag_run.clear_number or 0,
-        run_type=str(run_type),
+        run_type=run_type_of(context),
         interval=intervals.resolve(
             dag_run.data_interval_start, dag_run.data_interval_end, cron=pipeline.cron, run_after=dag_run.run_after
         ),
@@ -67,6 +70,29 @@ def read(context: Context, pipeline: Pipeline) -> RunContext:
         deploy_policy=cast("DeployPolicy", _choice(params, "deploy_policy", DEPLOY_POLICIES)),
         backfill=_label(params),
     )
+
+
+def dag_run_of(context: Context) -> DagRunProtocol:
+    """Return the task's DAG run; the context of a running task always has one."""
+    return context["dag_run"]
+
+
+def run_type_of(context: Context) -> str:
+    """Return the type of the task's DAG run as text, e.g. ``backfill``."""
+    run_type = dag_run_of(context).run_type
+    return str(getattr(run_type, "value", run_type))
+
+
+def flag(context: Context, name: str) -> bool:
+    """Return a param that is true or false; false if the run has no such param.
+
+    :raises InputError: If it is neither: a text such as "false" would count as true, and an empty
+        one as false.
+    """
+    value = context["params"].get(name, False)
+    if not isinstance(value, bool):
+        raise InputError(f"param {name} is {value!r}; write true or false")
+    return value
 
 
 def _label(params: Any) -> str | None:
@@ -85,8 +111,21 @@ def _choice(params: Any, name: str, known: tuple[str, ...]) -> str:
     return str(value)
 
 
+def first_not_passed(context: Context, task_ids: Iterable[str]) -> tuple[str, str | None] | None:
+    """Return the first task of the DAG run that has neither succeeded nor been skipped.
+
+    :param task_ids: The tasks to look at, in order.
+    :returns: Its id and state (``None``: it has not run); ``None`` if all have passed.
+    """
+    states = task_states(context, list(task_ids))
+    return next(((task_id, state) for task_id, state in states.items() if state not in PASSED_STATES), None)
+
+
 def task_states(context: Context, task_ids: list[str]) -> dict[str, str | None]:
-    """Return the present states of other tasks of the DAG run; a task without a state yet is ``None``."""
+    """Return the present states of other tasks of the DAG run.
+
+    :returns: Task id → state, in the order given; ``None`` for a task without a state yet.
+    """
     instance = context["ti"]
     found = instance.get_task_states(dag_id=instance.dag_id, task_ids=task_ids, run_ids=[instance.run_id])
     states = found.get(instance.run_id, {})
@@ -94,6 +133,15 @@ def task_states(context: Context, task_ids: list[str]) -> dict[str, str | None]:
 
 
 def pull(context: Context, task_id: str) -> dict[str, Any] | None:
-    """Return what a task of the DAG run returned; ``None`` if it has not."""
+    """Return what a task of the DAG run returned; ``None`` if it has returned nothing."""
     value = context["ti"].xcom_pull(task_ids=task_id, map_indexes=-1)
     return value if isinstance(value, dict) else None
+
+
+def pulled(task_id: str, field: str) -> str:
+    """Return the template of one field of what a task of the DAG run returned.
+
+    With map_indexes, since the triggerer cannot ask for a sequence of XComs: without it the pull
+    never returns.
+    """
+    return f"{{{{ (ti.xcom_pull(task_ids='{task_id}', map_indexes=-1) or {{}}).get('{field}') }}}}"

@@ -1,7 +1,7 @@
 """The wait for one stage of an execution, in the triggerer and without a worker.
 
-All waits of one state machine share one poll (see :mod:`brewtrain.triggers.execution_watch`). The
-trigger goes up the retry ladder itself, since nothing else runs before a stage's second try. Must
+All waits for one state machine share one poll (see :mod:`brewtrain.triggers.execution_watch`). The
+trigger climbs the retry ladder itself, since nothing else runs before a stage's second try. Must
 not import boto3 or a hook at module level.
 """
 
@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncIterator, Hashable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
+from brewtrain.airflow_names import PASSED_STATES, PREPARE_RUN, RETURN_VALUE, START_EXECUTION
 from brewtrain.domain.errors import BrewtrainError, DeploymentError, TransientError
+from brewtrain.domain.failure import error_names
 from brewtrain.domain.links import execution_link
 from brewtrain.domain.run.ladder import (
-    STOPPED_ERROR,
+    RERUN_MODES,
     Action,
     Attempt,
     Execution,
@@ -30,15 +32,28 @@ from brewtrain.domain.run.ladder import (
 )
 from brewtrain.domain.run.limits import DEADLINE_MARGIN
 from brewtrain.domain.run.outcome import Outcome
-from brewtrain.domain.run.stages import ACTIVE_STATUSES, FAILED_STATUSES, Observation, Stage, Verdict, judge
+from brewtrain.domain.run.stages import (
+    ACTIVE_STATUSES,
+    FAILED_STATUSES,
+    Observation,
+    Stage,
+    StageProgress,
+    progress_of,
+)
 from brewtrain.links.retraining import EXECUTION, as_xcoms
 from brewtrain.triggers.execution_watch import MISSING, ExecutionWatch, WatchKey, watch_for, watch_key
+from brewtrain.triggers.stage_events import (
+    StageEvent,
+    StageFailed,
+    StageOver,
+    StageOverdue,
+    StageSkipped,
+    WaitProblem,
+    serialize,
+)
+from brewtrain.triggers.waiting_task import WaitingTask
 
-# Written by the worker that reports a failure, read by the next try: which life of which execution
-# was reported.
-REPORTED_XCOM_KEY = "reported_failure"
 MISSING_GRACE = timedelta(seconds=60)
-_LEFT_ALONE_STATES = frozenset({"success", "skipped"})
 _STOP_TRIES = 5
 _STOP_PAUSE_SECONDS = 1.0
 
@@ -46,8 +61,8 @@ _STOP_PAUSE_SECONDS = 1.0
 class ExecutionStageTrigger(BaseEventTrigger):
     """Waits until an execution has left a stage.
 
-    Ends its task as success or skipped by itself; anything else resumes the task on a worker, which
-    raises.
+    It ends its task as success or skipped by itself. Anything else resumes the task on a worker,
+    which raises.
 
     :param execution_arn: The execution; templated where the task starts in the triggerer.
     :param stage: The stage, one of :class:`~brewtrain.domain.run.stages.Stage`.
@@ -56,11 +71,11 @@ class ExecutionStageTrigger(BaseEventTrigger):
     :param limit_seconds: How long the stage may take.
     :param attempt: Try number of the task; ``None`` where Airflow gives the trigger its task
         instance.
-    :param ends_task: Whether the trigger may end its task. Not where a worker waits for the event,
-        as in ``dag.test()``.
+    :param ends_task: Whether the trigger may end its task. It may not where a worker waits for the
+        event, as in ``dag.test()``.
     :param prepared_try: Try number of the run's setup when the wait began; templated like
-        ``execution_arn``. A clear runs the setup again, which is how a wait that was cleared is
-        told from one that moved to another triggerer.
+        ``execution_arn``. A clear runs the setup again: by that a cleared wait is told from one
+        that moved to another triggerer.
     :param start_task: Task that starts the execution.
     :param setup_task: The run's setup.
     """
@@ -75,8 +90,8 @@ class ExecutionStageTrigger(BaseEventTrigger):
         attempt: int | None = None,
         ends_task: bool = True,
         prepared_try: str | None = None,
-        start_task: str = "start_execution",
-        setup_task: str = "prepare_run",
+        start_task: str = START_EXECUTION,
+        setup_task: str = PREPARE_RUN,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.execution_arn = execution_arn
@@ -96,7 +111,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
         self._redriven_life: int | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and arguments."""
+        """Return class path and arguments, from which a triggerer makes the trigger again."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -127,20 +142,21 @@ class ExecutionStageTrigger(BaseEventTrigger):
             yield tick
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        """Wait in the group's poll."""
+        """Wait for ticks of the poll that the group shares."""
         key: WatchKey = watch_key(self.aws_conn_id, self.execution_arn)
         async for event in self._wait(watch_for(key), shared_stream):
             yield event
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait alone, with a poll of its own: what ``dag.test()`` does."""
+        """Wait with a poll of its own, as in ``dag.test()``."""
         try:
             _, _, state_machine_arn = watch_key(self.aws_conn_id, self.execution_arn)
         except ValueError:
-            yield self._event(
-                "problem",
-                problem=f"task {self.stage!r} has no execution to wait for ({self.start_task} returned "
-                f"{self.execution_arn!r}); clear {self.start_task} with everything downstream",
+            yield _resume(
+                WaitProblem(
+                    f"task {self.stage!r} has no execution to wait for ({self.start_task} returned "
+                    f"{self.execution_arn!r}); clear {self.start_task} and everything downstream"
+                )
             )
             return
         watch = ExecutionWatch(self.aws_conn_id, state_machine_arn)
@@ -160,39 +176,44 @@ class ExecutionStageTrigger(BaseEventTrigger):
 
     async def _consider(self, watch: ExecutionWatch, stage: Stage) -> TriggerEvent | None:
         if watch.problem is not None:
-            return self._event("problem", problem=watch.problem)
+            return _resume(WaitProblem(watch.problem))
         seen = watch.views.get(self.execution_arn)
         try:
-            event = None if seen is None else await self._judge(watch, stage, seen)
+            event = None if seen is None else await self._look(watch, stage, seen)
         except TransientError as error:
             self.log.warning("AWS did not answer, which is not the job's failure; asking again: %s", error)
             event = None
         except BrewtrainError as error:
-            return self._event("problem", problem=str(error))
-        if event is None and self._late():
-            return self._event("late")
+            return _resume(WaitProblem(str(error)))
+        if event is None and self._overdue():
+            return _resume(StageOverdue())
         return event
 
-    async def _judge(self, watch: ExecutionWatch, stage: Stage, seen: Observation) -> TriggerEvent | None:
+    async def _look(self, watch: ExecutionWatch, stage: Stage, seen: Observation) -> TriggerEvent | None:
+        """Return the event that an observation leads to; ``None`` to wait on."""
         if seen.status == MISSING:
             if datetime.now(UTC) - self._begun_at < MISSING_GRACE:
                 # DescribeExecution is eventually consistent: an execution just started may not be
                 # there yet.
                 return None
-            return self._event("failed", action=Action.MISSING)
+            return _resume(StageFailed(Action.MISSING))
         stale = self._redriven_life is not None and (seen.redrive_count or 0) <= self._redriven_life
         if stale and seen.status not in ACTIVE_STATUSES:
             # Step Functions' answers are eventually consistent: this is the execution before this
             # try redrove it.
             return None
-        verdict = judge(stage, seen)
-        if verdict is Verdict.WAIT:
-            return None
-        if verdict in (Verdict.OVER, Verdict.SKIPPED):
-            return self._end(stage, verdict, seen)
-        return await self._climb(watch, seen)
+        match progress_of(stage, seen):
+            case StageProgress.WAIT:
+                return None
+            case StageProgress.OVER:
+                return self._over(stage, seen)
+            case StageProgress.SKIPPED:
+                return self._skipped(stage, seen)
+            case StageProgress.FAILED | StageProgress.UNKNOWN:
+                return await self._climb(watch)
 
-    async def _climb(self, watch: ExecutionWatch, seen: Observation) -> TriggerEvent | None:
+    async def _climb(self, watch: ExecutionWatch) -> TriggerEvent | None:
+        """Decide by the ladder what to do with an execution that is not as it should be."""
         hook = await asyncio.to_thread(watch.hook)
         execution = await asyncio.to_thread(hook.describe, self.execution_arn)
         known = False
@@ -206,12 +227,11 @@ class ExecutionStageTrigger(BaseEventTrigger):
             return None
         if action is Action.REDRIVE and execution is not None:
             return await self._redrive(watch, execution)
-        return self._event("failed", action=action, state=seen.state)
+        return _resume(StageFailed(action))
 
     async def _redrive(self, watch: ExecutionWatch, execution: Execution) -> TriggerEvent | None:
-        if self.task_instance is not None and await asyncio.to_thread(self._task_state) != "deferred":
-            # Cleared, or failed by hand: this wait is about to be cancelled, and is nobody's any
-            # more.
+        if self.task_instance is not None and await asyncio.to_thread(self._task().state) != "deferred":
+            # Cleared, or failed by hand: this wait is about to be cancelled.
             return None
         self._redriven_life = execution.redrive_count
         hook = await asyncio.to_thread(watch.hook)
@@ -224,9 +244,22 @@ class ExecutionStageTrigger(BaseEventTrigger):
         if now is not None and (now.active or now.redrive_count > execution.redrive_count):
             self.log.info("%s runs again already", execution.name)
             return None
-        return self._event("failed", action=Action.ADVISE_FRESH)
+        return _resume(StageFailed(Action.ADVISE_FRESH))
 
-    def _end(self, stage: Stage, verdict: Verdict, seen: Observation) -> TriggerEvent:
+    def _over(self, stage: Stage, seen: Observation) -> TriggerEvent:
+        result, _ = self._result(stage, seen)
+        if not self.ends_task:
+            return _resume(StageOver(result))
+        return TaskSuccessEvent(xcoms=self._xcoms(result))
+
+    def _skipped(self, stage: Stage, seen: Observation) -> TriggerEvent:
+        result, outcome = self._result(stage, seen)
+        if not self.ends_task:
+            return _resume(StageSkipped((outcome.message if outcome else "") or "the model was not deployed"))
+        return TaskSkippedEvent(xcoms=self._xcoms(result))
+
+    def _result(self, stage: Stage, seen: Observation) -> tuple[dict[str, Any], Outcome | None]:
+        """Return what the task returns, and the execution's outcome where the stage tells it."""
         result: dict[str, Any] = {
             "stage": stage.value,
             "execution_arn": self.execution_arn,
@@ -234,6 +267,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
             "state": seen.state,
             "setup": self._setup_number(),
         }
+        outcome = None
         if stage in (Stage.GATE, Stage.DEPLOY):
             # A gate that has been left while the execution goes on has let the model through.
             outcome = Outcome.of(seen.output) if seen.status == "SUCCEEDED" else None
@@ -243,25 +277,24 @@ class ExecutionStageTrigger(BaseEventTrigger):
                 result |= {"outcome": outcome.outcome, "reason": outcome.reason, "message": outcome.message}
                 self.log.info("%s: %s", outcome.outcome, outcome.message)
         self.log.info("stage %s is over (execution %s, state %s)", stage.value, seen.status, seen.state)
-        if not self.ends_task:
-            return self._event(verdict.value, result=result)
-        # No worker, so nobody else would leave the links.
-        xcoms = {"return_value": result, **as_xcoms({EXECUTION: execution_link(self.execution_arn)})}
-        if verdict is Verdict.SKIPPED:
-            return TaskSkippedEvent(xcoms=xcoms)
-        return TaskSuccessEvent(xcoms=xcoms)
+        return result, outcome
 
-    @staticmethod
-    def _event(kind: str, **content: Any) -> TriggerEvent:
-        return TriggerEvent({"kind": kind, **content})  # type: ignore[no-untyped-call]
+    def _xcoms(self, result: dict[str, Any]) -> dict[str, Any]:
+        # There is no worker, so that nobody else would leave the links.
+        return {RETURN_VALUE: result, **as_xcoms({EXECUTION: execution_link(self.execution_arn)})}
 
-    def _late(self) -> bool:
+    def _overdue(self) -> bool:
+        """Whether the stage has taken longer than its limit."""
         if self.timeout_after is not None:
             limit = self.timeout_after
             if limit.tzinfo is None:
                 limit = limit.replace(tzinfo=UTC)
             return datetime.now(UTC) > limit - DEADLINE_MARGIN
         return time.monotonic() - self._started_at > self.limit_seconds
+
+    def _task(self) -> WaitingTask:
+        assert self.task_instance is not None
+        return WaitingTask(self.task_instance)
 
     def _task_id(self) -> str:
         return self.task_id or self.stage
@@ -277,47 +310,30 @@ class ExecutionStageTrigger(BaseEventTrigger):
 
     async def _reported(self, execution: Execution) -> bool:
         """Whether an earlier try of the task has reported this very failure."""
-        instance = self.task_instance
-        if instance is None or self._attempt_number() <= 1:
+        if self.task_instance is None or self._attempt_number() <= 1:
             return False
-
-        def read() -> Any:
-            from airflow.sdk.bases.xcom import BaseXCom
-
-            return BaseXCom.get_one(
-                key=REPORTED_XCOM_KEY,
-                dag_id=instance.dag_id,
-                task_id=instance.task_id,
-                run_id=instance.run_id,
-                map_index=-1,
-            )
-
-        record = await asyncio.to_thread(read)
-        return (
-            isinstance(record, Mapping)
-            and record.get("execution_arn") == execution.arn
-            and record.get("redrive_count") == execution.redrive_count
-        )
+        record = await asyncio.to_thread(self._task().reported_failure)
+        return record.get("execution_arn") == execution.arn and record.get("redrive_count") == execution.redrive_count
 
     async def on_kill(self) -> None:
         """Stop the execution, and with it its jobs, unless the task was marked success.
 
-        Airflow calls this when a person marks the waiting task, clears it or fails the run, not
+        Airflow calls this when a person marks the waiting task, clears it or fails the run, and not
         when a triggerer stops.
         """
         if self._ended or self.task_instance is None:
             return
-        state = await asyncio.to_thread(self._task_state)
-        if state in _LEFT_ALONE_STATES:
-            self.log.info("task is %s now: the execution is left alone", state)
+        state = await asyncio.to_thread(self._task().state)
+        if state in PASSED_STATES:
+            self.log.info("the task is %s now: the execution is left alone", state)
             return
         if state == "deferred" and not await asyncio.to_thread(self._cleared):
             # Airflow cancels a wait in the same way when it gives it to another triggerer.
-            self.log.info("task goes on waiting elsewhere: the execution is left alone")
+            self.log.info("the task goes on waiting elsewhere: the execution is left alone")
             return
         if await asyncio.to_thread(self._passed_again):
-            # Airflow cancels a cleared wait only when its task has a state again. By then the stage
-            # before this one, cleared with it, has seen the execution through: it must not be
+            # Airflow cancels a cleared wait only when its task has a state again. Meanwhile the
+            # stage before this one, cleared with it, has seen the execution through: it must not be
             # stopped under the new tries.
             self.log.info("the stage before has been passed again since: the execution is left alone")
             return
@@ -329,63 +345,35 @@ class ExecutionStageTrigger(BaseEventTrigger):
                 self.log.warning("could not stop the execution yet: %s", error)
                 await asyncio.sleep(_STOP_PAUSE_SECONDS * pause)
             else:
-                self.log.info("stopped %s: task is %s now", self.execution_arn, state or "cleared")
+                self.log.info("stopped %s: the task is %s now", self.execution_arn, state or "cleared")
                 return
 
     def _stop(self, cause: str) -> None:
         from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
-        StepFunctionsHook(aws_conn_id=self.aws_conn_id).stop(self.execution_arn, error=STOPPED_ERROR, cause=cause)
+        StepFunctionsHook(aws_conn_id=self.aws_conn_id).stop(self.execution_arn, error=error_names.STOPPED, cause=cause)
 
     def _cleared(self) -> bool:
-        """Whether the run's setup has run again since this wait began, as it does for a clear and for nothing else."""
-        from airflow.sdk.bases.xcom import BaseXCom
-
-        instance = self.task_instance
-        assert instance is not None
-        prepared = BaseXCom.get_one(
-            key="return_value", dag_id=instance.dag_id, task_id=self.setup_task, run_id=instance.run_id, map_index=-1
-        )
-        now = prepared.get("try_number") if isinstance(prepared, Mapping) else None
+        """Whether the run's setup has run again since this wait began, as only a clear does."""
+        now = self._task().returned_by(self.setup_task).get("try_number")
         return now is not None and str(now) != str(self.prepared_try)
 
     def _passed_again(self) -> bool:
         """Whether the stage before this one has ended in a try that a later clear began."""
-        from airflow.sdk.bases.xcom import BaseXCom
-
-        instance = self.task_instance
-        assert instance is not None
         mine, position = self._setup_number(), Stage(self.stage).position
         if mine is None or position == 0:
             return False
-        result = BaseXCom.get_one(
-            key="return_value",
-            dag_id=instance.dag_id,
-            task_id=list(Stage)[position - 1].value,
-            run_id=instance.run_id,
-            map_index=-1,
-        )
-        setup = result.get("setup") if isinstance(result, Mapping) else None
-        return isinstance(setup, int) and setup > mine
+        theirs = self._task().returned_by(list(Stage)[position - 1].value).get("setup")
+        return isinstance(theirs, int) and theirs > mine
 
-    def _task_state(self) -> str | None:
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-        instance = self.task_instance
-        assert instance is not None
-        states = RuntimeTaskInstance.get_task_states(
-            dag_id=instance.dag_id, task_ids=[instance.task_id], run_ids=[instance.run_id]
-        )
-        found = states.get(instance.run_id, {})
-        state = found.get(instance.task_id)
-        return None if state is None else str(state)
+def _resume(event: StageEvent) -> TriggerEvent:
+    """Return the event that resumes the task on a worker."""
+    return TriggerEvent(serialize(event))  # type: ignore[no-untyped-call]
 
 
 def _rerun_mode(text: str) -> RerunMode:
-    if text == "redrive":
-        return "redrive"
-    if text == "fresh":
-        return "fresh"
-    if text == "auto":
-        return "auto"
+    for mode in RERUN_MODES:
+        if text == mode:
+            return mode
     raise DeploymentError(f"param rerun_mode is {text!r}; write auto, redrive or fresh")

@@ -1,7 +1,4 @@
-"""What serves and what served, as tasks read it from AWS.
-
-Called by tasks when they run: must not be imported while DAG files are parsed.
-"""
+"""What a pipeline's endpoint has served since when, read from the records in S3."""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from brewtrain.domain.serving.serving_history import Serving, read_serving_histo
 from brewtrain.hooks.s3_pipeline import S3PipelineHook
 
 
-def history_of(
+def serving_history_of(
     pipeline: Pipeline, s3: S3PipelineHook, *, bucket: str, configs: Iterable[EndpointConfig] = ()
 ) -> list[Serving]:
-    """Return what served the pipeline's endpoint, oldest first.
+    """Return what the pipeline's endpoint has served, oldest first.
 
-    :param configs: Configs that there are. Those that no deployment record names may be from before
-        there were records: the result document of their run tells.
+    :param configs: The endpoint configs that exist. One that no deployment record names may be from
+        before there were records; then the result document of its run tells.
     """
     keys = s3.keys(bucket, names.deployments_prefix(pipeline.name))
     records = [document for _, document in s3.read_documents(bucket, keys)]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from brewtrain.domain.errors import InputError
+from brewtrain import resources, run_context
+from brewtrain.operators.base import BrewtrainOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,42 +21,21 @@ if TYPE_CHECKING:
     from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.hooks.connection import AwsClientHook
 
-CONNECTION_ID = "brewtrain_aws"
 PLAN_ONLY = "plan_only"
+"""Param of the DAG."""
 
 
-def _plan_only(context: Context) -> bool:
-    """Whether the run is to change nothing.
+class DeployPipelineOperator(BrewtrainOperator):
+    """What plan, validation and deployment have in common: what is deployed, and where.
 
-    :raises InputError: If the param is neither true nor false: a text such as "false" would count
-        as true, and an empty one as false.
+    The pipeline's file is read again when the task runs.
     """
-    value = context["params"].get(PLAN_ONLY, False)
-    if not isinstance(value, bool):
-        raise InputError(f"param {PLAN_ONLY} is {value!r}; write true or false")
-    return value
-
-
-class _DeploymentOperator(BaseOperator):
-    """What the three have in common: which pipeline, deployed where.
-
-    :param pipeline: Name of the pipeline; its file is read when the task runs.
-    :param aws_conn_id: Airflow connection of type ``aws``.
-    """
-
-    template_fields = ()
-
-    def __init__(self, *, pipeline: str, aws_conn_id: str = CONNECTION_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.pipeline = pipeline
-        self.aws_conn_id = aws_conn_id
 
     def _read(self) -> tuple[Pipeline, Content]:
-        from brewtrain import resources
         from brewtrain.deployment.stack import Content
         from brewtrain.domain.pipeline.recipe_inputs import check_second_inputs
 
-        pipeline = resources.find_pipeline(self.pipeline)
+        pipeline = resources.find_pipeline(self.pipeline.name)
         steps = resources.recipe_steps(pipeline.recipe)
         check_second_inputs(steps, pipeline, source=f"include/recipes/{pipeline.recipe}")
         content = Content(
@@ -72,7 +51,7 @@ class _DeploymentOperator(BaseOperator):
 
         connection = AwsClientHook(self.aws_conn_id)
         account = connection.account
-        self.log.info("Pipeline %s in account %s, %s", self.pipeline, account.account_id, account.region)
+        self.log.info("Pipeline %s in account %s, %s", self.pipeline.name, account.account_id, account.region)
         return connection
 
     def _stack(self) -> Stack:
@@ -98,21 +77,20 @@ class _DeploymentOperator(BaseOperator):
         self.log.info("%s", change.line)
 
 
-class PlanDeploymentOperator(_DeploymentOperator):
-    """Says what a deployment would change, one line a resource, and changes nothing.
-
-    Returns the changes as a list of ``{"action", "resource", "name", "differences"}``.
-    """
+class PlanDeploymentOperator(DeployPipelineOperator):
+    """Says what a deployment would change, with a line for each resource, and changes nothing."""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Log and return the plan.
 
+        :returns: ``action``, ``resource``, ``name`` and ``differences`` of each change.
+        :raises InputError: If the param ``plan_only`` is neither true nor false.
         :raises BrewtrainError: If a file, the connection or the bucket is not usable; says what to
             do.
         """
         from brewtrain.domain.deployment.plan import summary
 
-        _plan_only(context)
+        run_context.flag(context, PLAN_ONLY)
         changes = self._stack().plan()
         for change in changes:
             self._log_change(change)
@@ -120,15 +98,14 @@ class PlanDeploymentOperator(_DeploymentOperator):
         return [change.as_dict() for change in changes]
 
 
-class ValidateDeploymentOperator(_DeploymentOperator):
+class ValidateDeploymentOperator(DeployPipelineOperator):
     """Checks what the deployment needs and what would make it fail later; changes nothing."""
 
     def execute(self, context: Context) -> None:
         """Run every check and log one line for each.
 
-        :raises DeploymentError: With one sentence a problem.
+        :raises DeploymentError: With one sentence for each problem.
         """
-        from brewtrain import resources
         from brewtrain.deployment.validation import Validation
         from brewtrain.hooks.iam_role import IamRoleHook
         from brewtrain.hooks.sagemaker_endpoint import SageMakerEndpointHook
@@ -148,16 +125,16 @@ class ValidateDeploymentOperator(_DeploymentOperator):
         ).run(lambda line: self.log.info("%s", line))
 
 
-class ApplyDeploymentOperator(_DeploymentOperator):
+class ApplyDeploymentOperator(DeployPipelineOperator):
     """Brings every resource to what the repository says, the alias last.
 
-    Looks at AWS again instead of trusting the plan: the account may have changed since. Returns the
-    changes made, as :class:`PlanDeploymentOperator` does.
+    Looks at AWS again instead of trusting the plan: the account may have changed since.
     """
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Make the changes, log one line for each, and look again whether they are there.
+        """Make the changes, log one line for each, and check that they took effect.
 
+        :returns: The changes made, as :meth:`PlanDeploymentOperator.execute` returns them.
         :raises DeploymentError: If AWS refuses something; what was done so far stays and the next
             run goes on from it.
         :raises TransientError: If AWS was not available, or somebody else deployed at the same
@@ -166,7 +143,7 @@ class ApplyDeploymentOperator(_DeploymentOperator):
         """
         from brewtrain.domain.deployment.plan import summary
 
-        if _plan_only(context):
+        if run_context.flag(context, PLAN_ONLY):
             raise AirflowSkipException("plan_only: nothing was changed")
         changes = self._stack().apply(self._log_change)
         self.log.info("%s", summary(changes, done=True))
