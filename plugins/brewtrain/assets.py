@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def model_asset(pipeline: str) -> Asset:
-    """Return the asset that stands for a pipeline's model in service."""
+    """Return the asset of a pipeline's model in service."""
     # With x- Airflow asks no provider how to read the address, and imports none while a DAG file is
     # parsed.
     return Asset(name=f"{pipeline}_model", uri=f"x-brewtrain://{pipeline}/model")

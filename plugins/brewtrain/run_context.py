@@ -41,7 +41,6 @@ class RunContext:
     :param backfill: Label of the backfill that the run belongs to, if it has one.
     """
 
-    dag_id: str
     dag_run_id: str
     clear_number: int
     run_type: str
@@ -59,7 +58,6 @@ def read(context: Context, pipeline: Pipeline) -> RunContext:
     dag_run = dag_run_of(context)
     params = context["params"]
     return RunContext(
-        dag_id=dag_run.dag_id,
         dag_run_id=dag_run.run_id,
         clear_number=dag_run.clear_number or 0,
         run_type=run_type_of(context),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -67,14 +66,6 @@ def parse_dags(dags: Path, include: Path, home: Path) -> dict[str, Any]:
     [line] = [line for line in ended.stdout.splitlines() if line.startswith("RESULT ")]
     result: dict[str, Any] = json.loads(line.removeprefix("RESULT "))
     return result
-
-
-@pytest.fixture
-def include(tmp_path: Path) -> Path:
-    """Return a copy of include/ that a test may edit."""
-    copy = tmp_path / "include"
-    shutil.copytree(REPOSITORY / "include", copy, ignore=shutil.ignore_patterns("__pycache__", ".venv*"))
-    return copy
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.dags.test_dag_policy import REPOSITORY, include
-
-__all__ = ["include"]
+from tests.dags.conftest import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +154,14 @@ def test_hostile_params_are_refused_before_a_run_begins(dags: dict[str, Any], ki
     [(name, value)] = conf.items()
     with pytest.raises(ParamValidationError):
         dags[kind].params.get_param(name).resolve(value)
+
+
+def test_tasks_find_each_other_by_the_names_that_the_dags_use(approving: dict[str, Any]) -> None:
+    from brewtrain import airflow_names
+
+    for tasks in (airflow_names.PROMOTION, airflow_names.ROLLBACK):
+        dag = approving[tasks.kind]
+        for task_id in (airflow_names.CHECK_ENDPOINT, tasks.choose_task, tasks.ask_task, tasks.start_task):
+            assert dag.has_task(task_id), (tasks.kind, task_id)
+    assert approving["cleanup"].has_task(airflow_names.PLAN_CLEANUP)
+    assert approving["example_consumer"].has_task(airflow_names.READ_EVENT)

@@ -125,3 +125,10 @@ def test_a_late_model_is_noticed(dag: Any) -> None:
     [alert] = dag.deadline
     assert type(alert.reference).__name__ == "RunAfterDeadline", "DAGRUN_QUEUED_AT breaks clearing in Airflow 3.3.2"
     assert alert.interval > timedelta(hours=1)
+
+
+def test_tasks_find_each_other_by_the_names_that_the_dags_use(dag: Any) -> None:
+    from brewtrain import airflow_names
+
+    for task_id in (airflow_names.PREPARE_RUN, airflow_names.START_EXECUTION, airflow_names.RECORD_RESULT):
+        assert dag.has_task(task_id)

@@ -57,7 +57,6 @@ class StepFunctionsHook(AwsClientHook):
             status=answer["status"],
             started_at=answer["startDate"],
             stopped_at=answer.get("stopDate"),
-            redriven_at=answer.get("redriveDate"),
             redrive_status=answer.get("redriveStatus"),
             redrive_status_reason=answer.get("redriveStatusReason"),
             redrive_count=answer.get("redriveCount", 0),

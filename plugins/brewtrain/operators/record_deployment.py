@@ -52,7 +52,7 @@ class RecordDeploymentOperator(BrewtrainOperator):
         :returns: ``outcome``, ``reason``, ``message``, ``run_id`` and ``record``.
         :raises AirflowSkipException: If nothing was deployed: nothing was chosen, or a person said
             no.
-        :raises ServingSkewError: If the endpoint scores otherwise than the evaluated model.
+        :raises ServingSkewError: If the endpoint scores rows differently from the evaluated model.
         :raises DeploymentError: If there is no execution, or it did not succeed.
         :raises TransientError: If AWS was not available.
         """

@@ -37,9 +37,8 @@ if TYPE_CHECKING:
 class RecordResultOperator(BrewtrainOperator):
     """Ends a run: smoke test, registry, result document, asset event, in this order.
 
-    It is red at the first that fails: a model that the endpoint serves otherwise than it was
-    evaluated gets neither a result document nor an asset event. Repeating the task makes no second
-    version.
+    It is red at the first that fails: a model that scores differently from its evaluation gets
+    neither a result document nor an asset event. Repeating the task makes no second version.
 
     It decides the DAG run's state, and therefore runs whatever happened: when a person fails a run,
     Airflow marks what has not run yet as skipped, and a run whose last task is skipped would turn
@@ -63,7 +62,7 @@ class RecordResultOperator(BrewtrainOperator):
             success.
         :raises RetrainingFailedError: If a task before this one failed: nothing but a refusal of
             the gate is recorded.
-        :raises ServingSkewError: If the endpoint scores otherwise than the evaluated model.
+        :raises ServingSkewError: If the endpoint scores rows differently from the evaluated model.
         :raises DeploymentError: If there is no execution, it did not succeed, or AWS refuses what
             has to be written.
         :raises TransientError: If AWS was not available.

@@ -25,7 +25,7 @@ _SCORING = ("InService", "Updating", "SystemUpdating", "RollingBack")
 
 
 class ServingSkewError(RetrainingFailedError):
-    """The endpoint scores otherwise than the model that was evaluated; a retry does not help."""
+    """The endpoint scores differently from the evaluated model; a retry does not help."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False)
@@ -109,7 +109,7 @@ class _Deployed:
             return SmokeTestResult(
                 "passed", f"endpoint {self.endpoint} scores {len(test.rows)} validation rows as the evaluation did"
             )
-        # An update that began meanwhile answers too.
+        # It may be that an update which began meanwhile has answered.
         for seen in (before, endpoints.describe(self.endpoint) or {}):
             config = _config_to_come(seen)
             if config != self.endpoint_config:

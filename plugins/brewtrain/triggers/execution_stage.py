@@ -148,7 +148,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
             yield event
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait with a poll of its own, as in ``dag.test()``."""
+        """Wait with a poll for this trigger alone, as in ``dag.test()``."""
         try:
             _, _, state_machine_arn = watch_key(self.aws_conn_id, self.execution_arn)
         except ValueError:
@@ -199,7 +199,7 @@ class ExecutionStageTrigger(BaseEventTrigger):
             return _resume(StageFailed(Action.MISSING))
         stale = self._redriven_life is not None and (seen.redrive_count or 0) <= self._redriven_life
         if stale and seen.status not in ACTIVE_STATUSES:
-            # Step Functions' answers are eventually consistent: this is the execution before this
+            # Step Functions is eventually consistent: this is the execution before this
             # try redrove it.
             return None
         match progress_of(stage, seen):

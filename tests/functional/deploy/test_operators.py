@@ -217,10 +217,10 @@ def test_an_endpoint_that_is_not_there_has_no_tags(workshop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("error", "action"),
     [
-        (TransientError("x"), "retry"),
-        (DeploymentError("x"), "fail"),
-        (PipelineFileError("f", ["x"]), "fail"),
-        (KeyError("x"), "default"),
+        pytest.param(TransientError("x"), "retry", id="aws-unavailable"),
+        pytest.param(DeploymentError("x"), "fail", id="aws-refuses"),
+        pytest.param(PipelineFileError("f", ["x"]), "fail", id="a-broken-pipeline-file"),
+        pytest.param(KeyError("x"), "default", id="a-bug"),
     ],
 )
 def test_what_airflow_tries_again(error: Exception, action: str) -> None:

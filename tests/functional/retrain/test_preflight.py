@@ -58,7 +58,11 @@ def test_every_problem_is_named_at_once(account: SwitchedExecution, local_aws_se
 
 
 @pytest.mark.parametrize(
-    ("code", "error"), [("ThrottlingException", TransientError), ("ExpiredTokenException", DeploymentError)]
+    ("code", "error"),
+    [
+        pytest.param("ThrottlingException", TransientError, id="throttled"),
+        pytest.param("ExpiredTokenException", DeploymentError, id="expired-credentials"),
+    ],
 )
 def test_an_answer_that_says_nothing_about_the_permission_is_no_permission(
     account: SwitchedExecution, local_aws_server: Any, code: str, error: type[Exception]

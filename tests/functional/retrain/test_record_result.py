@@ -361,7 +361,7 @@ def test_another_model_behind_the_config_is_skew(run: Run) -> None:
     assert run.extras == []
     assert run.package()["CustomerMetadataProperties"]["reason"] == "serving_skew"
     assert run.package()["ModelApprovalStatus"] == "Rejected"
-    # Somebody mended the container; the task is cleared.
+    # Somebody fixed the container; the task is cleared.
     run.smoke(run.desk.scores["good"])
     run.record()
     assert run.package()["ModelApprovalStatus"] == "Approved"
@@ -409,16 +409,19 @@ def test_a_missing_group_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        ({"effect": "error", "code": "ModelError", "status": 424}, TransientError),
-        (
+        pytest.param(
+            {"effect": "error", "code": "ModelError", "status": 424}, TransientError, id="the-container-fails"
+        ),
+        pytest.param(
             {"effect": "error", "code": "ValidationError", "message": "Endpoint x of account 1 not found."},
             TransientError,
+            id="the-endpoint-is-not-found",
         ),
-        ({"effect": "throttle"}, TransientError),
-        ({"effect": "error", "code": "AccessDeniedException", "status": 403}, DeploymentError),
+        pytest.param({"effect": "throttle"}, TransientError, id="throttled"),
+        pytest.param({"effect": "error", "code": "AccessDeniedException", "status": 403}, DeploymentError, id="denied"),
     ],
 )
-def test_an_invocation_that_fails(
+def test_an_invocation_that_fails_is_retried_unless_it_is_denied(
     run: Run, local_aws_server: Any, error: dict[str, Any], expected: type[Exception]
 ) -> None:
     run.smoke(run.desk.scores["good"])

@@ -26,12 +26,16 @@ class Store:
 @pytest.mark.parametrize(
     ("raised", "kind", "reason"),
     [
-        (InputError("there is no row; deliver it\nmore"), "permanent", "there is no row; deliver it"),
-        (RetrainingFailedError("train failed", retryable=False), "permanent", "train failed"),
-        (RetrainingFailedError("throttled", retryable=True), "transient", "throttled"),
-        (TransientError("throttled"), "transient", "throttled"),
-        (KeyError("x"), "unexpected", "'x'"),
-        (MemoryError(), "unexpected", "MemoryError"),
+        pytest.param(
+            InputError("there is no row; deliver it\nmore"), "permanent", "there is no row; deliver it", id="bad-input"
+        ),
+        pytest.param(
+            RetrainingFailedError("train failed", retryable=False), "permanent", "train failed", id="failed-for-good"
+        ),
+        pytest.param(RetrainingFailedError("throttled", retryable=True), "transient", "throttled", id="redrivable"),
+        pytest.param(TransientError("throttled"), "transient", "throttled", id="aws-unavailable"),
+        pytest.param(KeyError("x"), "unexpected", "'x'", id="a-bug"),
+        pytest.param(MemoryError(), "unexpected", "MemoryError", id="a-bug-without-words"),
     ],
 )
 def test_the_reason_is_left_in_the_state_store(raised: Exception, kind: str, reason: str) -> None:

@@ -42,7 +42,6 @@ class Execution:
     status: str
     started_at: datetime
     stopped_at: datetime | None = None
-    redriven_at: datetime | None = None
     redrive_status: str | None = None
     redrive_status_reason: str | None = None
     redrive_count: int = 0
@@ -55,11 +54,6 @@ class Execution:
     def name(self) -> str:
         """Name of the execution, which is the run's id."""
         return self.arn.rsplit(":", 1)[-1]
-
-    @property
-    def last_started_at(self) -> datetime:
-        """When the execution was started or, if it was redriven, when that was last done."""
-        return self.redriven_at or self.started_at
 
     @property
     def active(self) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from brewtrain.domain.failure.error_names import STOPPED
+from brewtrain.domain.failure import error_names
 from brewtrain.domain.run.ladder import (
     REDRIVE_PERIOD,
     Action,
@@ -88,31 +88,49 @@ def test_redrivable_until_two_weeks_after_the_end() -> None:
     assert execution("RUNNING", None).redrivable_until is None
 
 
-@pytest.mark.parametrize(
-    ("cause", "error", "stopped", "known"),
-    [
-        (stop_cause("train", 1), STOPPED, NOW + timedelta(seconds=9), True),
-        (stop_cause("train", 2), STOPPED, NOW + timedelta(seconds=9), False),
-        (stop_cause("split", 1), STOPPED, NOW + timedelta(seconds=9), False),
-        (stop_cause("split", 1), STOPPED, NOW - timedelta(seconds=9), True),
-        ("release_run attempt 1: gone", STOPPED, NOW - timedelta(seconds=9), True),
-        (stop_cause("train", 1), "Somebody", NOW - timedelta(seconds=9), False),
-        ("", STOPPED, NOW + timedelta(seconds=9), False),
-        (stop_cause("train", 10), STOPPED, NOW + timedelta(seconds=9), False),
-        # Another task waited when this one was cleared, and its stop comes late.
-        (stop_cause("evaluate", 5, setup=2), STOPPED, NOW + timedelta(seconds=9), True),
-        (stop_cause("evaluate", 1, setup=3), STOPPED, NOW + timedelta(seconds=9), False),
-        (stop_cause("train", 1, setup=3), STOPPED, NOW + timedelta(seconds=9), True),
-        (stop_cause("train", 2, setup=3), STOPPED, NOW + timedelta(seconds=9), False),
-    ],
-)
-def test_who_stopped_it(cause: str, error: str, stopped: datetime, known: bool) -> None:
-    seen = execution("ABORTED", error=error, cause=cause, stopped_at=stopped)
-    assert stopped_before(seen, "train", 2, NOW, setup=3) is known
-    if known and "setup" in cause and "train" not in cause:
+BEFORE, AFTER = NOW - timedelta(seconds=9), NOW + timedelta(seconds=9)
+KNOWN_STOPS = {
+    "an earlier try of the task, after this one began": (stop_cause("train", 1), AFTER),
+    "another task, before this try began": (stop_cause("split", 1), BEFORE),
+    "a task without a try number, before this try began": ("release_run attempt 1: gone", BEFORE),
+    # Another task waited when this one was cleared, and its stop comes late.
+    "a wait that began before the clear, after this try began": (stop_cause("evaluate", 5, setup=2), AFTER),
+    "an earlier try of the task, after the same setup": (stop_cause("train", 1, setup=3), AFTER),
+}
+UNKNOWN_STOPS = {
+    "this very try": (stop_cause("train", 2), error_names.STOPPED, AFTER),
+    "a later try": (stop_cause("train", 10), error_names.STOPPED, AFTER),
+    "another task, after this try began": (stop_cause("split", 1), error_names.STOPPED, AFTER),
+    "a person": (stop_cause("train", 1), "Somebody", BEFORE),
+    "nobody named, after this try began": ("", error_names.STOPPED, AFTER),
+    "another wait after the same setup": (stop_cause("evaluate", 1, setup=3), error_names.STOPPED, AFTER),
+    "this very try, after the same setup": (stop_cause("train", 2, setup=3), error_names.STOPPED, AFTER),
+}
+
+
+def aborted(cause: str, error: str, stopped_at: datetime) -> Execution:
+    return execution("ABORTED", error=error, cause=cause, stopped_at=stopped_at)
+
+
+@pytest.mark.parametrize(("cause", "stopped_at"), KNOWN_STOPS.values(), ids=KNOWN_STOPS)
+def test_what_airflow_stopped_before_this_try_is_known(cause: str, stopped_at: datetime) -> None:
+    seen = aborted(cause, error_names.STOPPED, stopped_at)
+    assert stopped_before(seen, "train", 2, NOW, setup=3)
+    if "setup" in cause and "train" not in cause:
         assert not stopped_before(seen, "train", 2, NOW), "without a setup to compare with, it is to be reported"
 
 
+@pytest.mark.parametrize(("cause", "error", "stopped_at"), UNKNOWN_STOPS.values(), ids=UNKNOWN_STOPS)
+def test_any_other_stop_is_to_be_reported(cause: str, error: str, stopped_at: datetime) -> None:
+    assert not stopped_before(aborted(cause, error, stopped_at), "train", 2, NOW, setup=3)
+
+
+def test_there_are_twelve_stops() -> None:
+    assert len(KNOWN_STOPS) + len(UNKNOWN_STOPS) == 12
+
+
 def test_a_failure_is_not_a_stop() -> None:
-    seen = execution("FAILED", error=STOPPED, cause=stop_cause("train", 1), stopped_at=NOW - timedelta(days=1))
+    seen = execution(
+        "FAILED", error=error_names.STOPPED, cause=stop_cause("train", 1), stopped_at=NOW - timedelta(days=1)
+    )
     assert not stopped_before(seen, "train", 2, NOW)

@@ -33,7 +33,7 @@ def test_every_named_state_is_in_the_state_machine() -> None:
 
 
 def test_nothing_before_the_gate_counts_as_deploy() -> None:
-    """Walks the state machine from where a retraining begins: until the gate, every state must be in the table."""
+    """Until the gate, every state that a retraining can reach must be in the table."""
     document = json.loads(DEFINITION.read_text())
     states = document["States"]
     assert stage_of(document["StartAt"]) is Stage.TRANSFORM
@@ -59,14 +59,14 @@ def test_nothing_before_the_gate_counts_as_deploy() -> None:
 
 @pytest.mark.parametrize(("waiting", "at"), PAIRS)
 @pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE"])
-def test_running(waiting: Stage, at: Stage, status: str) -> None:
+def test_a_stage_is_over_when_a_running_execution_has_passed_it(waiting: Stage, at: Stage, status: str) -> None:
     progress = progress_of(waiting, Observation(status, 0, STATE_OF[at]))
     assert progress is (StageProgress.OVER if at.position > waiting.position else StageProgress.WAIT)
 
 
 @pytest.mark.parametrize(("waiting", "at"), PAIRS)
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
-def test_ended_badly(waiting: Stage, at: Stage, status: str) -> None:
+def test_a_bad_end_fails_its_stage_and_those_after_it(waiting: Stage, at: Stage, status: str) -> None:
     progress = progress_of(waiting, Observation(status, 0, STATE_OF[at]))
     assert progress is (StageProgress.OVER if at.position > waiting.position else StageProgress.FAILED)
 
@@ -82,7 +82,7 @@ def test_a_bad_end_outside_of_any_state_fails_every_stage(stage: Stage, status: 
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_promoted(stage: Stage) -> None:
+def test_a_promotion_ends_every_stage(stage: Stage) -> None:
     assert progress_of(stage, Observation("SUCCEEDED", output=PROMOTED)) is StageProgress.OVER
 
 
@@ -93,7 +93,11 @@ def test_what_is_not_deployed_skips_deploy_alone(stage: Stage, output: dict[str,
     assert progress_of(stage, Observation("SUCCEEDED", output=output)) is expected
 
 
-@pytest.mark.parametrize("output", [None, {}, {"outcome": "won"}, {"outcome": "promoted"}])
+@pytest.mark.parametrize(
+    "output",
+    [None, {}, {"outcome": "won"}, {"outcome": "promoted"}],
+    ids=["none", "empty", "an-unknown-outcome", "no-reason"],
+)
 def test_deploy_never_believes_an_output_it_cannot_read(output: dict[str, str] | None) -> None:
     with pytest.raises(DeploymentError, match="deploy DAG"):
         progress_of(Stage.DEPLOY, Observation("SUCCEEDED", output=output))
