@@ -97,7 +97,7 @@ _JOB_FAILED = frozenset({error_names.TASK_FAILED})
 _TIMEOUT = frozenset({error_names.TIMEOUT})
 _ALLOW = "Allow the action in include/cloudformation/roles.yaml and deploy that stack. Then {clear}."
 _WAIT = "AWS throttled a call or lacked capacity. If the retries are used up, {clear}."
-_FIX = "Fix what the job reports. Then {clear}."
+_FIX = "Fix the cause. Then {clear}."
 _FIX_BY_CAUSE = "Fix what the job reports. If data or recipe changed, {fresh}. Otherwise {clear}."
 
 FAILURE_CLASSES: tuple[FailureClass, ...] = (
