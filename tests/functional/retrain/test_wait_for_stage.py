@@ -84,7 +84,7 @@ def test_a_failure_is_reported_with_its_card(account: SwitchedExecution) -> None
     task = ResumedTask(train(account), arn)
     with pytest.raises(
         RetrainingFailedError,
-        match=r"train failed in state 'Model Training' \(States\.IntrinsicFailure\): The function .* Fix the cause\. Then",
+        match=r"train failed in state 'Model Training' \(States\.IntrinsicFailure\): The function .* Fix the cause",
     ) as raised:
         task.resume(StageFailed(Action.REPORT))
     assert not raised.value.retryable
