@@ -130,7 +130,7 @@ class CallGraph:
     def actions(self, module: str, name: str) -> set[str]:
         """Return the IAM actions that a function or any method of a class reaches.
 
-        :param module: E.g. ``brewtrain.operators.s3``.
+        :param module: E.g. ``brewtrain.operators.record_result``.
         :param name: Name of the class or function in the module.
         :raises KeyError: The module has none of this name.
         """
