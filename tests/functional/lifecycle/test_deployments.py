@@ -103,7 +103,9 @@ def test_back_to_the_previous_and_to_a_chosen_one_and_forward_again(life: Lifecy
 
     life.roll_back()
     assert hosted.wait()["EndpointConfigName"] == hosted.config(2), "the one before, not the bad one again"
-    with pytest.raises(DeploymentError, match=r"no endpoint config is known to have served.*before.*served later can be named"):
+    with pytest.raises(
+        DeploymentError, match=r"no endpoint config is known to have served.*before.*served later can be named"
+    ):
         life.roll_back()
     life.roll_back(target=hosted.config(4))
     assert hosted.wait()["EndpointConfigName"] == hosted.config(4)
