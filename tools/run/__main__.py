@@ -29,7 +29,7 @@ from rich.console import Console
 from brewtrain import resources
 from brewtrain.domain import names
 from brewtrain.domain.errors import BrewtrainError, PipelineFileError
-from brewtrain.domain.failure import gate_refusal
+from brewtrain.domain.failure import error_names
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run import stages
 from brewtrain.domain.run.interval import DataInterval, days_newest_first, newest_complete, newest_day
@@ -320,7 +320,7 @@ class Run:
             self._read_execution(result, execution, execution_arn)
         if state != "success" or execution is None:
             detail = self._broken(result, "retrain")
-            if execution is not None and execution.get("error") == gate_refusal.ERROR:
+            if execution is not None and execution.get("error") == error_names.QUALITY_GATE_FAILED:
                 result.outcome = "rejected"
         result.endpoint = findings.serving(self._client("sagemaker"), self._pipeline.endpoint_name)
         if result.endpoint["model"]:
