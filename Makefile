@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup run up load backfill-report down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check audit licences data policy permissions pr clean
+.PHONY: help setup run up load backfill-report down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check audit licences data days policy permissions pr clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ audit: setup ## Check every lock for vulnerable and yanked versions, and say wha
 
 licences: setup ## Write docs/licences.md: what the locks install, and under which licences
 	@$(PY) -m tools.licences
+
+days: setup ## Print which days a run reads (PIPELINE=name; AT=time in UTC, default: now)
+	@$(PY) -m tools.days '$(or $(PIPELINE),$(error days: say which pipeline, e.g. PIPELINE=bank_marketing))' $(if $(AT),--at '$(AT)')
 
 data: setup ## Download the full bank marketing file from UCI into var/data
 	@$(PY) -m tools.fetch_data

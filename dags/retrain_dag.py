@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert
@@ -27,17 +25,18 @@ from brewtrain.priority import SCHEDULED_BEFORE_BACKFILL
 DOC_MD = """
 ### Purpose
 
-Retrains the model of pipeline **{name}** on the {days} days of data that end with the run's data interval, and deploys
-it to endpoint `{endpoint}` if it is good enough and no older than what serves. Deploy the pipeline with
-`{name}__deploy` first.
+Retrains the model of pipeline **{name}** on the {days} days of data up to the run's newest day, and deploys it to
+endpoint `{endpoint}` if it is good enough and no older than what serves. Deploy the pipeline with `{name}__deploy`
+first.
 
 ### Schedule and inputs
 
-`{schedule}` in UTC, one run per data interval; `{source}` must hold data of the interval (of a week or month: of some
-day in it). A run triggered without a logical date takes the newest interval that had ended when it was triggered.
-Backfills train, evaluate and record; they deploy only if nothing newer serves. Params: `rerun_mode` (`auto`; `redrive`:
-a cleared run goes on with the execution that it had; `fresh`: the run gets its own execution even if another run of the
-interval has one) and `deploy_policy` (`newest`; `always`: even if something newer serves; `never`).
+`{schedule}` ({timezone}), one run per data interval. The run's newest day is the newest one that has ended by then
+(docs/schedules.md); `{source}` must hold its data (of a week or month: of some day in it). A run triggered without a
+logical date takes the newest interval that had ended when it was triggered. Backfills train, evaluate and record; they
+deploy only if nothing newer serves. Params: `rerun_mode` (`auto`; `redrive`: a cleared run goes on with the execution
+that it had; `fresh`: the run gets its own execution even if another run of the interval has one) and `deploy_policy`
+(`newest`; `always`: even if something newer serves; `never`).
 
 ### Idempotency
 
@@ -63,10 +62,11 @@ for pipeline in pipelines_to_parse():
             days=pipeline.window_days,
             endpoint=pipeline.endpoint_name,
             schedule=pipeline.schedule,
+            timezone=pipeline.timezone,
             source=pipeline.source.path,
         ),
-        schedule=CronDataIntervalTimetable(pipeline.cron, timezone="UTC"),
-        start_date=datetime.combine(pipeline.start_date, datetime.min.time(), tzinfo=UTC),
+        schedule=CronDataIntervalTimetable(pipeline.cron, timezone=pipeline.timezone),
+        start_date=pipeline.data_days.begins(pipeline.start_date),
         max_active_runs=4,
         params={
             "rerun_mode": Param(

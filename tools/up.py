@@ -12,8 +12,7 @@ import os
 import signal
 import sys
 import time
-from datetime import UTC, datetime, timedelta
-from datetime import time as clock
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tools.airflow_env import ADMIN, REGION, ROOT
@@ -68,7 +67,7 @@ def load_data(stack: LocalStack, data: Path | None, pipeline_name: str) -> int:
     """
     from brewtrain import resources
     from brewtrain.domain.errors import BrewtrainError
-    from brewtrain.domain.run.interval import newest_complete, newest_day
+    from tools.days import newest_interval
     from tools.load_data import LoadError, load
     from tools.sample_data import DEFAULT_SEED, generate
 
@@ -82,7 +81,8 @@ def load_data(stack: LocalStack, data: Path | None, pipeline_name: str) -> int:
         bucket = source.bucket(f"brewtrain-{client('sts').get_caller_identity()['Account']}-{REGION}")
         if data is None:
             print(f"load: no DATA given, so rows are generated (seed {DEFAULT_SEED})", flush=True)
-        undated = newest_day(newest_complete(pipeline.cron, datetime.now(UTC)))
+        newest = pipeline.run_schedule.newest_complete(datetime.now(UTC))
+        undated = pipeline.data_days.newest(newest.end)
         report = load(data or generate(), bucket, source.key("{date}"), client("s3"), undated=undated)
     except (LoadError, BrewtrainError) as error:
         print(f"load: {error}", file=sys.stderr)
@@ -90,10 +90,8 @@ def load_data(stack: LocalStack, data: Path | None, pipeline_name: str) -> int:
     for warning in report.warnings:
         print(f"load: warning: {warning}", file=sys.stderr)
     print(f"load: {report.rows} rows in {report.partitions} partitions, {report.first_date} to {report.last_date}")
-    newest = newest_complete(
-        pipeline.cron, datetime.combine(report.last_date + timedelta(days=1), clock.min, tzinfo=UTC)
-    )
-    print(f"load: trigger {pipeline.name}__retrain with logical date {newest.end:%Y-%m-%dT%H:%M:%SZ} to train on it")
+    due = newest_interval(pipeline, report.last_date).end
+    print(f"load: trigger {pipeline.name}__retrain with logical date {due:%Y-%m-%dT%H:%M:%SZ} to train on it")
     return 0
 
 

@@ -62,7 +62,10 @@ def read(context: Context, pipeline: Pipeline) -> RunContext:
         clear_number=dag_run.clear_number or 0,
         run_type=run_type_of(context),
         interval=intervals.resolve(
-            dag_run.data_interval_start, dag_run.data_interval_end, cron=pipeline.cron, run_after=dag_run.run_after
+            dag_run.data_interval_start,
+            dag_run.data_interval_end,
+            schedule=pipeline.run_schedule,
+            run_after=dag_run.run_after,
         ),
         rerun_mode=cast("RerunMode", _choice(params, "rerun_mode", RERUN_MODES)),
         deploy_policy=cast("DeployPolicy", _choice(params, "deploy_policy", DEPLOY_POLICIES)),

@@ -32,11 +32,13 @@ from brewtrain.domain.errors import BrewtrainError, PipelineFileError
 from brewtrain.domain.failure import error_names
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run import stages
-from brewtrain.domain.run.interval import DataInterval, days_newest_first, newest_complete, newest_day
+from brewtrain.domain.run.identity import identity_for_start
+from brewtrain.domain.run.interval import DataInterval
 from tools.airflow_env import REGION, ROOT, airflow_environment
 from tools.airflow_principal import make_airflow_login
 from tools.bank_marketing import FULL_ROWS
 from tools.bootstrap import BootstrapError, bootstrap
+from tools.days import newest_interval
 from tools.load_data import LoadError, load
 from tools.local_aws_clients import local_clients
 from tools.local_aws_process import launch_local_aws, wait_until_healthy
@@ -153,16 +155,15 @@ def newest_interval_with_data(pipeline: Pipeline, s3: Any, bucket: str, last_dat
     :param last_date: Date of the newest partition.
     :raises RunError: No interval from the pipeline's start date on has data.
     """
-    at = datetime.combine(last_date + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
+    interval = newest_interval(pipeline, last_date)
     for _ in range(INTERVALS_SEARCHED):
-        interval = newest_complete(pipeline.cron, at)
         if interval.end.date() < pipeline.start_date:
             break
-        for day in days_newest_first(interval):
+        for day in pipeline.data_days.of_interval(interval):
             prefix = pipeline.source.key(day.isoformat())
             if s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"]:
                 return interval
-        at = interval.end - timedelta(seconds=1)
+        interval = pipeline.run_schedule.newest_complete(interval.end - timedelta(seconds=1))
     raise RunError(
         f"No interval of schedule {pipeline.schedule!r} from {pipeline.start_date} on has data (newest: {last_date}); "
         "change start_date or schedule in the pipeline file, or the data."
@@ -215,7 +216,7 @@ class Run:
         child = self._start(processes)
         interval = self._set_up_account()
         self._wait_for_airflow()
-        identity = names.RunIdentity(self._pipeline.name, interval.start, interval.end, "0")
+        identity = identity_for_start(self._pipeline, interval, clear_number=0, rerun_mode="auto", dag_run_id="")
         result.interval = f"{interval.start:%Y-%m-%d %H:%M} → {interval.end:%Y-%m-%d %H:%M} UTC"
         now = time.time()
         result.seconds["setup"] = round(now - self._began, 1)
@@ -265,9 +266,9 @@ class Run:
         self._progress.set("set up", "data", "running", "" if self._options.data else "generating rows")
         data = self._options.data or generate(rows=self._options.rows, seed=self._options.seed)
         bucket = self._pipeline.source.bucket(self._pipeline.bucket_name(account))
-        newest = newest_complete(self._pipeline.cron, datetime.now(UTC))
+        newest = self._pipeline.run_schedule.newest_complete(datetime.now(UTC))
         loaded = load(
-            data, bucket, self._pipeline.source.key("{date}"), s3, undated=newest_day(newest),
+            data, bucket, self._pipeline.source.key("{date}"), s3, undated=self._pipeline.data_days.newest(newest.end),
             on_progress=lambda done, total: self._progress.set("set up", "data", "running", f"{done} of {total} days"),
         )  # fmt: skip
         note = f"{loaded.rows:,} rows in {loaded.partitions} days, {loaded.first_date} … {loaded.last_date}"

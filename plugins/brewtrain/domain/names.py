@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 PIPELINE_NAME_PATTERN = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
@@ -68,6 +68,9 @@ class RunIdentity:
     :param interval_start: Start of the data interval, inclusive, aware.
     :param interval_end: End of the data interval, exclusive, aware.
     :param generation: See :func:`generation`.
+    :param newest_day: Newest day of data that the run reads
+        (:meth:`brewtrain.domain.run.days.DataDays.newest`); by default the newest one that has
+        ended in UTC.
     :raises ValueError: If an end is naive, the interval is empty, or the names would not fit.
     """
 
@@ -75,6 +78,7 @@ class RunIdentity:
     interval_start: datetime
     interval_end: datetime
     generation: str
+    newest_day: date | None = None
 
     def __post_init__(self) -> None:
         if self.interval_start.tzinfo is None or self.interval_end.tzinfo is None:
@@ -100,14 +104,12 @@ class RunIdentity:
 
     @property
     def data_date(self) -> str:
-        """Last day that the interval covers, ``YYYY-MM-DD`` in UTC: that of the newest row."""
-        end = self.interval_end.astimezone(UTC)
-        last = end if end <= self.interval_start.astimezone(UTC) else end - timedelta(microseconds=1)
-        return last.date().isoformat()
+        """The newest day of data that the run's model has seen, ``YYYY-MM-DD``."""
+        return (self.newest_day or self.interval_end.astimezone(UTC).date() - timedelta(days=1)).isoformat()
 
     def with_generation(self, value: str) -> RunIdentity:
         """Return the same pipeline and interval under another generation."""
-        return RunIdentity(self.pipeline, self.interval_start, self.interval_end, value)
+        return replace(self, generation=value)
 
 
 def generation_of(run_id: str) -> str:

@@ -19,7 +19,7 @@ from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError
 from brewtrain.domain.evaluation.job import ENTRY_FILE, Code
 from brewtrain.domain.pipeline.file import Pipeline
-from brewtrain.domain.run.interval import DataInterval, days_newest_first
+from brewtrain.domain.run.interval import DataInterval
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
 
@@ -48,7 +48,12 @@ class S3RunHook(AwsClientHook):
         """
         source_bucket = pipeline.source.bucket(bucket)
         without_rows: InputError | None = None
-        days = days_newest_first(interval)
+        days = pipeline.data_days.of_interval(interval)
+        if days[0] < pipeline.start_date:
+            raise InputError(
+                f"the newest day of this run is {days[0]}, before start_date {pipeline.start_date} of pipeline "
+                f"{pipeline.name}; run a later interval, or change start_date in the pipeline file"
+            )
         for day in days:
             prefix = pipeline.source.key(day.isoformat())
             path = f"s3://{source_bucket}/{prefix}"

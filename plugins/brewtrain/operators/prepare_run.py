@@ -82,9 +82,9 @@ class PrepareRunOperator(BrewtrainOperator):
                     f"{START_EXECUTION} is success but has returned no execution: somebody marked it success; clear "
                     "it and everything downstream"
                 )
-            return identity_of_run(self.pipeline.name, run.interval, started["run_id"])
+            return identity_of_run(self.pipeline, run.interval, started["run_id"])
         identity = identity_for_start(
-            self.pipeline.name,
+            self.pipeline,
             run.interval,
             clear_number=run.clear_number,
             rerun_mode=run.rerun_mode,
@@ -108,7 +108,7 @@ class PrepareRunOperator(BrewtrainOperator):
         before = run_context.pull(context, START_EXECUTION)
         if before is None or before["run_id"] == identity.run_id:
             return
-        earlier = identity_of_run(self.pipeline.name, run.interval, before["run_id"])
+        earlier = identity_of_run(self.pipeline, run.interval, before["run_id"])
         execution = states.describe(before["execution_arn"])
         if execution is not None and execution.active:
             self.log.warning(

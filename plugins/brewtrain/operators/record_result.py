@@ -106,7 +106,7 @@ class RecordResultOperator(BrewtrainOperator):
             execution=execution,
             outcome=outcome,
             run=run,
-            identity=identity_of_run(self.pipeline.name, run.interval, run_id),
+            identity=identity_of_run(self.pipeline, run.interval, run_id),
             bucket=self.pipeline.bucket_name(s3.account),
             revision=revision_of(context),
         )

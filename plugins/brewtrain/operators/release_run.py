@@ -41,7 +41,7 @@ class ReleaseRunOperator(BrewtrainOperator):
         if prepared is None:
             self.log.info("%s has prepared nothing: nothing to release", PREPARE_RUN)
             return
-        identity = identity_of_run(self.pipeline.name, run.interval, prepared["run_id"])
+        identity = identity_of_run(self.pipeline, run.interval, prepared["run_id"])
         states = StepFunctionsHook(self.aws_conn_id)
         databrew = DataBrewRunHook(self.aws_conn_id)
         execution = states.describe(prepared["execution_arn"])

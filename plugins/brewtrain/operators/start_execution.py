@@ -151,7 +151,7 @@ class StartRetrainingOperator(StartExecutionOperator):
         prepared = run_context.pull(context, PREPARE_RUN)
         if prepared is None:
             raise DeploymentError(f"{PREPARE_RUN} has prepared nothing; clear it and everything downstream")
-        identity = identity_of_run(self.pipeline.name, run.interval, prepared["run_id"])
+        identity = identity_of_run(self.pipeline, run.interval, prepared["run_id"])
         hook = StepFunctionsHook(self.aws_conn_id)
         document = execution_input(
             self.pipeline,

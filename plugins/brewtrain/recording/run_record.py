@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from brewtrain.domain import names
@@ -96,9 +96,10 @@ class RunRecord:
 
     def _facts(self, given: Mapping[str, Any]) -> dict[str, str | None]:
         evaluation, split = self.outcome.evaluation, self.outcome.split
+        window = self.pipeline.data_days.window(date.fromisoformat(self.identity.data_date))
         return {
-            "window_start": self.pipeline.window_start(self.identity.interval_end).isoformat(),
-            "window_end": self.identity.interval_end.isoformat(),
+            "first_day": window.first.isoformat(),
+            "last_day": window.last.isoformat(),
             "recipe": names.recipe(self.pipeline.name),
             "recipe_version": _text((given.get("run") or {}).get("recipe_version")),
             "git_revision": self.revision,

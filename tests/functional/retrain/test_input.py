@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from brewtrain.domain.errors import DeploymentError, InputError
+from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.interval import DataInterval
 from brewtrain.hooks.s3_run import HEADER_BYTES, S3RunHook
 from tests.fixtures.switched_execution import SwitchedExecution
@@ -147,3 +148,65 @@ def test_a_missing_bucket_is_the_deployments_fault(account: SwitchedExecution) -
     hook = S3RunHook("brewtrain_aws")
     with pytest.raises(DeploymentError, match=r"bucket 'no-such-bucket-here' does not exist; deploy"):
         hook.check_partition(account.pipeline, INTERVAL, bucket="no-such-bucket-here")
+
+
+def changed(account: SwitchedExecution, **fields: object) -> Pipeline:
+    """Return the account's pipeline with some fields changed, and some of its source."""
+    document = account.pipeline.model_dump(exclude_none=True)
+    document["source"] |= fields.pop("source", {})
+    return Pipeline.model_validate(document | fields)
+
+
+def check_at(account: SwitchedExecution, pipeline: Pipeline, due: datetime) -> dict[str, object]:
+    interval = pipeline.run_schedule.newest_complete(due)
+    return S3RunHook("brewtrain_aws").check_partition(pipeline, interval, bucket=account.bucket)
+
+
+def test_a_morning_run_needs_yesterdays_partition_and_no_other(account: SwitchedExecution) -> None:
+    morning = changed(account, schedule="0 4 * * *")
+    due = datetime(2024, 2, 2, 4, tzinfo=UTC)
+    account.deliver(date(2024, 2, 2), body=GOOD)
+    with pytest.raises(InputError, match=r"dt=2024-02-01/ has no files: the partition of 2024-02-01 was not delivered"):
+        check_at(account, morning, due)
+    account.deliver(date(2024, 2, 1), body=GOOD)
+    assert str(check_at(account, morning, due)["path"]).endswith("dt=2024-02-01/")
+
+
+def test_an_hourly_run_needs_the_partition_of_the_day_before(account: SwitchedExecution) -> None:
+    account.deliver(date(2024, 2, 1), body=GOOD)
+    hourly = changed(account, schedule="@hourly")
+    for hour in (0, 1, 23):
+        found = check_at(account, hourly, datetime(2024, 2, 2, hour, tzinfo=UTC))
+        assert str(found["path"]).endswith("dt=2024-02-01/")
+
+
+def test_a_run_of_late_data_needs_an_earlier_partition(account: SwitchedExecution) -> None:
+    account.deliver(date(2024, 1, 30), body=GOOD)
+    behind = changed(account, source={"lag_days": 2})
+    assert str(check_at(account, behind, datetime(2024, 2, 2, tzinfo=UTC))["path"]).endswith("dt=2024-01-30/")
+
+
+def test_a_mondays_run_of_working_days_needs_fridays_partition(account: SwitchedExecution) -> None:
+    account.deliver(date(2024, 2, 4), body=GOOD)
+    working = changed(account, schedule="0 6 * * 1-5", source={"days": ["mon", "tue", "wed", "thu", "fri"]})
+    monday = datetime(2024, 2, 5, 6, tzinfo=UTC)
+    with pytest.raises(InputError, match=r"dt=2024-02-02/ has no files"):
+        check_at(account, working, monday)
+    account.deliver(date(2024, 2, 2), body=GOOD)
+    assert str(check_at(account, working, monday)["path"]).endswith("dt=2024-02-02/")
+
+
+def test_a_day_ends_in_the_pipelines_time_zone(account: SwitchedExecution) -> None:
+    account.deliver(date(2024, 2, 1), body=GOOD)
+    tokyo = changed(account, schedule="0 0 * * *", timezone="Asia/Tokyo")
+    assert str(check_at(account, tokyo, datetime(2024, 2, 1, 15, tzinfo=UTC))["path"]).endswith("dt=2024-02-01/")
+
+
+def test_a_run_before_the_start_date_is_refused(account: SwitchedExecution) -> None:
+    late = changed(account, start_date=date(2024, 2, 2))
+    with pytest.raises(InputError) as raised:
+        check_at(account, late, datetime(2024, 2, 2, tzinfo=UTC))
+    assert str(raised.value) == (
+        f"the newest day of this run is 2024-02-01, before start_date 2024-02-02 of pipeline {late.name}; "
+        "run a later interval, or change start_date in the pipeline file"
+    )

@@ -260,7 +260,7 @@ def test_a_promoted_model_is_checked_registered_and_told_of(run: Run, caplog: py
     assert package["ApprovalDescription"] == "Endpoint serves it."
     properties = package["CustomerMetadataProperties"]
     assert properties["git_revision"] == REVISION
-    assert properties["window_start"] == (run.end - timedelta(days=3)).isoformat()
+    assert (properties["first_day"], properties["last_day"]) == ("2024-02-27", "2024-02-29")
     assert (properties["recipe_version"], properties["champion:auc"]) == ("3.0", "0.8")
     assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/evaluation/evaluation.json")
     specification = package["InferenceSpecification"]

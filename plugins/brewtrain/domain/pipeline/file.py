@@ -7,7 +7,6 @@ a file is not valid is worded in :mod:`brewtrain.domain.pipeline.messages`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -18,9 +17,11 @@ from brewtrain.domain.pipeline.endpoint import Endpoint
 from brewtrain.domain.pipeline.jobs import Evaluation, Limits, Split, Training, Transform
 from brewtrain.domain.pipeline.messages import sentences
 from brewtrain.domain.pipeline.quality_gate import Gate
-from brewtrain.domain.pipeline.schedule import Day, Schedule, cron_of
+from brewtrain.domain.pipeline.schedule import Day, Schedule, TimeZone, cron_of
 from brewtrain.domain.pipeline.section import Lines, OneLine, Section
 from brewtrain.domain.pipeline.source import Bucket, KmsKey, Label, RecipeFile, Source
+from brewtrain.domain.run.days import DataDays
+from brewtrain.domain.run.interval import Schedule as RunSchedule
 
 
 class Retention(Section):
@@ -38,9 +39,10 @@ class Pipeline(Section):
     """One retraining pipeline.
 
     :param name: Lower case words joined by ``_``, at most 24 characters; part of every name on AWS.
-    :param schedule: ``@hourly``, ``@daily``, ``@weekly``, ``@monthly`` or cron, in UTC.
+    :param schedule: ``@hourly``, ``@daily``, ``@weekly``, ``@monthly`` or cron, in ``timezone``.
+    :param timezone: IANA time zone of the schedule and of the days that partitions are named after.
     :param start_date: First day that may be trained on; backfills reach no further.
-    :param window_days: Days of data, up to the interval's end, that a model is trained on.
+    :param window_days: Days of data, up to the run's newest day, that a model is trained on.
     :param recipe: File name in include/recipes/.
     :param approval: ``required``: a person approves a model that passed the gate before it is
         deployed.
@@ -54,6 +56,7 @@ class Pipeline(Section):
     description: Lines = Field(default="", max_length=500)
     owner: OneLine = Field(default="data-engineering", min_length=1, max_length=100)
     schedule: Schedule = "@daily"
+    timezone: TimeZone = "UTC"
     start_date: Day
     bucket: Bucket | None = None
     kms_key: KmsKey | None = None
@@ -82,12 +85,21 @@ class Pipeline(Section):
         """The schedule as a cron expression of five fields."""
         return cron_of(self.schedule)
 
-    def window_start(self, interval_end: datetime) -> datetime:
-        """Return the first instant (inclusive) of the training window.
+    @property
+    def run_schedule(self) -> RunSchedule:
+        """When the pipeline's data intervals begin and end."""
+        return RunSchedule(self.cron, self.timezone)
 
-        :param interval_end: End of the window, exclusive, aware.
-        """
-        return interval_end.astimezone(UTC) - timedelta(days=self.window_days)
+    @property
+    def data_days(self) -> DataDays:
+        """Which days of data its runs read."""
+        return DataDays(
+            timezone=self.timezone,
+            lag_days=self.source.lag_days,
+            weekdays=self.source.days,
+            window_days=self.window_days,
+            start_date=self.start_date,
+        )
 
     def bucket_name(self, account: names.Account) -> str:
         """Return the bucket that the pipeline writes to and, by default, reads from."""

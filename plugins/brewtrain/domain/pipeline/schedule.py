@@ -1,12 +1,14 @@
-"""When a pipeline runs: its schedule and its first day.
+"""When a pipeline runs: its schedule, in which time zone, and its first day.
 
 Must not import Airflow or boto3.
 """
 
 from __future__ import annotations
 
+import difflib
 from datetime import UTC, date, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from croniter import croniter
 from pydantic import AfterValidator, BeforeValidator
@@ -39,10 +41,21 @@ def _check_day(value: object) -> object:
     raise ValueError(f"is {str(value)!r}; write a day such as 2024-01-31")
 
 
+def _check_timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = difflib.get_close_matches(value, available_timezones(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"is not a time zone; write a name such as 'Europe/Berlin' or 'UTC'{hint}") from None
+    return value
+
+
 def cron_of(schedule: str) -> str:
     """Return a schedule as a cron expression of five fields."""
     return PRESETS.get(schedule, schedule)
 
 
 Schedule = Annotated[str, AfterValidator(_check_schedule)]
+TimeZone = Annotated[str, AfterValidator(_check_timezone)]
 Day = Annotated[date, BeforeValidator(_check_day)]

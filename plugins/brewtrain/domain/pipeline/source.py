@@ -13,7 +13,8 @@ from pydantic import AfterValidator, Field, field_validator
 
 from brewtrain.domain import names
 from brewtrain.domain.pipeline.plain_text import is_bucket_name, key_problem
-from brewtrain.domain.pipeline.section import OneLine, Section, check_visible
+from brewtrain.domain.pipeline.section import OneLine, Section, check_once_each, check_visible
+from brewtrain.domain.run.days import WEEKDAYS, Weekday
 
 KMS_KEY_PATTERN = r"^arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,30}:[0-9]{12}:key/[A-Za-z0-9-]{1,80}$"
 _PLACEHOLDERS = {"bucket", "date"}
@@ -97,13 +98,17 @@ class Source(Section):
     """Where the data of one day is.
 
     :param path: S3 prefix of one day's partition, with the placeholders ``{bucket}`` and ``{date}``
-        (YYYY-MM-DD, UTC).
+        (YYYY-MM-DD).
+    :param lag_days: Days by which the data is behind: 1 where yesterday's data arrives tomorrow.
+    :param days: Days of the week that have a partition.
     :param delimiter: Column delimiter of the CSV files, one of those DataBrew accepts.
     :param columns: Columns the files must have; checked against the newest file's header before
         anything starts.
     """
 
     path: Annotated[str, AfterValidator(_check_path)]
+    lag_days: int = Field(default=0, ge=0, le=366)
+    days: Annotated[tuple[Weekday, ...], Field(strict=False, min_length=1), AfterValidator(check_once_each)] = WEEKDAYS
     delimiter: Literal[",", ";", "|", "\t", " "] = ","
     columns: Annotated[tuple[OneLine, ...], Field(strict=False)] = ()
 

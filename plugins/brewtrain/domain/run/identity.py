@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import InputError
+from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.interval import DataInterval
 from brewtrain.domain.run.ladder import RerunMode
 
 
 def identity_for_start(
-    pipeline: str, interval: DataInterval, *, clear_number: int, rerun_mode: RerunMode, dag_run_id: str
+    pipeline: Pipeline, interval: DataInterval, *, clear_number: int, rerun_mode: RerunMode, dag_run_id: str
 ) -> names.RunIdentity:
     """Return the identity under which ``start_execution`` will look for, or start, its execution.
 
-    :param pipeline: Name of the pipeline.
+    :param pipeline: The pipeline file.
     :param interval: Data interval of the DAG run.
     :param clear_number: The DAG run's, now.
     :param rerun_mode: ``fresh`` gives the DAG run an execution of its own even where another run of
@@ -31,7 +32,7 @@ def identity_for_start(
     return _identity(pipeline, interval, generation)
 
 
-def identity_of_run(pipeline: str, interval: DataInterval, run_id: str) -> names.RunIdentity:
+def identity_of_run(pipeline: Pipeline, interval: DataInterval, run_id: str) -> names.RunIdentity:
     """Return the identity that an existing execution's name tells.
 
     :raises InputError: If the text is not a run id.
@@ -43,9 +44,11 @@ def identity_of_run(pipeline: str, interval: DataInterval, run_id: str) -> names
     return _identity(pipeline, interval, generation)
 
 
-def _identity(pipeline: str, interval: DataInterval, generation: str) -> names.RunIdentity:
+def _identity(pipeline: Pipeline, interval: DataInterval, generation: str) -> names.RunIdentity:
     try:
-        return names.RunIdentity(pipeline, interval.start, interval.end, generation)
+        return names.RunIdentity(
+            pipeline.name, interval.start, interval.end, generation, pipeline.data_days.newest(interval.end)
+        )
     except ValueError as error:
         # No retry helps a name: the retry policy must see one of the package's own errors.
         raise InputError(str(error)) from error

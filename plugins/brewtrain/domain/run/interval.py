@@ -1,14 +1,15 @@
-"""Which data interval a DAG run has, and which days it trains on.
+"""Which data interval a DAG run stands for.
 
-Must not import Airflow or boto3. A run that Airflow dated has an interval of its own; one triggered
-without a logical date has none, and gets the newest complete interval of the time it was
-triggered.
+Must not import Airflow or boto3, and computes what Airflow's ``CronDataIntervalTimetable`` does: a
+test compares the two. A run that Airflow dated has an interval; one triggered without a logical
+date has none, and takes the newest interval that had ended by then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
@@ -25,51 +26,75 @@ class DataInterval:
     end: datetime
 
 
-def newest_complete(cron: str, at: datetime) -> DataInterval:
-    """Return the newest interval of a schedule that has ended.
+@dataclass(frozen=True)
+class Schedule:
+    """When a pipeline runs.
 
-    :param cron: Cron expression of five fields, in UTC.
-    :param at: Aware time; an interval that ends exactly then counts as complete.
+    Where the clocks are put forward, a time that does not exist is the same time after the gap;
+    where they are put back, a time that comes twice is the second one. A schedule of every hour
+    runs in both hours. Source: Airflow's ``CronMixin``.
+
+    :param cron: Cron expression of five fields.
+    :param timezone: Name of the IANA time zone in which the expression is meant.
     """
-    # get_prev excludes the time it is given, and a tick is a whole second: a time that is itself a
-    # tick must be found.
-    after = at.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
-    end = croniter(cron, after).get_prev(datetime)
-    start = croniter(cron, end).get_prev(datetime)
-    return DataInterval(start=start.replace(fold=0), end=end.replace(fold=0))
+
+    cron: str
+    timezone: str = "UTC"
+
+    def newest_complete(self, at: datetime) -> DataInterval:
+        """Return the newest interval that has ended.
+
+        :param at: Aware time; an interval that ends exactly then is complete.
+        """
+        # croniter excludes the time it is given, and a tick is a whole second: a time that is
+        # itself a tick must be found.
+        end = self.previous(at.replace(microsecond=0) + timedelta(seconds=1))
+        return DataInterval(start=self.previous(end), end=end)
+
+    def previous(self, moment: datetime) -> datetime:
+        """Return the last tick before a moment, in UTC.
+
+        :param moment: Aware time, excluded.
+        """
+        return self._tick(moment, later=False)
+
+    def next(self, moment: datetime) -> datetime:
+        """Return the first tick after a moment, in UTC.
+
+        :param moment: Aware time, excluded.
+        """
+        return self._tick(moment, later=True)
+
+    def _tick(self, moment: datetime, *, later: bool) -> datetime:
+        zone = ZoneInfo(self.timezone)
+        moment = moment.astimezone(UTC)
+        start = local = moment.astimezone(zone).replace(tzinfo=None, fold=0)
+        while True:
+            ticks = croniter(self.cron, local)
+            local = ticks.get_next(datetime) if later else ticks.get_prev(datetime)
+            # By the clock, an hour that comes twice would be one hour to a schedule of every hour.
+            every_hour = ticks.expanded[1] == ["*"]
+            tick = moment + (local - start) if every_hour else _instant(local, zone)
+            if tick > moment if later else tick < moment:
+                return tick
 
 
-def resolve(start: datetime | None, end: datetime | None, *, cron: str, run_after: datetime) -> DataInterval:
+def _instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant at which the clocks of a zone show a time; see :class:`Schedule`."""
+    instant = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == local:
+        return instant
+    return local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def resolve(start: datetime | None, end: datetime | None, *, schedule: Schedule, run_after: datetime) -> DataInterval:
     """Return the interval of a DAG run.
 
     :param start: The DAG run's data_interval_start, or ``None``.
     :param end: The DAG run's data_interval_end, or ``None``.
-    :param cron: The pipeline's schedule.
+    :param schedule: The pipeline's schedule.
     :param run_after: The DAG run's run_after.
     """
     if start is None or end is None:
-        return newest_complete(cron, run_after)
+        return schedule.newest_complete(run_after)
     return DataInterval(start=start.astimezone(UTC), end=end.astimezone(UTC))
-
-
-def newest_day(interval: DataInterval) -> date:
-    """Return the newest day whose partition the interval covers, in UTC."""
-    return (interval.end - timedelta(microseconds=1)).astimezone(UTC).date()
-
-
-def days_newest_first(interval: DataInterval) -> list[date]:
-    """Return the days whose partitions belong to the interval, newest first, in UTC.
-
-    A day belongs to the interval that covers its midnight, so that no day belongs to two; an
-    interval that covers no midnight, such as an hour, belongs to its day.
-    """
-    newest = newest_day(interval)
-    count = max((newest - first_day(interval.start)).days, 0) + 1
-    return [newest - timedelta(days=number) for number in range(count)]
-
-
-def first_day(window_start: datetime) -> date:
-    """Return the first day whose midnight is not before the training window's start, in UTC."""
-    start = window_start.astimezone(UTC)
-    day = start.date()
-    return day if start.time() == datetime.min.time() else day + timedelta(days=1)

@@ -8,12 +8,11 @@ Source: CreateDataset, CreateRecipeJob, DatasetParameter in the AWS Glue DataBre
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from brewtrain.domain import names
 from brewtrain.domain.pipeline.file import Pipeline
-from brewtrain.domain.run.interval import DataInterval, first_day, newest_day
 from brewtrain.domain.run.limits import stage_limits, whole_minutes
 from brewtrain.domain.run.stages import Stage
 
@@ -31,12 +30,10 @@ def dataset(pipeline: Pipeline, identity: names.RunIdentity, *, bucket: str) -> 
     :param identity: Whose run it is.
     :param bucket: The pipeline's bucket.
     """
-    interval = DataInterval(identity.interval_start, identity.interval_end)
-    first = first_day(pipeline.window_start(identity.interval_end))
-    last = newest_day(interval)
+    window = pipeline.data_days.window(date.fromisoformat(identity.data_date))
     midnight = datetime.min.time()
-    after = datetime.combine(first, midnight) - timedelta(seconds=1)
-    before = datetime.combine(last, midnight) + timedelta(seconds=1)
+    after = datetime.combine(window.first, midnight) - timedelta(seconds=1)
+    before = datetime.combine(window.last, midnight) + timedelta(seconds=1)
     return {
         "Format": "CSV",
         "FormatOptions": {"Csv": {"Delimiter": pipeline.source.delimiter, "HeaderRow": True}},

@@ -12,10 +12,12 @@ from pydantic import BaseModel
 
 from brewtrain.domain.deployment import glue_job
 from brewtrain.domain.evaluation.job import Code
-from brewtrain.domain.names import Account, RunIdentity, recipe
+from brewtrain.domain.names import Account, recipe
 from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
 from brewtrain.domain.run import transform_job
 from brewtrain.domain.run.execution_input import ImageTable, execution_input
+from brewtrain.domain.run.identity import identity_for_start
+from brewtrain.domain.run.interval import DataInterval
 
 ACCOUNT = Account("123456789012", "eu-central-1")
 REGISTRY = {"eu-central-1": "492215442770.dkr.ecr.eu-central-1.amazonaws.com"}
@@ -40,6 +42,10 @@ OTHER_VALUES: dict[str, Any] = {
     "kms_key": KEY,
     "source.path": "s3://{bucket}/other/dt={date}/",
     "source.delimiter": ";",
+    "source.lag_days": 1,
+    "source.days": ["mon", "tue", "wed", "thu", "fri"],
+    "timezone": "America/New_York",
+    "start_date": "2024-01-20",
     "window_days": 7,
     "label.column": "stays",
     "split.validation_fraction": 0.2,
@@ -80,7 +86,6 @@ READ_BY_AIRFLOW = {
     "description": "the DAGs and the model package group",
     "owner": "the DAGs",
     "schedule": "the retrain DAG",
-    "start_date": "the retrain DAG",
     "source.columns": "check_input",
     "recipe": "the deploy DAG, which reads the file",
     "split.method": "has one value",
@@ -113,7 +118,9 @@ def with_value(path: str, value: Any) -> Pipeline:
 
 
 def sent_to_aws(pipeline: Pipeline) -> str:
-    identity = RunIdentity(pipeline.name, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC), "0")
+    # A Monday, so that the day before is not a working day.
+    interval = DataInterval(datetime(2024, 2, 4, tzinfo=UTC), datetime(2024, 2, 5, tzinfo=UTC))
+    identity = identity_for_start(pipeline, interval, clear_number=0, rerun_mode="auto", dag_run_id="a")
     bucket = pipeline.bucket_name(ACCOUNT)
     code = Code(files={"gate.py": b""})
     requests = [

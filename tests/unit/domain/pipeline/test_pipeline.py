@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 
 from brewtrain.domain.errors import PipelineFileError
 from brewtrain.domain.names import Account
+from brewtrain.domain.run.days import DataDays
+from brewtrain.domain.run.interval import Schedule
 from tests.fixtures.pipelines import CHURN, CHURN_FILE, pipeline_of
 
 
@@ -31,9 +33,12 @@ def test_the_endpoint_is_called_like_the_pipeline_unless_it_has_a_name() -> None
     assert pipeline_of(named_otherwise).endpoint_name == "churn-eu"
 
 
-def test_the_window_ends_with_the_interval() -> None:
-    end = datetime(2024, 3, 1, tzinfo=UTC)
-    assert pipeline_of().window_start(end) == datetime(2024, 1, 31, tzinfo=UTC)
+def test_the_days_are_those_of_the_file() -> None:
+    assert pipeline_of().data_days == DataDays(window_days=30, start_date=date(2024, 1, 1))
+    fields = "timezone: Asia/Tokyo\nsource:\n  lag_days: 2\n  days: [mon, fri]"
+    found = pipeline_of(CHURN.replace("source:", fields)).data_days
+    assert (found.timezone, found.lag_days, found.weekdays) == ("Asia/Tokyo", 2, ("mon", "fri"))
+    assert pipeline_of(CHURN.replace("source:", fields)).run_schedule == Schedule("0 0 * * *", "Asia/Tokyo")
 
 
 def test_the_bucket_is_the_accounts_unless_the_file_names_one() -> None:
@@ -66,6 +71,17 @@ MISTAKES = [
     ('"@daily"', '"0 4 31 2 *"', "field 'schedule' names a day that never comes"),
     ('"@daily"', "12:30:00", "field 'schedule' is 45000; write text: put it in quotes"),
     ('"@daily"', "on", "field 'schedule' is true; YAML reads yes, no, on and off"),
+    (
+        "window_days: 30",
+        "timezone: Europe/Berln",
+        "field 'timezone' is not a time zone; write a name such as 'Europe/Berlin' or 'UTC'; did you mean 'Europe/Berl",
+    ),
+    ("window_days: 30", "timezone: ../etc/passwd", "field 'timezone' is not a time zone; write a name such as"),
+    ("window_days: 30", "timezone: 2", "field 'timezone' is 2; write text: put it in quotes"),
+    ("source:\n", "source:\n  lag_days: -1\n", "field 'source.lag_days' is -1; write at least 0"),
+    ("source:\n", "source:\n  days: [monday]\n", "field 'source.days[0]' is 'monday'; write 'mon', 'tue', 'wed'"),
+    ("source:\n", "source:\n  days: []\n", "field 'source.days' is a list; write at least one"),
+    ("source:\n", "source:\n  days: [mon, mon]\n", "field 'source.days' names 'mon' twice; name each once"),
     ("2024-01-01", "tomorrow", "field 'start_date' is 'tomorrow'; write a day such as 2024-01-31"),
     ("2024-01-01", "2024-01-01T10:00:00", "field 'start_date' is '2024-01-01 10:00:00'; write a day"),
     ("2024-01-01", "20240101", "field 'start_date' is '20240101'; write a day"),
@@ -183,7 +199,7 @@ def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> 
 
 
 def test_the_table_of_mistakes_is_whole() -> None:
-    assert len(MISTAKES) == 87
+    assert len(MISTAKES) == 94
 
 
 def test_a_misspelt_field_is_one_problem_and_not_two() -> None:
