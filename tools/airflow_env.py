@@ -17,12 +17,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brewtrain.domain.names import CONNECTION_ID
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
-CONNECTION_ID = "brewtrain_aws"
 ADMIN = "admin"
 # local_aws accepts any key as the account's root. These are not secret; real keys must never reach
 # it.

@@ -132,3 +132,18 @@ def test_tasks_find_each_other_by_the_names_that_the_dags_use(dag: Any) -> None:
 
     for task_id in (airflow_names.PREPARE_RUN, airflow_names.START_EXECUTION, airflow_names.RECORD_RESULT):
         assert dag.has_task(task_id)
+
+
+def test_the_schedule_is_in_the_pipelines_time_zone(include: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    file = include / "pipelines" / "bank_marketing.yaml"
+    text = file.read_text("utf-8").replace('schedule: "@daily"', 'schedule: "0 4 * * *"\ntimezone: Europe/Berlin')
+    file.write_text(text.replace("start_date: 2008-05-01", "start_date: 2026-07-01"))
+    monkeypatch.setenv("BREWTRAIN_INCLUDE", str(include))
+    bag = DagBag(str(REPOSITORY / "dags" / "retrain_dag.py"))
+    assert bag.import_errors == {}
+    dag = bag.dags["bank_marketing__retrain"]
+    assert dag.start_date.isoformat() == "2026-06-30T22:00:00+00:00", "midnight in Berlin, in summer"
+    assert (dag.timetable.expression, str(dag.timetable.timezone)) == ("0 4 * * *", "Europe/Berlin")
+    assert "`0 4 * * *` (Europe/Berlin)" in dag.doc_md

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.http_json import http_json
+from tests.fixtures.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ROLE = "arn:aws:iam::123456789012:role/r"
@@ -158,10 +159,7 @@ def test_state_survives_a_stop_and_a_kill(processes: list[Process], tmp_path: Pa
     states.stop_execution(executionArn=arn, error="Done")
     before, snapshot = time.time(), tmp_path / "state" / "snapshot.bin"
     s3.put_object(Bucket="kept", Key="later", Body=b"1")
-    deadline = time.monotonic() + 20
-    while snapshot.stat().st_mtime <= before:
-        assert time.monotonic() < deadline, "the change was not saved"
-        time.sleep(0.05)
+    wait_until(lambda: snapshot.stat().st_mtime > before, seconds=20, what="the change is saved")
     third.end(signal.SIGKILL)
 
     fourth = Process("--port", "0", "--state-dir", str(tmp_path / "state"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.job_services import BUCKET, XGBOOST_IMAGE, wait_until
+from tests.fixtures.job_services import BUCKET, XGBOOST_IMAGE, wait_for_state
 
 pytestmark = pytest.mark.slow
 CANARY = "LOCAL_AWS_TEST_CANARY"
@@ -68,7 +68,7 @@ def test_a_glue_script_sees_nothing_of_the_servers_environment(
         Command={"Name": "pythonshell", "ScriptLocation": f"s3://{BUCKET}/{name}/script.py"},
     )
     run_id = glue.start_job_run(JobName=name)["JobRunId"]
-    wait_until(lambda: glue.get_job_run(JobName=name, RunId=run_id)["JobRun"], "JobRunState", "SUCCEEDED")
+    wait_for_state(lambda: glue.get_job_run(JobName=name, RunId=run_id)["JobRun"], "JobRunState", "SUCCEEDED")
     check(report(s3, key))
 
 
@@ -117,5 +117,7 @@ def test_a_processing_script_sees_nothing_of_the_servers_environment(
         ],
         ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
     )
-    wait_until(lambda: sagemaker.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus", "Completed")
+    wait_for_state(
+        lambda: sagemaker.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus", "Completed"
+    )
     check(report(s3, key))

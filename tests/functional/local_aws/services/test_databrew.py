@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local_aws.jobs import knobs
-from tests.fixtures.job_services import BUCKET, Refusal, check_refusals, error_of, log_lines, wait_for, wait_until
+from tests.fixtures.job_services import BUCKET, Refusal, check_refusals, error_of, log_lines, wait_for, wait_for_state
 
 BUSY = {"STARTING", "RUNNING", "STOPPING"}
 STEPS = [
@@ -108,7 +108,7 @@ def test_a_stopped_run_writes_nothing(make_job: Callable[..., Job], s3: Any) -> 
     knobs.set_delay("databrew", 60)
     job = make_job()
     run_id = job.start()
-    wait_until(lambda: job.describe(run_id), "State", "RUNNING")
+    wait_for_state(lambda: job.describe(run_id), "State", "RUNNING")
     assert job.client.stop_job_run(Name=job.name, RunId=run_id)["RunId"] == run_id
     assert wait_for(lambda: job.describe(run_id), "State", BUSY)["State"] == "STOPPED"
     assert outputs(s3, job) == {}
@@ -262,7 +262,7 @@ def test_what_is_in_use_cannot_be_deleted(make_job: Callable[..., Job]) -> None:
     job = make_job()
     client, name = job.client, job.name
     run_id = job.start()
-    wait_until(lambda: job.describe(run_id), "State", "RUNNING")
+    wait_for_state(lambda: job.describe(run_id), "State", "RUNNING")
     expected = {
         "dataset": (
             lambda: client.delete_dataset(Name=name),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_aws.jobs import knobs
-from tests.fixtures.job_services import BUCKET, Refusal, check_refusals, error_of, log_lines, wait_for, wait_until
+from tests.fixtures.job_services import BUCKET, Refusal, check_refusals, error_of, log_lines, wait_for, wait_for_state
 
 pytestmark = pytest.mark.slow
 BUSY = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
@@ -222,7 +222,7 @@ def test_a_failed_run_is_retried_as_a_run_of_its_own(make_job: Callable[..., Job
 def test_a_run_can_be_stopped_while_it_works(make_job: Callable[..., Job], aws_client: Callable[..., Any]) -> None:
     job = make_job("import time\nprint('begun', flush=True)\ntime.sleep(600)\n")
     run_id = job.start()
-    wait_until(lambda: job.describe(run_id), "JobRunState", "RUNNING")
+    wait_for_state(lambda: job.describe(run_id), "JobRunState", "RUNNING")
     answer = job.client.batch_stop_job_run(JobName=job.name, JobRunIds=[run_id, "jr_unknown"])
     assert answer["SuccessfulSubmissions"] == [{"JobName": job.name, "JobRunId": run_id}]
     assert answer["Errors"][0]["ErrorDetail"]["ErrorCode"] == "EntityNotFoundException"

@@ -24,7 +24,7 @@ from tests.fixtures.job_services import (
     labelled_rows,
     log_lines,
     wait_for,
-    wait_until,
+    wait_for_state,
 )
 
 pytestmark = pytest.mark.slow
@@ -159,7 +159,7 @@ def test_an_endpoint_answers_from_the_model(hosting: Hosting, aws_client: Callab
     assert as_csv([[1.0, 2.0]]) == b"1,2\n"
     hosting.client.delete_endpoint(EndpointName=hosting.name)
     group = f"/aws/sagemaker/Endpoints/{hosting.name}"
-    wait_until(lambda: {"logged": "binary:logistic" in log_of(aws_client, group)}, "logged", True)
+    wait_for_state(lambda: {"logged": "binary:logistic" in log_of(aws_client, group)}, "logged", True)
 
 
 def log_of(aws_client: Callable[..., Any], group: str) -> str:
@@ -332,7 +332,7 @@ def test_a_stuck_update_goes_on_when_it_is_released(hosting: Hosting) -> None:
     hosting.create(first)
     knobs.set_endpoint_behaviour(hosting.name, "stuck")
     hosting.client.update_endpoint(EndpointName=hosting.name, EndpointConfigName=second)
-    wait_until(hosting.describe, "EndpointStatus", "Updating")
+    wait_for_state(hosting.describe, "EndpointStatus", "Updating")
     assert error_of(lambda: hosting.client.update_endpoint(EndpointName=hosting.name, EndpointConfigName=first))[0] == (
         "ValidationException"
     )

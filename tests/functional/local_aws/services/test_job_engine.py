@@ -17,7 +17,7 @@ from local_aws.jobs.request_validation import refuse_unknown_members, validate
 from local_aws.jobs.roles import role_problem
 from local_aws.jobs.store import ServiceStore, now
 from tests.fixtures.http_json import http_json
-from tests.fixtures.job_services import wait_until
+from tests.fixtures.job_services import wait_for_state
 
 
 def start(tmp_path: Path, entry: str) -> workers.Worker:
@@ -50,10 +50,10 @@ def test_a_worker_that_ignores_the_stop_is_killed_with_all_it_started(tmp_path: 
     worker = start(tmp_path, "ignore_termination")
     assert worker.started.wait(30)
     assert worker.pid is not None
-    wait_until(lambda: {"processes": len(descendants(worker.pid or 0))}, "processes", 2)
+    wait_for_state(lambda: {"processes": len(descendants(worker.pid or 0))}, "processes", 2)
     worker.terminate(grace_seconds=0.2)
     assert worker.code == -signal.SIGKILL
-    wait_until(lambda: {"processes": len(descendants(worker.pid or 0))}, "processes", 0)
+    wait_for_state(lambda: {"processes": len(descendants(worker.pid or 0))}, "processes", 0)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to look for processes")
@@ -63,8 +63,8 @@ def test_a_dead_zygote_ends_its_workers_and_is_replaced(tmp_path: Path) -> None:
     os.kill(workers.running_zygotes()["python"], signal.SIGKILL)
     assert worker.exited.wait(10)
     assert worker.code == -signal.SIGKILL
-    wait_until(lambda: {"processes": len(descendants(worker.pid or 0))}, "processes", 0)
-    wait_until(lambda: {"running": "python" in workers.running_zygotes()}, "running", False)
+    wait_for_state(lambda: {"processes": len(descendants(worker.pid or 0))}, "processes", 0)
+    wait_for_state(lambda: {"running": "python" in workers.running_zygotes()}, "running", False)
     again = start(tmp_path, "die")
     assert again.exited.wait(30)
     assert again.code == -signal.SIGKILL

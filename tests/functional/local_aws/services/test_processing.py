@@ -13,7 +13,7 @@ from tests.fixtures.job_services import (
     error_of,
     log_lines,
     wait_for,
-    wait_until,
+    wait_for_state,
 )
 
 pytestmark = pytest.mark.slow
@@ -146,7 +146,7 @@ def test_a_job_whose_script_fails_fails_with_the_reason(failure: str, processor:
 
 def test_a_job_can_be_stopped_and_times_out(processor: Processor, aws_client: Callable[..., Any]) -> None:
     processor.start(script="sleep.py")
-    wait_until(lambda: {"begun": "ProcessingStartTime" in processor.describe()}, "begun", True)
+    wait_for_state(lambda: {"begun": "ProcessingStartTime" in processor.describe()}, "begun", True)
     processor.client.stop_processing_job(ProcessingJobName=processor.name)
     assert wait_for(processor.describe, "ProcessingJobStatus", BUSY)["ProcessingJobStatus"] == "Stopped"
     code, message = error_of(lambda: processor.client.stop_processing_job(ProcessingJobName=processor.name))

@@ -20,7 +20,7 @@ from tests.fixtures.job_services import (
     labelled_rows,
     log_lines,
     wait_for,
-    wait_until,
+    wait_for_state,
 )
 
 BUSY = {"InProgress", "Stopping"}
@@ -245,7 +245,7 @@ def test_failure_table_is_complete() -> None:
 
 def test_a_job_can_be_stopped(trainer: Trainer) -> None:
     trainer.start(parameters={"num_round": "1000000"})
-    wait_until(trainer.describe, "SecondaryStatus", "Training")
+    wait_for_state(trainer.describe, "SecondaryStatus", "Training")
     trainer.client.stop_training_job(TrainingJobName=trainer.name)
     job = wait_for(trainer.describe, "TrainingJobStatus", BUSY)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
