@@ -17,8 +17,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brewtrain.domain.names import CONNECTION_ID
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -157,6 +155,9 @@ def airflow_environment(
     :param login: How the connection signs; by default as local_aws's root.
     :raises ValueError: The secrets in `airflow_home` are damaged.
     """
+    # In Docker, init-keys has this module without plugins/.
+    from brewtrain.domain.names import CONNECTION_ID
+
     home = airflow_home.resolve()
     secrets = Secrets.of(home)
     passwords = home / "simple_auth_manager_passwords.json"
