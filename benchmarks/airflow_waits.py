@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, paragraph
 
 if TYPE_CHECKING:
     from tests.integration.retraining.night import Night, Run
@@ -182,7 +182,7 @@ def main() -> None:
     lines = [
         "# What Airflow itself costs",
         "",
-        f"`make bench BENCH=airflow_waits`. {describe_machine()}. Load average when it began: {load:.1f}.",
+        paragraph(f"`make bench BENCH=airflow_waits`. {describe_machine()}. Load average when it began: {load:.1f}."),
         "",
         "| what | measured | aim |",
         "|---|---:|---:|",

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, paragraph
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "benchmarks" / "dag_parse.md"
@@ -127,7 +127,7 @@ def report(fresh: dict[str, list[float]], forked: dict[str, list[float]], rounds
     """Return the page as Markdown."""
     return f"""# DAG parse: this project's files against an empty one
 
-{describe_machine()}. Processor time, medians of {rounds} parses each, in turns.
+{paragraph(f"{describe_machine()}. Processor time, medians of {rounds} parses each, in turns.")}
 
 ## In a fresh interpreter
 

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, paragraph
 from tools.bank_marketing import FULL_ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,15 +143,19 @@ def main() -> None:
     found, expected = rows[0][3], rows[0][4]
     lines = [
         "# End to end: the state machine against the same work in one process", "",
-        f"{describe_machine()}. {options.rows:,} rows, {options.runs} runs side by side, medians, warm server.", "",
+        paragraph(
+            f"{describe_machine()}. {options.rows:,} rows, {options.runs} runs side by side, medians, warm server."
+        ), "",
         "| | seconds |", "|---|---:|",
         f"| the execution on local AWS | {ours:.2f} |",
         f"| the same work in one fresh Python process | {peer:.2f} |",
         f"| **ratio** (aim ≤ {AIM}) | **{ratio:.2f}** |", "",
         "Where the execution's time goes:", "", "| state | seconds |", "|---|---:|",
         *(f"| {name} | {seconds:.2f} |" for name, seconds in states.items()), "",
-        "Metrics, execution / peer: "
-        + ", ".join(f"{name} {found[name]:.4f} / {expected[name]:.4f}" for name in expected) + ".",
+        paragraph(
+            "Metrics, execution / peer: "
+            + ", ".join(f"{name} {found[name]:.4f} / {expected[name]:.4f}" for name in expected) + "."
+        ),
         "",
     ]  # fmt: skip
     print("\n".join(lines))

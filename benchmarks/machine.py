@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,3 +23,8 @@ def describe_machine() -> str:
         f"Measured {datetime.now(UTC).date()} on {os.cpu_count()} cores{model}, {memory:.0f} GiB, "
         f"Python {platform.python_version()}, {platform.system()}"
     )
+
+
+def paragraph(text: str) -> str:
+    """Return a text as a paragraph of a page, whose lines end at 100 columns."""
+    return textwrap.fill(text, width=100, break_long_words=False, break_on_hyphens=False)

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, paragraph
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RECIPE = REPOSITORY / "include" / "recipes" / "bank_marketing_seed.json"
@@ -302,10 +302,9 @@ def report(sizes: list[int], folder: Path) -> list[str]:
     lines = [
         "# Speed of the recipe runner",
         "",
-        *textwrap.wrap(
+        paragraph(
             "The seed's recipe on `tools/sample_data.py` (seed 1; beyond five million rows, that sample repeated). "
-            f"{describe_machine()}. Load average when it began: {os.getloadavg()[0]:.1f}.",
-            width=100,
+            f"{describe_machine()}. Load average when it began: {os.getloadavg()[0]:.1f}."
         ),
         "",
         "| rows | contender | seconds | peak GB | runner is |",

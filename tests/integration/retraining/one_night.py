@@ -7,6 +7,7 @@ state machine and records it in docs/one-night.md; a test plays it too.
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -99,6 +100,7 @@ def page(told: Told) -> str:
         text = re.sub(r"\b\d{12}\b", "123456789012", told.texts[name])
         return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in text.splitlines())
 
+    grid = textwrap.fill(told.texts["grid"], width=100)
     clock = {moment: f"{at:%H:%M:%S}" for moment, at in told.times.items()}
     seconds = (told.times["green"] - told.times["cleared"]).total_seconds()
     return f"""\
@@ -110,8 +112,9 @@ scheduler, triggerer and PostgreSQL, the shipped state machine and jobs that rea
 AWS; long lines are cut. In the evening somebody removed the right to read the bucket from
 SageMaker's role.
 
-**{clock["begun"]}** The run of {told.run.day} starts. **{clock["red"]}** It has failed. The grid shows:
-{block("grid")}.
+**{clock["begun"]}** The run of {told.run.day} starts. **{clock["red"]}** It has failed. The grid
+shows:
+{grid}.
 
 This is the end of `train`'s log, which the SNS topic `brewtrain-on-call` also sends:
 
