@@ -16,7 +16,10 @@ DOCUMENTS = sorted(
     for path in REPOSITORY.rglob("*.md")
     if path.relative_to(REPOSITORY).parts[0] != "var" and not path.relative_to(REPOSITORY).parts[0].startswith(".")
 )
-WIDER = {"CONTRIBUTING.md": "was written at 101 columns, and is being rewritten"}
+WIDER = {
+    "CHANGELOG.md": "some lines have 101 characters",
+    "CONTRIBUTING.md": "some lines have 101 characters",
+}
 """Documents with longer lines, and why."""
 
 FOLDERS = (
