@@ -204,8 +204,7 @@ def _draw_clients(random: np.random.Generator, month: Codes, position: Floats, e
     :param month: Index into CALL_MONTHS; shape (rows,).
     :param position: Place of the row in its month, in [0, 1); shape (rows,).
     """
-    rows = month.size
-    late = (month >= 10).astype(np.intp)  # June 2009 and after
+    rows, late = month.size, (month >= 10).astype(np.intp)  # June 2009 and after
     job = _choice_by_row(random, np.array([_JOB_SHARES_MASS, _JOB_SHARES_LATE]), late)
     age_table = np.array(_JOB_AGE)
     spread = np.where(late == 1, 1.35, 1.0)

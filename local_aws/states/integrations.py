@@ -44,7 +44,7 @@ class TaskContext(Protocol):
         """Return a boto3 client that uses the state machine's role and does not retry."""
 
     def wait(self, seconds: float) -> None:
-        """Wait.
+        """Wait, unless the task times out or the execution is stopped first.
 
         :raises TaskTimeout: the task times out.
         :raises Cancelled: the execution is stopped.

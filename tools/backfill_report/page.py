@@ -78,6 +78,17 @@ def months_of(content: Mapping[datetime.date, bytes], label: str = "y") -> dict[
     return found
 
 
+_MADE = (
+    "Written by `make backfill-report`, which starts Airflow and local_aws, loads the data as daily partitions "
+    "(docs/backfill.md has the rule), and backfills a monthly copy of the pipeline with Airflow's own backfill. "
+    "Run it again to renew this page."
+)
+_READ = (
+    "`rows` and `yes` count the month alone. A model is trained on the whole window that ends with the month, and "
+    "measured on the window's validation rows, on which no model of this recipe was trained."
+)
+
+
 def render(
     months: Sequence[MonthReport],
     *,
@@ -101,19 +112,10 @@ def render(
     with_data = [month for month in months if month.data.rows]
     outcomes = Counter(month.outcome for month in with_data if month.outcome)
     found = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
-    made = (
-        "Written by `make backfill-report`, which starts Airflow and local_aws, loads the data as daily partitions "
-        "(docs/backfill.md has the rule), and backfills a monthly copy of the pipeline with Airflow's own backfill. "
-        "Run it again to renew this page."
-    )
-    read = (
-        "`rows` and `yes` count the month alone. A model is trained on the whole window that ends with the month, and "
-        "measured on the window's validation rows, on which no model of this recipe was trained."
-    )
     lines = [
         "# A backfill of every month",
         "",
-        textwrap.fill(made, _WIDTH),
+        textwrap.fill(_MADE, _WIDTH),
         "",
         _bullet("Data", data),
         _bullet("Pipeline", f"`{pipeline}`; {'; '.join(settings)}."),
@@ -129,7 +131,7 @@ def render(
             f"with data. {machine}",
         ),
         "",
-        textwrap.fill(read, _WIDTH),
+        textwrap.fill(_READ, _WIDTH),
         "",
         "| month | rows | yes | validation rows | AUC | 95 % interval | outcome | why | model |",
         "|---|---:|---:|---:|---:|---|---|---|---|",
