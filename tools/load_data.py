@@ -47,6 +47,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from brewtrain.domain.pipeline.layout import Layout
+from brewtrain.domain.pipeline.plain_text import is_bucket_name, key_problem
 from tools.bank_marketing import CALL_MONTHS, DELIMITER, NEWEST_DATE
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
 
 UPLOADS_AT_ONCE = 8
 _INDICATORS = ("cons.price.idx", "cons.conf.idx", "nr.employed")
-_DATE = "{date}"
+_OWN_NAME = re.compile(r"/[0-9a-f]{12}\.csv$")
 
 
 class LoadError(Exception):
@@ -206,14 +208,15 @@ def load(
 
     :param path_or_frame: A file, or a polars frame with the file's columns.
     :param bucket: Must exist.
-    :param prefix: With or without a slash at its end; may contain ``{date}`` once.
+    :param prefix: With or without a slash at its end; may say where the date stands, as
+        ``source.path`` of a pipeline file does.
     :param s3_client: A boto3 S3 client.
     :param on_progress: Called with the number of uploaded partitions and of all.
     :param undated: Date of the partition of a file that cannot be dated.
     :raises LoadError: The path cannot be read, the bucket or prefix is not valid, or S3 refuses an
         upload; then no object of this load remains.
     """
-    folder = _folder(bucket, prefix)
+    layout = _layout(bucket, prefix)
     if isinstance(path_or_frame, pl.DataFrame):
         buffer = io.BytesIO()
         path_or_frame.write_csv(buffer, separator=DELIMITER, quote_style="non_numeric")
@@ -222,39 +225,42 @@ def load(
         data = read_file(path_or_frame)
     partitions = partition(data, undated)
     digest = hashlib.sha256(data).hexdigest()[:12]
-    keys = {f"{folder.replace(_DATE, str(date))}{digest}.csv": content for date, content in partitions.content.items()}
+    keys = {layout.object_key(day, f"{digest}.csv"): content for day, content in partitions.content.items()}
     try:
-        before = _own_keys(s3_client, bucket, folder)
+        before = _own_keys(s3_client, bucket, layout)
         _upload(s3_client, bucket, keys, before, on_progress or (lambda done, total: None))
         _delete(s3_client, bucket, sorted(before - keys.keys()))
     except Exception as error:
         if type(error).__module__.split(".")[0] not in {"botocore", "boto3", "urllib3"}:
             raise
         raise LoadError(
-            f"s3://{bucket}/{folder} could not be loaded: {error}; "
+            f"s3://{bucket}/{layout.pattern} could not be loaded: {error}; "
             "check the bucket, the endpoint and the credentials, and load again."
         ) from error
     dates = list(partitions.content)
     return LoadReport(len(dates), partitions.rows, dates[0], dates[-1], partitions.dated, partitions.warnings)
 
 
-def _folder(bucket: str, prefix: str) -> str:
-    """Return the prefix with a place for its date and a slash at its end.
+def _layout(bucket: str, prefix: str) -> Layout:
+    """Return the layout of a prefix; one without a date gets ``dt={date}/``.
 
     :raises LoadError: Bucket or prefix is not valid, or could lead to another place than it shows.
     """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
+    if not is_bucket_name(bucket):
         raise LoadError(f"{bucket!r} is not a valid bucket name; use one such as brewtrain-123456789012-us-east-1.")
-    folder = f"{prefix.strip('/')}/".removeprefix("/")
-    if _DATE not in folder:
-        folder += f"dt={_DATE}/"
-    plain = folder.replace(_DATE, "2024-01-31", 1)
-    if not re.fullmatch(r"[A-Za-z0-9!\-_.'()=+,@/]{1,700}", plain) or {"", ".", ".."} & set(plain[:-1].split("/")):
-        raise LoadError(
-            f"the prefix {prefix!r} is not valid; use folders of letters, digits and ! - _ . ' ( ) = + , @, "
-            f"with {_DATE} at most once."
-        )
-    return folder
+    pattern = prefix.lstrip("/")
+    if "{" not in pattern:
+        pattern = f"{pattern.rstrip('/')}/dt={{date}}/".lstrip("/")
+    elif not pattern.endswith("/") and "." not in pattern.rpartition("/")[2]:
+        pattern += "/"
+    try:
+        layout = Layout(pattern)
+        problem = key_problem(layout.object_key(NEWEST_DATE, ""))
+    except ValueError as error:
+        problem = str(error)
+    if problem is not None:
+        raise LoadError(f"the prefix {prefix!r} is not valid: it {problem}.")
+    return layout
 
 
 def read_file(path: str | Path) -> bytes:
@@ -271,12 +277,11 @@ def read_file(path: str | Path) -> bytes:
         ) from error
 
 
-def _own_keys(s3_client: Any, bucket: str, folder: str) -> set[str]:
-    """Return the keys that earlier loads into `folder` wrote."""
-    before, _, after = folder.partition(_DATE)
-    own = re.compile(rf"{re.escape(before)}\d{{4}}-\d{{2}}-\d{{2}}{re.escape(after)}[0-9a-f]{{12}}\.csv")
-    pages = s3_client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=before)
-    return {item["Key"] for page in pages for item in page.get("Contents", ()) if own.fullmatch(item["Key"])}
+def _own_keys(s3_client: Any, bucket: str, layout: Layout) -> set[str]:
+    """Return the keys that earlier loads of a layout wrote."""
+    pages = s3_client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=layout.literal_prefix)
+    keys = (item["Key"] for page in pages for item in page.get("Contents", ()))
+    return {key for key in keys if layout.day_of(key) and (not layout.is_prefix or _OWN_NAME.search(key))}
 
 
 def _upload(

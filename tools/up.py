@@ -83,7 +83,7 @@ def load_data(stack: LocalStack, data: Path | None, pipeline_name: str) -> int:
             print(f"load: no DATA given, so rows are generated (seed {DEFAULT_SEED})", flush=True)
         newest = pipeline.run_schedule.newest_complete(datetime.now(UTC))
         undated = pipeline.data_days.newest(newest.end)
-        report = load(data or generate(), bucket, source.key("{date}"), client("s3"), undated=undated)
+        report = load(data or generate(), bucket, source.layout.pattern, client("s3"), undated=undated)
     except (LoadError, BrewtrainError) as error:
         print(f"load: {error}", file=sys.stderr)
         return 2

@@ -105,7 +105,7 @@ def select_files(
     found: list[tuple[str, datetime, dict[str, Value]]] = []
     for key, last_modified in listing:
         values = _captured(matcher, order, parameters, key)
-        if values is None or key.rpartition("/")[2].startswith(("_", ".")):
+        if values is None:
             continue
         if modified and not _holds(modified, "Datetime", last_modified, now):
             continue
@@ -170,7 +170,7 @@ def _matcher(key_pattern: str, parameters: Mapping[str, _Parameter]) -> tuple[re
     parts.append(regex.escape(key_pattern[position:]))
     text = "".join(parts)
     # A folder means everything below it.
-    below = ".+" if key_pattern.endswith("/") or not key_pattern else "(?:/.+)?"
+    below = "(?P<below>.+)" if key_pattern.endswith("/") or not key_pattern else "(?P<below>/.+)?"
     try:
         return regex.compile(f"^{text}{below}$"), order
     except regex.error as error:
@@ -197,7 +197,7 @@ def _captured(
         match = matcher.match(key, timeout=MATCH_SECONDS)
     except TimeoutError:
         raise RecipeError(f"the path's expressions take too long to match {key!r}; simplify them") from None
-    if match is None:
+    if match is None or not all(map(_is_data, [*(match["below"] or "").split("/"), key.rpartition("/")[2]])):
         return None
     values: dict[str, Value] = {}
     for index, name in enumerate(order):
@@ -205,6 +205,15 @@ def _captured(
         if value is None or values.setdefault(name, value) != value:
             return None
     return values
+
+
+def _is_data(name: str) -> bool:
+    """Whether a part of a key below the dataset's path is data: neither hidden nor metadata.
+
+    Spark's rule, an assumption about DataBrew: ``_SUCCESS`` and ``_temporary`` are metadata,
+    ``_a=b`` is a partition.
+    """
+    return not name.startswith(".") and (not name.startswith("_") or "=" in name)
 
 
 def _value(parameter: _Parameter, text: str) -> Value | None:

@@ -318,7 +318,7 @@ def _backfill(
         bucket = pipeline.source.bucket(f"brewtrain-{clients('sts').get_caller_identity()['Account']}-{REGION}")
         file = FOLDER / "data.csv"
         file.write_bytes(data)
-        loaded = load(file, bucket, pipeline.source.key("{date}"), clients("s3"))
+        loaded = load(file, bucket, pipeline.source.layout.pattern, clients("s3"))
         _tell(f"{loaded.rows:,} rows in {loaded.partitions} partitions, {loaded.first_date} to {loaded.last_date}")
         backfill = MonthlyBackfill(stack, pipeline, clients)
         backfill.deploy()

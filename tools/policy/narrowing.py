@@ -90,7 +90,7 @@ def source_prefix(pipeline: Pipeline) -> str:
 
     It has no slash at its end: Spark asks for the prefix itself before it lists what is below it.
     """
-    return pipeline.source.key("????-??-??").rstrip("/")
+    return pipeline.source.layout.wildcard.rstrip("/")
 
 
 def size(document: dict[str, Any]) -> int:

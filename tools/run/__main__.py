@@ -160,7 +160,7 @@ def newest_interval_with_data(pipeline: Pipeline, s3: Any, bucket: str, last_dat
         if interval.end.date() < pipeline.start_date:
             break
         for day in pipeline.data_days.of_interval(interval):
-            prefix = pipeline.source.key(day.isoformat())
+            prefix = pipeline.source.layout.prefix(day)
             if s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"]:
                 return interval
         interval = pipeline.run_schedule.newest_complete(interval.end - timedelta(seconds=1))
@@ -268,7 +268,7 @@ class Run:
         bucket = self._pipeline.source.bucket(self._pipeline.bucket_name(account))
         newest = self._pipeline.run_schedule.newest_complete(datetime.now(UTC))
         loaded = load(
-            data, bucket, self._pipeline.source.key("{date}"), s3, undated=self._pipeline.data_days.newest(newest.end),
+            data, bucket, self._pipeline.source.layout.pattern, s3, undated=self._pipeline.data_days.newest(newest.end),
             on_progress=lambda done, total: self._progress.set("set up", "data", "running", f"{done} of {total} days"),
         )  # fmt: skip
         note = f"{loaded.rows:,} rows in {loaded.partitions} days, {loaded.first_date} … {loaded.last_date}"

@@ -83,7 +83,8 @@ def _fetch_s3(path: str) -> list[Path]:
     found = []
     for number, item in enumerate(entry.list_objects(s3, bucket, fixed)):
         name = item.key.rsplit("/", 1)[-1]
-        if item.key.endswith("/") or name.startswith(("_", ".")):
+        below = name if pattern else item.key.removeprefix(key.rstrip("/") + "/") if item.key != key else name
+        if item.key.endswith("/") or not is_data(below):
             continue
         if pattern:
             wanted = fnmatchcase(item.key, key) or fnmatchcase(item.key, key.rstrip("/") + "/*")
@@ -102,7 +103,20 @@ def _find_local(path: str) -> list[Path]:
         candidates = sorted(entry for entry in place.rglob("*") if entry.is_file())
     else:
         candidates = sorted(entry for entry in place.parent.glob(place.name) if entry.is_file())
-    return [file for file in candidates if not file.name.startswith(("_", "."))]
+    return [file for file in candidates if is_data(str(file.relative_to(place)) if place.is_dir() else file.name)]
+
+
+def is_data(path: str) -> bool:
+    """Whether Spark reads a file below the path that it was given.
+
+    It leaves out hidden names and metadata such as ``_SUCCESS`` and what is in ``_temporary``;
+    ``_a=b`` is a partition (``HadoopFSUtils.shouldFilterOutPathName`` of Apache Spark).
+
+    :param path: The file's name below the path, with ``/`` between folders.
+    """
+    return not any(
+        name.startswith(".") or (name.startswith("_") and "=" not in name) for name in path.split("/") if name
+    )
 
 
 def _publish_s3(folder: Path, path: str, mode: str) -> None:

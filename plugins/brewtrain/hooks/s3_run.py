@@ -55,9 +55,13 @@ class S3RunHook(AwsClientHook):
                 f"{pipeline.name}; run a later interval, or change start_date in the pipeline file"
             )
         for day in days:
-            prefix = pipeline.source.key(day.isoformat())
+            prefix = pipeline.source.layout.prefix(day)
             path = f"s3://{source_bucket}/{prefix}"
-            files = self._files(source_bucket, prefix, path)
+            files = [
+                file
+                for file in self._files(source_bucket, prefix, path)
+                if pipeline.source.layout.day_of(file["Key"]) == day
+            ]
             if not files:
                 continue
             filled = [file for file in files if file["Size"] > 0]
@@ -173,7 +177,7 @@ class S3RunHook(AwsClientHook):
 
 def _not_delivered(pipeline: Pipeline, bucket: str, days: list[date]) -> str:
     newest = days[0].isoformat()
-    path = f"s3://{bucket}/{pipeline.source.key(newest)}"
+    path = f"s3://{bucket}/{pipeline.source.layout.prefix(days[0])}"
     if len(days) == 1:
         return f"{path} has no files: the partition of {newest} was not delivered; deliver it, then clear check_input"
     return (

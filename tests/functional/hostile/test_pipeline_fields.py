@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +138,14 @@ def check_requests(pipeline: Pipeline, identity: names.RunIdentity, bucket: str)
     dataset = transform_job.dataset(pipeline, identity, bucket=bucket)
     job = transform_job.job(pipeline, identity, ACCOUNT, bucket=bucket, recipe_version="1.0")
     key = dataset["Input"]["S3InputDefinition"]["Key"]
-    assert key.count("{") == key.count("}") == 1
-    assert not unsafe_key(key)
+    literal, _, expression = key.partition("<")
+    assert not literal or not unsafe_key(literal)
+    assert expression.count(">") == 1, "one regular expression, as brewtrain writes it, to the key's end"
+    assert expression.endswith(">")
+    assert re.compile(expression[:-1])
+    day = pipeline.source.layout.object_key(date.fromisoformat(identity.data_date), "part.csv")
+    assert re.fullmatch(expression[:-1], day.removeprefix(literal))
+    assert not unsafe_key(day)
     assert not key.startswith("brewtrain/")
     assert job["Outputs"][0]["Location"]["Bucket"] == bucket
     assert job["Outputs"][0]["Location"]["Key"] == f"{names.run_prefix(identity)}transform/"

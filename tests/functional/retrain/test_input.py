@@ -21,7 +21,7 @@ GOOD = b'age;job;"y"\n30;admin;no\n'
 @pytest.fixture(autouse=True)
 def _empty_partition(account: SwitchedExecution) -> None:
     s3 = account.client("s3")
-    prefix = account.pipeline.source.key("2024-").removesuffix("/")
+    prefix = account.pipeline.source.layout.literal_prefix + "2024-"
     for item in s3.list_objects_v2(Bucket=account.bucket, Prefix=prefix).get("Contents", ()):
         s3.delete_object(Bucket=account.bucket, Key=item["Key"])
 

@@ -16,12 +16,6 @@ DOCUMENTS = sorted(
     for path in REPOSITORY.rglob("*.md")
     if path.relative_to(REPOSITORY).parts[0] != "var" and not path.relative_to(REPOSITORY).parts[0].startswith(".")
 )
-WIDER = {
-    "CHANGELOG.md": "some lines have 101 characters",
-    "CONTRIBUTING.md": "some lines have 101 characters",
-}
-"""Documents with longer lines, and why."""
-
 FOLDERS = (
     "docs",
     "tests",
@@ -111,10 +105,7 @@ def test_all_documents_are_found() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_its_lines_end_at_100_columns(document: str) -> None:
-    if document in WIDER:
-        assert too_long(document), f"{document} needs no exception any more: take it out of WIDER"
-    else:
-        assert too_long(document) == []
+    assert too_long(document) == []
 
 
 @pytest.mark.parametrize("document", [one for one in DOCUMENTS if one not in HISTORY])

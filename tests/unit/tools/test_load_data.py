@@ -169,6 +169,29 @@ def test_the_date_may_stand_in_the_middle_of_the_prefix() -> None:
     assert not first & set(s3.objects), "the earlier load is replaced under such a prefix too"
 
 
+@pytest.mark.parametrize(
+    ("prefix", "key"),
+    [
+        pytest.param("raw/{date:%Y/%m/%d}/", "raw/2008/05/01/", id="folders"),
+        pytest.param("raw/{date:%Y}/{date}/", "raw/2008/2008-05-01/", id="two dates"),
+        pytest.param("raw/{date}/{hour}/", "raw/2008-05-01/00/", id="hours"),
+    ],
+)
+def test_a_prefix_may_write_its_date_as_a_pipeline_file_does(prefix: str, key: str) -> None:
+    s3 = FakeS3()
+    load(generate(500, seed=2), "bucket", prefix, s3)
+    assert any(found.startswith(key) for found in s3.objects)
+    first = set(s3.objects)
+    load(generate(400, seed=2), "bucket", prefix, s3)
+    assert not first & set(s3.objects)
+
+
+def test_a_file_a_day_has_its_own_name() -> None:
+    s3 = FakeS3()
+    load(generate(500, seed=2), "bucket", "raw/calls-{date}.csv", s3)
+    assert "raw/calls-2008-05-01.csv" in s3.objects
+
+
 def test_loading_again_replaces_the_earlier_load_and_nothing_else() -> None:
     s3 = FakeS3()
     s3.objects["data/dt=2010-11-30/mine.csv"] = b"somebody else's"
@@ -211,7 +234,8 @@ def test_a_path_that_cannot_be_read_is_reported_in_one_sentence(
         pytest.param("b-1", "data//x", id="an empty folder"),
         pytest.param("b-1", "data/%2e%2e", id="an encoded step back"),
         pytest.param("b-1", "data\\x", id="a backslash"),
-        pytest.param("b-1", "data/{date}/{date}", id="two dates"),
+        pytest.param("b-1", "data/{date}/{bucket}", id="another placeholder"),
+        pytest.param("b-1", "data/{date:%Y}/{date:%m}/", id="no day"),
         pytest.param("b-1", "s3://other/data", id="a whole address"),
         pytest.param("b-1", "data/\x00", id="a zero byte"),
         pytest.param("b-1", "d" * 800, id="too long"),

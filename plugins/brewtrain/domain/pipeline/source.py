@@ -6,18 +6,21 @@ Must not import Airflow or boto3.
 from __future__ import annotations
 
 import re
+from datetime import date
+from pathlib import PurePosixPath
 from string import Formatter
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
 from brewtrain.domain import names
+from brewtrain.domain.pipeline.layout import Layout
 from brewtrain.domain.pipeline.plain_text import is_bucket_name, key_problem
 from brewtrain.domain.pipeline.section import OneLine, Section, check_once_each, check_visible
 from brewtrain.domain.run.days import WEEKDAYS, Weekday
 
 KMS_KEY_PATTERN = r"^arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,30}:[0-9]{12}:key/[A-Za-z0-9-]{1,80}$"
-_PLACEHOLDERS = {"bucket", "date"}
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _RECIPE_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}")
 
 
@@ -51,39 +54,33 @@ def _check_recipe_file(value: str) -> str:
 def _check_path(value: str) -> str:
     if not value.startswith("s3://"):
         raise ValueError("is not an S3 prefix; write one such as 's3://{bucket}/data/NAME/dt={date}/'")
-    _check_placeholders(value)
+    _check_braces(value)
     bucket, _, key = value.removeprefix("s3://").partition("/")
-    if "{date}" in bucket:
-        raise ValueError("has {date} in the bucket; partitions are prefixes inside one bucket")
+    if (placeholder := _PLACEHOLDER.search(bucket.replace("{bucket}", ""))) is not None:
+        raise ValueError(f"has {placeholder[0]} in the bucket; partitions are prefixes inside one bucket")
     _check_key(key)
     if bucket != "{bucket}" and not is_bucket_name(bucket):
         raise ValueError("does not name a valid bucket; write {bucket}, or the name of an S3 bucket")
     return value
 
 
-def _check_placeholders(path: str) -> None:
+def _check_braces(path: str) -> None:
     if "{{" in path or "}}" in path:
         raise ValueError("has doubled braces; write {bucket} and {date} in single braces")
     try:
-        found = {field for _, field, _, _ in Formatter().parse(path) if field is not None}
+        list(Formatter().parse(path))
     except ValueError as error:
         raise ValueError(
-            f"has unbalanced braces ({error}); only {{bucket}} and {{date}} are allowed in braces"
+            f"has unbalanced braces ({error}); only {{bucket}}, {{date}} and {{hour}} are allowed in braces"
         ) from None
-    if unknown := sorted(found - _PLACEHOLDERS):
-        raise ValueError(
-            f"has the unknown placeholder {{{unknown[0]}}}; only {{bucket}} and {{date}} are allowed in braces"
-        )
 
 
 def _check_key(key: str) -> None:
-    if key.count("{date}") != 1:
-        raise ValueError("must contain {date} once, where the day of a partition stands, e.g. 'dt={date}/'")
-    if not key.endswith("/"):
-        raise ValueError("must end with '/': a partition is a prefix, not a file")
-    if any(brace in key.replace("{date}", "") for brace in "{}"):
-        raise ValueError("has braces in its key besides {date}; write {bucket} only as the bucket's name")
-    if (problem := key_problem(key.replace("{date}", "2024-01-31"))) is not None:
+    layout = Layout(key)
+    sample = layout.object_key(date(2024, 1, 31), "")
+    if not layout.is_prefix and not PurePosixPath(layout.pattern.rpartition("}")[2]).suffix:
+        raise ValueError("must end with '/' for a prefix, or with the extension of a file, such as '.csv'")
+    if (problem := key_problem(sample)) is not None:
         raise ValueError(problem)
     if key.startswith(f"{names.PREFIX}/"):
         raise ValueError(f"is inside {names.PREFIX}/, where the pipelines keep their own files; store data elsewhere")
@@ -97,8 +94,8 @@ RecipeFile = Annotated[str, AfterValidator(_check_recipe_file)]
 class Source(Section):
     """Where the data of one day is.
 
-    :param path: S3 prefix of one day's partition, with the placeholders ``{bucket}`` and ``{date}``
-        (YYYY-MM-DD).
+    :param path: S3 prefix of one day's partition, or one file a day, with the placeholders
+        ``{bucket}``, ``{date}``, ``{date:FORMAT}`` and ``{hour}``; see :class:`Layout`.
     :param lag_days: Days by which the data is behind: 1 where yesterday's data arrives tomorrow.
     :param days: Days of the week that have a partition.
     :param delimiter: Column delimiter of the CSV files, one of those DataBrew accepts.
@@ -127,12 +124,10 @@ class Source(Section):
         """
         return self.path.removeprefix("s3://").partition("/")[0].replace("{bucket}", default)
 
-    def key(self, day: str) -> str:
-        """Return the key prefix of one day's partition.
-
-        :param day: ``YYYY-MM-DD``, or DataBrew's ``{parameter}`` when a dataset's path is built.
-        """
-        return self.path.removeprefix("s3://").partition("/")[2].replace("{date}", day)
+    @property
+    def layout(self) -> Layout:
+        """How the path writes the days of its files."""
+        return Layout(self.path.removeprefix("s3://").partition("/")[2])
 
 
 class Label(Section):

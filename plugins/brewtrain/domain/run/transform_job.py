@@ -2,61 +2,39 @@
 
 Must not import Airflow or boto3.
 
-Source: CreateDataset, CreateRecipeJob, DatasetParameter in the AWS Glue DataBrew API Reference;
+Source: CreateDataset, CreateRecipeJob in the AWS Glue DataBrew API Reference;
 "Connecting data in multiple files in Amazon S3" in its Developer Guide.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from brewtrain.domain import names
+from brewtrain.domain.errors import InputError
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.limits import stage_limits, whole_minutes
 from brewtrain.domain.run.stages import Stage
-
-DATE_PARAMETER = "partition_date"
-_DATE_FORMAT = "yyyy-MM-dd"
 
 
 def dataset(pipeline: Pipeline, identity: names.RunIdentity, *, bucket: str) -> dict[str, Any]:
     """Return the dataset as CreateDataset and UpdateDataset take it, without its name and tags.
 
-    The pages do not say whether ``after`` and ``before`` include their bound. Days are compared
-    with times a second beside midnight, so that it does not matter.
-
     :param pipeline: The pipeline file.
     :param identity: Whose run it is.
     :param bucket: The pipeline's bucket.
+    :raises InputError: If DataBrew does not take the key of so long a window.
     """
     window = pipeline.data_days.window(date.fromisoformat(identity.data_date))
-    midnight = datetime.min.time()
-    after = datetime.combine(window.first, midnight) - timedelta(seconds=1)
-    before = datetime.combine(window.last, midnight) + timedelta(seconds=1)
+    try:
+        key = pipeline.source.layout.databrew_key(window.first, window.last)
+    except ValueError as error:
+        raise InputError(f"field 'source.path' of pipeline {pipeline.name} {error}") from None
     return {
         "Format": "CSV",
         "FormatOptions": {"Csv": {"Delimiter": pipeline.source.delimiter, "HeaderRow": True}},
-        "Input": {
-            "S3InputDefinition": {
-                "Bucket": pipeline.source.bucket(bucket),
-                "Key": pipeline.source.key(f"{{{DATE_PARAMETER}}}"),
-            }
-        },
-        "PathOptions": {
-            "Parameters": {
-                DATE_PARAMETER: {
-                    "Name": DATE_PARAMETER,
-                    "Type": "Datetime",
-                    "DatetimeOptions": {"Format": _DATE_FORMAT, "TimezoneOffset": "+00:00"},
-                    "CreateColumn": False,
-                    "Filter": {
-                        "Expression": "(after :first and before :last)",
-                        "ValuesMap": {":first": f"{after.isoformat()}Z", ":last": f"{before.isoformat()}Z"},
-                    },
-                }
-            }
-        },
+        "Input": {"S3InputDefinition": {"Bucket": pipeline.source.bucket(bucket), "Key": key}},
     }
 
 

@@ -46,7 +46,7 @@ def test_the_bucket_is_the_accounts_unless_the_file_names_one() -> None:
     pipeline = pipeline_of()
     assert pipeline.bucket_name(account) == "brewtrain-123456789012-eu-central-1"
     assert pipeline.source.bucket("fallback") == "fallback"
-    assert pipeline.source.key("2024-02-03") == "data/churn/dt=2024-02-03/"
+    assert pipeline.source.layout.prefix(date(2024, 2, 3)) == "data/churn/dt=2024-02-03/"
     assert pipeline_of(f"{CHURN}bucket: my-lake\n").bucket_name(account) == "my-lake"
 
 
@@ -94,10 +94,18 @@ MISTAKES = [
     ("window_days: 30", "on: 30", "key true is not known; YAML reads yes, no, on and off as true or false"),
     ("window_days: 30", "3: 30", "key 3 is not known"),
     ('";"', '"::"', r"field 'source.delimiter' is '::'; write ',', ';', '|', '\t' or ' '"),
-    ("{date}/", "{day}/", "field 'source.path' has the unknown placeholder {day}; only {bucket} and {date}"),
-    ("dt={date}/", "dt={date}", "field 'source.path' must end with '/'"),
+    (
+        "{date}/",
+        "{day}/",
+        "field 'source.path' has the unknown placeholder {day}; write {date}, {date:%Y%m%d}",
+    ),
+    ("dt={date}/", "dt={date}", "field 'source.path' must end with '/' for a prefix, or with the extension of"),
+    ("dt={date}/", "{date:%y%m%d}/", "field 'source.path' has '%y' in {date:%y%m%d}; write %Y, %m and %d there"),
+    ("dt={date}/", "{date:%Y}/{bucket}/", "field 'source.path' has the unknown placeholder {bucket}; write {date}"),
+    ("dt={date}/", "{date}/{hour:%M}/", "field 'source.path' has the unknown placeholder {hour:%M}; write {date}"),
+    ("s3://{bucket}/", "s3://data-{hour}/", "field 'source.path' has {hour} in the bucket"),
     ("dt={date}/", "dt={date/", "field 'source.path' has unbalanced braces"),
-    ("dt={date}/", "all/", "field 'source.path' must contain {date} once"),
+    ("dt={date}/", "all/", "field 'source.path' must contain {date}, where the day of a partition stands"),
     ("churn/dt=", "../dt=", "field 'source.path' must not contain '..'"),
     ("dt={date}", "dt={{date}}", "field 'source.path' has doubled braces"),
     ("dt={date}", "<.*>/dt={date}", "field 'source.path' has a character that is not safe in an S3 key"),
@@ -199,7 +207,7 @@ def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> 
 
 
 def test_the_table_of_mistakes_is_whole() -> None:
-    assert len(MISTAKES) == 94
+    assert len(MISTAKES) == 98
 
 
 def test_a_misspelt_field_is_one_problem_and_not_two() -> None:
