@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, get_args, get_origin
@@ -18,6 +19,7 @@ from brewtrain.domain.run import transform_job
 from brewtrain.domain.run.execution_input import ImageTable, execution_input
 from brewtrain.domain.run.identity import identity_for_start
 from brewtrain.domain.run.interval import DataInterval
+from tests.fixtures.places import REPOSITORY
 
 ACCOUNT = Account("123456789012", "eu-central-1")
 REGISTRY = {"eu-central-1": "492215442770.dkr.ecr.eu-central-1.amazonaws.com"}
@@ -137,6 +139,13 @@ def test_every_field_has_its_place() -> None:
     known = set(OTHER_VALUES) | set(READ_BY_AIRFLOW)
     assert known == set(fields(Pipeline)), "say here what a new field changes, or what reads it"
     assert not set(OTHER_VALUES) & set(READ_BY_AIRFLOW)
+
+
+@pytest.mark.parametrize("field", sorted(set(READ_BY_AIRFLOW) - {"split.method", "endpoint.update"}))
+def test_a_field_that_aws_is_not_sent_is_read_by_something_else(field: str) -> None:
+    code = [path for folder in ("plugins", "dags") for path in (REPOSITORY / folder).rglob("*.py")]
+    read = re.compile(rf"\.{field}\b" if "." in field else rf"\bpipeline\.{field}\b")
+    assert [path for path in code if "domain/pipeline/" not in str(path) and read.search(path.read_text("utf-8"))]
 
 
 @pytest.mark.parametrize("field", OTHER_VALUES)
