@@ -16,7 +16,7 @@ import pytest
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-from brewtrain.domain.errors import DeploymentError, RetrainingFailedError
+from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.evaluation import gate
 from brewtrain.domain.evaluation import job as domain
 from tests.fixtures.evaluation_run import FILES, GATE, PROFILE_URI, SOURCE
@@ -36,7 +36,7 @@ def test_both_sides_use_the_same_names_and_layouts() -> None:
     assert domain.CHAMPION_REASON_VARIABLE == evaluate.REASON_VARIABLE
     assert domain.NO_CHAMPION == champion.NO_CHAMPION
     assert domain.UNKNOWN_CHAMPION == champion.UNKNOWN_CHAMPION
-    assert domain.VERDICT_LAYOUT == outputs.LAYOUT == over_time.LAYOUT
+    assert outputs.LAYOUT == over_time.LAYOUT
     assert domain.PROFILE_FILE in FILES
     assert PROFILE_URI.endswith(f"/{domain.EVALUATION_FOLDER}{domain.PROFILE_FILE}")
 
@@ -151,18 +151,3 @@ def test_the_section_makes_a_job_that_sagemaker_accepts() -> None:
     assert not report.has_errors(), report.generate_report()
     assert len(section["arguments"]) <= 100
     assert section["verdict_key"] == "brewtrain/p/runs/r/evaluation/verdict.json"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("{}", id="no fields"),
-        pytest.param("[]", id="a list"),
-        pytest.param('{"layout": 2}', id="another layout"),
-        pytest.param('{"layout": 1, "outcome": "maybe"}', id="unknown outcome"),
-    ],
-)
-def test_a_verdict_that_cannot_be_read_has_not_passed(text: str) -> None:
-    with pytest.raises(RetrainingFailedError, match=r"s3://b/verdict\.json is not a verdict of layout 1"):
-        domain.parse_verdict(text, source="s3://b/verdict.json")

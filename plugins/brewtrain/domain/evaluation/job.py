@@ -1,4 +1,4 @@
-"""What Airflow knows of the evaluation: its files, what its job is told, and its verdict.
+"""What Airflow knows of the evaluation: its files, and what its job is told.
 
 The evaluation itself runs on AWS (include/evaluation/evaluate.py) and shares
 :mod:`brewtrain.domain.evaluation.gate` with this side. Must not import Airflow or boto3, and reads
@@ -8,12 +8,11 @@ no file.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from brewtrain.domain.errors import DeploymentError, RetrainingFailedError
+from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.evaluation import gate
 
 #: Files of include/evaluation/ that run on AWS; the deploy ships them under one prefix,
@@ -64,7 +63,6 @@ INPUT_FOLDERS = {
 }
 OUTPUT_FOLDER = "/opt/ml/processing/output/evaluation"
 
-VERDICT_LAYOUT = 1
 _MOST_ARGUMENTS = 100
 _LONGEST_ARGUMENT = 256
 
@@ -170,63 +168,3 @@ def execution_section(
         "verdict_bucket": bucket,
         "verdict_key": f"{run_prefix}{EVALUATION_FOLDER}{VERDICT_FILE}",
     }
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What verdict.json says.
-
-    :param passed: Whether the candidate may be deployed.
-    :param red: Whether the pipeline wants the run red for the refusal.
-    :param message: One sentence.
-    :param reasons: Why, one sentence each, without full stop.
-    :param metrics: Metric → the candidate's value on the validation rows.
-    :param champion_status: ``absent``, ``compared`` or ``not_comparable``.
-    :param champion_metrics: Metric → the champion's value on the same rows; empty unless compared.
-    :param majority_class_error: Error of always predicting the more common class.
-    :param validation_rows: Rows judged on.
-    :param validation_positives: Rows of them whose label is 1.
-    """
-
-    passed: bool
-    red: bool
-    message: str
-    reasons: tuple[str, ...]
-    metrics: Mapping[str, float]
-    champion_status: str
-    champion_metrics: Mapping[str, float]
-    majority_class_error: float
-    validation_rows: int
-    validation_positives: int
-
-
-def parse_verdict(text: str, *, source: str) -> Verdict:
-    """Read a verdict.json.
-
-    :param text: Its content.
-    :param source: Its S3 URI, for messages.
-    :raises RetrainingFailedError: If it is no verdict of this layout; a gate that cannot be read
-        has not passed.
-    """
-    try:
-        document = json.loads(text)
-        if document["layout"] != VERDICT_LAYOUT or document["outcome"] not in (gate.PASS, gate.REFUSE):
-            raise ValueError
-        return Verdict(
-            passed=document["outcome"] == gate.PASS,
-            red=bool(document["red"]),
-            message=str(document["message"]),
-            reasons=tuple(str(reason) for reason in document["reasons"]),
-            metrics={str(name): float(value) for name, value in document["metrics"].items()},
-            champion_status=str(document["champion_status"]),
-            champion_metrics={str(name): float(value) for name, value in document["champion_metrics"].items()},
-            majority_class_error=float(document["majority_class_error"]),
-            validation_rows=int(document["validation_rows"]),
-            validation_positives=int(document["validation_positives"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise RetrainingFailedError(
-            f"{source} is not a verdict of layout {VERDICT_LAYOUT}; deploy the pipeline again so that script and DAGs "
-            "match, then clear start_execution and everything downstream",
-            retryable=False,
-        ) from None
