@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.session import Session
+from botocore.validate import ParamValidator
 
-from brewtrain.domain.serving.model_package import Candidate, Decision, update_of, version_of
+from brewtrain.domain.serving.model_package import Candidate, Decision, Update, update_of, version_of
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:brewtrain-x:x-20240203T0000-g0"
 CANDIDATE = Candidate(
@@ -37,6 +39,7 @@ REFUSED = Decision("rejected", "quality_gate", "AUC (0.6) is below 0.7.", EXECUT
         ("promoted", "promoted", "Approved"),
         ("rejected", "quality_gate", "Rejected"),
         ("rejected", "serving_skew", "Rejected"),
+        ("rejected", "approval_refused", "Rejected"),
         ("rejected", "older_than_serving", "PendingManualApproval"),
         ("rejected", "deploy_never", "PendingManualApproval"),
         ("pending", "awaiting_approval", "PendingManualApproval"),
@@ -67,6 +70,62 @@ def test_the_request() -> None:
     unknown = replace(CANDIDATE, facts={"git_revision": "unknown"}, evaluation_uri=None).request(PROMOTED)
     assert "CommitId" not in unknown["MetadataProperties"]
     assert "ModelMetrics" not in unknown
+
+
+def test_the_request_says_where_the_model_comes_from_and_how_it_serves() -> None:
+    request = CANDIDATE.request(PROMOTED)
+    properties = request["CustomerMetadataProperties"]
+    assert {name: properties[name] for name in ("run_id", "training_job", "pipeline", "data_date")} == {
+        "run_id": "x-20240203T0000-g0",
+        "training_job": "brewtrain-x-20240203T0000-g0-0-0",
+        "pipeline": "x",
+        "data_date": "2024-02-02",
+    }
+    assert properties["execution_arn"] == EXECUTION
+    assert properties["evaluation"] == "s3://b/evaluation/evaluation.json"
+    assert properties["recipe_version"] == "3.0"
+    assert properties["reason"] == "promoted"
+    assert request["InferenceSpecification"] == {
+        "Containers": [{"Image": CANDIDATE.image_uri, "ModelDataUrl": CANDIDATE.model_artifacts}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+        "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
+    }
+    assert request["ClientToken"] == CANDIDATE.client_token
+    assert request["ModelPackageDescription"] == (
+        "Pipeline x, data up to 2024-02-02, run x-20240203T0000-g0, training job brewtrain-x-20240203T0000-g0-0-0"
+    )
+
+
+def test_the_request_is_one_that_sagemaker_takes() -> None:
+    request = {"ModelPackageGroupName": "brewtrain-x", **CANDIDATE.request(PROMOTED)}
+    shape = Session().get_service_model("sagemaker").operation_model("CreateModelPackage").input_shape
+    report = ParamValidator().validate(request, shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+def test_a_decision_without_a_message_is_described_by_outcome_and_reason() -> None:
+    assert Decision("rejected", "quality_gate", " \n", EXECUTION).description == "rejected: quality_gate"
+
+
+def test_metadata_keep_letters_digits_spaces_and_some_punctuation() -> None:
+    candidate = replace(CANDIDATE, facts={"note": "Ünï 12½ _.:/=+-@ (x)~Z"})
+    assert candidate.request(PROMOTED)["CustomerMetadataProperties"]["note"] == "Ünï 12½ _.:/=+-@ _x__Z"
+
+
+def test_a_package_is_the_candidates_by_run_and_training_job() -> None:
+    def described(run_id: str, training_job: str) -> dict[str, Any]:
+        return {"CustomerMetadataProperties": {"run_id": run_id, "training_job": training_job}}
+
+    assert CANDIDATE.is_package(described(CANDIDATE.run_id, CANDIDATE.training_job))
+    assert not CANDIDATE.is_package(described("other", CANDIDATE.training_job))
+    assert not CANDIDATE.is_package(described(CANDIDATE.run_id, "other"))
+    assert not CANDIDATE.is_package({}), "a package that somebody registered by hand has no metadata"
+
+
+def test_a_listed_package_may_be_the_candidates_by_its_description() -> None:
+    assert CANDIDATE.is_described_by(CANDIDATE.request(PROMOTED)["ModelPackageDescription"])
+    assert not CANDIDATE.is_described_by(replace(CANDIDATE, run_id="other").description)
 
 
 def test_whatever_it_holds_the_request_keeps_to_the_limits() -> None:
@@ -118,6 +177,18 @@ def test_another_outcome_of_the_same_execution_replaces_the_first() -> None:
     assert (update.status, update.metadata["reason"]) == ("Approved", "promoted")
 
 
+def test_a_package_without_metadata_gets_the_whole_decision() -> None:
+    update = update_of({"ModelApprovalStatus": "PendingManualApproval"}, PROMOTED)
+    assert update == Update("Approved", "Endpoint x serves model m.", PROMOTED.metadata)
+    assert PROMOTED.metadata == {"outcome": "promoted", "reason": "promoted", "decided_by": EXECUTION}
+
+
+def test_a_package_without_a_status_gets_the_decisions() -> None:
+    found = package(PROMOTED, ApprovalDescription=None)
+    del found["ModelApprovalStatus"]
+    assert update_of(found, PROMOTED) == Update("Approved", "Endpoint x serves model m.", {})
+
+
 def test_the_decision_of_another_execution_stays() -> None:
     promoted_later = replace(PROMOTED, decided_by=EXECUTION + "-p")
     pending = Decision("pending", "awaiting_approval", "A person decides.", EXECUTION)
@@ -126,3 +197,8 @@ def test_the_decision_of_another_execution_stays() -> None:
 
 def test_the_version_is_in_the_arn() -> None:
     assert version_of("arn:aws:sagemaker:us-east-1:1:model-package/brewtrain-x/12") == 12
+
+
+def test_what_is_no_version_has_no_number() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        version_of("arn:aws:sagemaker:us-east-1:1:model-package-group/brewtrain-x")

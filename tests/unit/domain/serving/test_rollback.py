@@ -66,6 +66,146 @@ def test_another_pipelines_config_is_refused() -> None:
         choose("B", pipeline="p", endpoint="e", serving="A", serving_history=[], look=lambda name: Target(name, "q"))
 
 
+FOUND = Target("B", "p", run_id="p-20240501T0000-g0", data_date="2024-04-30", models=("m1", "m2"))
+
+
+def choose_named(name: str, found: Target | None) -> tuple[Target, list[str]]:
+    return choose(
+        name, pipeline="p", endpoint="e", serving="C", serving_history=history("ABC"), look=lambda name: found
+    )
+
+
+UNUSABLE: dict[str, tuple[Target | None, str]] = {
+    "gone": (None, "endpoint config B does not exist"),
+    "another pipeline's": (Target("B", "q"), "endpoint config B belongs to pipeline q, not to p"),
+    "without a tag": (
+        Target("B", None),
+        "endpoint config B has no tag brewtrain:pipeline, so it is not known to be p's",
+    ),
+    "without its model": (
+        Target("B", "p", missing=("its model m was deleted", "its archive is gone")),
+        "endpoint config B cannot serve: its model m was deleted, its archive is gone",
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "problem"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_named_config_that_cannot_serve_is_refused_with_a_way_out(found: Target | None, problem: str) -> None:
+    with pytest.raises(DeploymentError) as caught:
+        choose_named("B", found)
+    assert str(caught.value) == (
+        f"{problem}; name another endpoint config, or deploy the run again with p__promote, which creates model and "
+        "config again"
+    )
+
+
+@pytest.mark.parametrize(("found", "problem"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_previous_config_that_cannot_serve_is_skipped_and_the_notes_say_so(
+    found: Target | None, problem: str
+) -> None:
+    def look(name: str) -> Target | None:
+        return found if name == "B" else Target(name, "p")
+
+    previous, notes = choose(
+        PREVIOUS, pipeline="p", endpoint="e", serving="C", serving_history=history("ABC"), look=look
+    )
+    assert (previous.name, notes) == ("A", [f"{problem}, so it is skipped"])
+
+
+def test_a_named_config_that_served_needs_no_note() -> None:
+    assert choose_named("B", FOUND) == (FOUND, [])
+
+
+def test_what_serves_is_no_target() -> None:
+    with pytest.raises(DeploymentError) as caught:
+        choose_named("C", FOUND)
+    assert str(caught.value) == "endpoint 'e' already serves C: there is nothing to roll back"
+
+
+def test_without_anything_to_go_back_to_every_skipped_config_and_the_way_out_are_named() -> None:
+    with pytest.raises(DeploymentError) as caught:
+        chosen("ABC", "C", there="AC", broken="A")
+    assert str(caught.value) == (
+        "no endpoint config is known to have served endpoint 'e' before C (endpoint config B does not exist, so it is "
+        "skipped; endpoint config A cannot serve: its model m was deleted, so it is skipped); name an endpoint config "
+        "as target, or deploy an earlier run with p__promote"
+    )
+
+
+def test_configs_that_served_later_are_offered_if_they_exist() -> None:
+    with pytest.raises(DeploymentError) as caught:
+        chosen("ABCD", "A", there="ABD")
+    assert str(caught.value) == (
+        "no endpoint config is known to have served endpoint 'e' before A; name an endpoint config as target, or "
+        "deploy an earlier run with p__promote; configs that served later can be named as target: B, D"
+    )
+
+
+def test_the_question_compares_what_serves_with_what_would() -> None:
+    metrics = {"validation:error": 0.1, "validation:auc": 0.8, "validation:brier": None}
+    text = body(FOUND, serving="C", serving_date="2024-05-02", metrics=metrics, notes=["mind this", "and this"])
+    assert text.splitlines() == [
+        "**mind this.**",
+        "**and this.**",
+        "| | serves now | to go back to |",
+        "|---|---|---|",
+        "| endpoint config | `C` | `B` |",
+        "| model | | `m1`, `m2` |",
+        "| data up to | 2024-05-02 | 2024-04-30 |",
+        "| run | | `p-20240501T0000-g0` |",
+        "",
+        "The next retraining with newer data deploys over it: pause the retrain DAG if that must not happen.",
+        "",
+        "Evaluated then: validation:auc 0.8000, validation:error 0.1000.",
+    ]
+    assert subject(FOUND, pipeline="p", endpoint="e", serving="C", serving_date="2024-05-02") == (
+        "p: roll endpoint e back from C (data up to 2024-05-02) to B (data up to 2024-04-30)?"
+    )
+
+
+def test_the_question_says_what_is_not_known() -> None:
+    found = Target("B", "p", models=("m",))
+    lines = body(found, serving="C", serving_date=None, metrics={}, notes=[]).splitlines()
+    assert "| data up to | unknown | unknown |" in lines
+    assert "| run | | `unknown` |" in lines
+    assert not any(line.startswith("Evaluated then") for line in lines)
+    assert subject(found, pipeline="p", endpoint="e", serving="C", serving_date=None) == (
+        "p: roll endpoint e back from C (data up to unknown) to B (data up to unknown)?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "target"),
+    [
+        pytest.param({}, "previous", id="nothing"),
+        pytest.param({"target": "previous"}, "previous", id="previous"),
+        pytest.param({"target": "a" * 63}, "a" * 63, id="the longest name"),
+        pytest.param({"target": "a-" + "b" * 61}, "a-" + "b" * 61, id="the longest name with a hyphen"),
+        pytest.param({"target": "A1--b2"}, "A1--b2", id="hyphens and digits"),
+    ],
+)
+def test_a_target_that_may_be_a_config_is_read(params: dict[str, str], target: str) -> None:
+    assert read_target(params) == target
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("a" * 64, id="too long"),
+        pytest.param("a-" + "b" * 62, id="too long with a hyphen"),
+        pytest.param("a\n", id="a line break"),
+        pytest.param("-a", id="a hyphen first"),
+        pytest.param("a_b", id="an underscore"),
+        pytest.param(7, id="a number"),
+        pytest.param(None, id="left empty"),
+    ],
+)
+def test_a_target_that_cannot_be_a_config_is_refused(value: object) -> None:
+    with pytest.raises(InputError) as caught:
+        read_target({"target": value})
+    assert str(caught.value) == f"param target is {value!r}; write previous, or the name of an endpoint config"
+
+
 def test_one_that_never_served_may_be_named_and_the_question_says_so() -> None:
     found, notes = choose(
         "D",
