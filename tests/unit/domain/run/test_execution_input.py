@@ -50,6 +50,142 @@ def test_it_has_the_members_that_the_architecture_promises() -> None:
     assert built == {path for path in _paths(promised) if not path.startswith(open_ended)}
 
 
+RUN = "brewtrain/churn/runs/churn-20240102T0000-g0/"
+BUCKET = "brewtrain-123456789012-eu-central-1"
+RUN_TAGS = [
+    {"Key": "brewtrain:pipeline", "Value": "churn"},
+    {"Key": "brewtrain:run-id", "Value": "churn-20240102T0000-g0"},
+    {"Key": "brewtrain:data-date", "Value": "2024-01-01"},
+]
+
+
+def test_the_run_is_named_with_its_interval_and_what_it_is_pinned_to() -> None:
+    assert _build()["entry"] == "retrain"
+    assert _build(recipe_version="3.0")["run"] == {
+        "id": "churn-20240102T0000-g0",
+        "pipeline": "churn",
+        "data_date": "2024-01-01",
+        "interval_start": "2024-01-01T00:00:00+00:00",
+        "interval_end": "2024-01-02T00:00:00+00:00",
+        "generation": "0",
+        "recipe_version": "3.0",
+        "deploy_policy": "newest",
+    }
+    assert _build()["tags"] == RUN_TAGS
+
+
+def test_the_transform_is_the_runs_own_job_with_the_pipelines_limit() -> None:
+    assert _build(f"{CHURN}limits: {{transform_minutes: 61}}\n")["transform"] == {
+        "job_name": "brewtrain-churn-20240102T0000-g0",
+        "timeout_seconds": 61 * 60,
+    }
+
+
+def test_the_split_reads_the_transform_and_writes_both_parts_and_a_summary() -> None:
+    assert _build(f"{CHURN}limits: {{split_minutes: 31}}\n")["split"] == {
+        "job_name": "brewtrain-churn-split",
+        "arguments": {
+            "--source": f"s3://{BUCKET}/{RUN}transform/",
+            "--train": f"s3://{BUCKET}/{RUN}train/",
+            "--validation": f"s3://{BUCKET}/{RUN}validation/",
+            "--summary": f"s3://{BUCKET}/{RUN}split.json",
+            "--label": "left",
+            "--validation-fraction": "0.3",
+        },
+        "summary_bucket": BUCKET,
+        "summary_key": f"{RUN}split.json",
+        "timeout_seconds": 31 * 60,
+    }
+
+
+def test_the_training_is_as_the_pipeline_file_says() -> None:
+    text = CHURN.replace(
+        "  instance_type: ml.m5.xlarge\n",
+        "  instance_type: ml.m5.xlarge\n  instance_count: 2\n  volume_gb: 7\n  max_runtime_seconds: 601\n",
+    )
+    assert _build(text)["training"] == {
+        "job_name_prefix": "brewtrain-churn-20240102T0000-g0",
+        "image_uri": "492215442770.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+        "role_arn": "arn:aws:iam::123456789012:role/brewtrain-sagemaker",
+        "instance_type": "ml.m5.xlarge",
+        "instance_count": 2,
+        "volume_gb": 7,
+        "max_runtime_seconds": 601,
+        "timeout_seconds": 601 + 30 * 60,
+        "hyperparameters": {
+            "objective": "binary:logistic",
+            "seed": "0",
+            "num_round": "100",
+            "eta": "0.1",
+            "eval_metric": "auc,aucpr,error,logloss",
+        },
+        "train_uri": f"s3://{BUCKET}/{RUN}train/part-",
+        "validation_uri": f"s3://{BUCKET}/{RUN}validation/part-",
+        "output_uri": f"s3://{BUCKET}/{RUN}model/",
+    }
+
+
+def test_a_seed_of_the_pipelines_own_is_used() -> None:
+    assert _build(CHURN.replace("eta: 0.1", "seed: 7"))["training"]["hyperparameters"]["seed"] == "7"
+
+
+def test_the_evaluation_is_as_the_pipeline_file_says() -> None:
+    wanted = "evaluation: {instance_type: ml.m5.4xlarge, volume_gb: 8, max_runtime_seconds: 602}\n"
+    evaluation = _build(CHURN + wanted, recipe_version="3.0")["evaluation"]
+    arguments = evaluation.pop("arguments")
+    assert evaluation == {
+        "instance_type": "ml.m5.4xlarge",
+        "volume_gb": 8,
+        "max_runtime_seconds": 602,
+        "timeout_seconds": 602 + 30 * 60,
+        "code_uri": f"s3://{BUCKET}/brewtrain/churn/code/evaluation-{CODE.sha256[:12]}/",
+        "train_uri": f"s3://{BUCKET}/{RUN}train/",
+        "validation_uri": f"s3://{BUCKET}/{RUN}validation/",
+        "summary_uri": f"s3://{BUCKET}/{RUN}split.json",
+        "output_uri": f"s3://{BUCKET}/{RUN}evaluation/",
+        "verdict_bucket": BUCKET,
+        "verdict_key": f"{RUN}evaluation/verdict.json",
+    }
+    assert arguments[: arguments.index("--rule")] == [
+        *("--run-id", "churn-20240102T0000-g0"),
+        *("--pipeline", "churn"),
+        *("--data-date", "2024-01-01"),
+        *("--recipe-version", "3.0"),
+        *("--validation-fraction", "0.3"),
+    ]
+
+
+def test_the_endpoint_is_as_the_pipeline_file_says() -> None:
+    text = CHURN.replace("instance_count: 1", "instance_count: 2\n  instance_type: ml.c5.large\n  ready_minutes: 30")
+    assert _build(text)["endpoint"] == {
+        "name": "churn-live",
+        "variant_name": "AllTraffic",
+        "instance_type": "ml.c5.large",
+        "instance_count": 2,
+        "deployment_config": UPDATES[""],
+        "alarms": "none",
+        "wait_seconds": 15,
+        "max_waits": 120,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        pytest.param("5.0", "5", id="a whole number written as a fraction"),
+        pytest.param("0.5", "0.5", id="a fraction"),
+        pytest.param("7", "7", id="a whole number"),
+        pytest.param("-2.0", "-2", id="a negative whole number"),
+        pytest.param("999999999999999.0", "999999999999999", id="the longest that is written out"),
+        pytest.param("1000000000000000.0", "1000000000000000.0", id="a whole number too long to write out"),
+        pytest.param("-1000000000000000.0", "-1000000000000000.0", id="a negative one"),
+        pytest.param("hist", "hist", id="a word"),
+    ],
+)
+def test_a_hyperparameter_is_the_shortest_text_of_what_was_meant(given: str, text: str) -> None:
+    assert _build(CHURN.replace("eta: 0.1", f"gamma: {given}"))["training"]["hyperparameters"]["gamma"] == text
+
+
 def test_it_is_the_same_to_the_byte() -> None:
     assert json.dumps(_build()) == json.dumps(_build())
 
@@ -191,36 +327,134 @@ def test_a_promotion_takes_the_candidates_own_report() -> None:
     assert json.dumps(document) == json.dumps(_promote())
 
 
+def test_a_promotion_hands_on_what_the_candidates_run_found() -> None:
+    document = _promote(
+        training_metrics=[{"MetricName": "validation:auc", "Value": 0.81}, {"MetricName": "train:auc", "Value": 0.9}],
+        evaluation={
+            "uri": "s3://b/e/",
+            "champion_status": "compared",
+            "champion_metrics": {"auc": 0.7},
+            "champion_uri": "s3://b/champion.tar.gz",
+            "reasons": ["older"],
+        },
+        split={"train_rows": 70, "validation_rows": 30, "features": 5, "more": 1},
+    )
+    assert document["training"]["role_arn"] == "arn:aws:iam::123456789012:role/brewtrain-sagemaker"
+    assert document["training_job"] == {"name": "job", "model_artifacts": "s3://b/model.tar.gz"}
+    assert document["training_results"] == {
+        "metrics": [{"MetricName": "train:auc", "Value": 0.9}, {"MetricName": "validation:auc", "Value": 0.81}]
+    }
+    assert document["evaluation"] == {"output_uri": "s3://b/e/"}
+    assert document["champion"] == {"uri": "s3://b/champion.tar.gz"}
+    assert document["verdict"] == {
+        "metrics": {
+            "auc": 0.8,
+            "aucpr": None,
+            "error": None,
+            "logloss": None,
+            "brier": None,
+            "ece": None,
+            "lift_top_decile": None,
+        },
+        "champion_status": "compared",
+        "champion_metrics": {"auc": 0.7},
+        "reasons": ["older"],
+    }
+    assert document["split_summary"] == {
+        "document": {
+            "train_rows": 70,
+            "validation_rows": 30,
+            "train_positives": None,
+            "validation_positives": None,
+            "majority_class_error": None,
+            "features": 5,
+        }
+    }
+    assert document["tags"] == RUN_TAGS
+
+
+def test_a_promotion_of_a_candidate_without_an_evaluation_names_none() -> None:
+    document = _promote(evaluation={})
+    assert document["evaluation"] == {"output_uri": None}
+    assert document["champion"] == {"uri": None}
+    assert (document["verdict"]["champion_metrics"], document["verdict"]["reasons"]) == ({}, [])
+    assert document["verdict"]["champion_status"] is None
+
+
+def test_a_promotion_that_must_deploy_says_so() -> None:
+    candidate = Outcome.of(CANDIDATE)
+    for policy in ("newest", "always"):
+        made = promotion_input(
+            pipeline_of(), ACCOUNT, candidate, deployment_id="churn-p1", images=IMAGES, deploy_policy=policy
+        )
+        assert made["run"]["deploy_policy"] == policy
+
+
 def test_a_promotion_of_an_old_report_uses_the_pipelines_image() -> None:
     assert _promote(image_uri=None)["training"]["image_uri"].endswith("/sagemaker-xgboost:1.7-1")
 
 
-@pytest.mark.parametrize("changes", [{"model_artifacts": None}, {"run": {}}, {"run": {"id": "r"}}])
-def test_a_report_without_a_model_is_not_promoted(changes: dict[str, Any]) -> None:
-    with pytest.raises(DeploymentError, match="there is nothing to promote; choose another run"):
+@pytest.mark.parametrize(
+    ("changes", "run"),
+    [
+        pytest.param({"model_artifacts": None}, "churn-20240102T0000-g0", id="no model"),
+        pytest.param({"run": {}}, "(none)", id="no run"),
+        pytest.param({"run": {"data_date": "2024-01-01"}}, "(none)", id="no run id"),
+        pytest.param({"run": {"id": "r"}}, "r", id="no data date"),
+    ],
+)
+def test_a_report_without_a_model_is_not_promoted(changes: dict[str, Any], run: str) -> None:
+    with pytest.raises(DeploymentError) as caught:
         _promote(**changes)
+    assert str(caught.value) == (
+        f"the report of run {run} lacks its run, its data date or its model archive, so there is nothing to promote; "
+        "choose another run, or train that interval again"
+    )
 
 
 def test_a_rollback_names_the_target_and_its_date() -> None:
     document = rollback_input(
         pipeline_of(), endpoint_config_name="c", model_name="m", run_id="churn-20240102T0000-g0", data_date="2024-01-01"
     )
-    assert (document["entry"], document["run"]["deploy_policy"]) == ("rollback", "always")
-    assert {"Key": "brewtrain:data-date", "Value": "2024-01-01"} in document["tags"]
+    assert document == {
+        "entry": "rollback",
+        "run": {
+            "id": "churn-20240102T0000-g0",
+            "pipeline": "churn",
+            "data_date": "2024-01-01",
+            "deploy_policy": "always",
+        },
+        "model": {"name": "m"},
+        "endpoint_config": {"name": "c"},
+        "endpoint": _build()["endpoint"],
+        "tags": RUN_TAGS,
+    }
 
 
 def test_a_rollback_to_a_config_of_somebody_elses_claims_no_date() -> None:
     document = rollback_input(pipeline_of(), endpoint_config_name="c", model_name=None, run_id=None, data_date=None)
-    assert {"Key": "brewtrain:data-date", "Value": "unknown"} in document["tags"]
+    assert document["tags"] == [
+        {"Key": "brewtrain:pipeline", "Value": "churn"},
+        {"Key": "brewtrain:run-id", "Value": "unknown"},
+        {"Key": "brewtrain:data-date", "Value": "unknown"},
+    ]
+    assert document["run"]["id"] is None
+    assert document["model"] == {"name": None}
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"images": ImageTable({"1.5-1": {}})}, "training.image_version '1.7-1' is not known; write one of 1.5-1"),
-        ({"account": Account("1", "xx-east-1")}, "region 'xx-east-1' has no built-in XGBoost image 1.7-1"),
+        (
+            {"images": ImageTable({"1.5-1": {}, "1.3-1": {}})},
+            "training.image_version '1.7-1' is not known; write one of 1.3-1, 1.5-1",
+        ),
+        (
+            {"account": Account("1", "xx-east-1")},
+            "region 'xx-east-1' has no built-in XGBoost image 1.7-1; use another region or image_version",
+        ),
     ],
 )
 def test_an_image_that_is_not_there_is_named(changes: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(DeploymentError, match=re.escape(sentence)):
+    with pytest.raises(DeploymentError, match=f"^{re.escape(sentence)}$"):
         _build(**changes)
