@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal
@@ -62,7 +63,7 @@ def test_a_deployments_names_fit(pipeline: str, entry: Literal["promote", "rollb
 def test_a_deployment_that_was_cleared_too_often_is_refused() -> None:
     with pytest.raises(ValueError, match="trigger a new DAG run"):
         names.deployment_id("a" * 24, "promote", END, dag_run_id="m", clear_number=10)
-    with pytest.raises(ValueError, match="aware"):
+    with pytest.raises(ValueError, match=r"^a deployment's time must be aware$"):
         names.deployment_id("a", "promote", END.replace(tzinfo=None), dag_run_id="m", clear_number=0)
 
 
@@ -87,12 +88,125 @@ def test_arns() -> None:
     assert names.Account("1", "us-gov-west-1").role_arn("glue").startswith("arn:aws-us-gov:iam::")
 
 
+def test_arns_of_the_registry() -> None:
+    start = "arn:aws:sagemaker:eu-central-1:123456789012"
+    assert ACCOUNT.model_package_group_arn("bank_loans") == f"{start}:model-package-group/brewtrain-bank-loans"
+    assert ACCOUNT.model_package_arn("bank_loans", 7) == f"{start}:model-package/brewtrain-bank-loans/7"
+    assert names.model_package_group("bank_loans") == "brewtrain-bank-loans"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        pytest.param("eu-central-1", "aws", id="Europe"),
+        pytest.param("cn-north-1", "aws-cn", id="China"),
+        pytest.param("us-gov-west-1", "aws-us-gov", id="GovCloud"),
+        pytest.param("us-east-1", "aws", id="another region of the United States"),
+    ],
+)
+def test_a_region_has_its_partition(region: str, partition: str) -> None:
+    assert names.partition(region) == partition
+
+
+def test_keys_of_a_pipelines_own_files() -> None:
+    assert names.code_prefix("bank_loans") == "brewtrain/bank_loans/code/"
+    assert names.evaluation_code_prefix("bank_loans", "0123456789abcdef") == (
+        "brewtrain/bank_loans/code/evaluation-0123456789ab/"
+    )
+    assert names.runs_prefix("bank_loans") == "brewtrain/bank_loans/runs/"
+    assert names.run_folder("bank_loans", "r") == "brewtrain/bank_loans/runs/r/"
+    assert names.deployments_prefix("bank_loans") == "brewtrain/bank_loans/deployments/"
+
+
+def test_records_of_deployments_are_in_order_of_time() -> None:
+    ended = datetime(2024, 1, 2, 5, 30, 1, 250_000, tzinfo=timezone(timedelta(hours=2)))
+    assert names.deployment_key("bank_loans", ended, "x") == (
+        "brewtrain/bank_loans/deployments/20240102T033001250000Z-x.json"
+    )
+
+
+JOBS = {
+    "a model": ("brewtrain-bank-loans-20240102T0000-g0-0-0", "bank-loans-20240102T0000-g0"),
+    "a job without an attempt": ("brewtrain-bank-loans-20240102T0000-g0", "bank-loans-20240102T0000-g0"),
+    "of a cleared run": ("brewtrain-bank-loans-20240102T0000-g12-0-0", "bank-loans-20240102T0000-g12"),
+    "of a fresh run": ("brewtrain-bank-loans-20240102T0000-g0fa0b1-0-0", "bank-loans-20240102T0000-g0fa0b1"),
+    "of a promotion": (
+        "brewtrain-bank-loans-p20240102T0000-a0b1-g0-0-0",
+        "bank-loans-p20240102T0000-a0b1-g0",
+    ),
+    "of a rollback": ("brewtrain-bank-loans-r20240102T0000-a0b1-g0-0-0", "bank-loans-r20240102T0000-a0b1-g0"),
+    "of another pipeline": ("brewtrain-bank-20240102T0000-g0-0-0", None),
+    "of a pipeline with a longer name": ("brewtrain-bank-loans-eu-20240102T0000-g0-0-0", None),
+    "of somebody's own": ("20240102T0000-g0-0-0", None),
+    "with a generation that goes on": ("brewtrain-bank-loans-20240102T0000-g0x-0-0", None),
+    "with a prefix of somebody's own": ("my-brewtrain-bank-loans-20240102T0000-g0", None),
+}
+
+
+@pytest.mark.parametrize(("name", "run"), JOBS.values(), ids=JOBS)
+def test_the_run_of_a_job_is_in_its_name(name: str, run: str | None) -> None:
+    assert names.run_of_job("bank_loans", name) == run
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        pytest.param("bank-loans-20240102T0000-g0", True, id="a run"),
+        pytest.param("bank-loans-20240102T0000-g1fa0b1", True, id="a fresh run"),
+        pytest.param("bank-20240102T0000-g0", False, id="another pipeline's"),
+        pytest.param("bank-loans-p20240102T0000-a0b1-g0", False, id="a promotion"),
+        pytest.param("notes", False, id="something else"),
+    ],
+)
+def test_a_run_id_is_known_by_its_form(text: str, is_one: bool) -> None:
+    assert names.is_run_id("bank_loans", text) is is_one
+
+
+def test_an_empty_interval_is_the_day_it_ends_on() -> None:
+    assert names.RunIdentity("p", END, END, "0").data_date == "2024-01-02"
+    assert names.RunIdentity("p", START, END + timedelta(microseconds=1), "0").data_date == "2024-01-02"
+
+
+def test_the_same_interval_can_have_another_generation() -> None:
+    again = names.RunIdentity("p", START, END, "0").with_generation("3")
+    assert again == names.RunIdentity("p", START, END, "3")
+
+
+def test_the_longest_names_that_fit_are_taken_and_longer_ones_refused_with_what_to_do() -> None:
+    longest = names.RunIdentity("a" * 24, START, END, "9" * 7)
+    assert len(f"{longest.job_name_prefix}-99-99") == 63
+    with pytest.raises(ValueError, match="leaves no room") as caught:
+        names.RunIdentity("a" * 24, START, END, "9" * 8)
+    assert str(caught.value) == (
+        f"run '{'a' * 24}-20240102T0000-g99999999' leaves no room for the attempt in SageMaker's 63 characters: "
+        "trigger a new DAG run instead of clearing this one again"
+    )
+    made = names.deployment_id("a" * 24, "promote", END, dag_run_id="m", clear_number=9)
+    assert len(f"{names.job_name_prefix(made)}-99-99") == 63
+    with pytest.raises(ValueError, match="leaves no room") as caught:
+        names.deployment_id("a" * 24, "promote", END, dag_run_id="m", clear_number=10)
+    assert str(caught.value) == (
+        f"deployment '{made.removesuffix('-g9')}-g10' leaves no room for the attempt in SageMaker's 63 characters: "
+        "trigger a new DAG run instead of clearing this one again"
+    )
+
+
+def test_a_generation_counts_clears_and_hashes_the_run_it_is_fresh_for() -> None:
+    assert names.generation(3) == "3"
+    assert names.generation(3, fresh_key="manual__a") == f"3f{hashlib.sha256(b'manual__a').hexdigest()[:4]}"
+    assert names.generation_of("p-20240102T0000-g3fa0b1") == "3fa0b1"
+
+
 @pytest.mark.parametrize(
     "name", ["", "Bank", "1bank", "bank-loans", "bank__loans", "bank_", "_bank", "a" * 25, "bänk", "a\n"]
 )
 def test_what_is_no_pipeline_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="must be lower case words joined by single '_'"):
+    with pytest.raises(ValueError, match="must be lower case words joined by single '_'") as caught:
         names.slug(name)
+    assert str(caught.value) == (
+        f"pipeline name {name!r} must be lower case words joined by single '_', start with a letter and have at most "
+        "24 characters"
+    )
 
 
 @given(
@@ -131,10 +245,12 @@ def test_a_fresh_generation_is_the_runs_own() -> None:
 
 
 def test_an_interval_without_zone_or_the_wrong_way_round_is_refused() -> None:
-    with pytest.raises(ValueError, match="aware datetimes"):
-        names.RunIdentity("p", datetime(2024, 1, 1), END, "0")
-    with pytest.raises(ValueError, match="before it starts"):
+    for start, end in ((datetime(2024, 1, 1), END), (START, datetime(2024, 1, 2))):
+        with pytest.raises(ValueError, match=r"^a data interval needs aware datetimes$"):
+            names.RunIdentity("p", start, end, "0")
+    with pytest.raises(ValueError, match="before it starts") as caught:
         names.RunIdentity("p", END, START, "0")
+    assert str(caught.value) == f"data interval ends ({START}) before it starts ({END})"
 
 
 def test_too_many_clears_say_what_to_do() -> None:
@@ -143,5 +259,6 @@ def test_too_many_clears_say_what_to_do() -> None:
 
 
 def test_what_is_no_run_id_is_refused() -> None:
-    with pytest.raises(ValueError, match="is not a run id"):
+    with pytest.raises(ValueError, match="is not a run id") as caught:
         names.generation_of("something-else")
+    assert str(caught.value) == ("'something-else' is not a run id: expected <slug>-<YYYYMMDDTHHMM>-g<generation>")

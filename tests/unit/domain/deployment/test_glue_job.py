@@ -8,7 +8,7 @@ import pytest
 
 from brewtrain.domain.deployment import glue_job
 from brewtrain.domain.names import Account
-from tests.fixtures.pipelines import pipeline_of
+from tests.fixtures.pipelines import CHURN, pipeline_of
 
 DESIRED = glue_job.definition(
     pipeline_of(), Account("123456789012", "eu-central-1"), script_uri="s3://bucket/code/split-abc.py"
@@ -27,6 +27,29 @@ ADDED: dict[str, Any] = {
     "NonOverridableArguments": {},
     "AutoUpgradeMetadata": {},
 }
+
+
+def test_the_job_runs_the_script_for_as_long_as_the_pipeline_allows() -> None:
+    pipeline = pipeline_of(f"{CHURN}limits: {{split_minutes: 31}}\n")
+    assert glue_job.definition(pipeline, Account("123456789012", "eu-central-1"), script_uri="s3://b/split.py") == {
+        "Description": "Divides the rows of pipeline churn into training and validation.",
+        "Role": "arn:aws:iam::123456789012:role/brewtrain-glue",
+        "ExecutionProperty": {"MaxConcurrentRuns": 20},
+        "Command": {"Name": "glueetl", "ScriptLocation": "s3://b/split.py", "PythonVersion": "3"},
+        "DefaultArguments": {"--job-language": "python"},
+        "MaxRetries": 0,
+        "Timeout": 31,
+        "GlueVersion": "5.0",
+        "WorkerType": "G.1X",
+        "NumberOfWorkers": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "empty", [pytest.param(value, id=repr(value)) for value in (None, "", {}, [], {"Connections": ""})]
+)
+def test_what_glue_leaves_empty_is_no_difference(empty: object) -> None:
+    assert glue_job.differences(DESIRED, {**DESIRED, "Connections": empty, "LogUri": empty}) == []
 
 
 def test_what_glue_adds_is_no_difference() -> None:

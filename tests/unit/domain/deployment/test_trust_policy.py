@@ -25,6 +25,21 @@ ALLOWING = {
     "every action": [_statement(Action="sts:*")],
     "a condition": [_statement(Condition={"StringEquals": {"aws:SourceAccount": "1"}})],
     "the service of a region": [_statement(Principal={"Service": "glue.eu-central-1.amazonaws.com"})],
+    "everybody": [_statement(Principal="*")],
+    "every account": [_statement(Principal={"AWS": "*"})],
+    "every account among others": [_statement(Principal={"AWS": ["arn:aws:iam::1:root", "*"]})],
+    "an action in other letters": [_statement(Action="STS:assumerole")],
+    "a statement after others": [
+        "no statement",
+        _statement(Action="sts:TagSession"),
+        _statement(Principal={"Service": "states.amazonaws.com"}),
+        _statement(),
+    ],
+    "a denial to another service": [
+        _statement(),
+        _statement(Effect="Deny", Principal={"Service": "states.amazonaws.com"}),
+    ],
+    "a denial of another action": [_statement(), _statement(Effect="Deny", Action="sts:TagSession")],
     "a denial with a condition": [
         _statement(),
         _statement(Effect="Deny", Principal="*", Condition={"Bool": {"x": "true"}}),
@@ -36,6 +51,13 @@ REFUSING = {
     "an account": [_statement(Principal={"AWS": "arn:aws:iam::1:root"})],
     "another action": [_statement(Action="sts:TagSession")],
     "a denial": [_statement(Effect="Deny")],
+    "a principal that is text": [_statement(Principal="glue.amazonaws.com")],
+    "no principal": [_statement(Principal=None)],
+    "a service without a name": [_statement(Principal={"Service": None})],
+    "no action": [_statement(Action=None)],
+    "no effect": [_statement(Effect=None)],
+    "a denial before": [_statement(Effect="Deny", Principal={"AWS": "*"}), _statement()],
+    "a denial with an empty condition": [_statement(), _statement(Effect="Deny", Condition={})],
     "a denial beside": [_statement(), _statement(Effect="Deny", Principal="*")],
 }
 
