@@ -258,6 +258,365 @@ def test_the_table_says_what_and_why() -> None:
     assert table([]) == []
 
 
+# -- why, for each kind
+# ------------------------------------------------------------------------------------------
+
+
+def why(found: Inventory, name: str) -> tuple[bool, str]:
+    decision = decide(found)[name]
+    return decision.delete, decision.why
+
+
+CONFIG = f"endpoint config {config_name(1)}"
+RUNNING = ExecutionFact(run_id(1), None)
+HISTORY = served(1, 2, 3, 4, 5)
+CONFIG_REASONS: dict[str, tuple[dict[str, Any], tuple[bool, str]]] = {
+    "serves": ({"endpoints": [endpoint(1)]}, (False, "endpoint one-two serves it")),
+    "an update to it": ({"endpoints": [endpoint(1, "Updating")]}, (False, "endpoint one-two is Updating")),
+    "serves elsewhere, the first found": (
+        {"endpoints": [endpoint(1, name="a"), endpoint(1, "Updating", name="b")]},
+        (False, "endpoint a serves it"),
+    ),
+    "a rollback target": (
+        {"endpoints": [endpoint(2)], "serving_history": served(1, 2)},
+        (False, "one of the rollback targets (retention.rollback_targets is 2)"),
+    ),
+    "its endpoint is on its way": (
+        {"endpoints": [endpoint(5, "Updating")], "serving_history": HISTORY},
+        (False, "endpoint one-two is Updating: what it may need is kept"),
+    ),
+    "its run is running": (
+        {"endpoints": [endpoint(5)], "serving_history": HISTORY, "executions": [RUNNING]},
+        (False, f"execution {run_id(1)} is running"),
+    ),
+    "its run may be redriven": (
+        {"endpoints": [endpoint(5)], "serving_history": HISTORY, "executions": [ExecutionFact(run_id(1), ago(13.99))]},
+        (False, f"execution {run_id(1)} failed and may still be redriven"),
+    ),
+    "its run failed 14 days ago": (
+        {"endpoints": [endpoint(5)], "serving_history": HISTORY, "executions": [ExecutionFact(run_id(1), ago(14))]},
+        (True, "served before, and is not one of the last 2 rollback targets"),
+    ),
+    "nothing needs it": (
+        {"endpoints": [endpoint(5)], "serving_history": HISTORY},
+        (True, "served before, and is not one of the last 2 rollback targets"),
+    ),
+    "it never served": (
+        {"endpoints": [endpoint(5)], "serving_history": served(2, 3, 4, 5)},
+        (True, "never served, and is not one of the last 2 rollback targets"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("more", "expected"), CONFIG_REASONS.values(), ids=CONFIG_REASONS)
+def test_an_endpoint_config_goes_or_stays_for_one_reason(more: dict[str, Any], expected: tuple[bool, str]) -> None:
+    configs = [config(1, 105), config(2, 104), config(3, 103), config(4, 102), config(5, 101)]
+    assert why(inventory(configs=configs, **more), CONFIG) == expected
+
+
+@pytest.mark.parametrize(
+    ("age", "goes"),
+    [pytest.param(1.999, False, id="younger than two days"), pytest.param(2, True, id="two days old")],
+)
+def test_what_was_made_lately_stays(age: float, goes: bool) -> None:
+    lately = "made less than 2 days ago"
+    job = f"brewtrain-{run_id(1)}"
+    found = inventory(
+        endpoints=[endpoint(5)],
+        serving_history=HISTORY,
+        configs=[config(1, age), *(config(day) for day in (2, 3, 4, 5))],
+        models=[model(1, age)],
+        databrew=[RunResource(Kind.DATABREW_JOB, job, ago(age))],
+    )
+    assert why(found, CONFIG) == (
+        (True, "served before, and is not one of the last 2 rollback targets") if goes else (False, lately)
+    )
+    assert why(found, f"DataBrew job {job}") == (
+        (True, f"left over: run {run_id(1)} is not running") if goes else (False, lately)
+    )
+    alone = inventory(models=[model(1, age)])
+    assert why(alone, f"model {config_name(1)}") == (
+        (True, "no endpoint config that is kept uses it") if goes else (False, lately)
+    )
+
+
+def test_a_model_stays_for_the_config_or_the_endpoint_that_uses_it() -> None:
+    name = f"model {config_name(1)}"
+    found = inventory(endpoints=[endpoint(1)], configs=[config(1)], models=[model(1)])
+    assert why(found, name) == (False, f"endpoint config {config_name(1)} is kept and uses it")
+    assert why(inventory(endpoints=[endpoint(1)], models=[model(1)]), name) == (False, "endpoint one-two serves it")
+    assert why(inventory(executions=[RUNNING], models=[model(1)]), name) == (
+        False,
+        f"execution {run_id(1)} is running",
+    )
+
+
+def test_a_config_without_a_tag_is_known_by_its_name() -> None:
+    untagged = EndpointConfig(config_name(1), ago(100), (), None)
+    others = [config(day) for day in (2, 3, 4, 5)]
+    found = inventory(
+        endpoints=[endpoint(5)], serving_history=HISTORY, configs=[untagged, *others], executions=[RUNNING]
+    )
+    assert why(found, CONFIG) == (False, f"execution {run_id(1)} is running")
+
+
+RUN_FILES = f"run files brewtrain/one_two/runs/{run_id(1)}/"
+FILES_REASONS: dict[str, tuple[dict[str, Any], tuple[bool, str], int, int]] = {
+    "young": ({"runs": [files(1, 29.9)]}, (False, "29 days old, kept for 30"), 0, 0),
+    "old": ({"runs": [files(1, 30)]}, (True, "30 days old, kept for 30"), 6, 38),
+    "its run is running": (
+        {"runs": [files(1)], "executions": [RUNNING]},
+        (False, f"execution {run_id(1)} is running"),
+        0,
+        0,
+    ),
+    "its model is kept": (
+        {"runs": [files(1)], "models": [model(1)], "configs": [config(1)], "endpoints": [endpoint(1)]},
+        (True, f"its data is 100 days old; the model of {config_name(1)} and its evaluation stay"),
+        2,
+        30,
+    ),
+    "its model serves elsewhere": (
+        {"runs": [files(1)], "endpoints": [endpoint(1, name="staging")]},
+        (True, "its data is 100 days old; the model of staging and its evaluation stay"),
+        2,
+        30,
+    ),
+    "only its model is left": (
+        {
+            "runs": [Files(f"brewtrain/one_two/runs/{run_id(1)}/", ago(100), {"model/job/output/model.tar.gz": 5})],
+            "endpoints": [endpoint(1)],
+        },
+        (False, "the model of one-two is stored here"),
+        0,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("more", "expected", "count", "size"), FILES_REASONS.values(), ids=FILES_REASONS)
+def test_a_runs_files_go_or_stay_for_one_reason(
+    more: dict[str, Any], expected: tuple[bool, str], count: int, size: int
+) -> None:
+    found = inventory(**more)
+    decision = decide(found)[RUN_FILES]
+    assert (decision.delete, decision.why) == expected
+    assert (len(decision.keys), decision.size_bytes) == (count, size)
+    assert list(decision.keys) == sorted(decision.keys)
+
+
+@pytest.mark.parametrize("name", ["notes/", f"two-{run_id(1)}/", run_id(1)])
+def test_files_that_are_no_runs_stay_for_their_name(name: str) -> None:
+    found = inventory(runs=[Files(f"brewtrain/one_two/runs/{name}", ago(999), {"a": 1})])
+    assert why(found, f"run files brewtrain/one_two/runs/{name}") == (False, "does not have a run's name")
+
+
+CODE = "brewtrain/one_two/code/"
+SPLIT = f"{CODE}split-0123456789ab.py"
+EVALUATION = f"{CODE}evaluation-0123456789ab/"
+CODE_REASONS: dict[str, tuple[Files, dict[str, Any], tuple[bool, str], tuple[str, ...], int]] = {
+    "somebody's own": (
+        Files(f"{CODE}mine.py", ago(99), {"": 9}),
+        {},
+        (False, "does not have the name of deployed code"),
+        (),
+        0,
+    ),
+    "below a folder of its name": (
+        Files(f"brewtrain/code/{SPLIT}", ago(99), {"": 9}),
+        {},
+        (True, "99 days old and nothing refers to it"),
+        (f"brewtrain/code/{SPLIT}",),
+        9,
+    ),
+    "deployed": (
+        Files(SPLIT, ago(99), {"": 9}),
+        {"code_in_use": frozenset({SPLIT})},
+        (False, "deployed: the next run uses it"),
+        (),
+        0,
+    ),
+    "one of its files is deployed": (
+        Files(EVALUATION, ago(99), {"a.py": 9}),
+        {"code_in_use": frozenset({f"{EVALUATION}a.py"})},
+        (False, "deployed: the next run uses it"),
+        (),
+        0,
+    ),
+    "below what is deployed": (
+        Files(EVALUATION, ago(99), {"a.py": 9}),
+        {"code_in_use": frozenset({CODE})},
+        (False, "deployed: the next run uses it"),
+        (),
+        0,
+    ),
+    "an execution refers to it": (
+        Files(EVALUATION, ago(99), {"a.py": 9}),
+        {"executions": [ExecutionFact("x", ago(99), f'"s3://bucket/{EVALUATION.rstrip("/")}"')]},
+        (False, "execution x refers to it"),
+        (),
+        0,
+    ),
+    "young": (Files(SPLIT, ago(29.9), {"": 9}), {}, (False, "29 days old, kept for 30"), (), 0),
+    "old": (Files(SPLIT, ago(30), {"": 9}), {}, (True, "30 days old and nothing refers to it"), (SPLIT,), 9),
+    "old, of several files": (
+        Files(EVALUATION, ago(30), {"b.py": 2, "a.py": 1}),
+        {},
+        (True, "30 days old and nothing refers to it"),
+        (f"{EVALUATION}a.py", f"{EVALUATION}b.py"),
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "more", "expected", "keys", "size"), CODE_REASONS.values(), ids=CODE_REASONS)
+def test_code_goes_or_stays_for_one_reason(
+    code: Files, more: dict[str, Any], expected: tuple[bool, str], keys: tuple[str, ...], size: int
+) -> None:
+    decision = decide(inventory(code=[code], **more))[f"code {code.prefix}"]
+    assert (decision.delete, decision.why, decision.keys, decision.size_bytes) == (*expected, keys, size)
+
+
+@pytest.mark.parametrize(
+    ("age", "run_days", "goes"),
+    [
+        pytest.param(1.9, 1, False, id="a day is kept for two"),
+        pytest.param(2, 1, True, id="two days old"),
+        pytest.param(2.9, 3, False, id="kept for three"),
+    ],
+)
+def test_code_and_recipe_versions_are_kept_for_two_days_at_least(age: float, run_days: int, goes: bool) -> None:
+    found = inventory(
+        code=[Files(SPLIT, ago(age), {"": 9})],
+        recipe_versions=[RecipeVersion("1.0", ago(age))],
+        newest_recipe_version="2.0",
+    )
+    assert [one.delete for one in plan(found, run_days=run_days, keep_targets=TARGETS)] == [goes, goes]
+
+
+DATABREW = f"DataBrew job brewtrain-{run_id(1)}"
+DATABREW_REASONS: dict[str, tuple[list[ExecutionFact], tuple[bool, str]]] = {
+    "running": ([RUNNING], (False, f"execution {run_id(1)} is running")),
+    "running under another name": (
+        [ExecutionFact("x", None, f'{{"run": {{"id": "{run_id(1)}"}}}}')],
+        (False, "execution x is running"),
+    ),
+    "a longer run id in what is running": (
+        [ExecutionFact("x", None, f'{{"run": {{"id": "{run_id(1)}0"}}}}')],
+        (True, f"left over: run {run_id(1)} is not running"),
+    ),
+    "failed": ([ExecutionFact(run_id(1), ago(1))], (True, f"left over: run {run_id(1)} is not running")),
+}
+
+
+@pytest.mark.parametrize(("executions", "expected"), DATABREW_REASONS.values(), ids=DATABREW_REASONS)
+def test_a_databrew_job_goes_or_stays_for_one_reason(
+    executions: list[ExecutionFact], expected: tuple[bool, str]
+) -> None:
+    found = inventory(
+        databrew=[RunResource(Kind.DATABREW_JOB, f"brewtrain-{run_id(1)}", ago(3))], executions=executions
+    )
+    assert why(found, DATABREW) == expected
+
+
+def test_a_databrew_job_of_somebodys_own_stays() -> None:
+    found = inventory(databrew=[RunResource(Kind.DATABREW_JOB, "brewtrain-one-two-mine", ago(99))])
+    assert why(found, "DataBrew job brewtrain-one-two-mine") == (False, "does not have a run's name")
+
+
+VERSION_REASONS: dict[str, tuple[float, dict[str, Any], tuple[bool, str]]] = {
+    "the newest": (99, {"newest_recipe_version": "1.0"}, (False, "the next run is pinned to it")),
+    "nobody knows the newest": (99, {"newest_recipe_version": None}, (False, "the next run is pinned to it")),
+    "it made what is kept": (
+        99,
+        {"configs": [config(1)], "serving_history": [Serving(config_name(1), ago(90), recipe_version="1.0")]},
+        (False, f"made the data of endpoint config {config_name(1)}, which is kept"),
+    ),
+    "it made what serves, though its config is not listed": (
+        99,
+        {"endpoints": [endpoint(1)], "serving_history": [Serving(config_name(1), ago(90), recipe_version="1.0")]},
+        (False, f"made the data of endpoint config {config_name(1)}, which is kept"),
+    ),
+    "it made what is gone": (
+        99,
+        {"serving_history": [Serving(config_name(1), ago(90), recipe_version="1.0")]},
+        (True, "published 99 days ago and nothing is pinned to it"),
+    ),
+    "an execution is pinned to it": (
+        99,
+        {"executions": [ExecutionFact("x", ago(99), '{"run": {"recipe_version": "1.0"}}')]},
+        (False, "execution x is pinned to it"),
+    ),
+    "young": (29.9, {}, (False, "published 29 days ago, kept for 30")),
+    "old": (30, {}, (True, "published 30 days ago and nothing is pinned to it")),
+}
+
+
+@pytest.mark.parametrize(("age", "more", "expected"), VERSION_REASONS.values(), ids=VERSION_REASONS)
+def test_a_recipe_version_goes_or_stays_for_one_reason(
+    age: float, more: dict[str, Any], expected: tuple[bool, str]
+) -> None:
+    found = inventory(**{"recipe_versions": [RecipeVersion("1.0", ago(age))], "newest_recipe_version": "2.0", **more})
+    assert why(found, "recipe version 1.0") == expected
+
+
+def test_while_an_endpoint_is_updated_the_config_that_served_first_is_what_it_serves() -> None:
+    both = frozenset({config_name(3), config_name(4)})
+    updated = Endpoint("one-two", "Updating", both)
+    found = inventory(endpoints=[updated], serving_history=served(1, 2, 3), **days(1, 2, 3, 4))
+    decisions = decide(found)
+    targets = {one.name for one in decisions.values() if "rollback targets (" in one.why}
+    assert targets == {config_name(1), config_name(2)}
+
+
+TARGET_CASES: dict[str, tuple[tuple[int, ...], int | None, int, list[int]]] = {
+    "the last that served before": ((1, 2, 3), 3, 2, [2, 1]),
+    "no more than asked for": ((1, 2, 3, 4), 4, 1, [3]),
+    "after a rollback, also what served later": ((1, 2, 3, 4, 3), 3, 2, [2, 1, 4]),
+    "the newest others fill up": ((1, 2), 2, 3, [1, 6, 5]),
+    "without a history, the newest": ((), 6, 2, [5, 4]),
+    "where nothing serves, one more": ((1, 2, 3), None, 1, [3, 2]),
+    "where nothing serves nor served, one more": ((), None, 2, [6, 5, 4]),
+}
+
+
+@pytest.mark.parametrize(("deployed", "serving", "count", "targets"), TARGET_CASES.values(), ids=TARGET_CASES)
+def test_rollback_targets_are_in_the_order_in_which_a_rollback_would_take_them(
+    deployed: tuple[int, ...], serving: int | None, count: int, targets: list[int]
+) -> None:
+    configs = [config(day, 100 - day) for day in range(1, 7)]
+    name = None if serving is None else config_name(serving)
+    found = rollback_targets(configs, served(*deployed), serving=name, count=count)
+    assert found == [config_name(day) for day in targets]
+
+
+def test_of_configs_made_at_once_the_later_name_is_the_newer() -> None:
+    configs = [config(day, 50) for day in (2, 1, 3)]
+    assert rollback_targets(configs, [], serving=config_name(9), count=2) == [config_name(3), config_name(2)]
+
+
+def test_decisions_are_in_the_order_of_deletion_and_within_a_kind_by_age() -> None:
+    found = inventory(configs=[config(2, 50), config(1, 50), config(3, 90)], models=[model(5, 10), model(4, 20)])
+    names = [(one.kind, one.name) for one in plan(found, run_days=RUN_DAYS, keep_targets=TARGETS)]
+    assert names == [
+        *((Kind.ENDPOINT_CONFIG, config_name(day)) for day in (3, 1, 2)),
+        *((Kind.MODEL, config_name(day)) for day in (4, 5)),
+    ]
+
+
+def test_the_table_is_aligned_and_ends_with_sizes() -> None:
+    decisions = [
+        Decision(Kind.MODEL, "m", delete=False, why="it serves"),
+        Decision(Kind.RUN_FILES, "a/b/", True, "old", keys=("a/b/c", "a/b/d"), size_bytes=2_550_000),
+    ]
+    assert table(decisions) == [
+        "keep    model      m     it serves",
+        "delete  run files  a/b/  old (2 files, 2.5 MB)",
+    ]
+    assert summary(decisions) == "1 of 2 resources can be deleted, including 2 files of 2.5 MB"
+    assert summary([]) == "0 of 0 resources can be deleted, including 0 files of 0.0 MB"
+
+
 # -- what must never happen
 # ------------------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -146,6 +147,89 @@ def test_the_card_says_everything_once() -> None:
         assert text.count(part) >= 1, part
     assert all(len(line) < 1700 for line in text.splitlines())
     assert "\n" not in headline(card)
+
+
+WHOLE = Card(
+    pipeline="x",
+    stage="split",
+    run_id="x-20260102T0000-g0",
+    status="FAILED",
+    state="Split",
+    error="States.TaskFailed",
+    cause="boom\nagain",
+    job=JobReport(JobReference("glue", "brewtrain-x-split", "jr_1"), "ERROR", "column y\nis text", ["one", "two\n"]),
+    advice="Fix it.",
+    runbook="docs/runbooks/split-failed.md",
+    redrivable_until=NOW.astimezone(timezone(timedelta(hours=9))),
+    links={"execution page": "https://x"},
+)
+RULE = "─" * 100
+
+
+def test_the_card_has_a_line_for_each_fact() -> None:
+    assert render(WHOLE).splitlines() == [
+        RULE,
+        "ON CALL ┄ x: split failed in state 'Split' (States.TaskFailed)",
+        "  run             x-20260102T0000-g0",
+        "  execution       FAILED",
+        "  state           Split",
+        "  error           States.TaskFailed",
+        "  cause           boom again",
+        "  glue job        brewtrain-x-split run jr_1 (ERROR)",
+        "  job says        column y is text",
+        "  redrivable      until 2026-01-02 00:00 UTC, by clearing this task",
+        "  execution page  https://x",
+        "  runbook         docs/runbooks/split-failed.md",
+        "  what to do      Fix it.",
+        "  last lines of the job's log:",
+        "  │ one",
+        "  │ two",
+        RULE,
+    ]
+
+
+def test_a_card_that_knows_little_has_few_lines() -> None:
+    card = Card(
+        pipeline="x", stage="train", run_id="r", status="FAILED", advice="a", runbook="b",
+        job=JobReport(JobReference("sagemaker", "t")),
+    )  # fmt: skip
+    assert render(card).splitlines() == [
+        RULE,
+        "ON CALL ┄ x: train failed (FAILED)",
+        "  run            r",
+        "  execution      FAILED",
+        "  sagemaker job  t",
+        "  redrivable     no",
+        "  runbook        b",
+        "  what to do     a",
+        RULE,
+    ]
+
+
+def test_only_the_last_15_lines_of_a_log_are_shown_each_cut_at_300_characters() -> None:
+    lines = [f"line {number}" for number in range(20)] + ["y" * 300, "z" * 301]
+    card = replace(WHOLE, job=JobReport(JobReference("glue", "j"), log_lines=lines))
+    shown = [line.removeprefix("  │ ") for line in render(card).splitlines() if line.startswith("  │ ")]
+    assert shown == [*(f"line {number}" for number in range(7, 20)), "y" * 300, f"{'z' * 299}…"]
+
+
+def test_a_cause_is_cut_at_1500_characters_and_a_sentence_at_400() -> None:
+    assert f"  cause           {'c' * 1500}\n" in render(replace(WHOLE, cause="c" * 1500))
+    assert f"  cause           {'c' * 1499}…\n" in render(replace(WHOLE, cause="c" * 1501))
+    card = replace(WHOLE, job=None, state=None)
+    start = "x: split failed (States.TaskFailed): "
+    assert sentence(replace(card, cause="c" * 400)) == f"{start}{'c' * 400}. Fix it."
+    assert sentence(replace(card, cause="c" * 401)) == f"{start}{'c' * 399}…. Fix it."
+
+
+def test_a_failure_without_a_reason_is_a_sentence_all_the_same() -> None:
+    assert sentence(replace(WHOLE, job=None, cause=None)) == (
+        "x: split failed in state 'Split' (States.TaskFailed). Fix it."
+    )
+    silent = JobReport(JobReference("glue", "j"))
+    assert sentence(replace(WHOLE, job=silent)) == (
+        "x: split failed in state 'Split' (States.TaskFailed): boom again. Fix it."
+    )
 
 
 def test_the_sentence_gives_the_jobs_own_reason() -> None:

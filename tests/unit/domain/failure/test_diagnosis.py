@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from brewtrain.domain.failure import error_names
-from brewtrain.domain.failure.diagnosis import FAILURE_CLASSES, advise, class_of, diagnose
+from brewtrain.domain.failure.diagnosis import FAILURE_CLASSES, TransientRetrainingError, advise, class_of, diagnose
 from brewtrain.domain.run.ladder import Action, Execution
 from brewtrain.domain.run.stages import Stage, stage_of
 
@@ -199,3 +199,21 @@ def test_advice_names_the_dags_own_task(start_task: str) -> None:
     for advice in advices:
         assert f"lear {start_task} and everything downstream" in advice
         assert START not in advice
+
+
+CLEAR = "Clear this task: the execution is redriven from the failed state, and finished stages do not run again."
+
+
+def test_a_failure_that_nothing_is_known_of_is_redriven_by_a_clear() -> None:
+    assert advise(Action.REPORT, failed(), None, start_task=START) == CLEAR
+
+
+def test_an_execution_that_is_gone_is_not_redriven_whatever_was_decided() -> None:
+    gone = f"The execution is older than 90 days, or was deleted. {FRESH}"
+    assert advise(Action.REPORT, None, None, start_task=START) == gone
+    assert advise(Action.MISSING, failed(), None, start_task=START) == gone
+
+
+def test_a_failure_that_a_retry_may_help_is_transient() -> None:
+    error = TransientRetrainingError("the card")
+    assert (str(error), error.retryable) == ("the card", True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from datetime import UTC, datetime, timedelta
 
@@ -79,6 +80,25 @@ def test_the_token_is_the_same_for_one_life_and_differs_between_lives() -> None:
     assert redrive_token(first) == redrive_token(execution("FAILED"))
     assert redrive_token(first) != redrive_token(second)
     assert len(redrive_token(execution("FAILED", redrive_count=999))) <= 64
+
+
+def test_the_token_is_the_arns_hash_and_the_number_of_the_life() -> None:
+    token = redrive_token(execution("FAILED", redrive_count=3))
+    digest = hashlib.sha256(execution("FAILED").arn.encode()).hexdigest()
+    assert token == f"{digest[:32]}-3"
+
+
+def test_a_stop_says_who_stopped_it() -> None:
+    assert stop_cause("train", 2) == "train attempt 2 was killed, marked failed or cleared in Airflow"
+    assert stop_cause("train", 2, setup=1) == (
+        "train attempt 2 after setup 1 was killed, marked failed or cleared in Airflow"
+    )
+
+
+def test_a_stop_at_the_moment_that_a_try_begins_is_not_before_it() -> None:
+    assert not stopped_before(aborted(stop_cause("split", 1), error_names.STOPPED, NOW), "train", 2, NOW)
+    before = NOW - timedelta(microseconds=1)
+    assert stopped_before(aborted(stop_cause("split", 1), error_names.STOPPED, before), "train", 2, NOW)
 
 
 def test_redrivable_until_two_weeks_after_the_end() -> None:
