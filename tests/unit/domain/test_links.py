@@ -32,6 +32,18 @@ def test_a_partition_that_is_not_known_has_the_usual_console() -> None:
 
 
 CONSOLE = "https://eu-central-1.console.aws.amazon.com"
+
+
+def test_a_name_is_escaped_whole() -> None:
+    job = JobReference("glue", "X:/?#", "X:/?#")
+    assert links.job_link(job, partition="aws", region="eu-central-1") == (
+        f"{CONSOLE}/gluestudio/home?region=eu-central-1#/job/X%3A%2F%3F%23/run/X%3A%2F%3F%23"
+    )
+    assert links.log_link(JobReference("sagemaker", "X"), partition="aws", region="eu-central-1").endswith(
+        "$3FlogStreamNameFilter$3DX$252F"
+    )
+
+
 JOBS = {
     "DataBrew": (
         JobReference("databrew", "recipe job/1", "db_1"),

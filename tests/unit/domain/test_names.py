@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Literal
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brewtrain.domain import names
+from tests.fixtures.time_zones import machine_in
 
 ACCOUNT = names.Account("123456789012", "eu-central-1")
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -162,14 +163,15 @@ def test_a_run_id_is_known_by_its_form(text: str, is_one: bool) -> None:
     assert names.is_run_id("bank_loans", text) is is_one
 
 
-def test_an_empty_interval_is_the_day_it_ends_on() -> None:
-    assert names.RunIdentity("p", END, END, "0").data_date == "2024-01-02"
-    assert names.RunIdentity("p", START, END + timedelta(microseconds=1), "0").data_date == "2024-01-02"
+def test_the_date_of_a_run_is_its_newest_day_by_default_the_last_that_has_ended_in_utc() -> None:
+    assert names.RunIdentity("p", END, END, "0").data_date == "2024-01-01"
+    assert names.RunIdentity("p", START, END + timedelta(hours=23), "0").data_date == "2024-01-01"
+    assert names.RunIdentity("p", START, END, "0", date(2023, 12, 30)).data_date == "2023-12-30"
 
 
 def test_the_same_interval_can_have_another_generation() -> None:
-    again = names.RunIdentity("p", START, END, "0").with_generation("3")
-    assert again == names.RunIdentity("p", START, END, "3")
+    again = names.RunIdentity("p", START, END, "0", date(2023, 12, 30)).with_generation("3")
+    assert again == names.RunIdentity("p", START, END, "3", date(2023, 12, 30))
 
 
 def test_the_longest_names_that_fit_are_taken_and_longer_ones_refused_with_what_to_do() -> None:
@@ -236,6 +238,16 @@ def test_the_interval_is_the_same_whatever_its_zone() -> None:
     here = names.RunIdentity("p", START, END, "0")
     assert names.RunIdentity("p", START.astimezone(there), END.astimezone(there), "0").run_id == here.run_id
     assert names.RunIdentity("p", START.astimezone(there), END.astimezone(there), "0").data_date == here.data_date
+
+
+def test_names_are_in_utc_wherever_they_are_made() -> None:
+    with machine_in("Asia/Tokyo"):
+        identity = names.RunIdentity("p", START, END, "0")
+        assert (identity.run_id, identity.data_date) == ("p-20240102T0000-g0", "2024-01-01")
+        assert names.RunIdentity("p", END, END, "0").data_date == "2024-01-01"
+        made = names.deployment_id("p", "promote", END, dag_run_id="m", clear_number=0)
+        assert made.startswith("p-p20240102T0000-")
+        assert names.deployment_key("p", END, "x") == "brewtrain/p/deployments/20240102T000000000000Z-x.json"
 
 
 def test_a_fresh_generation_is_the_runs_own() -> None:

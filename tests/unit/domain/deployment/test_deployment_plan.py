@@ -33,6 +33,17 @@ def test_the_summary_counts() -> None:
     assert summary(changes[2:], done=True) == "Nothing to change: 1 resources are as they should be."
 
 
+def test_a_plan_that_only_creates_or_only_updates_is_a_plan() -> None:
+    assert summary([change("a", "a", exists=False)], done=False) == "Plan: 1 to create, 0 to update, 0 unchanged."
+    updated = change("b", "b", exists=True, differences=["x"])
+    assert summary([updated], done=True) == "Deployed: 0 created, 1 updated, 0 unchanged."
+
+
+def test_eight_differences_are_named_and_a_ninth_is_counted() -> None:
+    assert change("a", "a", exists=True, differences=["d"] * 8).differences == ("d",) * 8
+    assert change("a", "a", exists=True, differences=["d"] * 9).differences == (*("d",) * 8, "and 1 more")
+
+
 def test_a_change_fits_into_an_xcom() -> None:
     item = change("Glue job", "j", exists=True, differences=["x"])
     assert json.loads(json.dumps(item.as_dict())) == {
@@ -55,6 +66,18 @@ def test_differences_of_documents_name_the_path() -> None:
     ]
 
 
-def test_long_values_are_cut() -> None:
+def test_a_document_in_place_of_a_value_is_one_difference() -> None:
+    assert mapping_differences({"a": {"b": 1}}, {"a": 2}) == ["a: 2 → dict"]
+    assert mapping_differences({"a": 2}, {"a": {"b": 1}}) == ["a: dict → 2"]
+    assert mapping_differences({"a": 1.5, "b": True}, {"a": [1], "b": False}) == ["a: list → 1.5", "b: False → True"]
+
+
+def test_the_path_of_a_document_in_a_larger_one_is_named() -> None:
+    assert mapping_differences({"a": {"b": {"c": 1}}}, {"a": {"b": {"c": 2}}}, prefix="x.") == ["x.a.b.c: 2 → 1"]
+
+
+def test_long_values_are_cut_at_80_characters_and_are_one_line() -> None:
     [phrase] = mapping_differences({"a": "x" * 500}, {"a": "y"})
     assert len(phrase) < 100
+    assert mapping_differences({"a": "x" * 80}, {"a": "y\n z"}) == [f"a: y z → {'x' * 80}"]
+    assert mapping_differences({"a": "x" * 81}, {"a": "y"}) == [f"a: y → {'x' * 79}…"]

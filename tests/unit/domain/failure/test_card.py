@@ -12,6 +12,7 @@ import pytest
 from brewtrain.domain.failure.card import Card, JobReport, headline, render, sentence
 from brewtrain.domain.links import execution_link, job_link, log_link
 from brewtrain.domain.run.execution_history import JobReference, end_status, last_state_entered, read_failure
+from tests.fixtures.time_zones import machine_in
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:brewtrain-x:x-20260102T0000-g0"
@@ -186,6 +187,11 @@ def test_the_card_has_a_line_for_each_fact() -> None:
         "  │ two",
         RULE,
     ]
+
+
+def test_the_card_gives_times_in_utc_wherever_it_is_written() -> None:
+    with machine_in("Asia/Tokyo"):
+        assert "until 2026-01-02 00:00 UTC, by clearing this task" in render(WHOLE)
 
 
 def test_a_card_that_knows_little_has_few_lines() -> None:

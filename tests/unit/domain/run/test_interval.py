@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from brewtrain.domain.run.interval import DataInterval, Schedule, resolve
+from tests.fixtures.time_zones import machine_in
 from tests.unit.domain.run.schedule_cases import at
 
 ZONES = (
@@ -56,6 +57,28 @@ def test_a_dated_run_keeps_its_interval() -> None:
 def test_a_run_without_a_date_takes_the_newest() -> None:
     found = resolve(None, None, schedule=Schedule("0 0 * * *"), run_after=at("2026-01-01T08:00"))
     assert found.end == at("2026-01-01T00:00")
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        pytest.param(None, at("2010-11-02T00:00"), id="no start"),
+        pytest.param(at("2010-11-01T00:00"), None, id="no end"),
+    ],
+)
+def test_half_an_interval_is_none(start: datetime | None, end: datetime | None) -> None:
+    found = resolve(start, end, schedule=Schedule("0 0 * * *"), run_after=at("2026-01-01T08:00"))
+    assert found == DataInterval(at("2025-12-31T00:00"), at("2026-01-01T00:00"))
+
+
+@pytest.mark.parametrize("machine", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_the_zone_of_the_machine_makes_no_difference(machine: str) -> None:
+    there = timezone(timedelta(hours=9))
+    start, end = at("2010-11-28T00:00").astimezone(there), at("2010-11-29T00:00").astimezone(there)
+    with machine_in(machine):
+        assert Schedule("0 0 * * *").newest_complete(at("2010-11-29T20:00")).end == at("2010-11-29T00:00")
+        found = resolve(start, end, schedule=Schedule("0 0 * * *"), run_after=at("2026-01-01T00:00"))
+        assert (found.start.tzinfo, found.end.tzinfo) == (UTC, UTC)
 
 
 def changes_of_clocks(zone: str) -> list[datetime]:

@@ -29,3 +29,9 @@ def test_without_the_evaluation_or_a_champion() -> None:
     ]
     assert metric_rows({"a": 1.0}, {}, {"champion": None, "comparison": "x"}) == [("a", "1.0000", "–", "–")]
     assert table([]) == []
+
+
+def test_an_interval_with_one_end_is_not_shown() -> None:
+    for interval in ({"low": 0.1, "high": None}, {"low": None, "high": 0.9}):
+        measured = {"challenger": {"metrics": {"auc": interval}}}
+        assert metric_rows({"validation:auc": 0.5}, {}, measured) == [("validation:auc", "0.5000", "–", "–")]

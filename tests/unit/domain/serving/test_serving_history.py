@@ -15,6 +15,7 @@ from brewtrain.domain.serving.serving_history import (
     read_serving_history,
     served_before,
 )
+from tests.fixtures.time_zones import machine_in
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -93,17 +94,18 @@ def test_a_record_says_what_was_deployed_from_what_and_by_what() -> None:
         model_artifacts="s3://b/model.tar.gz",
         training_job_name="t",
     )
-    made = deployment_record(
-        outcome,
-        kind="rollback",
-        pipeline="p",
-        run_id="p-20240502T0000-g0",
-        data_date="2024-05-01",
-        execution_arn="arn",
-        ended_at=datetime(2024, 5, 2, 1, 30, tzinfo=timezone(timedelta(hours=2))),
-        dag_run_id="manual",
-        approved_by="ada",
-    )
+    with machine_in("Asia/Tokyo"):
+        made = deployment_record(
+            outcome,
+            kind="rollback",
+            pipeline="p",
+            run_id="p-20240502T0000-g0",
+            data_date="2024-05-01",
+            execution_arn="arn",
+            ended_at=datetime(2024, 5, 2, 1, 30, tzinfo=timezone(timedelta(hours=2))),
+            dag_run_id="manual",
+            approved_by="ada",
+        )
     assert made == {
         "layout": 1,
         "kind": "rollback",

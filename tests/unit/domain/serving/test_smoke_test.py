@@ -35,8 +35,13 @@ def test_what_the_evaluation_writes_is_read() -> None:
 )
 def test_anything_else_is_refused(change: dict[str, Any]) -> None:
     for text in (json.dumps({**DOCUMENT, **change}), "[]", "nothing"):
-        with pytest.raises(DeploymentError, match=r"^s3://b/smoke\.json is not a smoke test of layout 1"):
+        with pytest.raises(DeploymentError) as caught:
             parse(text, source="s3://b/smoke.json")
+        assert str(caught.value) == (
+            "s3://b/smoke.json is not a smoke test of layout 1, so it is not known whether the endpoint serves what "
+            "was evaluated; deploy the pipeline again so that script and DAGs match, then clear start_execution with "
+            "everything downstream"
+        )
 
 
 @pytest.mark.parametrize("body", ["0.25\n0.75\n", "0.25,0.75", " 0.25, 0.75 "])
@@ -73,6 +78,13 @@ def test_what_is_no_score_is_none() -> None:
 )
 def test_skew(served: list[float] | None, problem: str | None) -> None:
     assert skew(TEST, served) == problem
+
+
+def test_a_difference_of_the_tolerance_is_none() -> None:
+    test = SmokeTest("text/csv", ("1",), (0.5,))
+    assert skew(test, [0.75], tolerance=0.25) is None
+    assert skew(test, [0.25], tolerance=0.25) is None
+    assert skew(test, [0.75], tolerance=0.2) is not None
 
 
 def test_rows_are_asked_in_bodies_that_fit() -> None:
