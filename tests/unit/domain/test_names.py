@@ -200,7 +200,19 @@ def test_a_generation_counts_clears_and_hashes_the_run_it_is_fresh_for() -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Bank", "1bank", "bank-loans", "bank__loans", "bank_", "_bank", "a" * 25, "bänk", "a\n"]
+    "name",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("Bank", id="an upper case letter"),
+        pytest.param("1bank", id="a digit first"),
+        pytest.param("bank-loans", id="a hyphen"),
+        pytest.param("bank__loans", id="two underscores"),
+        pytest.param("bank_", id="an underscore last"),
+        pytest.param("_bank", id="an underscore first"),
+        pytest.param("a" * 25, id="too long"),
+        pytest.param("bänk", id="an umlaut"),
+        pytest.param("a\n", id="a line break"),
+    ],
 )
 def test_what_is_no_pipeline_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="must be lower case words joined by single '_'") as caught:

@@ -57,21 +57,21 @@ def test_what_glue_adds_is_no_difference() -> None:
     assert glue_job.differences(DESIRED, {k: v for k, v in (DESIRED | ADDED).items() if k != "MaxRetries"}) == []
 
 
-@pytest.mark.parametrize(
-    ("edit", "difference"),
-    [
-        ({"Timeout": 2880}, "Timeout: 2880 → 60"),
-        ({"NumberOfWorkers": 10}, "NumberOfWorkers: 10 → 2"),
-        ({"MaxRetries": 3}, "MaxRetries: 3 → none"),
-        ({"ExecutionClass": "FLEX"}, "ExecutionClass: FLEX → none"),
-        ({"SecurityConfiguration": "mine"}, "SecurityConfiguration: mine → none"),
-        ({"Connections": {"Connections": ["vpc"]}}, "Connections: dict → none"),
-        ({"Role": "arn:aws:iam::123456789012:role/admin"}, "Role: "),
-        ({"Command": DESIRED["Command"] | {"ScriptLocation": "s3://b/x.py"}}, "Command.ScriptLocation: s3://b/x.py → "),
-        ({"DefaultArguments": {"--job-language": "python", "--x": "1"}}, "DefaultArguments.--x: 1 → none"),
-        ({"ExecutionProperty": {"MaxConcurrentRuns": 1}}, "ExecutionProperty.MaxConcurrentRuns: 1 → 20"),
-    ],
-)
+EDITS: list[tuple[dict[str, Any], str]] = [
+    ({"Timeout": 2880}, "Timeout: 2880 → 60"),
+    ({"NumberOfWorkers": 10}, "NumberOfWorkers: 10 → 2"),
+    ({"MaxRetries": 3}, "MaxRetries: 3 → none"),
+    ({"ExecutionClass": "FLEX"}, "ExecutionClass: FLEX → none"),
+    ({"SecurityConfiguration": "mine"}, "SecurityConfiguration: mine → none"),
+    ({"Connections": {"Connections": ["vpc"]}}, "Connections: dict → none"),
+    ({"Role": "arn:aws:iam::123456789012:role/admin"}, "Role: "),
+    ({"Command": DESIRED["Command"] | {"ScriptLocation": "s3://b/x.py"}}, "Command.ScriptLocation: s3://b/x.py → "),
+    ({"DefaultArguments": {"--job-language": "python", "--x": "1"}}, "DefaultArguments.--x: 1 → none"),
+    ({"ExecutionProperty": {"MaxConcurrentRuns": 1}}, "ExecutionProperty.MaxConcurrentRuns: 1 → 20"),
+]
+
+
+@pytest.mark.parametrize(("edit", "difference"), EDITS, ids=[" and ".join(edit) for edit, _ in EDITS])
 def test_what_somebody_edited_is_named(edit: dict[str, Any], difference: str) -> None:
     [phrase] = glue_job.differences(DESIRED, DESIRED | ADDED | edit)
     assert phrase.startswith(difference)

@@ -867,8 +867,8 @@ MISTAKES = [
 
 
 def case_of(right: str, wrong: str) -> str:
-    """Name a mistake by what was written for what."""
-    return f"{' '.join(right.split())} → {' '.join(wrong.split()) or 'nothing'}"
+    """Name a mistake by what was written instead of what, without backslashes: ids double them."""
+    return f"{' '.join(wrong.split()) or 'nothing'} instead of {' '.join(right.split())}".replace("\\", "(backslash)")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,14 @@ def test_anything_else_is_refused(change: dict[str, Any]) -> None:
         )
 
 
-@pytest.mark.parametrize("body", ["0.25\n0.75\n", "0.25,0.75", " 0.25, 0.75 "])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("0.25\n0.75\n", id="lines"),
+        pytest.param("0.25,0.75", id="commas"),
+        pytest.param(" 0.25, 0.75 ", id="commas and spaces"),
+    ],
+)
 def test_every_version_of_the_container_is_understood(body: str) -> None:
     assert parse_scores(body) == [0.25, 0.75]
 
