@@ -97,3 +97,24 @@ def test_a_day_that_ends_with_the_interval_has_ended() -> None:
     days = DataDays(timezone="America/New_York")
     assert days.newest(at("2026-11-30T05:00")) == date(2026, 11, 29)
     assert days.newest(at("2026-11-30T04:59:59")) == date(2026, 11, 28)
+
+
+@pytest.mark.parametrize(
+    ("zone", "begins"),
+    [
+        pytest.param("UTC", "2026-11-30T00:00", id="UTC"),
+        pytest.param("Asia/Tokyo", "2026-11-29T15:00", id="a zone that is ahead"),
+        pytest.param("America/New_York", "2026-11-30T05:00", id="a zone that is behind"),
+    ],
+)
+def test_a_day_begins_at_midnight_in_its_zone_and_may_be_read_when_it_and_the_lag_are_over(
+    zone: str, begins: str
+) -> None:
+    day = date(2026, 11, 30)
+    assert DataDays(timezone=zone).begins(day) == at(begins)
+    assert DataDays(timezone=zone).begins(day).tzinfo is UTC
+    for lag_days in (0, 2):
+        days = DataDays(timezone=zone, lag_days=lag_days)
+        assert days.ends(day) == at(begins) + timedelta(days=1 + lag_days)
+        assert days.newest(days.ends(day)) == day
+        assert days.newest(days.ends(day) - timedelta(seconds=1)) == day - timedelta(days=1)
