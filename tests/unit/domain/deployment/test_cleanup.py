@@ -422,11 +422,11 @@ CODE_REASONS: dict[str, tuple[Files, dict[str, Any], tuple[bool, str], tuple[str
         (),
         0,
     ),
-    "below a folder of its name": (
-        Files(f"brewtrain/code/{SPLIT}", ago(99), {"": 9}),
+    "below two folders of code": (
+        Files(f"lake/code/{SPLIT}", ago(99), {"": 9}),
         {},
         (True, "99 days old and nothing refers to it"),
-        (f"brewtrain/code/{SPLIT}",),
+        (f"lake/code/{SPLIT}",),
         9,
     ),
     "deployed": (
@@ -447,6 +447,13 @@ CODE_REASONS: dict[str, tuple[Files, dict[str, Any], tuple[bool, str], tuple[str
         Files(EVALUATION, ago(99), {"a.py": 9}),
         {"code_in_use": frozenset({CODE})},
         (False, "deployed: the next run uses it"),
+        (),
+        0,
+    ),
+    "an execution refers to it as a folder": (
+        Files(EVALUATION, ago(99), {"a.py": 9}),
+        {"executions": [ExecutionFact("x", ago(99), f'"s3://bucket/{EVALUATION}"')]},
+        (False, "execution x refers to it"),
         (),
         0,
     ),
