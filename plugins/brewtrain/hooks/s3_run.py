@@ -46,7 +46,7 @@ class S3RunHook(AwsClientHook):
             empty files, if its newest file's header is not what the pipeline file says, or if none
             has a row.
         """
-        source_bucket = pipeline.source.bucket(bucket)
+        source_bucket, layout = pipeline.source.bucket(bucket), pipeline.source.layout
         without_rows: InputError | None = None
         days = pipeline.data_days.of_interval(interval)
         if days[0] < pipeline.start_date:
@@ -55,13 +55,9 @@ class S3RunHook(AwsClientHook):
                 f"{pipeline.name}; run a later interval, or change start_date in the pipeline file"
             )
         for day in days:
-            prefix = pipeline.source.layout.prefix(day)
+            prefix = layout.prefix(day)
             path = f"s3://{source_bucket}/{prefix}"
-            files = [
-                file
-                for file in self._files(source_bucket, prefix, path)
-                if pipeline.source.layout.day_of(file["Key"]) == day
-            ]
+            files = [file for file in self._files(source_bucket, prefix, path) if layout.day_of(file["Key"]) == day]
             if not files:
                 continue
             filled = [file for file in files if file["Size"] > 0]

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import dropwhile, takewhile
 from string import Formatter
 
 DATABREW_KEY_MAX_LENGTH = 1280
@@ -85,12 +86,8 @@ class Layout:
 
         :param day: The day.
         """
-        known = []
-        for part in self._parts:
-            if part == "%H":
-                break
-            known.append(part if part not in _PATTERNS else _written(part, day))
-        return "".join(known)
+        known = takewhile(lambda part: part != "%H", self._parts)
+        return "".join(part if part not in _PATTERNS else _written(part, day) for part in known)
 
     def object_key(self, day: date, name: str) -> str:
         """Return the key of an object of a day; in a layout with hours, of its first hour.
@@ -109,12 +106,7 @@ class Layout:
     @property
     def literal_prefix(self) -> str:
         """The key up to its first date or hour: what all files of the source begin with."""
-        literal = []
-        for part in self._parts:
-            if part in _PATTERNS:
-                break
-            literal.append(part)
-        return "".join(literal)
+        return "".join(takewhile(lambda part: part not in _PATTERNS, self._parts))
 
     def day_of(self, key: str) -> date | None:
         """Return the day that an object belongs to.
@@ -157,8 +149,7 @@ class Layout:
         :param last: Last day, included.
         :raises ValueError: If it is longer than DataBrew takes.
         """
-        start = next(index for index, part in enumerate(self._parts) if part in _PATTERNS)
-        varying = self._parts[start:]
+        varying = list(dropwhile(lambda part: part not in _PATTERNS, self._parts))
         days = "|".join(
             "".join(block[part] if part in block else re.escape(part) for part in varying)
             for block in _blocks(first, last)
