@@ -158,7 +158,7 @@ class Layout:
         if len(key) > DATABREW_KEY_MAX_LENGTH:
             raise ValueError(
                 f"needs a dataset key of {len(key)} characters for {first} to {last}, and DataBrew takes "
-                f"{DATABREW_KEY_MAX_LENGTH}; write a shorter path, or let window_days end at fewer partial months"
+                f"{DATABREW_KEY_MAX_LENGTH}; write a shorter path, or a smaller window_days"
             )
         return key
 

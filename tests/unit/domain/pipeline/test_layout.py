@@ -65,7 +65,11 @@ def test_windows_of_ten_years_fit_the_key_that_databrew_takes(pattern: str, firs
 
 
 def test_a_key_that_would_be_too_long_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^needs a dataset key of \d+ characters for 2026-11-02 to 2026-11-29, and "):
+    sentence = (
+        r"^needs a dataset key of \d+ characters for 2026-11-02 to 2026-11-29, and DataBrew takes 1280; "
+        r"write a shorter path, or a smaller window_days$"
+    )
+    with pytest.raises(ValueError, match=sentence):
         Layout(f"{'x' * 1270}/{{date}}/").databrew_key(date(2026, 11, 2), date(2026, 11, 29))
 
 
