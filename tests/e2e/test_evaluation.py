@@ -220,6 +220,14 @@ def test_throttled_lookups_are_asked_again(evaluation: Evaluation, faults: Local
     assert output["evaluation"]["champion_status"] == "compared"
 
 
+def test_a_throttled_lookup_of_no_endpoint_still_finds_that_there_is_none(
+    evaluation: Evaluation, faults: LocalAwsControl
+) -> None:
+    faults.add_fault(service="sagemaker", operation="DescribeEndpoint", effect="throttle", times=1)
+    output = evaluation.succeed(evaluation.input("never-made", gate=AGAINST_CHAMPION))
+    assert (output["reason"], output["evaluation"]["champion_status"]) == ("deploy_never", "absent")
+
+
 def test_a_lookup_that_is_denied_is_red_and_redriven(evaluation: Evaluation, faults: LocalAwsControl) -> None:
     faults.add_fault(
         service="sagemaker", operation="DescribeModel", effect="error", code="AccessDeniedException", status=400,

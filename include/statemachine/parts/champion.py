@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from parts.endpoint_conditions import TRANSIENT
 from parts.retries import SAGEMAKER_CALL_RETRY, SAGEMAKER_LOOKUP_RETRY
 from parts.sdk import ChoiceRule, all_of, call, catch_all, choice, steps, text_has
 
@@ -18,6 +19,8 @@ UNKNOWN_CHAMPION = "unknown"
 # SageMaker refuses empty arguments of a container; whether it takes empty values of its environment
 # is not documented.
 NO_REASON = "none"
+
+LOOKUP_PAUSE_SECONDS = 5
 
 CONFIG = "$.serving.EndpointConfigName"
 MODEL = "$.champion_config.models[0]"
@@ -173,9 +176,10 @@ def _lookup(
     """Build an aws-sdk call to SageMaker for which "could not find" is a valid answer.
 
     SageMaker uses one error name for what does not exist, what is throttled and what is denied, so
-    a Catch recognises the first by its text. Everything else leads to a second Task with the same
-    call, ordinary retries and no Catch: it fails by itself, with AWS's own words, and a redrive
-    asks once more.
+    a Catch recognises the first by its text. What may pass leads back to the same question, since
+    its answer may be "could not find" next time; the stage's limit bounds that. Everything else
+    leads to a second Task with the same call and no Catch: it fails by itself, with AWS's own
+    words, and a redrive asks once more.
 
     :param found: Next state if it exists.
     :param absent: Next state if it does not exist.
@@ -183,7 +187,10 @@ def _lookup(
     """
     first = call(name, action, parameters, retry=SAGEMAKER_LOOKUP_RETRY, **fields)
     again = call(f"{name} Again", action, parameters, retry=SAGEMAKER_CALL_RETRY, **fields)
-    catch_all(first, choice(f"{name} Failed", [(text_has("$.failure.Cause", text), absent)], again))
+    later = steps.Wait(f"{name} Later", seconds=LOOKUP_PAUSE_SECONDS)
+    later.next(first)
+    failed = choice(f"{name} Failed", [(text_has("$.failure.Cause", text), absent), (TRANSIENT, later)], again)
+    catch_all(first, failed)
     for task in (first, again):
         task.next(found)
     return first

@@ -97,7 +97,13 @@ class Run:
     def wait(self, state: str, timeout_seconds: float = 240.0) -> None:
         """Wait until the run has ended, and check how."""
         found = self.night.api.wait_for_run(self.dag_id, self.dag_run_id, timeout_seconds=timeout_seconds)
-        assert found["state"] == state, self.states()
+        assert found["state"] == state, self.failures()
+
+    def failures(self) -> str:
+        """Return every task's state, and what the failed ones have logged."""
+        states = self.states()
+        logs = [f"{task}:\n{self.log(task, self.tries()[task])}" for task in states if states[task] == "failed"]
+        return "\n".join([str(states), *logs])
 
     def wait_for(self, task_id: str, states: Collection[str], timeout_seconds: float = 180.0) -> dict[str, Any]:
         """Wait until a task is in one of these states."""
