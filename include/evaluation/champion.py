@@ -18,8 +18,8 @@ import drift
 import gate
 import numpy as np
 import s3_objects
+from drift import SharedBins, count_over_bins_of
 from evaluation_errors import FeatureMismatchError, MissingObjectError, ModelArchiveError
-from labelled_csv import LabelledRows
 from model_archive import score_archive
 from split_output import SplitOutput
 
@@ -39,6 +39,8 @@ class Champion:
     :param run_id: The run that trained it, if its URI tells.
     :param scores: Shape ``(validation rows,)``; ``None`` unless compared.
     :param profile: The profile of the window it was trained on, if its run left one.
+    :param profile_problem: Why that window is not known; no full stop.
+    :param shared_bins: Every feature of both windows, if that profile can be used.
     :param drift: How far this run's window has moved from that one, if it could be measured.
     :param notes: What weakens the comparison, one sentence each.
     """
@@ -49,6 +51,8 @@ class Champion:
     run_id: str | None = None
     scores: np.ndarray | None = None
     profile: dict[str, Any] | None = None
+    profile_problem: str = ""
+    shared_bins: list[SharedBins] | None = None
     drift: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -84,13 +88,11 @@ def find_champion(
     champion = Champion(uri, gate.CHAMPION_NOT_COMPARABLE)
     if uri == UNKNOWN_CHAMPION:
         champion.reason = unknown_reason.strip().rstrip(".") or "it is not known which model serves"
+        champion.profile_problem = champion.reason
         return champion
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        found = _RUN_PREFIX.match(uri)
-        if found:
-            champion.run_id = found.group("run")
-            champion.profile = _read_profile(found.group("prefix"), folder, champion.notes)
+        _find_profile(champion, folder)
         try:
             champion.scores = _score(champion, rows, folder)
             champion.status = gate.CHAMPION_COMPARED
@@ -99,25 +101,34 @@ def find_champion(
     if champion.status == gate.CHAMPION_COMPARED:
         champion.notes += _notes_on_split(champion.profile, recipe_version, validation_fraction)
     if champion.profile is not None:
-        champion.drift = _measure_drift(champion.profile, rows.features, rows.window, champion.notes)
+        _compare_windows(champion, champion.profile, rows)
     return champion
 
 
-def _read_profile(prefix: str, folder: Path, notes: list[str]) -> dict[str, Any] | None:
+def _find_profile(champion: Champion, folder: Path) -> None:
+    """Fetch the profile that the champion's run left, or note why there is none."""
+    found = _RUN_PREFIX.match(champion.uri)
+    if not found:
+        champion.profile_problem = f"{champion.uri} does not lie in the folder of a run"
+        return
+    champion.run_id = found.group("run")
     path = folder / "profile.json"
-    uri = f"{prefix}evaluation/profile.json"
+    uri = f"{found.group('prefix')}evaluation/profile.json"
     try:
         s3_objects.download(uri, path)
-    except MissingObjectError:
-        notes.append(f"the champion's run has no profile ({uri} does not exist), so drift is not measured")
-        return None
-    try:
         profile: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         _names_of(profile)
+    except MissingObjectError:
+        _note_problem(champion, f"the champion's run has no profile ({uri} does not exist)")
     except (ValueError, KeyError, TypeError):
-        notes.append(f"{uri} is not a profile, so drift is not measured")
-        return None
-    return profile
+        _note_problem(champion, f"{uri} is not a profile")
+    else:
+        champion.profile = profile
+
+
+def _note_problem(champion: Champion, problem: str) -> None:
+    champion.profile_problem = problem
+    champion.notes.append(f"{problem}, so drift is not measured")
 
 
 def _names_of(profile: dict[str, Any]) -> list[str]:
@@ -180,11 +191,11 @@ def _notes_on_split(profile: dict[str, Any] | None, recipe_version: str, validat
     return notes
 
 
-def _measure_drift(
-    profile: dict[str, Any], features: list[str], window: LabelledRows, notes: list[str]
-) -> dict[str, Any] | None:
+def _compare_windows(champion: Champion, profile: dict[str, Any], rows: SplitOutput) -> None:
+    window = rows.window
     try:
-        return drift.drift(profile, features, window.features, window.labels)
+        shared = count_over_bins_of(profile, rows.features, window.features)
+        champion.drift = drift.drift(profile, shared, window.labels)
+        champion.shared_bins = shared
     except (ValueError, KeyError, TypeError) as error:
-        notes.append(f"the champion's profile cannot be used ({error}), so drift is not measured")
-        return None
+        _note_problem(champion, f"the champion's profile cannot be used ({error})")

@@ -28,6 +28,8 @@ import numpy as np
 import outputs
 from champion import NO_CHAMPION, UNKNOWN_CHAMPION, Champion, find_champion
 from evaluation_errors import EvaluationError, FeatureMismatchError
+from feature_changes import find_changes
+from feature_sentences import findings
 from measurement import Measurement, measure, paired_differences
 from model_archive import score_archive
 from split_output import SplitOutput, read_split_output
@@ -128,15 +130,23 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     differences = {}
     if CHAMPION_ROLE in measured:
         differences = paired_differences(measured[CHALLENGER_ROLE], measured[CHAMPION_ROLE], options.confidence)
-    decision = _decide(rules, rows, measured[CHALLENGER_ROLE], champion, differences)
+    profile = _profile(options, rows)
+    changes = _feature_changes(profile, champion, rules)
+    decision = _decide(rules, rows, measured[CHALLENGER_ROLE], champion, differences, changes)
     document = {
         **_facts_of_run(options, rows, seed),
         **_comparison(measured, champion, differences),
+        "feature_changes": {
+            "compared": champion.shared_bins is not None,
+            "reason": champion.profile_problem,
+            "max_psi": rules.max_psi,
+            "changes": changes,
+        },
         "gate": {**_described(decision), "rules": list(options.rule)},
     }
     verdict = outputs.make_verdict(document)
     smoke = outputs.make_smoke_test(rows.validation.features, scores[CHALLENGER_ROLE])
-    outputs.write_outputs(options.output, document, _profile(options, rows), smoke, verdict)
+    outputs.write_outputs(options.output, document, profile, smoke, verdict)
     return verdict
 
 
@@ -155,12 +165,24 @@ def _majority_class_error(rows: SplitOutput) -> float:
     return min(validation.positives, validation.rows - validation.positives) / validation.rows
 
 
+def _feature_changes(profile: dict[str, Any], champion: Champion, rules: gate.GateRules) -> list[dict[str, Any]]:
+    gone: list[str] = []
+    before = champion.profile
+    # Another recipe version makes other features on purpose.
+    if champion.shared_bins is not None and before and before.get("recipe_version") == profile["recipe_version"]:
+        now = {entry["name"] for entry in profile["features"]}
+        gone = [str(entry["name"]) for entry in before["features"] if entry["name"] not in now]
+    found = find_changes(profile, champion.shared_bins, gone, max_psi=rules.max_psi)
+    return [change.as_dict() for change in found]
+
+
 def _decide(
     rules: gate.GateRules,
     rows: SplitOutput,
     challenger: Measurement,
     champion: Champion,
     differences: dict[str, dict[str, float]],
+    changes: list[dict[str, Any]],
 ) -> gate.Decision:
     evidence = gate.Evidence(
         rows=rows.validation.rows,
@@ -170,6 +192,8 @@ def _decide(
         champion_status=champion.status,
         champion_reason=champion.reason,
         differences={name: gate.Difference(**value) for name, value in differences.items()},
+        features=findings(changes, compared=champion.shared_bins is not None),
+        champion_window_unknown=champion.profile_problem,
     )
     return gate.decide(rules, evidence)
 

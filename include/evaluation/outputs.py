@@ -52,9 +52,11 @@ def make_verdict(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _message(decision: dict[str, Any]) -> str:
+    warnings = [check["sentence"] for check in decision["checks"] if check["outcome"] == gate.WARN]
     if decision["outcome"] == gate.PASS:
-        return "The candidate passed the quality gate."
-    more = len(decision["reasons"]) - 1
+        warned = f" with {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else ""
+        return f"The candidate passed the quality gate{warned}."
+    more = len(decision["reasons"]) - len(warnings) - 1
     also = f", and {more} more reason{'s' if more > 1 else ''}" if more else ""
     return f"The quality gate refused the candidate: {decision['reasons'][0][:_REASON_CHARACTERS]}{also}."
 

@@ -1,7 +1,7 @@
 """Writes the evaluation as one HTML page that needs no other file: tables and the plots inline.
 
 Every text is escaped: names of features come from the data. Must not import anything outside the
-standard library.
+standard library, but for the sentences about features.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 from html import escape
 from typing import Any
+
+import feature_sentences
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -62,6 +64,8 @@ def render_page(document: dict[str, Any], images: dict[str, bytes]) -> str:
         f"<ul>{notes}</ul>" if notes else "",
         "<h2>Gate</h2>",
         _checks_table(gate),
+        "<h2>Features that died or changed</h2>",
+        _changes_table(document),
         "<h2>Plots</h2>",
         f'<div class="plots">{pictures}</div>',
         "<h2>Drift</h2>",
@@ -113,6 +117,32 @@ def _checks_table(gate: dict[str, Any]) -> str:
         for check in gate["checks"]
     )
     return f"<table><tr><th>outcome</th><th>rule</th><th>found</th></tr>{lines}</table>"
+
+
+def _changes_table(document: dict[str, Any]) -> str:
+    found = document["feature_changes"]
+    against = (
+        f"Dead, or moved by a population stability index above {found['max_psi']:g} against the champion's window."
+        if found["compared"]
+        else f"Not compared with a champion's window: {found['reason'] or 'no champion serves'}."
+    )
+    if not found["changes"]:
+        return f'<p class="quiet">None. {escape(against)}</p>'
+    lines = "".join(_change_row(change) for change in found["changes"])
+    return (
+        f"<table><caption>{escape(against)}</caption><tr><th>feature</th><th>what</th><th>champion's window</th>"
+        f'<th>this window</th><th class="number">PSI</th><th>since</th></tr>{lines}</table>'
+    )
+
+
+def _change_row(change: dict[str, Any]) -> str:
+    since = {True: "new", False: "as in the champion's window", None: "not known"}[change["became"]]
+    psi = "–" if change["psi"] is None else f"{change['psi']:.4f}"
+    sides = "".join(f"<td>{escape(feature_sentences.side_text(change, side))}</td>" for side in ("before", "now"))
+    return (
+        f"<tr><td>{escape(change['name'])}</td><td>{escape(feature_sentences.title(change['change']))}</td>{sides}"
+        f'<td class="number">{psi}</td><td>{since}</td></tr>'
+    )
 
 
 def _drift_table(document: dict[str, Any]) -> str:

@@ -21,9 +21,14 @@ def profile(column: np.ndarray) -> dict[str, Any]:
     return json.loads(json.dumps(made, allow_nan=False))  # type: ignore[no-any-return]
 
 
+def compared(reference: Any, names: list[str], features: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    return drift.drift(reference, drift.count_over_bins_of(reference, names, features), labels)
+
+
 def psi(before: np.ndarray, now: np.ndarray) -> float:
     labels = np.arange(now.size) % 4 == 0
-    return drift.drift(profile(before), ["x"], now[:, None].astype(np.float32), labels)["features"][0]["psi"]  # type: ignore[no-any-return]
+    found = compared(profile(before), ["x"], now[:, None].astype(np.float32), labels)
+    return found["features"][0]["psi"]  # type: ignore[no-any-return]
 
 
 def test_the_index_is_what_a_calculation_by_hand_gives() -> None:
@@ -80,12 +85,37 @@ def test_a_value_that_was_not_there_shows(appeared: float) -> None:
     assert psi(before, now) > drift.SHIFTED_ABOVE
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [pytest.param((40, 60), id="few"), pytest.param((300, 200), id="some"), pytest.param((5000, 20000), id="many")],
+)
+@pytest.mark.parametrize("bins", [2, 5, 20])
+def test_two_samples_of_one_distribution_are_chance(rows: tuple[int, int], bins: int) -> None:
+    shares = np.arange(1, bins + 1) / np.arange(1, bins + 1).sum()
+    pairs = [[RANDOM.multinomial(count, shares).tolist() for count in rows] for _ in range(1000)]
+    assert sum(drift.beyond_chance(*pair) for pair in pairs) <= 3
+
+
+def test_a_real_shift_is_beyond_chance_once_there_are_rows_enough() -> None:
+    assert not drift.beyond_chance([18, 2], [14, 6])
+    assert drift.beyond_chance([180, 20], [140, 60])
+    assert drift.beyond_chance([20, 0], [0, 20])
+    assert not drift.beyond_chance([20], [5]), "one bin cannot move"
+
+
+def test_an_entry_whose_counts_do_not_fit_is_refused() -> None:
+    made = profile(np.arange(4.0))
+    made["features"][0]["counts"].pop()
+    with pytest.raises(ValueError, match="its entry of x has 4 counts for 4 bins"):
+        drift.count_over_bins_of(made, ["x"], np.ones((2, 1)))
+
+
 def test_features_are_matched_by_name_and_the_most_shifted_comes_first() -> None:
     labels = np.arange(300) % 3 == 0
     before = np.stack((RANDOM.normal(size=300), np.ones(300)), axis=1)
     made = json.loads(json.dumps(drift.profile_rows(["a", "b"], before, labels)))
     now = np.stack((np.ones(300), np.ones(300) * 2, before[:, 0] + 3), axis=1)
-    found = drift.drift(made, ["b", "new", "a"], now, ~labels)
+    found = compared(made, ["b", "new", "a"], now, ~labels)
     assert [entry["name"] for entry in found["features"]] == ["a", "b"]
     assert found["features"][1]["psi"] == pytest.approx(0, abs=1e-9)
     assert found["label"]["level"] == "shifted"
@@ -108,4 +138,4 @@ def test_an_index_has_a_level() -> None:
 )
 def test_a_profile_of_another_layout_is_refused(reference: Any) -> None:
     with pytest.raises(ValueError, match="not of layout 1"):
-        drift.drift(reference, ["x"], np.ones((2, 1)), np.array([True, False]))
+        compared(reference, ["x"], np.ones((2, 1)), np.array([True, False]))

@@ -157,6 +157,100 @@ def test_what_weakens_the_comparison_is_noted(
     assert any(note in said for said in document["comparison"]["notes"])
 
 
+@pytest.fixture
+def dead_window(run: Run, tmp_path: Path) -> dict[str, str]:
+    """Rows in which one feature has no value and another always the same; as arguments."""
+    features = run.features.copy()
+    features[:, 1] = np.nan
+    features[:, 4] = 1
+    parts = {"validation": run.validation, "train": ~run.validation}
+    return {name: str(write_rows(tmp_path / name, run.labels[part], features[part])) for name, part in parts.items()}
+
+
+DEAD = "1 feature has no value in any row: campaign (nulls 0.0% → 100.0%)"
+SAME = "1 feature has the same value in every row: housing_yes (2 values → only 1)"
+
+
+def test_features_that_died_are_told_together_and_refuse_the_candidate(
+    run: Run, score: Any, s3: dict[str, bytes], dead_window: dict[str, str], tmp_path: Path
+) -> None:
+    s3[CHAMPION_URI] = (run.folder / "champion" / "model.tar.gz").read_bytes()
+    s3[PROFILE_URI] = profile_of(run)
+    _, document, _ = score("better_than_majority=false", champion=CHAMPION_URI, **dead_window)
+    assert (document["gate"]["outcome"], document["gate"]["below_bounds"]) == ("refuse", False)
+    refused, warned = document["gate"]["reasons"]
+    assert refused == f"{DEAD}; correct the source or the recipe, or promote the candidate by hand"
+    assert warned.startswith(f"{SAME}; check the source")
+    found = {change["name"]: change for change in document["feature_changes"]["changes"]}
+    assert set(found) == {"campaign", "housing_yes"}
+    assert (found["campaign"]["before"]["null_share"], found["campaign"]["now"]["null_share"]) == (0, 1)
+    verdict = read_json(tmp_path / "output" / "verdict.json")
+    assert verdict["reasons"] == [refused, warned]
+    assert verdict["message"] == f"The quality gate refused the candidate: {refused}."
+    page = (tmp_path / "output" / "report.html").read_text(encoding="utf-8")
+    assert "<td>campaign</td><td>no value</td><td>more than 20 values</td><td>no value</td>" in page
+    assert "<td>housing_yes</td><td>constant</td><td>2 values</td><td>only 1</td>" in page
+
+
+def test_a_pipeline_may_ask_to_be_warned_only(
+    run: Run, score: Any, s3: dict[str, bytes], dead_window: dict[str, str], tmp_path: Path
+) -> None:
+    s3[CHAMPION_URI] = (run.folder / "champion" / "model.tar.gz").read_bytes()
+    s3[PROFILE_URI] = profile_of(run)
+    _, document, _ = score("better_than_majority=false", "features=warn", champion=CHAMPION_URI, **dead_window)
+    assert document["gate"]["outcome"] == "pass"
+    assert [reason.partition(";")[0] for reason in document["gate"]["reasons"]] == [DEAD, SAME]
+    message = read_json(tmp_path / "output" / "verdict.json")["message"]
+    assert message == "The candidate passed the quality gate with 2 warnings."
+
+
+def test_a_champion_that_trained_on_the_same_dead_features_is_no_reason_to_refuse(
+    run: Run, score: Any, s3: dict[str, bytes], dead_window: dict[str, str], tmp_path: Path
+) -> None:
+    s3[CHAMPION_URI] = (run.folder / "champion" / "model.tar.gz").read_bytes()
+    score("better_than_majority=false", **dead_window)
+    s3[PROFILE_URI] = (tmp_path / "output" / "profile.json").read_bytes()
+    _, document, _ = score("better_than_majority=false", "features=refuse", champion=CHAMPION_URI, **dead_window)
+    assert document["gate"]["outcome"] == "pass"
+    assert [change["became"] for change in document["feature_changes"]["changes"]] == [False, False]
+
+
+def test_a_first_model_of_a_dead_feature_is_refused(run: Run, score: Any, dead_window: dict[str, str]) -> None:
+    _, document, _ = score("better_than_majority=false", **dead_window)
+    assert document["gate"]["outcome"] == "refuse"
+    assert document["gate"]["reasons"][0].startswith("1 feature has no value in any row: campaign; correct")
+    assert document["feature_changes"]["compared"] is False
+
+
+def test_a_champion_without_a_profile_is_not_compared_and_its_dead_features_are(
+    run: Run, score: Any, s3: dict[str, bytes]
+) -> None:
+    s3[CHAMPION_URI] = (run.folder / "champion" / "model.tar.gz").read_bytes()
+    _, document, _ = score("better_than_majority=false", "features=refuse", champion=CHAMPION_URI)
+    assert document["gate"]["outcome"] == "pass"
+    reason = f"the champion's run has no profile ({PROFILE_URI} does not exist)"
+    assert document["gate"]["reasons"] == [f"features were not compared with the champion's window: {reason}"]
+    assert document["feature_changes"] == {"compared": False, "reason": reason, "max_psi": 0.25, "changes": []}
+
+
+@pytest.mark.parametrize(
+    ("recipe_version", "outcome"),
+    [pytest.param("1.0", "refuse", id="the same recipe"), pytest.param("0.9", "pass", id="another recipe")],
+)
+def test_a_feature_that_the_same_recipe_no_longer_makes_has_died(
+    run: Run, score: Any, s3: dict[str, bytes], recipe_version: str, outcome: str
+) -> None:
+    s3[CHAMPION_URI] = (run.folder / "champion" / "model.tar.gz").read_bytes()
+    profile = json.loads(profile_of(run, recipe_version=recipe_version))
+    profile["features"].append({**profile["features"][0], "name": "job_admin"})
+    s3[PROFILE_URI] = json.dumps(profile).encode()
+    rules = ("better_than_majority=false", "champion_not_comparable=ignore", "features=refuse")
+    _, document, _ = score(*rules, champion=CHAMPION_URI)
+    assert document["gate"]["outcome"] == outcome
+    told = "1 feature of the champion is no longer there: job_admin" in "".join(document["gate"]["reasons"])
+    assert told == (outcome == "refuse")
+
+
 def test_a_champion_of_other_features_is_not_comparable(run: Run, score: Any, s3: dict[str, bytes]) -> None:
     s3[CHAMPION_URI] = (run.folder / "champion" / "model.tar.gz").read_bytes()
     profile = json.loads(profile_of(run))

@@ -37,7 +37,7 @@ def test_a_smoke_test_of_few_rows_leaves_out_empty_ones() -> None:
 
 def test_a_verdict_of_many_long_reasons_stays_small() -> None:
     document: dict[str, Any] = {
-        "gate": {"outcome": "refuse", "red": False, "below_bounds": True, "reasons": ["ü" * 2000] * 40},
+        "gate": {"outcome": "refuse", "red": False, "below_bounds": True, "reasons": ["ü" * 2000] * 40, "checks": []},
         "challenger": {"metrics": {name: {"value": 0.123456789012345} for name in gate.METRICS}},
         "champion": None,
         "baseline": {"majority_class_error": 0.1},
@@ -63,6 +63,9 @@ def test_feature_names_cannot_write_html(run: Run, score: Any, tmp_path: Path) -
         "features": [{"name": name, "psi": 0.1, "level": "moderate"} for name in hostile],
         "label": {"name": "(label)", "psi": 0.0, "level": "stable"},
     }
+    document["feature_changes"]["changes"] = [
+        {"name": name, "change": "gone", "became": True, "before": None, "now": None, "psi": None} for name in hostile
+    ]
     jsonschema.validate(document, SCHEMA)
     assert plots.draw_drift(document).startswith(PNG_SIGNATURE)
     assert "<script" not in report_page.render_page(document, {})

@@ -25,6 +25,17 @@ METRICS = HIGHER_IS_BETTER + LOWER_IS_BETTER
 
 PASS = "pass"  # noqa: S105 - the outcome, not a password
 REFUSE = "refuse"
+WARN = "warn"
+SKIPPED = "skipped"
+
+ALL_NULL = "all_null"
+CONSTANT = "constant"
+GONE = "gone"
+MORE_NULLS = "more_nulls"
+OTHER_CATEGORIES = "other_categories"
+#: Ways in which a feature dies or changes, the gravest first.
+FEATURE_CHANGES = (ALL_NULL, GONE, CONSTANT, MORE_NULLS, OTHER_CATEGORIES)
+REFUSE_ALL_NULL = "refuse_all_null"
 
 CHAMPION_ABSENT = "absent"
 CHAMPION_COMPARED = "compared"
@@ -78,6 +89,10 @@ class GateRules:
     :param champion_not_comparable: A champion that cannot be scored on the same rows (its features
         differ, its archive does not load): ``refuse``, or ``ignore`` the rules against the
         champion.
+    :param features: A feature died or changed: ``refuse``, ``warn``, or ``refuse_all_null``, which
+        refuses where it has no value in any row and else warns.
+    :param max_psi: Population stability index up to which a feature's nulls or categories are as in
+        the champion's window.
     :param on_reject: ``skip``: a refusal leaves the run green; ``fail``: red;
         ``fail_below_bounds``: red only if an absolute rule was broken (floor, ceiling, majority
         class), green if merely the champion is better.
@@ -93,6 +108,8 @@ class GateRules:
     minimum_positives: int = 0
     first_run: str = "pass"
     champion_not_comparable: str = "refuse"
+    features: str = REFUSE_ALL_NULL
+    max_psi: float = 0.25
     on_reject: str = "skip"
 
     def __post_init__(self) -> None:
@@ -115,6 +132,9 @@ class GateRules:
                 raise GateRulesError(f"{name} is {count!r}; write a whole number >= 0")
         _check_choice("first_run", self.first_run, ("pass", "refuse"))
         _check_choice("champion_not_comparable", self.champion_not_comparable, ("refuse", "ignore"))
+        _check_choice("features", self.features, (REFUSE, REFUSE_ALL_NULL, WARN))
+        if isinstance(self.max_psi, bool) or not isinstance(self.max_psi, (int, float)) or not 0 < self.max_psi < 1000:
+            raise GateRulesError(f"max_psi is {self.max_psi!r}; write a number above 0, such as 0.25")
         _check_choice("on_reject", self.on_reject, ("skip", "fail", "fail_below_bounds"))
 
 
@@ -133,6 +153,23 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class FeatureFinding:
+    """Whether the window has features that died or changed in one way.
+
+    :param change: One of :data:`FEATURE_CHANGES`.
+    :param found: Whether it has; a feature that was dead in the champion's window too does not
+        count.
+    :param sentence: What was found, without full stop.
+    :param advice: What to do; empty if nothing was found.
+    """
+
+    change: str
+    found: bool
+    sentence: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What was measured.
 
@@ -144,6 +181,9 @@ class Evidence:
         :data:`CHAMPION_NOT_COMPARABLE`.
     :param champion_reason: Why it is not comparable; one sentence without full stop.
     :param differences: Metric → paired difference to the champion; empty unless compared.
+    :param features: What was found of the window's features, one a way to change.
+    :param champion_window_unknown: Why they were not compared with the champion's window; empty if
+        they were, and without a champion.
     """
 
     rows: int
@@ -153,6 +193,8 @@ class Evidence:
     champion_status: str = CHAMPION_ABSENT
     champion_reason: str = ""
     differences: Mapping[str, Difference] = field(default_factory=dict)
+    features: tuple[FeatureFinding, ...] = ()
+    champion_window_unknown: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,10 +202,10 @@ class Check:
     """One rule, looked at.
 
     :param rule: ``minimum_rows``, ``minimum_positives``, ``floor``, ``ceiling``,
-        ``better_than_majority``, ``not_worse_than_champion``, ``champion_comparable`` or
-        ``first_run``.
+        ``better_than_majority``, ``not_worse_than_champion``, ``champion_comparable``,
+        ``first_run``, ``features_compared``, or ``feature_`` and one of :data:`FEATURE_CHANGES`.
     :param metric: The metric that the rule is about, if it is about one.
-    :param outcome: ``pass``, ``refuse`` or ``skipped``.
+    :param outcome: ``pass``, ``warn``, ``refuse`` or ``skipped``.
     :param sentence: What was found, for people.
     """
 
@@ -197,9 +239,9 @@ class Decision:
 
     @property
     def reasons(self) -> list[str]:
-        """Sentences of the rules that refused; of a pass, the rules that were skipped."""
-        wanted = REFUSE if self.outcome == REFUSE else "skipped"
-        return [check.sentence for check in self.checks if check.outcome == wanted]
+        """Sentences of the rules that refused, then of warnings; of a pass, skipped rules first."""
+        first = REFUSE if self.outcome == REFUSE else SKIPPED
+        return [check.sentence for wanted in (first, WARN) for check in self.checks if check.outcome == wanted]
 
 
 def decide(rules: GateRules, evidence: Evidence) -> Decision:
@@ -217,6 +259,7 @@ def decide(rules: GateRules, evidence: Evidence) -> Decision:
     if rules.better_than_majority:
         checks.append(_check_majority(evidence))
     checks += _check_champion(rules, evidence)
+    checks += _check_features(rules, evidence)
     refused = [check for check in checks if check.outcome == REFUSE]
     below_bounds = any(check.rule in _ABSOLUTE_RULES for check in refused)
     red = bool(refused) and (rules.on_reject == "fail" or (rules.on_reject == "fail_below_bounds" and below_bounds))
@@ -276,11 +319,11 @@ def _check_champion(rules: GateRules, evidence: Evidence) -> list[Check]:
             sentence = "no champion serves and the pipeline wants a person to promote its first model"
             return [Check("first_run", None, REFUSE, sentence)]
         sentence = "no champion serves, so the candidate was held against the absolute rules only"
-        return [Check("first_run", None, "skipped", sentence)]
+        return [Check("first_run", None, SKIPPED, sentence)]
     if evidence.champion_status == CHAMPION_NOT_COMPARABLE:
         if not rules.champion:
             sentence = f"the champion is not comparable ({evidence.champion_reason}), and no rule compares with it"
-            return [Check("champion_comparable", None, "skipped", sentence)]
+            return [Check("champion_comparable", None, SKIPPED, sentence)]
         if rules.champion_not_comparable == "refuse":
             sentence = (
                 f"the champion is not comparable ({evidence.champion_reason}); promote the candidate by hand or set "
@@ -288,7 +331,7 @@ def _check_champion(rules: GateRules, evidence: Evidence) -> list[Check]:
             )
             return [Check("champion_comparable", None, REFUSE, sentence)]
         sentence = f"the champion is not comparable ({evidence.champion_reason}), so it was not compared"
-        return [Check("champion_comparable", None, "skipped", sentence)]
+        return [Check("champion_comparable", None, SKIPPED, sentence)]
     return [_check_difference(rule, evidence) for rule in rules.champion]
 
 
@@ -309,6 +352,23 @@ def _check_difference(rule: ChampionRule, evidence: Evidence) -> Check:
         f"(interval {_signed(difference.low)} to {_signed(difference.high)})"
     )
     return Check(name, rule.metric, _outcome(kept), sentence)
+
+
+def _check_features(rules: GateRules, evidence: Evidence) -> list[Check]:
+    checks = []
+    for finding in evidence.features:
+        name = f"feature_{finding.change}"
+        if not finding.found:
+            checks.append(Check(name, None, PASS, finding.sentence))
+        elif rules.features == REFUSE or (rules.features == REFUSE_ALL_NULL and finding.change == ALL_NULL):
+            sentence = f"{finding.sentence}; {finding.advice}, or promote the candidate by hand"
+            checks.append(Check(name, None, REFUSE, sentence))
+        else:
+            checks.append(Check(name, None, WARN, f"{finding.sentence}; {finding.advice}"))
+    if evidence.champion_window_unknown:
+        sentence = f"features were not compared with the champion's window: {evidence.champion_window_unknown}"
+        checks.append(Check("features_compared", None, SKIPPED, sentence))
+    return checks
 
 
 def _outcome(kept: bool) -> str:
@@ -342,13 +402,17 @@ def _check_choice(name: str, given: str, known: tuple[str, ...]) -> None:
 # (CreateProcessingJob).
 
 
+_CHOICES = ("first_run", "champion_not_comparable", "features", "on_reject")
+
+
 def to_arguments(rules: GateRules) -> list[str]:
     """Return the rules as ``--rule name=value`` arguments, for :func:`from_arguments`."""
     pairs = [f"floor.{metric}={float(bound)!r}" for metric, bound in sorted(rules.floors.items())]
     pairs += [f"ceiling.{metric}={float(bound)!r}" for metric, bound in sorted(rules.ceilings.items())]
     pairs += [f"champion.{rule.metric}={float(rule.max_drop)!r},{rule.evidence}" for rule in rules.champion]
     pairs.append(f"better_than_majority={'true' if rules.better_than_majority else 'false'}")
-    for name in ("minimum_rows", "minimum_positives", "first_run", "champion_not_comparable", "on_reject"):
+    pairs.append(f"max_psi={float(rules.max_psi)!r}")
+    for name in ("minimum_rows", "minimum_positives", *_CHOICES):
         pairs.append(f"{name}={getattr(rules, name)}")
     arguments: list[str] = []
     for pair in pairs:
@@ -388,7 +452,9 @@ def from_arguments(pairs: list[str]) -> GateRules:
             if value not in ("true", "false"):
                 raise GateRulesError(f"rule {pair!r}: write true or false")
             settings[name] = value == "true"
-        elif name in ("first_run", "champion_not_comparable", "on_reject"):
+        elif name == "max_psi":
+            settings[name] = _number(pair, value)
+        elif name in _CHOICES:
             settings[name] = value
         else:
             raise GateRulesError(f"rule {pair!r} is not known")

@@ -24,6 +24,8 @@ SCRIPT_FILES = (
     "drift.py",
     "evaluate.py",
     "evaluation_errors.py",
+    "feature_changes.py",
+    "feature_sentences.py",
     "labelled_csv.py",
     "measurement.py",
     "model_archive.py",

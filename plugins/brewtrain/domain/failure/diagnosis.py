@@ -103,7 +103,8 @@ _FIX_BY_CAUSE = "Fix what the job reports. If data or recipe changed, {fresh}. O
 FAILURE_CLASSES: tuple[FailureClass, ...] = (
     FailureClass(
         "quality-gate",
-        "Look at the metrics: the model is worse than the pipeline file allows. Fix the data or change the gate.",
+        "Look at the reasons: a metric is worse than the pipeline file allows, or a feature died. Fix the data or the "
+        "recipe, or change the gate.",
         errors=frozenset({error_names.QUALITY_GATE_FAILED}),
     ),
     FailureClass(

@@ -67,6 +67,11 @@ class Gate(Section):
         for a person.
     :param champion_not_comparable: The serving model cannot be scored on the same rows: ``refuse``,
         or ``ignore`` the rules against it.
+    :param features: A feature died or changed after the transform: ``refuse`` the model, ``warn``,
+        or ``refuse_all_null``, which refuses where a feature has no value in any row, although the
+        serving model had some, and else warns.
+    :param max_psi: Population stability index up to which a feature's share of nulls, and the
+        shares of its categories, are as in the serving model's window.
     :param on_reject: ``skip``: a refused model leaves the run green with ``deploy`` skipped;
         ``fail``: red; ``fail_below_bounds``: red only where a bound or the majority class was
         missed.
@@ -79,6 +84,8 @@ class Gate(Section):
     minimum_positives: int = Field(default=20, ge=0)
     first_run: Literal["pass", "refuse"] = "pass"
     champion_not_comparable: Literal["refuse", "ignore"] = "refuse"
+    features: Literal["refuse", "refuse_all_null", "warn"] = "refuse_all_null"
+    max_psi: float = Field(default=0.25, gt=0, lt=1000)
     on_reject: Literal["skip", "fail", "fail_below_bounds"] = "skip"
 
     @field_validator("metrics")
@@ -107,5 +114,7 @@ class Gate(Section):
             minimum_positives=self.minimum_positives,
             first_run=self.first_run,
             champion_not_comparable=self.champion_not_comparable,
+            features=self.features,
+            max_psi=self.max_psi,
             on_reject=self.on_reject,
         )

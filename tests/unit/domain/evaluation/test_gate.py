@@ -12,13 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brewtrain.domain.evaluation.gate import (
+    ALL_NULL,
     CHAMPION_COMPARED,
     CHAMPION_NOT_COMPARABLE,
+    FEATURE_CHANGES,
     METRICS,
     ChampionRule,
     Check,
     Difference,
     Evidence,
+    FeatureFinding,
     GateRules,
     GateRulesError,
     decide,
@@ -452,6 +455,58 @@ def test_red_only_when_asked(on_reject: str, asked: dict[str, Any], red: bool) -
     assert decide(rules(on_reject=on_reject, **asked), COMPARED).red is red
 
 
+FOUND = {change: FeatureFinding(change, True, f"f {change}", "look") for change in FEATURE_CHANGES}
+WITH_FEATURES = {change: dataclasses.replace(COMPARED, features=(finding,)) for change, finding in FOUND.items()}
+FEATURES: dict[str, tuple[str, set[str]]] = {
+    "refuse": ("refuse", set(FEATURE_CHANGES)),
+    "refuse all null": ("refuse_all_null", {ALL_NULL}),
+    "warn": ("warn", set()),
+}
+
+
+@pytest.mark.parametrize("change", FEATURE_CHANGES)
+@pytest.mark.parametrize(("asked", "refused"), FEATURES.values(), ids=FEATURES)
+def test_a_feature_that_died_or_changed_is_refused_or_warned_of(asked: str, refused: set[str], change: str) -> None:
+    decision = decide(rules(features=asked), WITH_FEATURES[change])
+    assert decision.outcome == ("refuse" if change in refused else "pass")
+    assert decision.below_bounds is False
+    check = next(check for check in decision.checks if check.rule == f"feature_{change}")
+    assert check.outcome == ("refuse" if change in refused else "warn")
+    by_hand = ", or promote the candidate by hand" if change in refused else ""
+    assert check.sentence == f"f {change}; look{by_hand}"
+    assert decision.reasons == [check.sentence]
+
+
+def test_every_way_a_feature_changes_has_its_own_check() -> None:
+    assert len(FEATURE_CHANGES) == len(set(FEATURE_CHANGES)) == 5
+    found = dataclasses.replace(COMPARED, features=tuple(FOUND.values()))
+    decision = decide(rules(features="refuse", floors={"auc": 0.9}), found)
+    assert [check.rule for check in decision.checks] == ["floor", *(f"feature_{change}" for change in FEATURE_CHANGES)]
+    assert len(decision.reasons) == 6
+
+
+def test_a_refusal_is_told_with_what_was_warned_of_after_it() -> None:
+    found = dataclasses.replace(COMPARED, features=(FOUND["constant"],))
+    decision = decide(rules(floors={"auc": 0.9}), found)
+    assert decision.outcome == "refuse"
+    assert decision.reasons == ["auc 0.8000 is below its floor of 0.9000", "f constant; look"]
+
+
+def test_features_without_a_finding_pass() -> None:
+    found = dataclasses.replace(COMPARED, features=(FeatureFinding(ALL_NULL, False, "no feature lost all its values"),))
+    decision = decide(rules(features="refuse"), found)
+    assert decision.outcome == "pass"
+    assert decision.checks[-1] == Check("feature_all_null", None, "pass", "no feature lost all its values")
+    assert decision.reasons == []
+
+
+def test_a_window_that_is_not_known_is_said_and_no_reason_to_refuse() -> None:
+    found = dataclasses.replace(COMPARED, champion_window_unknown="its run has no profile")
+    decision = decide(rules(features="refuse"), found)
+    assert decision.outcome == "pass"
+    assert decision.reasons == ["features were not compared with the champion's window: its run has no profile"]
+
+
 METRIC_NAMES = "auc, aucpr, lift_top_decile, error, logloss, brier, ece"
 SENSELESS: dict[str, tuple[Callable[[], object], str]] = {
     "an unknown floor": (
@@ -513,6 +568,26 @@ SENSELESS: dict[str, tuple[Callable[[], object], str]] = {
     "an unknown end": (
         lambda: GateRules(on_reject="stop"),
         "on_reject is 'stop'; write one of skip, fail, fail_below_bounds",
+    ),
+    "an unknown way with dead features": (
+        lambda: GateRules(features="ignore"),
+        "features is 'ignore'; write one of refuse, refuse_all_null, warn",
+    ),
+    "an index of nothing": (
+        lambda: GateRules(max_psi=0),
+        "max_psi is 0; write a number above 0, such as 0.25",
+    ),
+    "an index that is no number": (
+        lambda: GateRules(max_psi=math.nan),
+        "max_psi is nan; write a number above 0, such as 0.25",
+    ),
+    "an index that is true": (
+        lambda: GateRules(max_psi=True),
+        "max_psi is True; write a number above 0, such as 0.25",
+    ),
+    "an index argument that is no number": (
+        lambda: from_arguments(["max_psi=some"]),
+        "rule 'max_psi=some': 'some' is not a number",
     ),
     "a metric compared twice": (
         lambda: GateRules(champion=(ChampionRule("auc", 0.1), ChampionRule("auc", 0.2))),
@@ -598,6 +673,7 @@ def test_without_a_word_of_the_pipelines_a_gate_asks_for_little() -> None:
     assert asked.better_than_majority is True
     assert (asked.minimum_rows, asked.minimum_positives) == (0, 0)
     assert (asked.first_run, asked.champion_not_comparable, asked.on_reject) == ("pass", "refuse", "skip")
+    assert (asked.features, asked.max_psi) == ("refuse_all_null", 0.25)
     assert ChampionRule("auc", 0).evidence == "interval"
     assert from_arguments([]) == asked
 
@@ -612,10 +688,12 @@ def test_rules_travel_as_pairs_of_arguments() -> None:
         minimum_positives=6,
         first_run="refuse",
         champion_not_comparable="ignore",
+        features="warn",
+        max_psi=1,
         on_reject="fail",
     )
     arguments = to_arguments(asked)
-    assert arguments[::2] == ["--rule"] * 12
+    assert arguments[::2] == ["--rule"] * 14
     assert arguments[1::2] == [
         "floor.auc=0.7",
         "floor.aucpr=1.0",
@@ -624,10 +702,12 @@ def test_rules_travel_as_pairs_of_arguments() -> None:
         "champion.auc=0.02,point",
         "champion.ece=0.0,interval",
         "better_than_majority=false",
+        "max_psi=1.0",
         "minimum_rows=5",
         "minimum_positives=6",
         "first_run=refuse",
         "champion_not_comparable=ignore",
+        "features=warn",
         "on_reject=fail",
     ]
     assert "better_than_majority=true" in to_arguments(GateRules())
@@ -661,6 +741,8 @@ _champions = st.lists(
     minimum_positives=st.integers(0, 10**9),
     first_run=st.sampled_from(["pass", "refuse"]),
     champion_not_comparable=st.sampled_from(["refuse", "ignore"]),
+    features=st.sampled_from(["refuse", "refuse_all_null", "warn"]),
+    max_psi=st.floats(1e-6, 999),
     on_reject=st.sampled_from(["skip", "fail", "fail_below_bounds"]),
 )
 def test_rules_survive_the_way_through_arguments(**settings: Any) -> None:

@@ -41,7 +41,7 @@ def test_an_argument_may_have_256_characters_and_no_more() -> None:
     with pytest.raises(DeploymentError) as caught:
         arguments(run_id=f"{longest}r")
     assert str(caught.value) == (
-        f"the evaluation of {longest}r has 22 arguments, the longest of 257 characters; SageMaker allows 100 of 256; "
+        f"the evaluation of {longest}r has 26 arguments, the longest of 257 characters; SageMaker allows 100 of 256; "
         "shorten the gate"
     )
 

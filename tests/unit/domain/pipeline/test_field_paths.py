@@ -68,6 +68,8 @@ OTHER_VALUES: dict[str, Any] = {
     "gate.minimum_positives": 1,
     "gate.first_run": "refuse",
     "gate.champion_not_comparable": "ignore",
+    "gate.features": "refuse",
+    "gate.max_psi": 0.1,
     "gate.on_reject": "fail",
     "approval": "required",
     "endpoint.name": "other",

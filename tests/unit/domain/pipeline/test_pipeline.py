@@ -480,6 +480,16 @@ MISTAKES = [
         "field 'gate.champion_not_comparable' is 'skip'; write 'refuse' or 'ignore'",
     ),
     (
+        "  on_reject",
+        "  features: ignore\n  on_reject",
+        "field 'gate.features' is 'ignore'; write 'refuse', 'refuse_all_null' or 'warn'",
+    ),
+    (
+        "  on_reject",
+        "  max_psi: 0\n  on_reject",
+        "field 'gate.max_psi' is 0; write more than 0",
+    ),
+    (
         "{min: 0.70}",
         "{min: 0.7}\n    validation:ece: {min: 0.1}",
         "field 'gate.metrics' sets min for validation:ece, where lower is better; write 'max'",
@@ -883,7 +893,7 @@ def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> 
 
 
 def test_the_table_of_mistakes_is_whole() -> None:
-    assert len(MISTAKES) == 149
+    assert len(MISTAKES) == 151
 
 
 def written(right: str, wrong: str) -> Pipeline:
