@@ -43,6 +43,11 @@ def read_split_output(*, train: Path, validation: Path, summary: Path) -> SplitO
             f"all {rows.rows} validation rows have the label {int(rows.positives > 0)}, so that no model "
             "can be judged on them; widen window_days or check the label"
         )
+    if np.isnan(rows.features).all():
+        raise DataError(
+            f"none of {rows.rows} validation rows has a value in any feature, so that no model can be judged on them; "
+            "check the source partitions and the recipe"
+        )
     features = _feature_names(summary, rows)
     return SplitOutput(features, rows, _window(read_labelled_csv(train, what="train"), rows))
 

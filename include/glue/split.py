@@ -19,13 +19,16 @@ import json
 import sys
 from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal, InvalidOperation, localcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 # Around every value of a joined row; no number has them.
 OPEN, CLOSE = "<", ">"
 HEADER_BYTES = 1 << 20
 METRIC_DECIMALS = 5
 NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
+COLUMNS_AT_ONCE = 100
+COLUMNS_NAMED = 10
+SUMMARY_BYTES = 200 * 1024
 ZERO = r"^[-+]?0+(\.0*)?$"
 ONE = r"^\+?0*1(\.0*)?$"
 
@@ -93,6 +96,25 @@ def check_header(columns: list[str], label: str, where: str) -> None:
         raise SplitError(f"column {twice[0]!r} appears more than once in {where}; rename one of them in the recipe")
     if len(columns) < 2:
         raise SplitError(f"{where} has no column besides the label {label!r}; keep at least one feature in the recipe")
+
+
+def check_names(columns: list[str], where: str) -> None:
+    """Check that the summary, which has every name, fits the state of an execution.
+
+    A state's input and output may have 256 KiB
+    (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html), and holds more than
+    the summary.
+
+    :param columns: Column names.
+    :param where: Where the header was read, for messages.
+    :raises SplitError: If it does not.
+    """
+    size = len(json.dumps(columns, indent=2).encode("utf-8"))
+    if size > SUMMARY_BYTES:
+        raise SplitError(
+            f"the names of the {len(columns)} columns of {where} take {size // 1024} KiB of the run's summary, which "
+            f"may have {SUMMARY_BYTES // 1024}; delete columns in the recipe or give them shorter names"
+        )
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -171,7 +193,7 @@ def count_rows(marked: Any, functions: Any) -> dict[str, int]:
     :param functions: ``pyspark.sql.functions``.
     :returns: ``rows_0``, ``rows_1``, ``positives_0``, ``positives_1`` by side; ``bad_labels`` and
         ``bad_features``: rows whose label is neither 0 nor 1, and rows with a feature that is not a
-        number.
+        number; ``longest``: characters of the longest ``joined``.
     """
     f = functions
     left_over = f.regexp_replace(f.col("joined"), f"{OPEN}({NUMBER})?{CLOSE}", "")
@@ -186,75 +208,156 @@ def count_rows(marked: Any, functions: Any) -> dict[str, int]:
     wanted = [
         f.sum(f.when(condition, f.lit(1)).otherwise(f.lit(0))).alias(name) for name, condition in conditions.items()
     ]
-    row = marked.agg(*wanted).collect()[0]
-    return {name: int(row[name] or 0) for name in conditions}
+    longest = f.max(f.length(f.col("joined"))).alias("longest")
+    row = marked.agg(*wanted, longest).collect()[0]
+    return {name: int(row[name] or 0) for name in (*conditions, "longest")}
 
 
-def first_unusable(marked: Any, functions: Any, *, label_index: int, width: int) -> tuple[int, int, str]:
-    """Find the first column with a value that is not a number, or for the label not 0 or 1.
+class ColumnCounts(NamedTuple):
+    """What one column holds.
+
+    :param position: Its position.
+    :param bad: Rows with a value that is not a number, or for the label not 0 or 1.
+    :param values: Two of those values, for a message; empty if there is none.
+    :param filled: Rows with a value.
+    """
+
+    position: int
+    bad: int
+    values: str
+    filled: int
+
+
+def count_columns(marked: Any, functions: Any, *, label_index: int, width: int) -> list[ColumnCounts]:
+    """Count in every column what a model cannot be trained on.
+
+    Called only where :func:`count_rows` has found such a value somewhere. Columns are counted a
+    hundred at a time, since Spark compiles the expressions of one pass together.
 
     :param marked: From :func:`mark_rows`.
     :param functions: ``pyspark.sql.functions``.
     :param label_index: Position of the label.
     :param width: Number of columns.
-    :returns: Position, number of such rows, and two of the values for a message.
+    :returns: One entry a column, the label first.
     """
     f = functions
-
-    def shown(index: int) -> Any:
-        column = f.col(f"c{index}")
-        if index == label_index:
-            good = f.coalesce(f.col("target"), f.lit("")).isin("0", "1")
-        else:
-            good = f.coalesce(column, f.lit("")).rlike(f"^({NUMBER})?$")
-        return f.when(good == f.lit(False), f.coalesce(column, f.lit("(empty)")))
-
     order = [label_index, *(index for index in range(width) if index != label_index)]
-    for index in order:
-        value = shown(index)
-        row = marked.agg(f.count(value).alias("rows"), f.min(value).alias("low"), f.max(value).alias("high")).collect()[
-            0
-        ]
-        if row["rows"]:
-            return index, int(row["rows"]), " and ".join(sorted({repr(row[edge][:40]) for edge in ("low", "high")}))
-    raise AssertionError("no column is unusable")
+    counted = []
+    for start in range(0, width, COLUMNS_AT_ONCE):
+        batch = order[start : start + COLUMNS_AT_ONCE]
+        wanted = []
+        for index in batch:
+            text = f.coalesce(f.col(f"c{index}"), f.lit(""))
+            if index == label_index:
+                good = f.coalesce(f.col("target"), f.lit("")).isin("0", "1")
+            else:
+                good = text.rlike(f"^({NUMBER})?$")
+            bad = f.when(good == f.lit(False), f.coalesce(f.col(f"c{index}"), f.lit("(empty)")))
+            wanted += [
+                f.count(bad).alias(f"bad_{index}"),
+                f.min(bad).alias(f"low_{index}"),
+                f.max(bad).alias(f"high_{index}"),
+                f.count(f.when(text != f.lit(""), f.lit(1))).alias(f"filled_{index}"),
+            ]
+        row = marked.agg(*wanted).collect()[0]
+        for index in batch:
+            edges = {row[f"{edge}_{index}"] for edge in ("low", "high")} - {None}
+            values = " and ".join(sorted(repr(value[:40]) for value in edges))
+            counted.append(ColumnCounts(index, int(row[f"bad_{index}"]), values, int(row[f"filled_{index}"])))
+    return counted
 
 
 def check_counts(
-    counts: dict[str, int], columns: list[str], label: str, where: str, find: Callable[[], tuple[int, int, str]]
+    counts: dict[str, int], columns: list[str], label: str, where: str, count: Callable[[], list[ColumnCounts]]
 ) -> None:
-    """Check that the rows can be learned from.
+    """Check that the rows can be learned from, and say everything that is wrong at once.
 
     :param counts: From :func:`count_rows`.
     :param columns: Column names.
     :param label: Name of the label's column.
     :param where: Where the rows were read, for messages.
-    :param find: Finds the first unusable column, see :func:`first_unusable`.
+    :param count: Counts the columns, see :func:`count_columns`.
     :raises SplitError: If there are no rows, the label is not 0 and 1, a feature is not a number,
-        or a side lacks a class.
+        no feature has a value, or a side lacks a class.
     """
     total = counts["rows_0"] + counts["rows_1"]
     if total == 0:
         raise SplitError(f"{where} has a header but no rows; check the source partition and the recipe's filters")
-    if counts["bad_labels"] or counts["bad_features"]:
-        index, bad, values = find()
-        if columns[index] == label:
-            raise SplitError(
-                f"label column {label!r} has {bad} of {total} rows that are neither 0 nor 1, such as {values}; "
-                "map the label to 0 and 1 in the recipe"
-            )
+    if counts["longest"] == len(OPEN + CLOSE) * (len(columns) - 1):
         raise SplitError(
-            f"column {columns[index]!r} has {bad} of {total} rows that are not numbers, such as {values}; "
-            "encode or delete the column in the recipe"
+            f"no feature of {where} has a value in any of {total} rows; check the source partition and the recipe"
         )
+    problems = []
+    if counts["bad_labels"] or counts["bad_features"]:
+        problems += unusable_columns(count(), columns, label, total)
+    if not counts["bad_labels"]:
+        problems += missing_classes(counts, where)
+    if problems:
+        raise SplitError("; ".join(problems))
+
+
+def unusable_columns(counted: list[ColumnCounts], columns: list[str], label: str, total: int) -> list[str]:
+    """Say which columns a model cannot be trained on, and what to do.
+
+    :param counted: From :func:`count_columns`.
+    :param columns: Column names.
+    :param label: Name of the label's column.
+    :param total: Number of rows.
+    :returns: At most one sentence about the label, one about text and one about empty columns.
+    """
+    sentences = []
+    words, empty = [], []
+    for column in counted:
+        name = repr(columns[column.position])
+        if columns[column.position] == label:
+            if column.bad:
+                sentences.append(
+                    f"label column {name} has {column.bad} of {total} rows that are neither 0 nor 1, such as "
+                    f"{column.values}; map the label to 0 and 1 in the recipe"
+                )
+        elif column.bad:
+            words.append(
+                f"column {name} has {column.bad} of {total} rows that are not numbers, such as {column.values}"
+            )
+        elif not column.filled:
+            empty.append(name)
+    if words:
+        it = "the column" if len(words) == 1 else "these columns"
+        sentences.append(f"{listed(words)}; encode or delete {it} in the recipe")
+    if empty and sentences:
+        have = "column {} has" if len(empty) == 1 else "columns {} have"
+        sentences.append(f"besides, {have.format(listed(empty))} no value in any row")
+    return sentences
+
+
+def listed(parts: list[str]) -> str:
+    """Join the first ten parts, and count the rest.
+
+    :param parts: At least one.
+    """
+    more = len(parts) - COLUMNS_NAMED
+    return ", ".join(parts[:COLUMNS_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def missing_classes(counts: dict[str, int], where: str) -> list[str]:
+    """Say which part lacks a class.
+
+    :param counts: From :func:`count_rows`, with labels of 0 and 1 only.
+    :param where: Where the rows were read, for messages.
+    :returns: At most one sentence.
+    """
+    lacking = []
     for number, name in ((0, "training"), (1, "validation")):
         rows, positives = counts[f"rows_{number}"], counts[f"positives_{number}"]
         if positives in (0, rows):
             seen = "no rows" if rows == 0 else f"{rows} rows, all labelled {int(positives > 0)}"
-            raise SplitError(
-                f"the {name} part of {where} has {seen}; both classes are needed on both sides: widen window_days or "
-                "change split.validation_fraction"
-            )
+            lacking.append(f"the {name} part of {where} has {seen}")
+    if not lacking:
+        return []
+    return [
+        f"{' and '.join(lacking)}; both classes are needed on both sides: widen window_days or change "
+        "split.validation_fraction"
+    ]
 
 
 def summary(counts: dict[str, int], features: list[str]) -> dict[str, Any]:
@@ -296,6 +399,7 @@ def main(arguments: list[str]) -> None:
     s3 = boto3.client("s3")
     columns = read_header(s3, options.source)
     check_header(columns, options.label, options.source)
+    check_names(columns, options.source)
     label_index, width = columns.index(options.label), len(columns)
 
     spark = SparkSession.builder.appName("brewtrain-split").getOrCreate()
@@ -309,7 +413,7 @@ def main(arguments: list[str]) -> None:
         columns,
         options.label,
         options.source,
-        lambda: first_unusable(marked, functions, label_index=label_index, width=width),
+        lambda: count_columns(marked, functions, label_index=label_index, width=width),
     )
 
     features = [index for index in range(width) if index != label_index]
@@ -317,12 +421,8 @@ def main(arguments: list[str]) -> None:
         part = marked.filter(functions.col("side") == functions.lit(number))
         part.select("target", *[f"c{index}" for index in features]).write.csv(target, mode="overwrite", header=False)
     document = summary(counts, [columns[index] for index in features])
-    s3.put_object(
-        Bucket=summary_bucket,
-        Key=summary_key,
-        Body=json.dumps(document, indent=2).encode("utf-8"),
-        ContentType="application/json",
-    )
+    body = json.dumps(document, indent=2).encode("utf-8")
+    s3.put_object(Bucket=summary_bucket, Key=summary_key, Body=body, ContentType="application/json")
     print(json.dumps({key: value for key, value in document.items() if key != "features"}))
 
 

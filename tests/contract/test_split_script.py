@@ -45,7 +45,7 @@ for source in sorted(pathlib.Path(sys.argv[3]).glob("*.csv")):
     counts = split.count_rows(marked, functions)
     try:
         split.check_counts(counts, columns, "y", "the data",
-                           lambda: split.first_unusable(marked, functions, label_index=where, width=width))
+                           lambda: split.count_columns(marked, functions, label_index=where, width=width))
         problem = None
     except split.SplitError as error:
         problem = str(error)
@@ -82,6 +82,38 @@ UNUSABLE = {
 }
 
 
+# Name → what many rows hold where, and the whole sentence that must come of it.
+LOW = "column 'a-b' has 60 of 60 rows that are not numbers, such as 'low'"
+SEVERAL: dict[str, tuple[dict[int, str], str]] = {
+    "two_words": (
+        {1: "low", 3: "1,5"},
+        "column 'emp.var.rate' has 60 of 60 rows that are not numbers, such as 'low', column 'a-b' has 60 of 60 rows "
+        "that are not numbers, such as '1,5'; encode or delete these columns in the recipe",
+    ),
+    "label_and_word": (
+        {2: "maybe", 3: "low"},
+        "label column 'y' has 60 of 60 rows that are neither 0 nor 1, such as 'maybe'; map the label to 0 and 1 in "
+        f"the recipe; {LOW}; encode or delete the column in the recipe",
+    ),
+    "word_and_empty": (
+        {1: "", 3: "low"},
+        f"{LOW}; encode or delete the column in the recipe; besides, column 'emp.var.rate' has no value in any row",
+    ),
+    "word_and_one_class": (
+        {2: "1", 3: "low"},
+        f"{LOW}; encode or delete the column in the recipe; "
+        "the training part of the data has 39 rows, all labelled 1 and the validation part of the data has 21 rows, "
+        "all labelled 1; both classes are needed on both sides: widen window_days or change split.validation_fraction",
+    ),
+    "nothing_but_the_label": (
+        {0: "", 1: "", 3: ""},
+        "no feature of the data has a value in any of 60 rows; check the source partition and the recipe",
+    ),
+}
+WIDE = 230
+WORDS_OF_WIDE = range(0, WIDE, 9)
+
+
 def cases() -> dict[str, list[list[str]]]:
     """Every data set that the engine is given, header first."""
     header, rows = sample(60)
@@ -100,6 +132,11 @@ def cases() -> dict[str, list[list[str]]]:
         changed = [list(row) for row in rows]
         changed[17][column] = value
         made[name] = [header, *changed]
+    for name, (values, _) in SEVERAL.items():
+        made[name] = [header, *([values.get(place, value) for place, value in enumerate(row)] for row in rows)]
+    wide = [[row[2], *("low" if place in WORDS_OF_WIDE else str(place) for place in range(WIDE))] for row in rows]
+    made["wide"] = [["y", *(f"f{place}" for place in range(WIDE))], *wide]
+    made["one_column_empty"] = [header, *([row[0], "", *row[2:]] for row in rows)]
     return made
 
 
@@ -148,6 +185,28 @@ def test_sides_are_a_pure_function_of_the_row(script: ModuleType, results: Resul
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_unusable_values_are_named(results: Results, name: str) -> None:
     assert UNUSABLE[name][2] in results[name]["problem"]
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_everything_unusable_is_said_at_once(results: Results, name: str) -> None:
+    assert results[name]["problem"] == SEVERAL[name][1]
+
+
+def test_of_many_unusable_columns_ten_are_named_and_the_others_counted(results: Results) -> None:
+    problem = results["wide"]["problem"]
+    named = [part.split("'")[1] for part in problem.split("column ")[1:] if part.startswith("'")]
+    assert named == [f"f{place}" for place in WORDS_OF_WIDE[:10]]
+    assert f" and {len(WORDS_OF_WIDE) - 10} more; encode or delete these columns in the recipe" in problem
+    assert len(problem) < 1000
+
+
+def test_a_column_without_values_is_left_to_the_gate(results: Results) -> None:
+    assert results["one_column_empty"]["problem"] is None
+
+
+def test_every_case_was_given_to_the_engine(results: Results) -> None:
+    assert set(results) == set(cases())
+    assert len(results) == 19
 
 
 def test_a_label_written_as_a_double_is_a_label(results: Results) -> None:
@@ -213,6 +272,13 @@ def test_a_header_that_cannot_be_used_is_refused(script: ModuleType, columns: li
     with pytest.raises(script.SplitError) as refused:
         script.check_header(columns, "y", "here")
     assert str(refused.value) == message
+
+
+def test_names_that_do_not_fit_the_state_of_an_execution_are_refused(script: ModuleType) -> None:
+    names = [f"category_of_the_source_column_{place}" for place in range(6000)]
+    script.check_names(names[:2000], "here")
+    with pytest.raises(script.SplitError, match=r"the names of the 6000 columns of here take 2.. KiB of the run's"):
+        script.check_names(names, "here")
 
 
 def test_a_header_may_have_quotes_and_a_mark(script: ModuleType) -> None:

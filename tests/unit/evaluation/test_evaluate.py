@@ -315,6 +315,7 @@ def test_a_champion_that_may_not_be_read_breaks_the_run(run: Run, score: Any, st
 BROKEN = {
     "one label only": "OneClassError: all 20 validation rows have the label 0",
     "no validation rows": "DataError: the validation data has no rows",
+    "validation rows without values": "DataError: none of 20 validation rows has a value in any feature",
     "no train rows": "DataError: the train data has no rows",
     "narrow train rows": "DataError: the train rows have 4 features and the validation rows 5",
     "narrow validation rows": "DataError: split.json names 5 features and the validation rows have 4",
@@ -329,6 +330,7 @@ BROKEN = {
 def broken(run: Run, tmp_path: Path) -> dict[str, dict[str, str]]:
     """Case of ``BROKEN`` → arguments."""
     one_class = write_rows(tmp_path / "one", np.zeros(20), run.features[:20])
+    empty = write_rows(tmp_path / "empty", np.arange(20) % 2, np.full((20, 5), np.nan))
     nothing = tmp_path / "nothing"
     nothing.mkdir()
     narrow = write_rows(tmp_path / "narrow", run.labels[:20], run.features[:20, :4])
@@ -340,6 +342,7 @@ def broken(run: Run, tmp_path: Path) -> dict[str, dict[str, str]]:
     return {
         "one label only": {"validation": str(one_class)},
         "no validation rows": {"validation": str(nothing)},
+        "validation rows without values": {"validation": str(empty)},
         "no train rows": {"train": str(nothing)},
         "narrow train rows": {"train": str(narrow)},
         "narrow validation rows": {"validation": str(narrow)},
