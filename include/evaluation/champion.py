@@ -25,6 +25,7 @@ from split_output import SplitOutput
 
 NO_CHAMPION = "none"
 UNKNOWN_CHAMPION = "unknown"
+_NAMES_SHOWN = 5
 _RUN_PREFIX = re.compile(r"^(?P<prefix>s3://.+/runs/(?P<run>[^/]+)/)model/")
 
 
@@ -160,16 +161,22 @@ def _score(champion: Champion, rows: SplitOutput, folder: Path) -> np.ndarray:
 
 
 def _name_difference(before: list[str], now: list[str]) -> str:
-    gone = [name for name in before if name not in now][:5]
-    new = [name for name in now if name not in before][:5]
+    known, there = set(before), set(now)
+    gone = [name for name in before if name not in there]
+    new = [name for name in now if name not in known]
     if not gone and not new:
         return " (the same names in another order)"
     parts = []
     if gone:
-        parts.append("no longer there: " + ", ".join(gone))
+        parts.append("no longer there: " + _first(gone))
     if new:
-        parts.append("new: " + ", ".join(new))
+        parts.append("new: " + _first(new))
     return f" ({'; '.join(parts)})"
+
+
+def _first(names: list[str]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _notes_on_split(profile: dict[str, Any] | None, recipe_version: str, validation_fraction: float) -> list[str]:
@@ -197,5 +204,5 @@ def _compare_windows(champion: Champion, profile: dict[str, Any], rows: SplitOut
         shared = count_over_bins_of(profile, rows.features, window.features)
         champion.drift = drift.drift(profile, shared, window.labels)
         champion.shared_bins = shared
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         _note_problem(champion, f"the champion's profile cannot be used ({error})")

@@ -134,7 +134,7 @@ def count_over_bins_of(reference: dict[str, Any], names: list[str], features: np
     :param reference: What :func:`profile_rows` returned for the champion's window, after JSON.
     :param names: Names of this window's features; those that the profile lacks are left out.
     :param features: Shape ``(rows, features)``.
-    :raises ValueError: If the profile is not of this layout.
+    :raises ValueError: If the profile is not of this layout, or an entry makes no sense.
     :raises KeyError: If an entry lacks a member.
     :raises TypeError: If a member has another type.
     """
@@ -146,14 +146,26 @@ def count_over_bins_of(reference: dict[str, Any], names: list[str], features: np
         before = known.get(name)
         if before is None:
             continue
-        if len(before["counts"]) != len(before["bins"]) + 1:
-            raise ValueError(f"its entry of {name} has {len(before['counts'])} counts for {len(before['bins'])} bins")
-        now, now_missing = _count(before, np.asarray(features[:, index], dtype=np.float64))
-        bins = [float(value) for value in before["bins"]]
-        counts = [int(count) for count in before["counts"]]
-        mean = None if before["mean"] is None else float(before["mean"])
-        shared.append(SharedBins(name, before["kind"], bins, counts, int(before["missing"]), mean, now, now_missing))
+        shared.append(_shared_bins(before, np.asarray(features[:, index], dtype=np.float64)))
     return shared
+
+
+def _shared_bins(entry: dict[str, Any], column: np.ndarray) -> SharedBins:
+    bins = [float(value) for value in entry["bins"]]
+    before = [int(count) for count in entry["counts"]]
+    missing = int(entry["missing"])
+    mean = None if entry["mean"] is None else float(entry["mean"])
+    numbers = bins if mean is None else [*bins, mean]
+    if (
+        entry["kind"] not in ("values", "ranges")
+        or len(before) != len(bins) + 1
+        or min(*before, missing) < 0
+        or sum(before) + missing == 0
+        or not all(math.isfinite(number) for number in numbers)
+    ):
+        raise ValueError(f"its entry of {entry['name']} makes no sense")
+    now, now_missing = _count(entry, column)
+    return SharedBins(str(entry["name"]), entry["kind"], bins, before, missing, mean, now, now_missing)
 
 
 def drift(reference: dict[str, Any], shared: list[SharedBins], labels: np.ndarray) -> dict[str, Any]:
@@ -164,8 +176,10 @@ def drift(reference: dict[str, Any], shared: list[SharedBins], labels: np.ndarra
     :param labels: Shape ``(rows,)``, bool, of this window.
     :returns: ``features``: list of ``name``, ``psi``, ``level``, most shifted first; ``label``: the
         same for the label.
-    :raises ValueError: If the profile has no rows.
+    :raises ValueError: If the profile has no rows, or more positives than rows.
     """
+    if not 0 <= reference["positives"] <= reference["rows"]:
+        raise ValueError(f"it has {reference['positives']} positives of {reference['rows']} rows")
     compared: list[dict[str, Any]] = []
     for pair in shared:
         psi = population_stability_index([*pair.before, pair.before_missing], [*pair.now, pair.now_missing])

@@ -103,11 +103,29 @@ def test_a_real_shift_is_beyond_chance_once_there_are_rows_enough() -> None:
     assert not drift.beyond_chance([20], [5]), "one bin cannot move"
 
 
-def test_an_entry_whose_counts_do_not_fit_is_refused() -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"counts": [1, 1, 1, 1]}, id="fewer counts than bins"),
+        pytest.param({"counts": [1, 1, 1, 1, -1]}, id="a negative count"),
+        pytest.param({"counts": [0, 0, 0, 0, 0]}, id="no rows"),
+        pytest.param({"bins": [0.0, 1.0, 2.0, math.nan]}, id="a bin that is no number"),
+        pytest.param({"mean": math.inf}, id="an endless mean"),
+        pytest.param({"kind": "words"}, id="another kind"),
+    ],
+)
+def test_an_entry_that_makes_no_sense_is_refused(changes: dict[str, Any]) -> None:
     made = profile(np.arange(4.0))
-    made["features"][0]["counts"].pop()
-    with pytest.raises(ValueError, match="its entry of x has 4 counts for 4 bins"):
+    made["features"][0].update(changes)
+    with pytest.raises(ValueError, match="its entry of x makes no sense"):
         drift.count_over_bins_of(made, ["x"], np.ones((2, 1)))
+
+
+def test_more_positives_than_rows_are_refused() -> None:
+    made = profile(np.arange(4.0))
+    made["positives"] = 5
+    with pytest.raises(ValueError, match="it has 5 positives of 4 rows"):
+        drift.drift(made, [], np.array([True, False]))
 
 
 def test_features_are_matched_by_name_and_the_most_shifted_comes_first() -> None:

@@ -265,6 +265,17 @@ def test_a_champion_of_other_features_is_not_comparable(run: Run, score: Any, s3
     assert len(document["drift"]["features"]) == 4
 
 
+def test_of_many_features_that_differ_five_are_named_and_the_others_counted(
+    run: Run, score: Any, s3: dict[str, bytes]
+) -> None:
+    s3[CHAMPION_URI] = (run.folder / "champion" / "model.tar.gz").read_bytes()
+    profile = json.loads(profile_of(run))
+    profile["features"] += [{**profile["features"][0], "name": f"job_{place}"} for place in range(12)]
+    s3[PROFILE_URI] = json.dumps(profile).encode()
+    _, document, _ = score("champion.auc=0.01", champion=CHAMPION_URI)
+    assert "(no longer there: job_0, job_1, job_2, job_3, job_4 and 7 more)" in document["comparison"]["reason"]
+
+
 def test_a_champion_of_fewer_features_is_not_comparable(run: Run, score: Any, tmp_path: Path) -> None:
     booster = train(run.features[:, :3], run.labels, rounds=2)
     archive = write_archive(tmp_path / "narrow" / "model.tar.gz", {"xgboost-model": bytes(booster.save_raw("ubj"))})
