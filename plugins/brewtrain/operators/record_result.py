@@ -211,6 +211,8 @@ class RecordResultOperator(BrewtrainOperator):
         rows = result_summary.metric_rows(outcome.metrics, record.champion_metrics, evaluation)
         for line in result_summary.table(rows):
             self.log.info("  %s", line)
+        for sentence in result_summary.gate_warnings(evaluation):
+            self.log.warning("the gate warns: %s", sentence)
         self.log.info("result: %s", path)
         if record.evaluation_prefix:
             self.links[REPORT] = object_link(f"{record.evaluation_prefix}{PAGE_FILE}", region=s3.account.region)

@@ -162,6 +162,7 @@ class Run:
                 "challenger": {"metrics": {"auc": {"value": 0.81, "low": 0.79, "high": 0.83}}},
                 "champion": {"metrics": {"auc": {"value": 0.8, "low": 0.78, "high": 0.82}}},
                 "comparison": {"differences": {"auc": interval}},
+                "gate": {"checks": [{"outcome": "warn", "sentence": "1 feature is constant: age; check the source"}]},
             },
         )
         uri = f"s3://{self.desk.account.bucket}/{self.prefix}"
@@ -252,7 +253,7 @@ def run(desk: Desk, serving: tuple[str, str]) -> Run:
     return Run(desk, *serving)
 
 
-def test_a_promoted_model_is_checked_registered_and_told_of(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_promoted_model_is_checked_registered_and_told_of(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     run.smoke(run.desk.scores["good"])
     recorded = run.end_with().record()
     package = run.package()
@@ -284,6 +285,7 @@ def test_a_promoted_model_is_checked_registered_and_told_of(run: Run, caplog: py
         "evaluation": recorded["evaluation"],
     }
     assert run.recorded.operator.links["evaluation report"].endswith("/evaluation/report.html")
+    assert "the gate warns: 1 feature is constant: age; check the source" in capfd.readouterr().out
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from brewtrain.domain.evaluation.gate import WARN
 from brewtrain.domain.evaluation.metrics import short_name
 
 _HEADER = ("metric", "candidate", "champion", "difference")
@@ -52,6 +53,15 @@ def table(rows: Sequence[tuple[str, str, str, str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (_HEADER, *rows)
     ]
+
+
+def gate_warnings(evaluation: Mapping[str, Any] | None) -> list[str]:
+    """Return what the gate warned of without refusing the model for it.
+
+    :param evaluation: evaluation.json; ``None`` where there is none.
+    """
+    checks = _part(evaluation or {}, "gate").get("checks") or ()
+    return [str(check["sentence"]) for check in checks if check["outcome"] == WARN]
 
 
 def _part(document: Mapping[str, Any], *path: str) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brewtrain.domain.run.result_summary import metric_rows, table
+from brewtrain.domain.run.result_summary import gate_warnings, metric_rows, table
 
 EVALUATION = {
     "challenger": {"metrics": {"auc": {"value": 0.81, "low": 0.79, "high": 0.83}}},
@@ -35,3 +35,10 @@ def test_an_interval_with_one_end_is_not_shown() -> None:
     for interval in ({"low": 0.1, "high": None}, {"low": None, "high": 0.9}):
         measured = {"challenger": {"metrics": {"auc": interval}}}
         assert metric_rows({"validation:auc": 0.5}, {}, measured) == [("validation:auc", "0.5000", "–", "–")]
+
+
+def test_what_the_gate_warned_of_is_told_and_nothing_else() -> None:
+    checks = [{"outcome": outcome, "sentence": outcome} for outcome in ("pass", "warn", "refuse", "skipped")]
+    assert gate_warnings({"gate": {"checks": checks}}) == ["warn"]
+    for without in (None, {}, {"gate": None}, {"gate": {"checks": []}}):
+        assert gate_warnings(without) == []
