@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from tests.fixtures.botocore_models import read_each_model_once
 from tests.fixtures.places import PLUGINS
 from tests.fixtures.shared_data import VARIABLE, shared_folder
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # Before Airflow's first import: a DAG is serialized with what the package's plugin has registered.
 os.environ.setdefault("AIRFLOW__CORE__PLUGINS_FOLDER", str(PLUGINS))
+
+read_each_model_once()
 
 # Examples are the same in every run and nothing is measured: on a busy machine a slow draw says
 # nothing about the code. `pytest --hypothesis-profile=default` searches at random and prints the
