@@ -7,15 +7,16 @@ a file is not valid is worded in :mod:`brewtrain.domain.pipeline.messages`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import PipelineFileError
 from brewtrain.domain.pipeline.endpoint import Endpoint
 from brewtrain.domain.pipeline.jobs import Evaluation, Limits, Split, Training, Transform
 from brewtrain.domain.pipeline.messages import sentences
+from brewtrain.domain.pipeline.quality import Quality, learn_alone
 from brewtrain.domain.pipeline.quality_gate import Gate
 from brewtrain.domain.pipeline.schedule import Day, Schedule, TimeZone, cron_of
 from brewtrain.domain.pipeline.section import Lines, OneLine, Section
@@ -44,6 +45,8 @@ class Pipeline(Section):
     :param start_date: First day that may be trained on; backfills reach no further.
     :param window_days: Days of data, up to the run's newest day, that a model is trained on.
     :param recipe: File name in include/recipes/.
+    :param quality: What the data must be like before it is trained on; ``learn``: profile it, so
+        that rules can be proposed.
     :param approval: ``required``: a person approves a model that passed the gate before it is
         deployed.
     :param pool: Airflow pool whose slots the stage tasks take; bounds how many runs work at once.
@@ -62,6 +65,7 @@ class Pipeline(Section):
     kms_key: KmsKey | None = None
     source: Source
     window_days: int = Field(default=365, ge=1, le=36500)
+    quality: Annotated[Quality | None, BeforeValidator(learn_alone)] = None
     recipe: RecipeFile
     label: Label
     split: Split = Split()

@@ -13,7 +13,7 @@ import difflib
 import types
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -42,10 +42,11 @@ def sentences(error: ValidationError, model: type[BaseModel]) -> list[str]:
         for detail in details
         if detail["type"] == "extra_forbidden" and (near := _nearest(detail["loc"], model)) is not None
     }
+    # A list whose only item is wrong is not too short besides.
+    holders = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
     # "colum" instead of "column" is one mistake: not also a missing "column".
-    return [
-        _sentence(detail, model) for detail in details if detail["type"] != "missing" or detail["loc"] not in misspelt
-    ]
+    repeated = {("missing", location) for location in misspelt} | {("too_short", location) for location in holders}
+    return [_sentence(detail, model) for detail in details if (detail["type"], detail["loc"]) not in repeated]
 
 
 def _sentence(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
@@ -160,13 +161,13 @@ def _fields(location: _Location, model: type[BaseModel]) -> list[str]:
             # (gate.metrics.<metric>).
             continue
         model = section
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _section(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in (dict, Union, types.UnionType):
+    if get_origin(annotation) in (dict, tuple, Annotated, Union, types.UnionType):
         for argument in get_args(annotation):
             if (found := _section(argument)) is not None:
                 return found

@@ -15,6 +15,7 @@ from brewtrain.domain.deployment import glue_job
 from brewtrain.domain.evaluation.job import Code
 from brewtrain.domain.names import Account, recipe
 from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
+from brewtrain.domain.quality.rules import ruleset
 from brewtrain.domain.run import transform_job
 from brewtrain.domain.run.execution_input import ImageTable, execution_input
 from brewtrain.domain.run.identity import identity_for_start
@@ -61,6 +62,7 @@ OTHER_VALUES: dict[str, Any] = {
     "evaluation.instance_type": "ml.m5.large",
     "evaluation.volume_gb": 20,
     "evaluation.max_runtime_seconds": 600,
+    "quality.rules": [{"not_null": "age"}],
     "gate.metrics": {"validation:auc": {"min": 0.8}},
     "gate.better_than_majority": False,
     "gate.champion": {"validation:auc": {"max_drop": 0.1}},
@@ -92,18 +94,33 @@ READ_BY_AIRFLOW = {
     "schedule": "the retrain DAG",
     "source.columns": "check_input",
     "recipe": "the deploy DAG, which reads the file",
+    "quality": "see its fields",
+    "quality.of": "prepare_run",
+    "quality.learn": "prepare_run",
+    "quality.row_count": "see its fields",
+    "quality.row_count.drop_max": "check_input",
+    "quality.row_count.grow_max": "check_input",
+    "quality.row_count.min": "check_input",
+    "quality.row_count.on_fail": "check_input",
+    "quality.freshness": "see its fields",
+    "quality.freshness.max_age_hours": "check_input",
+    "quality.freshness.same_as_earlier": "check_input",
+    "quality.freshness.on_fail": "check_input",
     "split.method": "has one value",
     "endpoint.update": "see its fields",
     "pool": "the retrain DAG",
     "retention.run_days": "the cleanup DAG",
     "retention.rollback_targets": "the cleanup DAG",
 }
+UNREAD = ("has one value", "see its fields")
 
 
 def fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
-        # Below a mapping are keys of the user's own, such as the metrics of gate.metrics.
-        candidates = () if get_origin(field.annotation) is dict else (field.annotation, *get_args(field.annotation))
+        # Below a mapping are keys of the user's own, as in gate.metrics; a list is one value.
+        candidates = (
+            () if get_origin(field.annotation) in (dict, tuple) else (field.annotation, *get_args(field.annotation))
+        )
         section = next((one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), None)
         if section is None or field.annotation is not section:
             yield f"{prefix}{name}"
@@ -133,6 +150,7 @@ def sent_to_aws(pipeline: Pipeline) -> str:
         transform_job.job(pipeline, identity, ACCOUNT, bucket=bucket, recipe_version="1.0"),
         glue_job.definition(pipeline, ACCOUNT, script_uri="s3://b/split.py"),
         recipe(pipeline.name),
+        ruleset(pipeline.quality.databrew_rules) if pipeline.quality else None,
     ]
     return json.dumps(requests, sort_keys=True)
 
@@ -143,10 +161,10 @@ def test_every_field_has_its_place() -> None:
     assert not set(OTHER_VALUES) & set(READ_BY_AIRFLOW)
 
 
-@pytest.mark.parametrize("field", sorted(set(READ_BY_AIRFLOW) - {"split.method", "endpoint.update"}))
+@pytest.mark.parametrize("field", sorted(name for name, use in READ_BY_AIRFLOW.items() if use not in UNREAD))
 def test_a_field_that_aws_is_not_sent_is_read_by_something_else(field: str) -> None:
     code = [path for folder in ("plugins", "dags") for path in (REPOSITORY / folder).rglob("*.py")]
-    read = re.compile(rf"\.{field}\b" if "." in field else rf"\bpipeline\.{field}\b")
+    read = re.compile(rf"\b{'.'.join(field.split('.')[-2:])}\b" if "." in field else rf"\bpipeline\.{field}\b")
     assert [path for path in code if "domain/pipeline/" not in str(path) and read.search(path.read_text("utf-8"))]
 
 

@@ -200,7 +200,7 @@ MISTAKES = [
         "window_days: 30",
         "colour: red",
         "field 'colour' is not known; known here: name, description, owner, schedule, timezone, "
-        "start_date, bucket, kms_key, source, window_days, recipe, label, split, transform, training, "
+        "start_date, bucket, kms_key, source, window_days, quality, recipe, label, split, transform, training, "
         "evaluation, gate, approval, endpoint, pool, retention, limits",
     ),
     (
