@@ -52,8 +52,9 @@ class DayFiles:
 def usual_rows(day: date, history: Sequence[DayRows]) -> float | None:
     """Return the usual number of rows of a day: a median of days before it.
 
-    Of the same weekday in the eight weeks before, where that is known three times; otherwise of the
-    last 14 days that are known. A day that occurs twice counts as it is last in the history.
+    Of the last three of the same weekday, where that many are known in the eight weeks before;
+    otherwise of the last 14 days that are known. A day that occurs twice counts as it is last in
+    the history.
 
     :param day: The day.
     :param history: What is known, in any order; the day itself and later days do not count.
@@ -64,7 +65,7 @@ def usual_rows(day: date, history: Sequence[DayRows]) -> float | None:
         rows[before] for before in (day - timedelta(weeks=week) for week in range(1, WEEKS + 1)) if before in rows
     ]
     if len(weekdays) >= SAME_WEEKDAYS:
-        return float(median(weekdays))
+        return float(median(weekdays[:SAME_WEEKDAYS]))
     latest = sorted(rows)[-USUAL_DAYS:]
     return float(median(rows[one] for one in latest)) if latest else None
 
