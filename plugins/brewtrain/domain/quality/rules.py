@@ -181,9 +181,13 @@ class Unique(_StatisticRule):
         return self._definition("DUPLICATE_VALUES")
 
     def failing(self, values: Sequence[str]) -> Iterator[int]:
-        """Iterate over the places of values that occur more than once."""
-        counts = Counter(values)
-        return (place for place, value in enumerate(values) if value != "" and counts[value] > 1)
+        """Iterate over the places of values that occur more than once: 1 and 1.0 are one number."""
+        numbers = [_number(value) for value in values if value != ""]
+        same: Sequence[Decimal | str | None] = values
+        if None not in numbers:
+            same = [_number(value) for value in values]
+        counts = Counter(same)
+        return (place for place, value in enumerate(values) if value != "" and counts[same[place]] > 1)
 
 
 @dataclass(frozen=True, kw_only=True)
