@@ -39,6 +39,7 @@ __all__ = [
     "run_profile",
     "run_recipe",
     "select_files",
+    "validate_rules",
     "validate_steps",
     "validation_report",
 ]
@@ -68,6 +69,18 @@ def validate_steps(steps: Any, *, to_run: bool = True) -> list[StepError]:
         them; a run does not.
     """
     return check_document(steps, to_run=to_run)[1]
+
+
+def validate_rules(rules: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse rules that cannot be read, whatever the data is.
+
+    :param rules: Rules as in the API.
+    :raises RecipeError: a rule is malformed; names the rule.
+    """
+    from recipe_runner.profiling.rulesets import Rule
+
+    for rule in rules:
+        Rule(rule)
 
 
 def run_recipe(

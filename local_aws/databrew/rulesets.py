@@ -89,7 +89,14 @@ def _get_ruleset(partition: Partition, name: str) -> Record:
 
 
 def _check_rules(rules: list[dict[str, Any]]) -> None:
+    """Refuse rules that DataBrew could not read; that it does so here is an assumption."""
+    from recipe_runner.api import RecipeError, validate_rules
+
     names = [rule["Name"] for rule in rules]
     for name in names:
         if names.count(name) > 1:
             raise invalid(f"The rule name {name} is used more than once.")
+    try:
+        validate_rules(rules)
+    except RecipeError as error:
+        raise invalid(str(error)) from None

@@ -292,6 +292,27 @@ class Rule:
             for variable in (check.left.variable, check.left.argument, *check.right):
                 if variable is not None and variable not in self.values:
                     raise self._parser.fault(f"SubstitutionMap has no {variable}")
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        """Refuse columns named twice or not at all: beside the expression and in it (API_Rule)."""
+        selectors = self.definition.get("ColumnSelectors") or []
+        for selector in selectors:
+            if bool(selector.get("Name")) == bool(selector.get("Regex")):
+                raise self._parser.fault("a column selector has either a Name or a Regex")
+            try:
+                selects(selector, "")
+            except RecipeError as problem:
+                raise self._parser.fault(problem.message) from None
+        for check in checks_of(self.node):
+            if selectors and check.left.variable is not None:
+                raise self._parser.fault(f"ColumnSelectors name the columns, so that {check.left.variable} cannot")
+            if not selectors and check.left.variable is None and check.left.aggregate not in DATASET_AGGREGATES:
+                raise self._parser.fault(
+                    "the check names no column: use :col with a column in back-ticks, or ColumnSelectors"
+                )
+            if check.left.variable is not None and self._column_of(check.left.variable) is None:
+                raise self._parser.fault(f"{check.left.variable} must be a column in back-ticks")
 
     def apply(self, frame: pl.DataFrame) -> dict[str, Any]:
         """Return the rule's status, and that of each column it is applied to.
@@ -319,6 +340,8 @@ class Rule:
             for name, dtype in frame.schema.items()
             if not dtype.is_nested() and any(selects(one, name) for one in selectors)
         ]
+        # A column that is named must exist: a rule that is about nothing must not pass.
+        columns += [name for one in selectors if (name := one.get("Name")) and name not in columns]
         if not columns:
             raise self._parser.fault("ColumnSelectors match no column of a simple type")
         results = [{"name": name, **self._guarded(partial(self._result, frame, name))} for name in columns]
@@ -395,8 +418,7 @@ class Rule:
             return found if name.endswith("COUNT") else _percentage(found, frame.height)
         if operand.variable is not None:
             column = self._column_of(operand.variable)
-        if column is None:
-            raise self._parser.fault(f"{name} is a column's statistic: name the columns in ColumnSelectors")
+        assert column is not None, "a statistic without a column is refused when the rule is read"
         self._require(frame, column)
         series = frame[column]
         values = present(series)
@@ -442,10 +464,7 @@ class Rule:
 
     def _comparison(self, check: Check, frame: pl.DataFrame, column: str | None) -> pl.Expr:
         name = self._column_of(check.left.variable) if check.left.variable else column
-        if name is None:
-            raise self._parser.fault(
-                "the check names no column: use :col with a column in back-ticks, or ColumnSelectors"
-            )
+        assert name is not None, "a check without a column is refused when the rule is read"
         dtype = self._require(frame, name)
         if check.operator == "is_missing":
             return missing(pl.col(name), dtype)

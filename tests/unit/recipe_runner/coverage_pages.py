@@ -126,9 +126,14 @@ GENERAL = [
     ("Maps", "structs whose null fields are absent keys", "JSON writes both alike"),
     (
         "A rule that cannot be checked (no such column, a value that is not of the column's type)",
-        "the rule and its ruleset have status ERROR, with `errorMessage`; the job succeeds. A malformed rule fails "
-        "the job",
+        "the rule and its ruleset have status ERROR, with `errorMessage`; the job succeeds. A malformed rule "
+        "is refused when its ruleset is made",
         "the guide says that a result is SUCCEEDED, FAILED or ERROR, but not when it is which",
+    ),
+    (
+        "ColumnSelectors that name a column which does not exist",
+        "a result of that column with status ERROR",
+        "a rule that is about nothing must not pass",
     ),
     (
         "Spelling of the check for a missing value",

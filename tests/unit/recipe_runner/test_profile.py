@@ -233,6 +233,19 @@ def test_disabled_rules_are_left_out_and_results_come_with_the_profile(dataset: 
     assert report["rulesetResults"] == [{"name": "rs", "ruleResults": [], "status": "SUCCEEDED"}]
 
 
+def test_a_selected_column_that_does_not_exist_is_an_error_of_that_column(dataset: DatasetFiles) -> None:
+    rule = {
+        "Name": "r",
+        "CheckExpression": "AGG(MISSING_VALUES_COUNT) < :v",
+        "SubstitutionMap": {":v": "9"},
+        "ColumnSelectors": [{"Name": "n"}, {"Name": "gone"}],
+    }
+    (result,) = results_of_rulesets(dataset, [{"Name": "rs", "Rules": [rule]}])[0]["ruleResults"]
+    assert result["status"] == "ERROR"
+    assert [(one["name"], one["status"]) for one in result["columnResults"]] == [("n", "SUCCEEDED"), ("gone", "ERROR")]
+    assert "there is no column 'gone'" in result["columnResults"][1]["errorMessage"]
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
@@ -248,6 +261,32 @@ def test_disabled_rules_are_left_out_and_results_come_with_the_profile(dataset: 
             "not with aggregates",
         ),
         ({"CheckExpression": "(:col > :v", "SubstitutionMap": {**COL, ":v": "1"}}, "ends too early"),
+        ({"CheckExpression": "AGG(MEAN) > :v", "SubstitutionMap": {":v": "1"}}, "names no column"),
+        ({"CheckExpression": "> :v", "SubstitutionMap": {":v": "1"}}, "names no column"),
+        (
+            {"CheckExpression": ":col > :v", "SubstitutionMap": {":col": "n", ":v": "1"}},
+            "must be a column in back-ticks",
+        ),
+        (
+            {
+                "CheckExpression": ":col > :v",
+                "SubstitutionMap": {**COL, ":v": "1"},
+                "ColumnSelectors": [{"Name": "n"}],
+            },
+            "so that :col cannot",
+        ),
+        (
+            {
+                "CheckExpression": "> :v",
+                "SubstitutionMap": {":v": "1"},
+                "ColumnSelectors": [{"Name": "n", "Regex": "n"}],
+            },
+            "either a Name or a Regex",
+        ),
+        (
+            {"CheckExpression": "> :v", "SubstitutionMap": {":v": "1"}, "ColumnSelectors": [{"Regex": "("}]},
+            "not a valid regular expression",
+        ),
     ],
 )
 def test_a_wrong_rule_is_an_error_with_its_name(rule: dict[str, Any], message: str, dataset: DatasetFiles) -> None:
@@ -535,9 +574,8 @@ def test_values_are_compared_as_the_columns_type_has_them(
         ({"CheckExpression": ":c > :x", "SubstitutionMap": {":c": "`q`", ":x": "1"}}, "there is no column 'q'"),
         ({"CheckExpression": ":c > :x", "SubstitutionMap": {":c": "`n`", ":x": "one"}}, ":x must be a number"),
         ({"CheckExpression": ":c > :x", "SubstitutionMap": {":c": "`l`", ":x": "1"}}, "the column 'l' is nested"),
-        ({"CheckExpression": "AGG(MEAN) > :x", "SubstitutionMap": {":x": "1"}}, "name the columns in ColumnSelectors"),
         (
-            {"CheckExpression": "> :x", "SubstitutionMap": {":x": "1"}, "ColumnSelectors": [{"Name": "q"}]},
+            {"CheckExpression": "> :x", "SubstitutionMap": {":x": "1"}, "ColumnSelectors": [{"Regex": "q"}]},
             "ColumnSelectors match no column",
         ),
         ({"CheckExpression": ":c matches :x", "SubstitutionMap": {":c": "`n`", ":x": "("}}, "does not compile"),
