@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup run up load backfill-report down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check audit licences data days policy permissions pr clean
+.PHONY: help setup run up load backfill-report down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check audit licences data days learn policy permissions pr clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ licences: setup ## Write docs/licences.md: what the locks install, and under whi
 
 days: setup ## Print which days a run reads (PIPELINE=name; AT=time in UTC, default: now)
 	@$(PY) -m tools.days '$(or $(PIPELINE),$(error days: say which pipeline, e.g. PIPELINE=bank_marketing))' $(if $(AT),--at '$(AT)')
+
+learn: setup ## Print quality rules learnt from good windows as a diff (PIPELINE=name; WINDOWS=n; PROFILE=1: profile the window now)
+	@$(PY) -m tools.learn '$(or $(PIPELINE),$(error learn: say which pipeline, e.g. PIPELINE=bank_marketing))' $(if $(WINDOWS),--windows '$(WINDOWS)') $(if $(PROFILE),--profile) $(if $(AT),--at '$(AT)')
 
 data: setup ## Download the full bank marketing file from UCI into var/data
 	@$(PY) -m tools.fetch_data

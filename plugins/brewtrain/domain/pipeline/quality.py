@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sized
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -198,7 +198,7 @@ class QualityRule(Section):
             self._check_own_language()
         return self
 
-    def _forms(self) -> dict[str, Sized]:
+    def _forms(self) -> dict[str, Collection[str]]:
         """Return what the rule says in each form; empty for all but one."""
         return {
             "check": self.check or "",
@@ -240,6 +240,12 @@ class QualityRule(Section):
             return parse_check(self.check, self.values)
         except ValueError as error:
             raise ValueError(f"has a check that DataBrew would refuse: it {error} (it says {self.check!r})") from None
+
+    def short_forms(self) -> Iterator[tuple[str, str]]:
+        """Iterate over form and column of what the rule says in short form."""
+        for form, says in self._forms().items():
+            if form != "check":
+                yield from ((form, column) for column in says)
 
     def rules(self) -> Iterator[Rule]:
         """Iterate over the rules of DataBrew's that this one is: in short form, one a column."""

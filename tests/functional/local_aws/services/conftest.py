@@ -11,6 +11,7 @@ import pytest
 
 from local_aws.jobs import knobs
 from tests.fixtures.job_services import BUCKET
+from tests.fixtures.profile_jobs import ROWS, Profile
 
 _counter = itertools.count()
 
@@ -44,6 +45,14 @@ def s3(aws_client: Callable[..., Any]) -> Any:
 def unique() -> Callable[[str], str]:
     """``unique(prefix)``: a name that no other test uses."""
     return lambda prefix: f"{prefix}-{next(_counter)}"
+
+
+@pytest.fixture
+def make_profile(
+    aws_client: Callable[..., Any], roles: dict[str, str], s3: Any, unique: Callable[[str], str]
+) -> Callable[..., Profile]:
+    """``make_profile(text)``: a dataset of one CSV file, to profile and to check rules on."""
+    return lambda body=ROWS: Profile(aws_client("databrew"), roles["databrew"], s3, unique("rules"), body)
 
 
 @pytest.fixture(autouse=True)

@@ -2,79 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from brewtrain.domain.quality.report import QualityReport, read_report, report_keys
+from brewtrain.domain.quality.report import read_report
 from brewtrain.domain.quality.rules import ruleset
-from brewtrain.domain.quality.validation_job import JOB_SAMPLE, PROFILE_CONFIGURATION
+from brewtrain.domain.quality.validation_job import JOB_SAMPLE
 from local_aws.jobs import knobs
 from tests.fixtures.job_services import BUCKET, error_of, wait_for, wait_for_state
-from tests.fixtures.quality import rules_of
-
-BUSY = {"STARTING", "RUNNING", "STOPPING"}
-ROWS = "id,age,plan\n1,17,gold\n2,98,silver\n3,,gold\n4,44,lead\n"
-
-
-class Profile:
-    """A dataset of one CSV file, and profile jobs over it."""
-
-    def __init__(self, client: Any, role: str, s3: Any, name: str, body: str) -> None:
-        self.client, self.role, self.s3, self.name = client, role, s3, name
-        key = f"{name}/raw/data.csv"
-        s3.put_object(Bucket=BUCKET, Key=key, Body=body.encode())
-        client.create_dataset(
-            Name=name, Format="CSV", Input={"S3InputDefinition": {"Bucket": BUCKET, "Key": key}}
-        )  # fmt: skip
-        self.arn = client.describe_dataset(Name=name)["ResourceArn"]
-
-    def create_ruleset(self, rules: list[dict[str, Any]]) -> str:
-        self.client.create_ruleset(Name=self.name, TargetArn=self.arn, Rules=rules)
-        return str(self.client.describe_ruleset(Name=self.name)["ResourceArn"])
-
-    def create_job(self, **options: Any) -> None:
-        self.client.create_profile_job(
-            Name=self.name,
-            DatasetName=self.name,
-            RoleArn=self.role,
-            OutputLocation={"Bucket": BUCKET, "Key": f"{self.name}/quality/"},
-            **options,
-        )
-
-    def start(self) -> str:
-        return str(self.client.start_job_run(Name=self.name)["RunId"])
-
-    def described(self, run_id: str) -> dict[str, Any]:
-        return dict(self.client.describe_job_run(Name=self.name, RunId=run_id))
-
-    def run(self) -> dict[str, Any]:
-        run_id = self.start()
-        return wait_for(lambda: self.described(run_id), "State", BUSY)
-
-    def document(self, key: str) -> Any:
-        return json.loads(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
-
-    def checked(self, *rules: str) -> tuple[dict[str, Any], QualityReport]:
-        """Run the job with rules on all rows, and read what it wrote."""
-        parsed = rules_of(*rules)
-        arn = self.create_ruleset(ruleset(parsed))
-        self.create_job(
-            ValidationConfigurations=[{"RulesetArn": arn}], JobSample=JOB_SAMPLE, Configuration=PROFILE_CONFIGURATION
-        )
-        run = self.run()
-        keys = report_keys(f"{self.name}/quality/", self.name, run["RunId"])
-        return run, read_report(parsed, self.document(keys.validation), self.document(keys.profile))
-
-
-@pytest.fixture
-def make_profile(
-    aws_client: Callable[..., Any], roles: dict[str, str], s3: Any, unique: Callable[[str], str]
-) -> Callable[..., Profile]:
-    return lambda body=ROWS: Profile(aws_client("databrew"), roles["databrew"], s3, unique("rules"), body)
-
+from tests.fixtures.profile_jobs import BUSY, Profile
+from tests.fixtures.quality import rule_of, rules_of
 
 STATUSES: dict[str, tuple[str, list[tuple[str | None, str, int | None]]]] = {
     "passed": ("{between: {id: [1, 4]}}", [("id", "passed", 0)]),
@@ -98,7 +37,7 @@ STATUSES: dict[str, tuple[str, list[tuple[str | None, str, int | None]]]] = {
 def test_the_job_succeeds_whatever_becomes_of_a_rule(
     rule: str, results: list[tuple[str | None, str, int | None]], make_profile: Callable[..., Profile]
 ) -> None:
-    run, report = make_profile().checked(rule)
+    run, report = make_profile().checked(*rules_of(rule))
     assert run["State"] == "SUCCEEDED", run.get("ErrorMessage")
     assert [(one.column, one.outcome, one.failing_rows) for one in report.results] == results
     assert (report.rows, report.problems) == (4, ())
@@ -109,7 +48,7 @@ def test_there_is_a_case_for_each_status() -> None:
 
 
 def test_a_file_without_rows_blocks(make_profile: Callable[..., Profile]) -> None:
-    run, report = make_profile("id,age\n").checked("{not_null: id}")
+    run, report = make_profile("id,age\n").checked(rule_of("{not_null: id}"))
     assert run["State"] == "SUCCEEDED", run.get("ErrorMessage")
     assert (report.outcome, report.problems) == ("blocked", ("The data has no rows.",))
 
@@ -130,7 +69,7 @@ def test_only_a_full_sample_sees_the_last_rows(
     profile.create_job(ValidationConfigurations=[{"RulesetArn": arn}], **({"JobSample": sample} if sample else {}))
     run = profile.run()
     assert run["JobSample"] == (sample or {"Mode": "CUSTOM_ROWS", "Size": 20_000})
-    keys = report_keys(f"{profile.name}/quality/", profile.name, run["RunId"])
+    keys = profile.keys(run)
     report = profile.document(keys.validation)
     assert (report["sampleSize"], report["rulesetResults"][0]["status"]) == (rows, status)
 
@@ -139,7 +78,7 @@ def test_a_job_without_rulesets_writes_no_validation_report(make_profile: Callab
     profile = make_profile()
     profile.create_job(JobSample=JOB_SAMPLE)
     run = profile.run()
-    keys = report_keys(f"{profile.name}/quality/", profile.name, run["RunId"])
+    keys = profile.keys(run)
     listed = profile.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{profile.name}/quality/")["Contents"]
     assert [item["Key"] for item in listed] == [keys.profile]
     assert "ValidationConfigurations" not in run
@@ -147,12 +86,12 @@ def test_a_job_without_rulesets_writes_no_validation_report(make_profile: Callab
 
 def test_a_ruleset_that_is_updated_counts_from_the_next_run_on(make_profile: Callable[..., Profile]) -> None:
     profile = make_profile()
-    assert profile.checked("{at_least: {id: 1}}")[1].outcome == "passed"
+    assert profile.checked(rule_of("{at_least: {id: 1}}"))[1].outcome == "passed"
     stricter = rules_of("{at_least: {id: 2}}")
     profile.client.update_ruleset(Name=profile.name, Rules=ruleset(stricter), Description="stricter")
     assert profile.client.describe_ruleset(Name=profile.name)["Description"] == "stricter"
     run = profile.run()
-    keys = report_keys(f"{profile.name}/quality/", profile.name, run["RunId"])
+    keys = profile.keys(run)
     report = profile.document(keys.validation)
     assert (report["rulesetResults"][0]["description"], read_report(stricter, report).outcome) == (
         "stricter",
@@ -166,7 +105,7 @@ def test_a_disabled_rule_is_not_checked(make_profile: Callable[..., Profile]) ->
     rules[1]["Disabled"] = True
     arn = profile.create_ruleset(rules)
     profile.create_job(ValidationConfigurations=[{"RulesetArn": arn}])
-    keys = report_keys(f"{profile.name}/quality/", profile.name, profile.run()["RunId"])
+    keys = profile.keys(profile.run())
     results = profile.document(keys.validation)["rulesetResults"][0]
     assert ([one["name"] for one in results["ruleResults"]], results["status"]) == (["id at_least"], "SUCCEEDED")
 
