@@ -185,6 +185,14 @@ class QualityRule(Section):
     threshold: Annotated[RowThreshold, BeforeValidator(_row_threshold)] | None = None
     name: Annotated[OneLine, Field(min_length=1, max_length=MAX_NAME)] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_empty(cls, fields: object) -> object:
+        empty = [name for name, value in fields.items() if value is None] if isinstance(fields, dict) else []
+        if empty:
+            raise ValueError(f"has nothing for {empty[0]!r}; indent what it says below it, or remove it")
+        return fields
+
     @model_validator(mode="after")
     def _one_form(self) -> QualityRule:
         forms = [name for name, given in self._forms().items() if given]

@@ -27,6 +27,10 @@ from brewtrain.domain.quality.history import DayRows, usual_rows
 
 _WHOLE = frozenset({"byte", "short", "int", "integer", "long", "bigint"})
 _NUMBERS = _WHOLE | {"float", "double", "decimal"}
+_DIGITS = re.compile(r"[0-9]+")
+_NOT_PLAIN = re.compile(r"[.+*?|(){}$/]")
+# A column of only true and false has a type of its own, which does not show how they are written.
+_SPELLINGS = ("false", "true", "False", "True", "FALSE", "TRUE")
 _DATE = re.compile(r"\d{4}[-/.]?\d{2}[-/.]?\d{2}")
 #: Values of a column that a rule lists; a profile lists no more.
 MOST_VALUES = 50
@@ -62,7 +66,7 @@ class GoodWindow:
 class Proposal:
     """What one column must be like.
 
-    :param form: Short form of a rule: ``not_null``, ``unique``, ``in`` or ``between``.
+    :param form: Short form of a rule: ``not_null``, ``unique``, ``in``, ``between``, ``matches``.
     :param column: The column.
     :param value: What the form says of the column; nothing for ``not_null`` and ``unique``.
     :param allowed_percent: Share of the rows that may fail.
@@ -152,10 +156,17 @@ def _proposals(column: _Column) -> Iterator[Proposal]:
         yield Proposal("unique", column.name)
     # Missing values fail a check of rows too.
     allowed = _HUNDRED if missing is None else missing
+    if allowed >= _HUNDRED:
+        return
     values = _values(column, allowed)
+    pattern = _date_pattern(column)
     if values is not None:
         yield values
-    elif column.types <= _NUMBERS and not _grows(column) and allowed < _HUNDRED:
+    elif pattern is not None:
+        yield Proposal("matches", column.name, (pattern,), allowed)
+    elif column.types == {"boolean"}:
+        yield Proposal("in", column.name, _SPELLINGS, allowed)
+    elif column.types <= _NUMBERS and not _grows(column):
         bounds = _range(column)
         if bounds is not None:
             yield Proposal("between", column.name, bounds, allowed)
@@ -177,10 +188,27 @@ def _is_unique(column: _Column) -> bool:
     return column.counts("distinctValuesCount") == column.present and not _is_date(column)
 
 
-def _is_date(column: _Column) -> bool:
+def _texts(column: _Column) -> list[str]:
+    """Return the most common values of all windows that are texts."""
     values = [entry.get("value") for one in column.facts for entry in _most_common(one)]
-    texts = [value for value in values if isinstance(value, str)]
+    return [value for value in values if isinstance(value, str)]
+
+
+def _is_date(column: _Column) -> bool:
+    texts = _texts(column)
     return bool(texts) and all(_DATE.match(value) for value in texts)
+
+
+def _date_pattern(column: _Column) -> str | None:
+    """Return the one form that all of a column's dates are written in."""
+    if column.types != {"string"} or not _is_date(column):
+        return None
+    forms = {_NOT_PLAIN.sub(r"[\g<0>]", _DIGITS.sub("0", value)) for value in _texts(column)}
+    lengths = {tuple(map(len, _DIGITS.findall(value))) for value in _texts(column)}
+    if len(forms) != 1 or len(lengths) != 1:
+        return None
+    runs = iter(lengths.pop())
+    return re.sub("0", lambda _: f"[0-9]{{{next(runs)}}}", forms.pop())
 
 
 def _grows(column: _Column) -> bool:

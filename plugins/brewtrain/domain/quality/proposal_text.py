@@ -92,10 +92,13 @@ def _kind(form: str) -> str:
 def _says(form: str, proposals: Sequence[Proposal]) -> list[str]:
     if form in ("not_null", "unique"):
         return [f"- {form}: [{', '.join(_scalar(one.column) for one in proposals)}]"]
-    return [
-        f"- {form}:",
-        *(f"    {_scalar(one.column)}: [{', '.join(_scalar(value) for value in one.value)}]" for one in proposals),
-    ]
+    return [f"- {form}:", *(f"    {_scalar(one.column)}: {_value(one)}" for one in proposals)]
+
+
+def _value(proposal: Proposal) -> str:
+    if proposal.form == "matches":
+        return _scalar(proposal.value[0])
+    return f"[{', '.join(_scalar(value) for value in proposal.value)}]"
 
 
 def _scalar(value: str | Decimal) -> str:

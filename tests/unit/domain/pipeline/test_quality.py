@@ -181,6 +181,10 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "'quality.rules[0]' checks nothing; write one of check, not_null, unique, in, between, at_least, at_most, "
         "matches",
     ),
+    "a form that is not indented": (
+        "rules:\n- in:\n  plan: [gold]",
+        "'quality.rules[0]' has nothing for 'in'; indent what it says below it, or remove it",
+    ),
     "a misspelt form": ("rules: [{not_nul: a}]", "'quality.rules[0].not_nul' is not known; did you mean 'not_null'?"),
     "two forms": ("rules: [{not_null: a, unique: b}]", "'quality.rules[0]' has both not_null and unique; make them "
                   "two rules"),
@@ -297,4 +301,4 @@ def test_a_mistake_ends_in_one_sentence(section: str, sentence: str) -> None:
 
 
 def test_there_is_a_sentence_for_each_mistake() -> None:
-    assert len(MISTAKES) == 35
+    assert len(MISTAKES) == 36

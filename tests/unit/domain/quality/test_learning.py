@@ -95,10 +95,18 @@ LEARNT: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
         ["- not_null: [a]", "- unique: [a]"],
     ),
     "a text that is unique": ([text({"k1": 1}, distinct=1000)], ["- not_null: [a]", "- unique: [a]"]),
-    "a timestamp": ([text({"2024-03-04 10:00:00": 1}, distinct=1000)], ["- not_null: [a]"]),
+    "a timestamp": (
+        [text({"2024-03-04 10:00:00.5": 1, "2024-03-05 11:00:00.0": 1}, distinct=1000)],
+        ["- not_null: [a]", "- matches:",
+         '    a: "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{1}"'],
+    ),
+    "timestamps of two forms": (
+        [text({"2024-03-04 10:00:00": 1, "2024-03-04 9:00:00": 1}, distinct=1000)],
+        ["- not_null: [a]"],
+    ),
     "a day in each window": (
         [text({"2024-03-04": 1000}), text({"2024-03-05": 1000})],
-        ["- not_null: [a]"],
+        ["- not_null: [a]", "- matches:", '    a: "[0-9]{4}-[0-9]{2}-[0-9]{2}"'],
     ),
     "new values in every window": (
         [text({f"batch{number}": 1000}) for number in range(6)],
@@ -109,7 +117,8 @@ LEARNT: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
         [number(0, 9.5, distinct=1000)],
         ["- not_null: [a]", "- between:", "    a: [0, 10.5]"],
     ),
-    "true and false": ([{"type": "boolean", "missingValuesCount": 0, "distinctValuesCount": 2}], ["- not_null: [a]"]),
+    "true and false": ([{"type": "boolean", "missingValuesCount": 0, "distinctValuesCount": 2}],
+                       ["- not_null: [a]", "- in:", '    a: ["false", "true", "False", "True", "FALSE", "TRUE"]']),
     "a number that is always the same": ([number(3, 3, distinct=1)], ["- not_null: [a]"]),
     "a column that is nearly always missing": ([number(1, 9, missing=990)], []),
     "a column that is empty": ([{"type": "string", "missingValuesCount": 1000, "distinctValuesCount": 0}], []),
@@ -123,7 +132,7 @@ def test_what_is_learnt_of_a_column(columns: list[dict[str, Any]], expected: lis
 
 
 def test_there_is_a_case_for_each_kind_of_column() -> None:
-    assert len(LEARNT) == 23
+    assert len(LEARNT) == 24
 
 
 def test_a_column_that_a_window_lacks_is_not_learnt() -> None:
