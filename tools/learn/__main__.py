@@ -71,12 +71,16 @@ def main(arguments: list[str] | None = None, clients: Callable[[str], Any] | Non
     :returns: The exit code: 2 for a pipeline file that is missing or not valid, 1 if there is
         nothing to learn from.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
+
     options = _parser().parse_args(arguments)
     try:
         pipeline = resources.find_pipeline(options.pipeline)
         windows = _windows(pipeline, options, clients or _own_clients())
     except BrewtrainError as error:
         return _fail(str(error), 2)
+    except (BotoCoreError, ClientError) as error:
+        return _fail(f"AWS cannot be asked: {error}; check credentials, region and permissions", 2)
     if not windows:
         return _fail(
             f"no good run of {pipeline.name} has left a profile; write 'quality: learn' into the pipeline file and let "
@@ -101,10 +105,7 @@ def _windows(pipeline: Pipeline, options: argparse.Namespace, clients: Callable[
     if not options.profile:
         return kept_profiles(s3, pipeline.bucket_name(account), pipeline.name, options.windows)
     interval = pipeline.run_schedule.newest_complete(options.at)
-    window = pipeline.data_days.window(pipeline.data_days.newest(interval.end))
-    found = profile_window(
-        clients, pipeline, account, window, poll_seconds=options.poll_seconds, say=_say
-    )  # fmt: skip
+    found = profile_window(clients, pipeline, account, interval, poll_seconds=options.poll_seconds, say=_say)
     return [found] if found.rows else []
 
 
@@ -112,7 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.learn", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pipeline", help="name of the pipeline")
     parser.add_argument(
-        "--windows", type=int, default=30, metavar="N", help="newest good windows to learn from (default %(default)s)"
+        "--windows",
+        type=_whole,
+        default=30,
+        metavar="N",
+        help="newest good windows to learn from (default %(default)s)",
     )
     parser.add_argument("--profile", action="store_true", help="profile the window now, instead of kept profiles")
     parser.add_argument(
@@ -127,6 +132,12 @@ def _own_clients() -> Callable[[str], Any]:
     import boto3
 
     return lambda service: boto3.client(service)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of windows; write one such as 30")
+    return int(text)
 
 
 def _moment(text: str) -> datetime:

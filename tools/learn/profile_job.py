@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from brewtrain.domain import names
@@ -16,7 +17,9 @@ from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.quality.learning import GoodWindow
 from brewtrain.domain.quality.report import report_keys
 from brewtrain.domain.quality.validation_job import JOB_SAMPLE, PROFILE_CONFIGURATION
-from brewtrain.domain.run.days import Window
+from brewtrain.domain.run import transform_job
+from brewtrain.domain.run.identity import identity_for_start
+from brewtrain.domain.run.interval import DataInterval
 
 _BUSY = frozenset({"STARTING", "RUNNING", "STOPPING"})
 
@@ -25,17 +28,17 @@ def profile_window(
     clients: Callable[[str], Any],
     pipeline: Pipeline,
     account: names.Account,
-    window: Window,
+    interval: DataInterval,
     *,
     poll_seconds: float,
     say: Callable[[str], None],
 ) -> GoodWindow:
-    """Run a profile job over a window on every row, and remove it again.
+    """Run a profile job over the window of an interval's run on every row, and remove it again.
 
     :param clients: Makes a boto3 client by service name.
     :param pipeline: The pipeline file.
     :param account: Account and region.
-    :param window: The days.
+    :param interval: The data interval.
     :param poll_seconds: Between two looks at the job.
     :param say: Told what happens.
     :raises DeploymentError: If the job does not succeed.
@@ -44,40 +47,23 @@ def profile_window(
     bucket = pipeline.bucket_name(account)
     name = f"{names.PREFIX}-{names.slug(pipeline.name)}-learn"
     prefix = f"{names.PREFIX}/{pipeline.name}/quality/learn/"
-    _create(databrew, pipeline, account, window, name=name, prefix=prefix)
+    # The files that the interval's run would read.
+    identity = identity_for_start(pipeline, interval, clear_number=0, rerun_mode="auto", dag_run_id=name)
+    window = pipeline.data_days.window(date.fromisoformat(identity.data_date))
+    databrew.create_dataset(Name=name, **transform_job.dataset(pipeline, identity, bucket=bucket))
     try:
-        run_id = str(databrew.start_job_run(Name=name)["RunId"])
-        say(f"DataBrew profiles {window.first} to {window.last}: job {name}, run {run_id}")
-        run = databrew.describe_job_run(Name=name, RunId=run_id)
-        while run["State"] in _BUSY:
-            time.sleep(poll_seconds)
-            run = databrew.describe_job_run(Name=name, RunId=run_id)
-        if run["State"] != "SUCCEEDED":
-            raise DeploymentError(
-                f"DataBrew job {name}, run {run_id}, is {run['State']}: {run.get('ErrorMessage', 'no message')}"
-            )
+        _create_job(databrew, pipeline, account, name=name, prefix=prefix)
+        try:
+            run_id = _run(databrew, name, poll_seconds=poll_seconds, say=say, about=f"{window.first} to {window.last}")
+        finally:
+            databrew.delete_job(Name=name)
     finally:
-        databrew.delete_job(Name=name)
         databrew.delete_dataset(Name=name)
     body = clients("s3").get_object(Bucket=bucket, Key=report_keys(prefix, name, run_id).profile)["Body"].read()
     return GoodWindow(window.last, json.loads(body), len(window.days))
 
 
-def _create(
-    databrew: Any, pipeline: Pipeline, account: names.Account, window: Window, *, name: str, prefix: str
-) -> None:
-    bucket = pipeline.bucket_name(account)
-    databrew.create_dataset(
-        Name=name,
-        Format="CSV",
-        FormatOptions={"Csv": {"Delimiter": pipeline.source.delimiter, "HeaderRow": True}},
-        Input={
-            "S3InputDefinition": {
-                "Bucket": pipeline.source.bucket(bucket),
-                "Key": pipeline.source.layout.databrew_key(window.first, window.last),
-            }
-        },
-    )
+def _create_job(databrew: Any, pipeline: Pipeline, account: names.Account, *, name: str, prefix: str) -> None:
     encryption = {"EncryptionMode": "SSE-S3"}
     if pipeline.kms_key is not None:
         encryption = {"EncryptionMode": "SSE-KMS", "EncryptionKeyArn": pipeline.kms_key}
@@ -85,9 +71,22 @@ def _create(
         Name=name,
         DatasetName=name,
         RoleArn=account.role_arn("databrew"),
-        OutputLocation={"Bucket": bucket, "Key": prefix},
+        OutputLocation={"Bucket": pipeline.bucket_name(account), "Key": prefix},
         Configuration=PROFILE_CONFIGURATION,
         JobSample=JOB_SAMPLE,
         MaxCapacity=pipeline.transform.max_capacity,
         **encryption,
     )
+
+
+def _run(databrew: Any, name: str, *, poll_seconds: float, say: Callable[[str], None], about: str) -> str:
+    run_id = str(databrew.start_job_run(Name=name)["RunId"])
+    say(f"DataBrew profiles {about}: job {name}, run {run_id}")
+    run = databrew.describe_job_run(Name=name, RunId=run_id)
+    while run["State"] in _BUSY:
+        time.sleep(poll_seconds)
+        run = databrew.describe_job_run(Name=name, RunId=run_id)
+    if run["State"] != "SUCCEEDED":
+        problem = run.get("ErrorMessage", "no message")
+        raise DeploymentError(f"DataBrew job {name}, run {run_id}, is {run['State']}: {problem}")
+    return run_id

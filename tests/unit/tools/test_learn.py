@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from brewtrain.domain.quality.learning import GoodWindow
 from tests.fixtures.pipelines import CHURN, pipeline_of
@@ -103,6 +104,9 @@ def test_git_takes_the_diff(tmp_path: Path) -> None:
     assert path.read_text() == after
 
 
+BUCKET = "brewtrain-123456789012-eu-central-1"
+
+
 class Bucket:
     """S3 and STS of one account, as far as they are read."""
 
@@ -119,34 +123,35 @@ class Bucket:
         assert call == "list_objects_v2"
         return self
 
-    def paginate(self, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
-        assert Bucket == "brewtrain-123456789012-eu-central-1"
-        keys = [key for key in sorted(self.documents) if key.startswith(Prefix)]
-        yield from ({"Contents": [{"Key": key}]} for key in keys)
+    def paginate(self, Bucket: str, Prefix: str, Delimiter: str) -> Iterator[dict[str, Any]]:
+        assert Bucket == BUCKET
+        paths = [key.removeprefix(Prefix) for key in self.documents if key.startswith(Prefix)]
+        folders = sorted({path.partition(Delimiter)[0] for path in paths if Delimiter in path})
+        yield from ({"CommonPrefixes": [{"Prefix": f"{Prefix}{folder}/"}]} for folder in folders)
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        assert Bucket == BUCKET
+        if Key not in self.documents:
+            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Key}}, "GetObject")
         return {"Body": io.BytesIO(json.dumps(self.documents[Key]).encode())}
 
 
-def run(day: int, outcome: str, profile: dict[str, Any], generation: int = 0) -> dict[str, Any]:
+def run(day: int, outcome: str, profile: dict[str, Any], generation: str = "0") -> dict[str, Any]:
     """Return what a run's validation leaves, by key."""
-    run_id = f"churn-202403{day:02}T0400-g{generation}"
-    prefix = f"brewtrain/churn/runs/{run_id}/"
-    return {
-        f"{prefix}quality.json": {
-            "outcome": outcome,
-            "first_day": f"2024-03-{day:02}",
-            "last_day": f"2024-03-{day:02}",
-        },
-        f"{prefix}quality/brewtrain-{run_id}_1.json": profile,
-        f"{prefix}quality/brewtrain-{run_id}_1_dq-validation-report.json": {"sampleSize": 1},
-        f"{prefix}result.json": {},
+    prefix = f"brewtrain/churn/runs/churn-202403{day:02}T0400-g{generation}/"
+    key = f"{prefix}quality/brewtrain-churn-quality-1a2b_1.json"
+    result = {
+        "outcome": outcome,
+        "data_date": f"2024-03-{day:02}",
+        "days": {"first": f"2024-03-{day:02}", "last": f"2024-03-{day:02}"},
+        "reports": {"profile": f"s3://{BUCKET}/{key}"},
     }
+    return {f"{prefix}quality.json": result, key: profile, f"{prefix}result.json": {}}
 
 
-def with_ages(low: int, high: int, written: str = "2024") -> dict[str, Any]:
+def with_ages(low: int, high: int) -> dict[str, Any]:
     column = {"name": "age", "type": "int", "min": low, "max": high, "missingValuesCount": 0, "distinctValuesCount": 80}
-    return {"sampleSize": 1000, "writtenOn": written, "columns": [column]}
+    return {"sampleSize": 1000, "columns": [column]}
 
 
 @pytest.fixture
@@ -179,19 +184,24 @@ def test_the_newest_windows_teach(churn: Path, capsys: pytest.CaptureFixture[str
     assert "+        age: [16, 64]\n" in capsys.readouterr().out
 
 
-def test_a_run_that_was_started_afresh_counts_once(churn: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    documents = {**run(4, "passed", with_ages(0, 500)), **run(4, "passed", with_ages(20, 90), generation=1)}
+@pytest.mark.parametrize("generation", ["1", "10", "0f1a2b"], ids=["cleared", "cleared often", "started afresh"])
+def test_a_run_that_was_started_again_counts_once(
+    generation: str, churn: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents = {**run(4, "passed", with_ages(0, 500)), **run(4, "passed", with_ages(20, 90), generation=generation)}
     assert main(["churn"], lambda service: Bucket(documents)) == 0
     assert "+        age: [13, 97]\n" in capsys.readouterr().out
 
 
-def test_a_validation_that_was_cleared_counts_as_it_ended(churn: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = run(4, "passed", with_ages(-500, 500, "2024-03-04T05:00"))
-    again = {
-        key.replace("_1.json", "_2.json"): value
-        for key, value in run(4, "passed", with_ages(20, 90, "2024-03-04T06:00")).items()
-    }
-    assert main(["churn"], lambda service: Bucket(first | again)) == 0
+@pytest.mark.parametrize("outcome", ["blocked", "accepted", "marked success by hand"])
+def test_data_that_is_not_good_teaches_nothing(outcome: str, churn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["churn"], lambda service: Bucket(run(4, outcome, PROFILE))) == 1
+    assert "no good run of churn has left a profile" in capsys.readouterr().err
+
+
+def test_a_run_without_a_quality_result_is_passed_over(churn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    documents = {**run(4, "passed", with_ages(20, 90)), "brewtrain/churn/runs/churn-20240305T0400-g0/result.json": {}}
+    assert main(["churn"], lambda service: Bucket(documents)) == 0
     assert "+        age: [13, 97]\n" in capsys.readouterr().out
 
 
@@ -209,6 +219,23 @@ def test_a_section_in_brackets_is_named(churn: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == (
         "learn: 'quality' is written in brackets; write it one field a line, then learn again\n"
     )  # fmt: skip
+
+
+def test_aws_that_refuses_is_named(churn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(service: str) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListObjectsV2")
+
+    assert main(["churn"], refused) == 2
+    assert capsys.readouterr().err == (
+        "learn: AWS cannot be asked: An error occurred (AccessDenied) when calling the ListObjectsV2 operation: no; "
+        "check credentials, region and permissions\n"
+    )
+
+
+def test_a_number_of_windows_is_at_least_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["churn", "--windows", "0"])
+    assert "'0' is no number of windows; write one such as 30" in capsys.readouterr().err
 
 
 def test_an_unknown_pipeline_is_named(churn: Path, capsys: pytest.CaptureFixture[str]) -> None:

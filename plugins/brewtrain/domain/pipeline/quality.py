@@ -9,6 +9,7 @@ Reference, "Rule", "Threshold", "ColumnSelector" (lengths).
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Collection, Iterator
 from decimal import Decimal
@@ -69,6 +70,12 @@ def _text_value(value: object) -> object:
     return value
 
 
+def _check_listed(value: str) -> str:
+    if len(json.dumps([value], ensure_ascii=False)) > MAX_VALUE:
+        raise ValueError(f"has {len(value)} characters; a list of DataBrew's has at most {MAX_VALUE}, as JSON")
+    return value
+
+
 def _decimal(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"is not a number; write it without quotes (it says {value!r})")
@@ -98,6 +105,8 @@ def _check_pattern(value: str) -> str:
         re.compile(value)
     except re.error as error:
         raise ValueError(f"is not a regular expression ({error})") from None
+    if "(?P" in value:
+        raise ValueError("has a named group in Python's form, which DataBrew does not know; write a plain group")
     return value
 
 
@@ -110,7 +119,7 @@ ColumnNames = Annotated[
 ]
 Number = Annotated[Decimal, BeforeValidator(_decimal)]
 Range = Annotated[tuple[Number, Number], Field(strict=False), BeforeValidator(_pair), AfterValidator(_check_range)]
-TextValue = Annotated[OneLine, BeforeValidator(_text_value), Field(min_length=1, max_length=MAX_VALUE - 10)]
+TextValue = Annotated[OneLine, BeforeValidator(_text_value), Field(min_length=1), AfterValidator(_check_listed)]
 TextValues = Annotated[
     tuple[TextValue, ...], Field(strict=False, min_length=1, max_length=1000), AfterValidator(check_once_each)
 ]
@@ -173,7 +182,7 @@ class QualityRule(Section):
     check: Annotated[OneLine, Field(min_length=1, max_length=MAX_EXPRESSION)] | None = None
     values: dict[str, Annotated[OneLine, BeforeValidator(_text_value), Field(max_length=MAX_VALUE)]] = Field(default={})
     columns: ColumnNames = ()
-    columns_matching: Pattern | None = None
+    columns_matching: Annotated[Pattern, Field(max_length=255)] | None = None
     not_null: ColumnNames = ()
     unique: ColumnNames = ()
     in_: dict[ColumnName, TextValues] | None = Field(default=None, alias="in", min_length=1)

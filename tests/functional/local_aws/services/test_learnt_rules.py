@@ -18,6 +18,7 @@ from tests.fixtures.job_services import BUCKET, error_of
 from tests.fixtures.pipelines import CHURN, pipeline_of
 from tests.fixtures.profile_jobs import Profile
 from tools.learn.__main__ import proposed_text
+from tools.learn.kept_profiles import kept_profiles
 from tools.learn.profile_job import profile_window
 
 LAST_GOOD = "2018-11"
@@ -67,6 +68,22 @@ def test_rules_learnt_from_good_months_catch_every_fault_and_nothing_else(
             assert (report.outcome, month) == ("passed", month), report.blocked
 
 
+def test_kept_profiles_are_read_from_the_bucket(s3: Any) -> None:
+    for day, outcome in ((4, "passed"), (5, "blocked"), (6, "warned")):
+        prefix = f"brewtrain/kept/runs/kept-202403{day:02}T0400-g0/"
+        result = {
+            "outcome": outcome,
+            "data_date": f"2024-03-{day:02}",
+            "days": None,
+            "reports": {"profile": f"s3://{BUCKET}/{prefix}quality/profile.json"},
+        }
+        s3.put_object(Bucket=BUCKET, Key=f"{prefix}quality.json", Body=json.dumps(result).encode())
+        s3.put_object(Bucket=BUCKET, Key=f"{prefix}quality/profile.json", Body=b'{"sampleSize": 7}')
+    s3.put_object(Bucket=BUCKET, Key="brewtrain/kept/runs/kept-20240307T0400-g0/result.json", Body=b"{}")
+    found = kept_profiles(s3, BUCKET, "kept", 30)
+    assert [(one.newest_day.day, one.rows, one.days) for one in found] == [(4, 7, None), (6, 7, None)]
+
+
 def test_a_window_is_profiled_now_for_a_pipeline_without_good_runs(
     aws_client: Callable[..., Any], s3: Any, roles: dict[str, str]
 ) -> None:
@@ -77,14 +94,14 @@ def test_a_window_is_profiled_now_for_a_pipeline_without_good_runs(
     aws_client("iam").create_role(
         RoleName=role, AssumeRolePolicyDocument=json.dumps(trust["AssumeRolePolicyDocument"])
     )  # fmt: skip
-    days = pipeline.data_days
-    window = days.window(days.newest(datetime(2024, 3, 8, tzinfo=UTC)))
-    for number, day in enumerate([date(2024, 3, 4), *window.days]):
+    interval = pipeline.run_schedule.newest_complete(datetime(2024, 3, 8, tzinfo=UTC))
+    for number in range(4):
+        day = date(2024, 3, 4 + number)
         s3.put_object(
             Bucket=BUCKET, Key=pipeline.source.layout.object_key(day, "a.csv"), Body=f"age\n{number}\n".encode()
         )  # fmt: skip
     said: list[str] = []
-    found = profile_window(aws_client, pipeline, account, window, poll_seconds=0.05, say=said.append)
+    found = profile_window(aws_client, pipeline, account, interval, poll_seconds=0.05, say=said.append)
     assert (found.newest_day, found.days, found.rows) == (date(2024, 3, 7), 3, 3)
     assert (found.profile["columns"][0]["min"], found.profile["columns"][0]["max"]) == (1, 3)
     assert said[0].startswith("DataBrew profiles 2024-03-05 to 2024-03-07: job brewtrain-churn-learn, run db_")

@@ -147,6 +147,12 @@ def test_a_long_list_of_values_is_divided_into_lists_that_databrew_takes() -> No
     assert [value for text in lists.values() for value in json.loads(text)] == values
 
 
+def test_a_value_that_is_too_long_for_a_list_is_refused() -> None:
+    value = "'" + '"' * 600 + "'"
+    with pytest.raises(PipelineFileError, match="has 600 characters; a list of DataBrew's has at most 1024, as JSON"):
+        rules_of(f"{{in: {{plan: [{value}]}}}}")
+
+
 def test_a_long_name_is_shortened_and_stays_unique() -> None:
     columns = [f"{'x' * 150}{end}" for end in "ab"]
     names = [rule.name for rule in rules_of(f"{{not_null: [{', '.join(columns)}]}}")]
@@ -232,6 +238,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "'quality.rules[0].matches.a' is not a regular expression (missing ), unterminated subpattern at position 0) "
         "(it says '(')",
     ),
+    "a pattern of Python's": (
+        "rules: [{matches: {a: '(?P<x>b)'}}]",
+        "'quality.rules[0].matches.a' has a named group in Python's form, which DataBrew does not know; write a plain "
+        "group (it says '(?P<x>b)')",
+    ),
     "a threshold without its sign": (
         "rules: [{not_null: a, threshold: 1}]",
         "'quality.rules[0].threshold' is not a share in percent; write one such as '1%' (it says 1)",
@@ -301,4 +312,4 @@ def test_a_mistake_ends_in_one_sentence(section: str, sentence: str) -> None:
 
 
 def test_there_is_a_sentence_for_each_mistake() -> None:
-    assert len(MISTAKES) == 36
+    assert len(MISTAKES) == 37
