@@ -74,6 +74,8 @@ NAMED_STATISTICS = {
     "VARIANCE": "variance",
     "MEDIAN_ABSOLUTE_DEVIATION": "medianAbsoluteDeviation",
 }
+#: The guide: "one of '0.25', '0.5', '0.75'".
+QUANTILES = ("0.25", "0.5", "0.75")
 COUNTED = ("MISSING_VALUES", "DUPLICATE_VALUES", "VALID_VALUES", "DISTINCT_VALUES", "UNIQUE_VALUES", "Z_SCORE_OUTLIERS")
 COLUMN_AGGREGATES = (
     *NAMED_STATISTICS,
@@ -295,7 +297,7 @@ class Rule:
         self._check_columns()
 
     def _check_columns(self) -> None:
-        """Refuse columns named twice or not at all: beside the expression and in it (API_Rule)."""
+        """Refuse columns named twice or not at all (API_Rule), and quantiles that do not exist."""
         selectors = self.definition.get("ColumnSelectors") or []
         for selector in selectors:
             if bool(selector.get("Name")) == bool(selector.get("Regex")):
@@ -311,6 +313,8 @@ class Rule:
                 raise self._parser.fault(
                     "the check names no column: use :col with a column in back-ticks, or ColumnSelectors"
                 )
+            if check.left.aggregate == "QUANTILE" and self.values.get(check.left.argument or "") not in QUANTILES:
+                raise self._parser.fault(f"a quantile is one of {', '.join(QUANTILES)}")
             if check.left.variable is not None and self._column_of(check.left.variable) is None:
                 raise self._parser.fault(f"{check.left.variable} must be a column in back-ticks")
 
@@ -433,8 +437,8 @@ class Rule:
         if not measured and name.startswith(("QUANTILE", "Z_SCORE")):
             raise self._without(name, series)
         if name == "QUANTILE":
-            share = self._parse_number(operand.argument) if operand.argument else 0.5
-            value = measure(values).quantile(share, "linear")
+            assert operand.argument is not None, "a quantile without its share is refused when the rule is read"
+            value = measure(values).quantile(self._parse_number(operand.argument), "linear")
             return None if value is None else float(value)
         kind, _, unit = name.rpartition("_")
         threshold = self._parse_number(operand.argument) if operand.argument else 3.0

@@ -36,7 +36,7 @@ def proposed_text(pipeline: Pipeline, text: str, windows: Sequence[GoodWindow]) 
     :raises NotBlockStyleError: If rules cannot be added to its text.
     """
     learnt = unsaid(learn(windows), pipeline.quality)
-    if not learnt.proposals and not learnt.row_count:
+    if not learnt:
         return text
     rows = sum(window.rows for window in windows)
     newest = max(window.newest_day for window in windows)
@@ -44,7 +44,7 @@ def proposed_text(pipeline: Pipeline, text: str, windows: Sequence[GoodWindow]) 
     bounds = ", ".join(f"{name}: {value}" for name, value in learnt.row_count.items())
     tail = [f"{' ' * inner_indent(text)}row_count: {{{bounds}}}"] if bounds else []
     comment = f"Learnt from {counted} up to {newest}, {rows:,} rows."
-    changed = with_rules(text, place_of_rules(text), rule_lines(learnt.proposals), comment, tail)
+    changed = with_rules(text, place_of_rules(text), rule_lines(learnt), comment, tail)
     # What is proposed must be a pipeline file again.
     parse_pipeline(strict_yaml.load(changed), source=f"{pipeline.name}.yaml with the rules")
     return changed

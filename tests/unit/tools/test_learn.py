@@ -20,7 +20,7 @@ from tools.learn.pipeline_text import NotBlockStyleError
 
 PROFILE = {
     "sampleSize": 1000,
-    "writtenOn": "2024-03-05T04:10:00",
+    "duplicateRowsCount": 0,
     "columns": [
         {"name": "age", "type": "int", "min": 17, "max": 98, "missingValuesCount": 0, "distinctValuesCount": 80},
         {"name": "plan", "type": "string", "min": 4, "max": 6, "missingValuesCount": 0, "distinctValuesCount": 2,
@@ -35,6 +35,7 @@ RULES = """\
         age: [8, 107]
     - in:
         plan: [gold, "no"]
+    - check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 1
 """
 
 SECTIONS: dict[str, tuple[str, str]] = {
@@ -57,14 +58,14 @@ SECTIONS: dict[str, tuple[str, str]] = {
             "label:",
             "quality:\n  rules:\n  - between: {age: [18, 99]}  # by law\n  - unique: id\n"
             "  # Learnt from 1 window up to 2024-03-04, 1,000 rows.\n  - not_null: [age, plan]\n  - in:\n"
-            '      plan: [gold, "no"]\n\n# the target\nlabel:',
+            '      plan: [gold, "no"]\n  - check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 1\n\n# the target\nlabel:',
         ),
     ),
     "rules at the end of the file": (
         f"{CHURN}quality:\n    rules:\n      - not_null:\n          - age\n          - plan\n",
         f"{CHURN}quality:\n    rules:\n      - not_null:\n          - age\n          - plan\n"
         "      # Learnt from 1 window up to 2024-03-04, 1,000 rows.\n      - between:\n          age: [8, 107]\n"
-        '      - in:\n          plan: [gold, "no"]\n',
+        '      - in:\n          plan: [gold, "no"]\n      - check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 1\n',
     ),
 }
 

@@ -36,6 +36,7 @@ COLUMN_STATISTICS = (
     *("MIN", "MAX", "MEDIAN", "MEAN", "MODE", "STANDARD_DEVIATION", "ENTROPY"),
     *("SUM", "KURTOSIS", "SKEWNESS", "VARIANCE", "MEDIAN_ABSOLUTE_DEVIATION", "QUANTILE"),
 )  # fmt: skip
+QUANTILES = ("0.25", "0.5", "0.75")
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")
 _TEXT_CONDITIONS = ("starts_with", "ends_with", "contains", "matches")
 CONDITIONS = (*COMPARISONS, "is_between", "in", *_TEXT_CONDITIONS)
@@ -230,7 +231,9 @@ class _Reader:
             if statistic != "QUANTILE" and not statistic.startswith("Z_SCORE"):
                 raise CheckError(f"gives {statistic} a parameter; only QUANTILE and Z_SCORE_OUTLIERS_… have one")
             self._sign(",")
-            self._number()
+            value = self._number()
+            if statistic == "QUANTILE" and value not in QUANTILES:
+                raise CheckError(f"asks for the quantile {value}; DataBrew has {', '.join(QUANTILES)}")
         elif statistic == "QUANTILE":
             raise CheckError("names no share for QUANTILE; write AGG(QUANTILE, 0.25), 0.5 or 0.75")
         self._sign(")")
@@ -261,15 +264,19 @@ class _Reader:
             self._variable_of(self._next("a value"))
 
     def _bound(self, aggregate: bool) -> None:
-        self._number() if aggregate else self._variable_of(self._next("a value"))
+        if aggregate:
+            self._number()
+        else:
+            self._variable_of(self._next("a value"))
 
-    def _number(self) -> None:
+    def _number(self) -> str:
         token = self._next("a number")
         value = self._values[self._variable_of(token)]
         try:
             float(value)
         except ValueError:
             raise CheckError(f"compares a statistic with {value!r}; write a number") from None
+        return value
 
     def _list(self) -> None:
         value = self._values[self._variable_of(self._next("a list"))]

@@ -36,6 +36,8 @@ _DATE = re.compile(r"\d{4}[-/.]?\d{2}[-/.]?\d{2}")
 MOST_VALUES = 50
 #: Distinct whole numbers up to which a column is a code, and not a quantity.
 MOST_CODES = 2
+#: Share of repeated rows, in percent, up to which more of them mean something.
+MOST_REPEATED_PERCENT = 12
 #: Rows from which "no value twice" is no accident.
 FEWEST_FOR_UNIQUE = 100
 #: Days from which the usual number of rows is known well enough.
@@ -85,11 +87,18 @@ class Learnt:
     """Everything that is proposed.
 
     :param proposals: In the order of the columns.
+    :param repeated_rows_percent: Largest share of repeated rows: data that was delivered twice has
+        more; ``None`` if the profiles do not count them, or they are common.
     :param row_count: Fields of ``quality.row_count``; empty if the days are too few.
     """
 
     proposals: tuple[Proposal, ...]
+    repeated_rows_percent: Decimal | None = None
     row_count: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to propose."""
+        return bool(self.proposals or self.row_count or self.repeated_rows_percent is not None)
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,11 @@ def learn(windows: Iterable[GoodWindow]) -> Learnt:
     known = sorted((one for one in windows if one.rows), key=lambda one: one.newest_day)
     columns = list(_columns(known))
     proposals = tuple(proposal for column in columns for proposal in _proposals(column))
-    return Learnt(proposals, _row_count([DayRows(one.newest_day, one.rows) for one in known if one.days == 1]))
+    return Learnt(
+        proposals,
+        _repeated_rows(known),
+        _row_count([DayRows(one.newest_day, one.rows) for one in known if one.days == 1]),
+    )
 
 
 def _columns(windows: Sequence[GoodWindow]) -> Iterator[_Column]:
@@ -275,6 +288,16 @@ def _range(column: _Column) -> tuple[Decimal, Decimal] | None:
     highest = ((high + slack_high) / step).to_integral_value(ROUND_CEILING) * step
     # What was never negative, or never positive, is a quantity that cannot be.
     return max(lowest, Decimal(0)) if low >= 0 else lowest, min(highest, Decimal(0)) if high <= 0 else highest
+
+
+def _repeated_rows(windows: Sequence[GoodWindow]) -> Decimal | None:
+    counts = [window.profile.get("duplicateRowsCount") for window in windows]
+    known = [(count, window.rows) for count, window in zip(counts, windows, strict=True) if isinstance(count, int)]
+    if not known or len(known) < len(windows):
+        return None
+    share = max(100 * count / rows for count, rows in known)
+    # A file that came twice makes half of the rows repeated ones.
+    return Decimal(math.ceil(2 * share + 1)) if share < MOST_REPEATED_PERCENT else None
 
 
 def _row_count(days: Sequence[DayRows]) -> dict[str, str]:

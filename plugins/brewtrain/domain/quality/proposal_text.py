@@ -19,6 +19,7 @@ from brewtrain.domain.quality.learning import Learnt, Proposal
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What YAML 1.1 reads as something else than text.
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_REPEATED_ROWS = "DUPLICATE_ROWS"
 _VALUES = frozenset({"in", "between", "at_least", "at_most", "matches"})
 
 
@@ -48,23 +49,30 @@ def unsaid(learnt: Learnt, quality: Quality | None) -> Learnt:
         return learnt
     said = {(_kind(form), column) for rule in quality.rules for form, column in rule.short_forms()}
     proposals = tuple(one for one in learnt.proposals if (_kind(one.form), one.column) not in said)
-    return Learnt(proposals, {} if quality.row_count is not None else learnt.row_count)
+    checked = any(rule.check and _REPEATED_ROWS in rule.check.upper() for rule in quality.rules)
+    return Learnt(
+        proposals,
+        None if checked else learnt.repeated_rows_percent,
+        {} if quality.row_count is not None else learnt.row_count,
+    )
 
 
-def rule_lines(proposals: Sequence[Proposal]) -> list[str]:
+def rule_lines(learnt: Learnt) -> list[str]:
     """Return rules in YAML: columns of which the same is said stand in one rule.
 
-    :param proposals: What to say.
+    :param learnt: What to say.
     :returns: Lines, to be indented alike.
     """
     together: dict[tuple[str, Decimal, str], list[Proposal]] = {}
-    for one in proposals:
+    for one in learnt.proposals:
         together.setdefault((one.form, one.allowed_percent, one.on_fail), []).append(one)
     lines: list[str] = []
     for (form, allowed, on_fail), ones in together.items():
         lines += _says(form, ones)
         lines += [f"  threshold: {allowed:f}%"] if allowed else []
         lines += ["  on_fail: warn"] if on_fail == "warn" else []
+    if learnt.repeated_rows_percent is not None:
+        lines.append(f"- check: AGG({_REPEATED_ROWS}_PERCENTAGE) <= {learnt.repeated_rows_percent}")
     return lines
 
 

@@ -44,7 +44,7 @@ def windows(*columns: dict[str, Any], rows: int = 1000, name: str = "a", days: i
 
 
 def lines(found: list[GoodWindow]) -> list[str]:
-    return rule_lines(learn(found).proposals)
+    return rule_lines(learn(found))
 
 
 LEARNT: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
@@ -153,6 +153,23 @@ def test_the_rows_of_single_days_bound_the_rows_of_a_day() -> None:
     assert learn(days(*[1000] * 14)).row_count == {"drop_max": "50%", "grow_max": "100%"}
     assert learn(days(*[1000] * 14, 400, 4000)).row_count == {"drop_max": "90%", "grow_max": "450%"}
     assert learn(days(*[1000] * 14, 10)).row_count == {"grow_max": "100%"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "rule"),
+    [
+        pytest.param([0, 0], ["- check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 1"], id="none"),
+        pytest.param([0, 31], ["- check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 8"], id="a few"),
+        pytest.param([0, 120], [], id="many"),
+        pytest.param([0, None], [], id="not counted everywhere"),
+    ],
+)
+def test_rows_that_repeat_are_bounded(counts: list[int | None], rule: list[str]) -> None:
+    found = [
+        GoodWindow(DAY + timedelta(days=place), {"sampleSize": 1000, "duplicateRowsCount": count})
+        for place, count in enumerate(counts)
+    ]
+    assert lines(found) == rule
 
 
 def test_few_days_or_windows_of_several_bound_nothing() -> None:
