@@ -94,6 +94,17 @@ def test_the_rows_of_the_days_are_learnt_too() -> None:
     assert pipeline_of(text).quality is not None
 
 
+def test_many_columns_are_wrapped_and_read_back() -> None:
+    names = [f"column   number {number},  of many" for number in range(40)]
+    facts = {"type": "double", "missingValuesCount": 0, "distinctValuesCount": 1, "min": 3, "max": 3}
+    profile = {"sampleSize": 9, "columns": [{"name": name, **facts} for name in names]}
+    text = proposed_text(pipeline_of(), CHURN, [GoodWindow(date(2024, 3, 4), profile)])
+    quality = pipeline_of(text).quality
+    assert quality is not None
+    assert quality.rules[0].not_null == tuple(names)
+    assert max(map(len, text.splitlines())) < 120
+
+
 def test_git_takes_the_diff(tmp_path: Path) -> None:
     path = tmp_path / "include" / "pipelines" / "churn.yaml"
     path.parent.mkdir(parents=True)

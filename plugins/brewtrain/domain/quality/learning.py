@@ -165,7 +165,8 @@ def _proposals(column: _Column) -> Iterator[Proposal]:
         yield Proposal("not_null", column.name, allowed_percent=missing)
     if not sum(column.present):
         return
-    if _is_unique(column):
+    unique = _is_unique(column)
+    if unique:
         yield Proposal("unique", column.name)
     # Missing values fail a check of rows too.
     allowed = _HUNDRED if missing is None else missing
@@ -179,7 +180,7 @@ def _proposals(column: _Column) -> Iterator[Proposal]:
         yield Proposal("matches", column.name, (pattern,), allowed)
     elif column.types == {"boolean"}:
         yield Proposal("in", column.name, _SPELLINGS, allowed)
-    elif column.types <= _NUMBERS and not _grows(column):
+    elif column.types <= _NUMBERS and not unique and not _grows(column):  # an id has no range
         bounds = _range(column)
         if bounds is not None:
             yield Proposal("between", column.name, bounds, allowed)
@@ -227,7 +228,7 @@ def _date_pattern(column: _Column) -> str | None:
 def _grows(column: _Column) -> bool:
     """Whether each window's numbers lie beyond those of the window before, or below them."""
     lows, highs = column.numbers("min"), column.numbers("max")
-    if len(lows) < 3 or len(lows) != len(highs):
+    if len(lows) < 2 or len(lows) != len(highs):
         return False
     rises = all(low > high for low, high in zip(lows[1:], highs, strict=False))
     return rises or all(high < low for high, low in zip(highs[1:], lows, strict=False))

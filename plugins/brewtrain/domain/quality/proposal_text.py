@@ -20,6 +20,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What YAML 1.1 reads as something else than text.
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _REPEATED_ROWS = "DUPLICATE_ROWS"
+_WIDTH = 100
 _VALUES = frozenset({"in", "between", "at_least", "at_most", "matches"})
 
 
@@ -99,8 +100,20 @@ def _kind(form: str) -> str:
 
 def _says(form: str, proposals: Sequence[Proposal]) -> list[str]:
     if form in ("not_null", "unique"):
-        return [f"- {form}: [{', '.join(_scalar(one.column) for one in proposals)}]"]
+        return _wrapped(f"- {form}: [", [_scalar(one.column) for one in proposals])
     return [f"- {form}:", *(f"    {_scalar(one.column)}: {_value(one)}" for one in proposals)]
+
+
+def _wrapped(line: str, items: Sequence[str]) -> list[str]:
+    """Write a list in lines of a readable length, broken between its items."""
+    lines = []
+    for place, item in enumerate(items):
+        end = "]" if place == len(items) - 1 else ","
+        if len(line) + len(item) > _WIDTH and place:
+            lines.append(line.rstrip())
+            line = "    "
+        line += f"{item}{end} "
+    return [*lines, line.rstrip()]
 
 
 def _value(proposal: Proposal) -> str:

@@ -94,6 +94,9 @@ LEARNT: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
          number(2000, 2999, kind="int", distinct=1000)],
         ["- not_null: [a]", "- unique: [a]"],
     ),
+    "an id in a single window": ([number(0, 999, kind="int", distinct=1000)], ["- not_null: [a]", "- unique: [a]"]),
+    "a number that grows": ([number(0, 9), number(10, 19)], ["- not_null: [a]"]),
+    "a number that falls": ([number(10, 19), number(0, 9)], ["- not_null: [a]"]),
     "a text that is unique": ([text({"k1": 1}, distinct=1000)], ["- not_null: [a]", "- unique: [a]"]),
     "a timestamp": (
         [text({"2024-03-04 10:00:00.5": 1, "2024-03-05 11:00:00.0": 1}, distinct=1000)],
@@ -132,7 +135,7 @@ def test_what_is_learnt_of_a_column(columns: list[dict[str, Any]], expected: lis
 
 
 def test_there_is_a_case_for_each_kind_of_column() -> None:
-    assert len(LEARNT) == 24
+    assert len(LEARNT) == 27
 
 
 def test_a_column_that_a_window_lacks_is_not_learnt() -> None:
