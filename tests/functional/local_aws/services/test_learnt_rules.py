@@ -89,11 +89,11 @@ def test_a_window_is_profiled_now_for_a_pipeline_without_good_runs(
 ) -> None:
     pipeline = pipeline_of(f"{PIPELINE}bucket: {BUCKET}\n".replace("window_days: 30", "window_days: 3"))
     account = Account("123456789012", "us-east-1")
-    trust = aws_client("iam").get_role(RoleName=roles["databrew"].rpartition("/")[2])["Role"]
-    role = account.role_arn("databrew").rpartition("/")[2]
-    aws_client("iam").create_role(
-        RoleName=role, AssumeRolePolicyDocument=json.dumps(trust["AssumeRolePolicyDocument"])
-    )  # fmt: skip
+    iam = aws_client("iam")
+    name = account.role_arn("databrew").rpartition("/")[2]
+    if name not in [role["RoleName"] for page in iam.get_paginator("list_roles").paginate() for role in page["Roles"]]:
+        trust = iam.get_role(RoleName=roles["databrew"].rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
     interval = pipeline.run_schedule.newest_complete(datetime(2024, 3, 8, tzinfo=UTC))
     for number in range(4):
         day = date(2024, 3, 4 + number)
