@@ -15,7 +15,6 @@ from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.quality.learning import GoodWindow
-from brewtrain.domain.quality.report import report_keys
 from brewtrain.domain.quality.validation_job import JOB_SAMPLE, PROFILE_CONFIGURATION
 from brewtrain.domain.run import transform_job
 from brewtrain.domain.run.identity import identity_for_start
@@ -59,8 +58,18 @@ def profile_window(
             databrew.delete_job(Name=name)
     finally:
         databrew.delete_dataset(Name=name)
-    body = clients("s3").get_object(Bucket=bucket, Key=report_keys(prefix, name, run_id).profile)["Body"].read()
-    return GoodWindow(window.last, json.loads(body), len(window.days))
+    return GoodWindow(window.last, _profile(clients("s3"), bucket, prefix, run_id), len(window.days))
+
+
+def _profile(s3: Any, bucket: str, prefix: str, run_id: str) -> dict[str, Any]:
+    """Return what a run wrote. Its name is documented by example only: it has the run's id."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", ()):
+            if run_id.removeprefix("db_") in item["Key"]:
+                document = json.loads(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
+                if isinstance(document, dict):
+                    return document
+    raise DeploymentError(f"DataBrew's job run {run_id} has left no profile below s3://{bucket}/{prefix}")
 
 
 def _create_job(databrew: Any, pipeline: Pipeline, account: names.Account, *, name: str, prefix: str) -> None:
