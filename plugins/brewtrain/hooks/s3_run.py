@@ -1,6 +1,6 @@
 """What a run reads from and writes to S3 itself: the check of its input, and its result document.
 
-The data is read by DataBrew; only the newest file's header is looked at here, so that a wrong file
+The data is read by DataBrew; only the newest file's head is looked at here, so that a wrong file
 costs seconds rather than a transform. Must not be imported while DAG files are parsed.
 
 Source: ListObjectsV2, GetObject (Range) and PutObject in the Amazon S3 API Reference.
@@ -8,7 +8,6 @@ Source: ListObjectsV2, GetObject (Range) and PutObject in the Amazon S3 API Refe
 
 from __future__ import annotations
 
-import csv
 import json
 from datetime import date
 from typing import Any
@@ -18,15 +17,12 @@ from botocore.exceptions import ClientError
 from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError
 from brewtrain.domain.evaluation.job import ENTRY_FILE, Code
+from brewtrain.domain.input.file_head import no_rows, read_head
+from brewtrain.domain.input.promised_columns import check_columns
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.interval import DataInterval
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
-
-HEADER_BYTES = 65536
-_DELIMITERS = ",;|\t "
-_DELIMITER_NAMES = {"\t": "a tab", " ": "a space"}
-_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 class S3RunHook(AwsClientHook):
@@ -67,7 +63,7 @@ class S3RunHook(AwsClientHook):
                     "check_input"
                 )
             newest = max(filled, key=lambda file: (file["LastModified"], file["Key"]))
-            has_row = self._check_header(pipeline, source_bucket, newest["Key"])
+            has_row = self._check_head(pipeline, source_bucket, newest)
             if len(filled) > 1 or has_row:
                 return {
                     "path": path,
@@ -76,7 +72,7 @@ class S3RunHook(AwsClientHook):
                     "newest": f"s3://{source_bucket}/{newest['Key']}",
                 }
             without_rows = without_rows or InputError(
-                f"s3://{source_bucket}/{newest['Key']} has a header but no rows{_nor_others(days)}; deliver the data "
+                f"s3://{source_bucket}/{newest['Key']} {no_rows(pipeline.source)}{_nor_others(days)}; deliver the data "
                 f"of {day} again, then clear check_input"
             )
         raise without_rows or InputError(_not_delivered(pipeline, source_bucket, days))
@@ -116,21 +112,21 @@ class S3RunHook(AwsClientHook):
                     ) from error
                 raise
 
-    def _check_header(self, pipeline: Pipeline, bucket: str, key: str) -> bool:
-        """Check a file's first line.
+    def _check_head(self, pipeline: Pipeline, bucket: str, file: dict[str, Any]) -> bool:
+        """Check what a file's head says of its columns.
 
-        :returns: Whether anything follows it.
+        :returns: Whether the file has a row.
         """
-        path = f"s3://{bucket}/{key}"
-        with self.errors(path):
-            answer = self.conn.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{HEADER_BYTES - 1}")
-            head: bytes = answer["Body"].read()
-        line, _, below = head.partition(b"\n")
-        line = line.rstrip(b"\r")
-        _check_text(head, path)
-        columns = _columns(line.decode("utf-8"), pipeline.source.delimiter)
-        _check_columns(pipeline, columns, line.decode("utf-8"), path)
-        return bool(below.strip())
+        uri = f"s3://{bucket}/{file['Key']}"
+
+        def read(range_: str) -> bytes:
+            with self.errors(uri):
+                content: bytes = self.conn.get_object(Bucket=bucket, Key=file["Key"], Range=range_)["Body"].read()
+                return content
+
+        head = read_head(pipeline.source, uri, file["Size"], read)
+        check_columns(pipeline, head, uri)
+        return head.has_row
 
     def read_text(self, uri: str) -> str | None:
         """Return an object's content as text, or ``None`` if it is not there.
@@ -184,62 +180,3 @@ def _not_delivered(pipeline: Pipeline, bucket: str, days: list[date]) -> str:
 
 def _nor_others(days: list[date]) -> str:
     return "" if len(days) == 1 else f", and neither has any other partition from {days[-1]} to {days[0]}"
-
-
-def _columns(line: str, delimiter: str) -> list[str]:
-    rows = list(csv.reader([line.removeprefix(_BYTE_ORDER_MARK)], delimiter=delimiter))
-    return [column.strip() for column in rows[0]] if rows else []
-
-
-def _check_text(head: bytes, path: str) -> None:
-    if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"BZh")):
-        raise InputError(f"{path} is not plain CSV text but a compressed or binary file; deliver CSV in UTF-8")
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        # The range may end inside of a character of at most four bytes.
-        if len(head) >= HEADER_BYTES and error.start >= len(head) - 3 and error.reason == "unexpected end of data":
-            return
-        raise InputError(
-            f"{path} is not UTF-8 (byte {head[error.start]:#04x} at position {error.start}); deliver it as UTF-8, then "
-            "clear check_input"
-        ) from None
-    if b"\x00" in head:
-        raise InputError(f"{path} contains NUL bytes, as UTF-16 does; deliver it as UTF-8, then clear check_input")
-
-
-def _check_columns(pipeline: Pipeline, columns: list[str], line: str, path: str) -> None:
-    wanted = pipeline.source.columns
-    source = f"include/pipelines/{pipeline.name}.yaml"
-    if not any(columns):
-        raise InputError(f"{path} begins with an empty line instead of a header; deliver it with its header")
-    missing = [column for column in wanted if column not in columns]
-    if len(missing) > len(wanted) // 2:
-        other = _delimiter_of(line, pipeline.source.delimiter, wanted)
-        if other is not None:
-            raise InputError(
-                f"{path} is delimited by {_name(other)}, not by {_name(pipeline.source.delimiter)} as source.delimiter "
-                f"in {source} says; deliver it with that delimiter, or change source.delimiter"
-            )
-    if missing:
-        raise InputError(
-            f"{path} lacks the column(s) {', '.join(repr(column) for column in missing)} that source.columns in "
-            f"{source} names (it has {', '.join(repr(column) for column in columns[:30])}); deliver them, or change "
-            "source.columns"
-        )
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    if twice:
-        raise InputError(f"{path} has the column {twice[0]!r} twice; deliver each column once")
-
-
-def _delimiter_of(line: str, declared: str, wanted: tuple[str, ...]) -> str | None:
-    def found(delimiter: str) -> int:
-        columns = _columns(line, delimiter)
-        return sum(column in columns for column in wanted)
-
-    best = max((one for one in _DELIMITERS if one != declared), key=found)
-    return best if found(best) > found(declared) and found(best) >= max(1, len(wanted) // 2) else None
-
-
-def _name(delimiter: str) -> str:
-    return _DELIMITER_NAMES.get(delimiter, repr(delimiter))

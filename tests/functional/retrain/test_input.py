@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from brewtrain.domain.errors import DeploymentError, InputError
+from brewtrain.domain.input.file_head import HEAD_BYTES
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.interval import DataInterval
-from brewtrain.hooks.s3_run import HEADER_BYTES, S3RunHook
+from brewtrain.hooks.s3_run import S3RunHook
 from tests.fixtures.switched_execution import SwitchedExecution
 
 DAY = date(2024, 2, 1)
@@ -37,7 +38,7 @@ def check(account: SwitchedExecution, interval: DataInterval = INTERVAL) -> dict
         b"\xef\xbb\xbfage;job;y\r\n30;admin;no\r\n",
         b"extra;y;job;age\n1;no;admin;30\n",
         # A character cut by the range's end is no error.
-        b"age;job;y\n" + b"x" * (HEADER_BYTES - 11) + "é".encode() + b"\n",
+        b"age;job;y\n" + b"x" * (HEAD_BYTES - 11) + "é".encode() + b"\n",
     ],
     ids=["quoted", "bom-crlf", "other-order", "cut-character"],
 )
@@ -56,6 +57,8 @@ BAD = {
     "utf-16": ("age;job;y\n".encode("utf-16-le"), "contains NUL bytes"),
     "gzip": (b"\x1f\x8b\x08\x00rest", "compressed or binary"),
     "parquet": (b"PAR1rest", "compressed or binary"),
+    "blanks-in-a-name": (b" age;job;y\n1;2;3\n", r"\(it has ' age', 'job', 'y'; ' age' is not 'age': blanks and case"),
+    "zip": (b"PK\x03\x04rest", "a zip archive"),
     "no-header": (b"\nage;job;y\n", "begins with an empty line instead of a header"),
     "empty": (b"", "all of them empty"),
     "header-only": (b"age;job;y\n\r\n", "has a header but no rows"),
@@ -87,7 +90,7 @@ def test_a_run_whose_evaluation_is_not_deployed_is_one_sentence(account: Switche
 
 
 def test_the_bad_cases_are_all_there() -> None:
-    assert len(BAD) == 12
+    assert len(BAD) == 14
 
 
 def test_a_missing_partition_is_one_sentence(account: SwitchedExecution) -> None:

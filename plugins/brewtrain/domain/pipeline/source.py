@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from pathlib import PurePosixPath
 from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from brewtrain.domain import names
+from brewtrain.domain.pipeline.file_format import Delimiter, FileFormat, extension_of, name_problem
 from brewtrain.domain.pipeline.layout import Layout
 from brewtrain.domain.pipeline.plain_text import is_bucket_name, key_problem
 from brewtrain.domain.pipeline.section import OneLine, Section, check_once_each, check_visible
@@ -78,7 +78,7 @@ def _check_braces(path: str) -> None:
 def _check_key(key: str) -> None:
     layout = Layout(key)
     sample = layout.object_key(date(2024, 1, 31), "")
-    if not layout.is_prefix and not PurePosixPath(layout.pattern.rpartition("}")[2]).suffix:
+    if not layout.is_prefix and not extension_of(sample):
         raise ValueError("must end with '/' for a prefix, or with the extension of a file, such as '.csv'")
     if (problem := key_problem(sample)) is not None:
         raise ValueError(problem)
@@ -98,7 +98,11 @@ class Source(Section):
         ``{bucket}``, ``{date}``, ``{date:FORMAT}`` and ``{hour}``; see :class:`Layout`.
     :param lag_days: Days by which the data is behind: 1 where yesterday's data arrives tomorrow.
     :param days: Days of the week that have a partition.
-    :param delimiter: Column delimiter of the CSV files, one of those DataBrew accepts.
+    :param format: ``csv``, ``json`` (JSON Lines: one object a line) or ``parquet``. Whether CSV
+        and JSON files are compressed is said by their extension, such as ``.csv.gz``.
+    :param delimiter: Column delimiter of CSV files, one of those DataBrew accepts.
+    :param header: Whether the first row of each CSV file has the columns' names. Without it
+        DataBrew names them ``Column_1``, ``Column_2`` and so on.
     :param columns: Columns the files must have; checked against the newest file's header before
         anything starts.
     """
@@ -106,7 +110,9 @@ class Source(Section):
     path: Annotated[str, AfterValidator(_check_path)]
     lag_days: int = Field(default=0, ge=0, le=366)
     days: Annotated[tuple[Weekday, ...], Field(strict=False, min_length=1), AfterValidator(check_once_each)] = WEEKDAYS
-    delimiter: Literal[",", ";", "|", "\t", " "] = ","
+    format: FileFormat = "csv"
+    delimiter: Delimiter = ","
+    header: bool = True
     columns: Annotated[tuple[OneLine, ...], Field(strict=False)] = ()
 
     @field_validator("columns")
@@ -116,6 +122,17 @@ class Source(Section):
             if value.count(column) > 1:
                 raise ValueError(f"names {column!r} twice; name each column once")
         return value
+
+    @model_validator(mode="after")
+    def _fields_of_the_format(self) -> Self:
+        """Refuse what the format has not, and a file a day of another format."""
+        if self.format != "csv" and (self.delimiter, self.header) != (",", True):
+            field = "delimiter" if self.delimiter != "," else "header"
+            raise ValueError(f"has {field!r}, which only csv has, and its format is {self.format}; remove {field!r}")
+        name = self.path.rpartition("/")[2]
+        if name and (problem := name_problem(name, self.format)) is not None:
+            raise ValueError(f"has a path whose file {name!r} {problem}")
+        return self
 
     def bucket(self, default: str) -> str:
         """Return the source's bucket.

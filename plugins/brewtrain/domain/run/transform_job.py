@@ -2,7 +2,7 @@
 
 Must not import Airflow or boto3.
 
-Source: CreateDataset, CreateRecipeJob in the AWS Glue DataBrew API Reference;
+Source: CreateDataset, FormatOptions, CreateRecipeJob in the AWS Glue DataBrew API Reference;
 "Connecting data in multiple files in Amazon S3" in its Developer Guide.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 from brewtrain.domain import names
 from brewtrain.domain.errors import InputError
 from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.pipeline.source import Source
 from brewtrain.domain.run.limits import stage_limits, whole_minutes
 from brewtrain.domain.run.stages import Stage
 
@@ -32,10 +33,25 @@ def dataset(pipeline: Pipeline, identity: names.RunIdentity, *, bucket: str) -> 
     except ValueError as error:
         raise InputError(f"field 'source.path' of pipeline {pipeline.name} {error}") from None
     return {
-        "Format": "CSV",
-        "FormatOptions": {"Csv": {"Delimiter": pipeline.source.delimiter, "HeaderRow": True}},
+        **source_format(pipeline.source),
         "Input": {"S3InputDefinition": {"Bucket": pipeline.source.bucket(bucket), "Key": key}},
     }
+
+
+def source_format(source: Source) -> dict[str, Any]:
+    """Return a dataset's ``Format`` and ``FormatOptions`` for the files of a source.
+
+    Parquet has no options, and FormatOptions has no member for it. JSON Lines is JSON whose rows
+    have no line breaks inside (JsonOptions).
+    """
+    if source.format == "csv":
+        return {
+            "Format": "CSV",
+            "FormatOptions": {"Csv": {"Delimiter": source.delimiter, "HeaderRow": source.header}},
+        }
+    if source.format == "json":
+        return {"Format": "JSON", "FormatOptions": {"Json": {"MultiLine": False}}}
+    return {"Format": "PARQUET"}
 
 
 def job(

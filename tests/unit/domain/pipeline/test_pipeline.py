@@ -216,7 +216,34 @@ MISTAKES = [
     (
         '";"',
         '"::"',
-        "field 'source.delimiter' is '::'; write ',', ';', '|', '\\t' or ' '",
+        "field 'source.delimiter' is '::'; write ',', ':', ';', '|', '\\t', '^', '\\\\' or ' '",
+    ),
+    (
+        'delimiter: ";"',
+        "format: jsonl",
+        "field 'source.format' is 'jsonl'; write 'csv', 'json' or 'parquet'",
+    ),
+    (
+        'delimiter: ";"',
+        'delimiter: ";"\n  format: parquet',
+        "field 'source' has 'delimiter', which only csv has, and its format is parquet; remove 'delimiter'",
+    ),
+    (
+        'delimiter: ";"',
+        "header: false\n  format: json",
+        "field 'source' has 'header', which only csv has, and its format is json; remove 'header'",
+    ),
+    (
+        "dt={date}/",
+        "{date}.parquet",
+        "field 'source' has a path whose file '{date}.parquet' has the extension '.parquet' of a file in the format "
+        "parquet, but source.format is csv; write 'format: parquet' in source, or give the files another extension",
+    ),
+    (
+        "dt={date}/",
+        "{date}.csv.zst",
+        "field 'source' has a path whose file '{date}.csv.zst' ends with '.zst', and DataBrew reads CSV compressed as "
+        ".gz, .snappy, .lz4, .bz2, .deflate only; use one of these",
     ),
     (
         "{date}/",
@@ -893,7 +920,7 @@ def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> 
 
 
 def test_the_table_of_mistakes_is_whole() -> None:
-    assert len(MISTAKES) == 151
+    assert len(MISTAKES) == 156
 
 
 def written(right: str, wrong: str) -> Pipeline:

@@ -1,0 +1,102 @@
+"""The head of a CSV file. Must not import Airflow or boto3.
+
+Source: "Connecting to data in a text file with DataBrew" (column header values), AWS Glue DataBrew
+Developer Guide.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from brewtrain.domain.input.head import BYTE_ORDER_MARK, FileHead, HeadTooShortError, RaggedRow
+from brewtrain.domain.pipeline.file_format import DELIMITERS, delimiter_name
+
+_Record = tuple[int, list[str]]
+
+
+def csv_head(text: str, delimiter: str, *, header: bool, whole: bool) -> FileHead:
+    """Return what the beginning of a CSV says.
+
+    :param text: The beginning, with its byte order mark if it has one.
+    :param delimiter: One character.
+    :param header: Whether the first row has the names.
+    :param whole: Whether it is the whole file.
+    :raises ValueError: If it is not such a CSV; the text goes on from the file's name.
+    :raises HeadTooShortError: If its first row is longer than the text.
+    """
+    mark = text.startswith(BYTE_ORDER_MARK)
+    text = text.removeprefix(BYTE_ORDER_MARK)
+    records = list(_records(text, delimiter, whole=whole))
+    if not records:
+        if not whole:
+            raise HeadTooShortError("has a first row that does not end, or quotes that do not close")
+        raise ValueError("is empty: it has no row; deliver it again, then clear check_input")
+    first = records[0][1]
+    if not any(first):
+        what = "an empty line instead of a header" if header else "an empty line instead of a row"
+        raise ValueError(f"begins with {what}; deliver it without that line")
+    below = records[0][0] if header else 0
+    # Blank lines are no rows to Spark, which DataBrew runs on.
+    rows = [(line, record) for line, record in records[header:] if len(record) > 1 or "".join(record).strip()]
+    return FileHead(
+        columns=column_names(first if header else [""] * len(first)),
+        has_row=bool("".join(text.split("\n")[below:]).strip()),
+        byte_order_mark=mark,
+        ragged=next((RaggedRow(line, len(record)) for line, record in rows if len(record) != len(first)), None),
+    )
+
+
+def column_names(header: list[str]) -> tuple[str, ...]:
+    """Return the names as DataBrew reads them: an empty one becomes ``Column_<place>``.
+
+    :param header: The fields of the first row.
+    """
+    return tuple(name or f"Column_{number}" for number, name in enumerate(header, 1))
+
+
+def _records(text: str, delimiter: str, *, whole: bool) -> Iterator[_Record]:
+    """Yield the complete rows: number of the row's last line, and its fields."""
+    lines = list(io.StringIO(text, newline="\n"))
+    if not whole and lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    # A row that is open at the end is an error only where nothing follows.
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problem = str(error)
+            if "end of data" in problem:
+                if not whole:
+                    return
+                problem = "its quotes do not close"
+            elif "field larger than" in problem and reader.line_num > 1:
+                return
+            elif "new-line character" in problem:
+                raise ValueError("ends its lines with CR only; write LF or CRLF") from None
+            elif reader.line_num == 1 and (other := _other_delimiter(lines[0], delimiter)) is not None:
+                raise ValueError(
+                    f"is delimited by {delimiter_name(other)}, not by {delimiter_name(delimiter)} as source.delimiter "
+                    "says; deliver it with that delimiter, or change source.delimiter"
+                ) from None
+            raise ValueError(
+                f"is not CSV in the row that ends at line {reader.line_num}: {problem}; deliver it again, then clear "
+                "check_input"
+            ) from None
+        yield reader.line_num, record
+
+
+def _other_delimiter(line: str, declared: str) -> str | None:
+    """Return the delimiter by which the quotes of a line fit and give the most fields."""
+    fields = {}
+    for delimiter in DELIMITERS:
+        try:
+            fields[delimiter] = len(next(csv.reader([line], delimiter=delimiter, strict=True), []))
+        except csv.Error:
+            continue
+    best = max(fields, key=lambda one: fields[one], default=declared)
+    return best if fields.get(best, 0) > 1 else None

@@ -1,0 +1,165 @@
+"""The columns and the number of rows that a Parquet file's footer has.
+
+Airflow's environment has no library that reads Parquet (nor has Amazon MWAA's), and only the names
+and types of the columns are needed, which Thrift's compact protocol writes plainly whatever codec
+the pages have. Must not import Airflow or boto3.
+
+Source: parquet.thrift (FileMetaData, SchemaElement) and "File format" in apache/parquet-format;
+thrift-compact-protocol.md in apache/thrift.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brewtrain.domain.input.head import FileHead, HeadTooShortError
+
+MAGIC = b"PAR1"
+_ENCRYPTED = b"PARE"
+_TAIL_BYTES = 8
+"""The footer's length in four bytes, little end first, and the magic number."""
+_TYPES = ("boolean", "int32", "int64", "int96", "float", "double", "byte_array", "fixed_len_byte_array")
+_CONVERTED = {
+    0: "utf8", 1: "map", 2: "map", 3: "list", 4: "enum", 5: "decimal", 6: "date", 7: "time_millis", 8: "time_micros",
+    9: "timestamp_millis", 10: "timestamp_micros", 11: "uint_8", 12: "uint_16", 13: "uint_32", 14: "uint_64",
+    15: "int_8", 16: "int_16", 17: "int_32", 18: "int_64", 19: "json", 20: "bson", 21: "interval",
+}  # fmt: skip
+# Types of values in the compact protocol.
+_STOP, _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(13)
+_DEEPEST = 32
+
+
+def parquet_head(content: bytes, *, whole: bool) -> FileHead:
+    """Return what the footer says.
+
+    :param content: The end of the file.
+    :param whole: Whether it is the whole file.
+    :raises ValueError: If it is no such end of a Parquet file; the text goes on from the file's
+        name.
+    :raises HeadTooShortError: If the footer is longer than the content.
+    """
+    magic = content[-4:]
+    if magic == _ENCRYPTED:
+        raise ValueError("has an encrypted footer, which DataBrew cannot read; deliver it with a plain one")
+    if magic != MAGIC or (whole and not content.startswith(MAGIC)):
+        raise ValueError(_no_parquet(content, whole=whole))
+    size = int.from_bytes(content[-_TAIL_BYTES:-4], "little") + _TAIL_BYTES
+    if size > len(content):
+        if whole:
+            raise ValueError(
+                "has a Parquet footer that is longer than the file; deliver it again, then clear check_input"
+            )
+        raise HeadTooShortError(f"has a Parquet footer of {size} bytes, which is too long to be looked at", size)
+    try:
+        footer = _Thrift(content[-size:-_TAIL_BYTES]).struct()
+        columns = list(_top_level(footer[2]))
+        rows = int(footer[3])
+    except (KeyError, IndexError, TypeError, UnicodeDecodeError, RecursionError):
+        raise ValueError("has a damaged Parquet footer; deliver it again, then clear check_input") from None
+    return FileHead(
+        columns=tuple(name for name, _ in columns),
+        has_row=rows > 0,
+        by_name=True,
+        types=tuple(kind for _, kind in columns),
+    )
+
+
+def _no_parquet(content: bytes, *, whole: bool) -> str:
+    if whole and content.startswith(MAGIC):
+        return "is a Parquet file that is cut: its footer is missing; deliver it again, then clear check_input"
+    return (
+        "is no Parquet file, or is cut: it does not begin and end with 'PAR1'; deliver Parquet, with its codec inside "
+        "and no archive around it, or change source.format"
+    )
+
+
+def _top_level(elements: list[dict[int, Any]]) -> Any:
+    """Yield name and type of each column; the elements are the schema's tree, depth first."""
+    at = 1
+    for _ in range(elements[0].get(5, 0)):
+        element = elements[at]
+        converted = _CONVERTED.get(element.get(6, -1), "")
+        physical = _TYPES[element[1]] if 1 in element else "struct"
+        yield element[4].decode("utf-8"), f"{physical}/{converted}" if converted else physical
+        at = _after(elements, at)
+
+
+def _after(elements: list[dict[int, Any]], at: int) -> int:
+    """Return the index behind an element and all that lies below it."""
+    open_ = 1
+    while open_:
+        open_ += elements[at].get(5, 0) - 1
+        at += 1
+    return at
+
+
+class _Thrift:
+    """Thrift's compact protocol, as much of it as a footer has: structs as field number → value.
+
+    :raises IndexError: From any method, if the data ends early; ``KeyError`` for a type unknown.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def struct(self, depth: int = 0) -> dict[int, Any]:
+        if depth > _DEEPEST:
+            raise RecursionError
+        fields: dict[int, Any] = {}
+        number = 0
+        while (head := self._byte()) != _STOP:
+            number = number + (head >> 4) if head >> 4 else self._signed()
+            kind = head & 15
+            fields[number] = kind == _TRUE if kind in (_TRUE, _FALSE) else self._value(kind, depth)
+        return fields
+
+    def _value(self, kind: int, depth: int) -> Any:
+        if kind in (_TRUE, _FALSE, _BYTE):
+            # A boolean in a list is a byte.
+            return self._byte()
+        if kind in (_I16, _I32, _I64):
+            return self._signed()
+        if kind == _DOUBLE:
+            return self._take(8)
+        if kind == _BINARY:
+            return self._take(self._varint())
+        if kind in (_LIST, _SET):
+            return self._list(depth)
+        if kind == _MAP:
+            return self._map(depth)
+        if kind == _STRUCT:
+            return self.struct(depth + 1)
+        raise KeyError(kind)
+
+    def _list(self, depth: int) -> list[Any]:
+        head = self._byte()
+        size = head >> 4 if head >> 4 != 15 else self._varint()
+        return [self._value(head & 15, depth + 1) for _ in range(size)]
+
+    def _map(self, depth: int) -> list[tuple[Any, Any]]:
+        size = self._varint()
+        kinds = self._byte() if size else 0
+        return [(self._value(kinds >> 4, depth + 1), self._value(kinds & 15, depth + 1)) for _ in range(size)]
+
+    def _byte(self) -> int:
+        return self._take(1)[0]
+
+    def _take(self, size: int) -> bytes:
+        if self._at + size > len(self._data):
+            raise IndexError
+        self._at += size
+        return self._data[self._at - size : self._at]
+
+    def _varint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._byte()
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    def _signed(self) -> int:
+        value = self._varint()
+        return (value >> 1) ^ -(value & 1)
