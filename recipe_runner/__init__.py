@@ -6,7 +6,7 @@ result; it also profiles datasets and checks rulesets.
 Other packages use two modules and no others:
 
 - `recipe_runner.api`: `run_recipe`, `validate_steps`, `run_profile`, `validation_report`,
-  `select_files`, `is_compressed`, and the types that they take and return;
+  `select_files`, and the types that they take and return;
 - `recipe_runner.errors`: `RecipeError`, which is all that they raise.
 
 People use `python -m recipe_runner run|check|preview`.

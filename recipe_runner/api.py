@@ -17,7 +17,7 @@ import polars.selectors as cs
 
 from recipe_runner.checking import check_document, typed_steps
 from recipe_runner.errors import RecipeError, RecipeErrors, StepError
-from recipe_runner.files.compression import is_compressed, scratch
+from recipe_runner.files.compression import scratch
 from recipe_runner.files.inputs import contradicts_types, scan_dataset
 from recipe_runner.files.outputs import WrittenOutput, write_outputs
 from recipe_runner.files.path_selection import select_files
@@ -35,7 +35,6 @@ __all__ = [
     "RunReport",
     "SecondaryInput",
     "StepError",
-    "is_compressed",
     "run_profile",
     "run_recipe",
     "select_files",

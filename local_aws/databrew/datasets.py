@@ -13,6 +13,9 @@ from local_aws.jobs.store import Partition, Record, public
 
 from .records import STORE, check_name, conflict, invalid, not_found, partition_of, stamp_created, stamp_modified
 
+DELIMITERS = frozenset(",:;|\t^\\ ")
+"""Source: "Connecting to data in a text file with DataBrew" in the Developer Guide."""
+
 
 def create_dataset(request: Request) -> dict[str, Any]:
     """Create a dataset."""
@@ -113,10 +116,19 @@ def _dataset_record(params: dict[str, Any]) -> Record:
         wrong = [key for key in options if key.upper() != chosen]
         if wrong:
             raise invalid(f"FormatOptions has options for {wrong[0]}, but the format is {chosen}.")
+    _check_csv(options.get("Csv") or {})
     for key in ("Format", "FormatOptions", "PathOptions"):
         if params.get(key):
             record[key] = params[key]
     return record
+
+
+def _check_csv(options: dict[str, Any]) -> None:
+    delimiter = options.get("Delimiter")
+    if delimiter is not None and delimiter not in DELIMITERS:
+        raise invalid(
+            f"The delimiter {delimiter!r} is not supported. Supported delimiters: , : ; | tab ^ \\ and space."
+        )
 
 
 def _check_path(key: str, options: dict[str, Any]) -> None:

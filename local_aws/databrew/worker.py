@@ -7,26 +7,16 @@ or anything of the server.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from local_aws.databrew import file_names
 from local_aws.jobs import entry
 from local_aws.jobs.entry import JobError, reports_result, split_s3_uri
 
-_FORMATS_BY_SUFFIX = {
-    ".csv": "CSV",
-    ".tsv": "CSV",
-    ".txt": "CSV",
-    ".json": "JSON",
-    ".jsonl": "JSON",
-    ".parquet": "PARQUET",
-    ".xlsx": "EXCEL",
-    ".xls": "EXCEL",
-    ".orc": "ORC",
-}
 DOWNLOADS_AT_ONCE = 8
 
 
@@ -169,7 +159,9 @@ def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, fo
             f"Dataset {dataset['Name']}: s3://{bucket}/{key} cannot be listed:"
             f" {error.response['Error']['Code']}: {error}"
         ) from error
-    chosen = str(dataset.get("Format") or "") or _format_of(selected)
+    chosen = str(dataset.get("Format") or "") or file_names.format_of(selected)
+    if (problem := file_names.problem_of(selected, chosen)) is not None:
+        raise JobError(f"Dataset {dataset['Name']}: {problem}")
 
     def fetch(number_and_name: tuple[int, str]) -> Path:
         number, name = number_and_name
@@ -186,7 +178,7 @@ def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, fo
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE, thread_name_prefix="download") as pool:
         paths = list(pool.map(fetch, enumerate(selected)))
     extra = {path: columns for path, columns in zip(paths, selected.values(), strict=True) if columns}
-    return DatasetFiles(paths, chosen, dataset.get("FormatOptions") or {}, extra)
+    return DatasetFiles(paths, chosen, _format_options(dataset, chosen), extra)
 
 
 def _select(
@@ -211,17 +203,13 @@ def _select(
     return found
 
 
-def _format_of(keys: Iterable[str]) -> str:
-    from recipe_runner.api import is_compressed
-
-    for key in keys:
-        path = Path(key)
-        suffix = path.suffix.lower()
-        if is_compressed(path):
-            suffix = Path(path.stem).suffix.lower()
-        if suffix in _FORMATS_BY_SUFFIX:
-            return _FORMATS_BY_SUFFIX[suffix]
-    return "CSV"
+def _format_options(dataset: Mapping[str, Any], chosen: str) -> Mapping[str, Any]:
+    """Return a dataset's FormatOptions with what DataBrew takes where they say nothing."""
+    options: dict[str, Any] = dict(dataset.get("FormatOptions") or {})
+    if chosen == "JSON":
+        # "The default format is JSON Lines": Connecting to data in a text file with DataBrew.
+        options["Json"] = {"MultiLine": False, **(options.get("Json") or {})}
+    return options
 
 
 def _publish(s3: Any, output: Mapping[str, Any], folder: Path, job_name: str) -> list[str]:

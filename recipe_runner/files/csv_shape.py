@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,8 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
     first = _first_record(path, delimiter)
     if not first:
         raise RecipeError(f"{path.name} is empty: it has no {'header' if header else 'row'}")
+    if _begins_with_json(path):
+        raise RecipeError(f"{path.name} is JSON, not CSV; set the input format")
     names = (
         [name or f"Column_{n}" for n, name in enumerate(first, 1)]
         if header
@@ -80,6 +83,18 @@ def csv_shape(path: Path, delimiter: str, header: bool, *, checked: bool = True)
         return CsvShape(path, names, header, line_is_row=True, rows=lines - header)
     readable, line_is_row, blank = _checked_rows(path, delimiter, len(names), seen)
     return CsvShape(readable, names, header, line_is_row, blank and len(names) > 1)
+
+
+def _begins_with_json(path: Path) -> bool:
+    """Whether the first line is an object or an array: no header, and no row that a table has."""
+    with path.open("rb") as stream:
+        line = stream.readline(1 << 20).removeprefix(codecs.BOM_UTF8)
+    if not line.startswith((b"{", b"[")):
+        return False
+    try:
+        return isinstance(json.loads(line), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _first_record(path: Path, delimiter: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import json
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,17 +28,20 @@ def scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.L
     """Open JSON or JSON Lines.
 
     :param path: the file.
-    :param options: the `Json` part of FormatOptions.
+    :param options: the `Json` part of FormatOptions. Its MultiLine says whether the file is one
+        document or JSON Lines; without it, the file's content does.
     :param tolerant: accept values without a common type; this holds all rows in memory.
     """
-    import json
-
     with path.open("rb") as stream:
         head = stream.read(4096).lstrip(codecs.BOM_UTF8).lstrip()
     if not head:
         raise RecipeError(f"{path.name} is empty")
-    lines = not head.startswith(b"[") and not options.get("MultiLine")
-    if lines and not tolerant:
+    multi_line = options.get("MultiLine")
+    if multi_line is False and head.startswith(b"["):
+        raise RecipeError(
+            f"{path.name} is a JSON document, an array, but its dataset reads JSON Lines; set MultiLine to true"
+        )
+    if not head.startswith(b"[") and not multi_line and not tolerant:
         try:
             return pl.scan_ndjson(sources(path), schema=_json_lines_schema(path))
         except pl.exceptions.PolarsError:
@@ -50,19 +54,7 @@ def scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.L
         del content
     except UnicodeDecodeError as problem:
         raise RecipeError(f"{path.name} is not UTF-8 at byte {problem.start + 1}; convert it") from None
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as whole:
-        document = []
-        for number, line in enumerate(text.splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                document.append(json.loads(line))
-            except json.JSONDecodeError as problem:
-                if number == 1 and ("\n" in text or head.startswith(b"[")):
-                    raise RecipeError(f"{path.name} is not JSON: {whole.msg} at line {whole.lineno}") from None
-                raise RecipeError(f"{path.name} is not JSON Lines: line {number}: {problem.msg}") from None
+    document = _json_lines(path, text) if multi_line is False else _json_document(path, text, multi_line)
     if "\\ud" in text or "\\uD" in text:
         # Half a surrogate pair is not a character that a column can hold.
         document = json.loads(_HALF_PAIR.sub("\ufffd", json.dumps(document, ensure_ascii=False)))
@@ -70,6 +62,46 @@ def scan_json(path: Path, options: Mapping[str, Any], *, tolerant: bool) -> pl.L
     if not all(isinstance(row, dict) for row in rows):
         raise RecipeError(f"{path.name} must hold JSON objects, one per row")
     return frame_of_rows(rows).lazy()
+
+
+def _json_document(path: Path, text: str, multi_line: bool | None) -> Any:
+    """Return one JSON document, or the rows of JSON Lines where nothing says that it is one."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as problem:
+        if multi_line and problem.msg == "Extra data":
+            # Spark reads the first value and forgets the others.
+            raise RecipeError(
+                f"{path.name} holds more than one JSON value: line {problem.lineno}; its dataset reads one document, "
+                "so set MultiLine to false"
+            ) from None
+        broken = RecipeError(f"{path.name} is not JSON: {problem.msg} at line {problem.lineno}")
+        if multi_line or text.lstrip().startswith("["):
+            raise broken from None
+        first_row = next((line for line in text.splitlines() if line.strip()), "")
+        if "\n" in text and not _is_json(first_row):
+            raise broken from None
+    return _json_lines(path, text)
+
+
+def _json_lines(path: Path, text: str) -> list[Any]:
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as problem:
+            raise RecipeError(f"{path.name} is not JSON Lines: line {number}: {problem.msg}") from None
+    return rows
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    return True
 
 
 def _json_lines_schema(path: Path) -> pl.Schema:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 
 from brewtrain.domain.input.head import BYTE_ORDER_MARK, FileHead, HeadTooShortError, RaggedRow
@@ -34,6 +35,8 @@ def csv_head(text: str, delimiter: str, *, header: bool, whole: bool) -> FileHea
             raise HeadTooShortError("has a first row that does not end, or quotes that do not close")
         raise ValueError("is empty: it has no row; deliver it again, then clear check_input")
     first = records[0][1]
+    if is_json_row(text.partition("\n")[0]):
+        raise ValueError("is JSON, not CSV; write 'format: json' in source, or deliver CSV")
     if not any(first):
         what = "an empty line instead of a header" if header else "an empty line instead of a row"
         raise ValueError(f"begins with {what}; deliver it without that line")
@@ -46,6 +49,16 @@ def csv_head(text: str, delimiter: str, *, header: bool, whole: bool) -> FileHea
         byte_order_mark=mark,
         ragged=next((RaggedRow(line, len(record)) for line, record in rows if len(record) != len(first)), None),
     )
+
+
+def is_json_row(line: str) -> bool:
+    """Whether a first line is an object or an array: no header, and no row of a table."""
+    if not line.startswith(("{", "[")):
+        return False
+    try:
+        return isinstance(json.loads(line), dict | list)
+    except (json.JSONDecodeError, RecursionError):
+        return False
 
 
 def column_names(header: list[str]) -> tuple[str, ...]:
