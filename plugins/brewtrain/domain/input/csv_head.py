@@ -32,10 +32,13 @@ def csv_head(text: str, delimiter: str, *, header: bool, whole: bool) -> FileHea
     records = list(_records(text, delimiter, whole=whole))
     if not records:
         if not whole:
-            raise HeadTooShortError("has a first row that does not end, or quotes that do not close")
+            raise HeadTooShortError(
+                "has a first row that does not end, or quotes that do not close; deliver it again, then clear "
+                "check_input"
+            )
         raise ValueError("is empty: it has no row; deliver it again, then clear check_input")
     first = records[0][1]
-    if is_json_row(text.partition("\n")[0]):
+    if _is_json_row(text.partition("\n")[0]):
         raise ValueError("is JSON, not CSV; write 'format: json' in source, or deliver CSV")
     if not any(first):
         what = "an empty line instead of a header" if header else "an empty line instead of a row"
@@ -44,24 +47,24 @@ def csv_head(text: str, delimiter: str, *, header: bool, whole: bool) -> FileHea
     # Blank lines are no rows to Spark, which DataBrew runs on.
     rows = [(line, record) for line, record in records[header:] if len(record) > 1 or "".join(record).strip()]
     return FileHead(
-        columns=column_names(first if header else [""] * len(first)),
+        columns=_column_names(first if header else [""] * len(first)),
         has_row=bool("".join(text.split("\n")[below:]).strip()),
         byte_order_mark=mark,
         ragged=next((RaggedRow(line, len(record)) for line, record in rows if len(record) != len(first)), None),
     )
 
 
-def is_json_row(line: str) -> bool:
+def _is_json_row(line: str) -> bool:
     """Whether a first line is an object or an array: no header, and no row of a table."""
     if not line.startswith(("{", "[")):
         return False
     try:
         return isinstance(json.loads(line), dict | list)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return False
 
 
-def column_names(header: list[str]) -> tuple[str, ...]:
+def _column_names(header: list[str]) -> tuple[str, ...]:
     """Return the names as DataBrew reads them: an empty one becomes ``Column_<place>``.
 
     :param header: The fields of the first row.
@@ -74,7 +77,6 @@ def _records(text: str, delimiter: str, *, whole: bool) -> Iterator[_Record]:
     lines = list(io.StringIO(text, newline="\n"))
     if not whole and lines and not lines[-1].endswith("\n"):
         lines.pop()
-    # A row that is open at the end is an error only where nothing follows.
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         try:
@@ -82,25 +84,26 @@ def _records(text: str, delimiter: str, *, whole: bool) -> Iterator[_Record]:
         except StopIteration:
             return
         except csv.Error as error:
-            problem = str(error)
-            if "end of data" in problem:
-                if not whole:
-                    return
-                problem = "its quotes do not close"
-            elif "field larger than" in problem and reader.line_num > 1:
+            cut = "end of data" in str(error) and not whole
+            if cut or ("field larger than" in str(error) and reader.line_num > 1):
                 return
-            elif "new-line character" in problem:
-                raise ValueError("ends its lines with CR only; write LF or CRLF") from None
-            elif reader.line_num == 1 and (other := _other_delimiter(lines[0], delimiter)) is not None:
-                raise ValueError(
-                    f"is delimited by {delimiter_name(other)}, not by {delimiter_name(delimiter)} as source.delimiter "
-                    "says; deliver it with that delimiter, or change source.delimiter"
-                ) from None
-            raise ValueError(
-                f"is not CSV in the row that ends at line {reader.line_num}: {problem}; deliver it again, then clear "
-                "check_input"
-            ) from None
+            raise ValueError(_problem(str(error), lines, reader.line_num, delimiter)) from None
         yield reader.line_num, record
+
+
+def _problem(error: str, lines: list[str], number: int, delimiter: str) -> str:
+    """Return what is wrong with the row that ends at a line; goes on from the file's name."""
+    if "new-line character" in error:
+        one = f"has a carriage return inside the row that ends at line {number}"
+        what = one if "\n" in lines[0] else "ends its lines with CR only"
+        return f"{what}; write LF or CRLF at the end of each line, and no CR elsewhere"
+    if number == 1 and (other := _other_delimiter(lines[0], delimiter)) is not None:
+        return (
+            f"is delimited by {delimiter_name(other)}, not by {delimiter_name(delimiter)} as source.delimiter says; "
+            "deliver it with that delimiter, or change source.delimiter"
+        )
+    what = "its quotes do not close" if "end of data" in error else error
+    return f"is not CSV in the row that ends at line {number}: {what}; deliver it again, then clear check_input"
 
 
 def _other_delimiter(line: str, declared: str) -> str | None:

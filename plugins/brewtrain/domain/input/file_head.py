@@ -58,7 +58,7 @@ def read_head(source: Source, uri: str, size: int, read: Callable[[str], bytes])
             return head_of(content, source, uri, whole=wanted >= size)
         except HeadTooShortError as error:
             if wanted >= size or wanted >= MOST_HEAD_BYTES:
-                raise InputError(f"{uri} {error}; deliver it again, then clear check_input") from None
+                raise InputError(f"{uri} {error}") from None
             wanted = min(MOST_HEAD_BYTES, max(wanted * 8, error.wanted))
 
 
@@ -117,7 +117,9 @@ def _text_of(content: bytes, source: Source, uri: str, *, whole: bool) -> _Text:
     if whole and not complete and len(plain) < limit:
         raise ValueError(f"is cut: its {codec} data ends early; deliver it again, then clear check_input")
     if not plain and not complete:
-        raise HeadTooShortError(f"begins with a block of {codec} data that is too long to be looked at")
+        raise HeadTooShortError(
+            f"begins with a block of {codec} data that is too long to be looked at; write shorter ones"
+        )
     return _decoded(plain, source, whole=whole and complete)
 
 

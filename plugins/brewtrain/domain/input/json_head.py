@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 from brewtrain.domain.input.head import BYTE_ORDER_MARK, FileHead, HeadTooShortError
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def json_head(text: str, *, whole: bool) -> FileHead:
@@ -34,7 +37,7 @@ def json_head(text: str, *, whole: bool) -> FileHead:
         columns.update(dict.fromkeys(_object(line, number, text)))
         rows += 1
     if not rows and not whole:
-        raise HeadTooShortError("has a first line that does not end")
+        raise HeadTooShortError("has a first line that does not end; deliver JSON Lines, one object a line")
     return FileHead(columns=tuple(columns), has_row=bool(rows), by_name=True, byte_order_mark=mark)
 
 
@@ -43,7 +46,8 @@ def _object(line: str, number: int, text: str) -> dict[str, Any]:
     if text.lstrip().startswith("["):
         raise ValueError(f"is a JSON document, an array, and not JSON Lines; {advice}")
     try:
-        row = json.loads(line, object_pairs_hook=_each_key_once)
+        # Numbers are not looked at, and Python reads no whole number of more than 4,300 digits.
+        row = json.loads(line, object_pairs_hook=_each_key_once, parse_int=str)
     except json.JSONDecodeError as error:
         raise ValueError(f"is not JSON Lines: line {number}: {error.msg}; {advice}") from None
     except RecursionError:
@@ -59,4 +63,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"has the key {twice!r} twice in one object; deliver each key once")
+    for name in row:
+        if not name.isascii() and _HALF_PAIR.search(name):
+            raise ValueError(f"has the key {name!r}, which is no text: half a surrogate pair; deliver UTF-8")
     return row

@@ -49,16 +49,17 @@ def parquet_head(content: bytes, *, whole: bool) -> FileHead:
             raise ValueError(
                 "has a Parquet footer that is longer than the file; deliver it again, then clear check_input"
             )
-        raise HeadTooShortError(f"has a Parquet footer of {size} bytes, which is too long to be looked at", size)
+        raise HeadTooShortError(f"has a Parquet footer of {size} bytes; write fewer row groups into a file", size)
     try:
         footer = _Thrift(content[-size:-_TAIL_BYTES]).struct()
         columns = list(_top_level(footer[2]))
-        rows = int(footer[3])
-    except (KeyError, IndexError, TypeError, UnicodeDecodeError, RecursionError):
+        rows: int = footer[3]
+        has_row = rows > 0
+    except (AttributeError, KeyError, IndexError, TypeError, UnicodeDecodeError, RecursionError):
         raise ValueError("has a damaged Parquet footer; deliver it again, then clear check_input") from None
     return FileHead(
         columns=tuple(name for name, _ in columns),
-        has_row=rows > 0,
+        has_row=has_row,
         by_name=True,
         types=tuple(kind for _, kind in columns),
     )

@@ -35,6 +35,8 @@ def unpack_head(content: bytes, codec: str, limit: int) -> tuple[bytes, bool]:
         that is neither complete nor as long as the limit is cut.
     :raises ValueError: If the content is not of the codec.
     """
+    if not content:
+        return b"", True
     if codec in ("snappy", "lz4"):
         return (unpack_snappy if codec == "snappy" else unpack_lz4)(content, limit)
     make: dict[str, Callable[[], _Machine]] = {

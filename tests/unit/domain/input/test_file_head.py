@@ -187,6 +187,7 @@ BAD: dict[str, tuple[bytes, str, dict[str, Any], str]] = {
     "latin-1": ("a\ngärtner\n".encode("latin-1"), ".csv", {}, r"is not UTF-8 \(byte 0xe4 at position 3\)"),
     "utf-16": ("a,b\n".encode("utf-16-le"), ".csv", {}, "contains NUL bytes"),
     "cr only": (b"a,b\r1,2\r", ".csv", {}, "ends its lines with CR only"),
+    "a cr in a row": (b"a,b\n1,2\n3\r,4\n", ".csv", {}, "has a carriage return inside the row that ends at line 3"),
     "open quotes": (b'a,b\n1,"2\n3,4\n', ".csv", {}, "line 3: its quotes do not close"),
     "a quoted header of another delimiter": (b'"a","b"\n1,2\n', ".csv", {"delimiter": ";"}, "is delimited by ',', not"),
     "an empty first line": (b"\na,b\n1,2\n", ".csv", {}, "begins with an empty line instead of a header"),
@@ -209,7 +210,7 @@ def test_what_databrew_would_not_read_is_one_sentence(case: str) -> None:
 
 
 def test_the_cases_are_all_there() -> None:
-    assert (len(COMPRESSIONS), len(HEADS), len(BAD)) == (10, 17, 31)
+    assert (len(COMPRESSIONS), len(HEADS), len(BAD)) == (10, 17, 32)
 
 
 def test_a_header_longer_than_the_first_range_is_read_in_more_calls() -> None:
