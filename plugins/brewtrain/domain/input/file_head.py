@@ -24,7 +24,6 @@ from brewtrain.domain.pipeline.source import Source
 HEAD_BYTES = 65536
 """Bytes that are asked for first."""
 MOST_HEAD_BYTES = 16 * 1024 * 1024
-_UNPACKED_PER_BYTE = 4
 _PACKED = {
     b"\x1f\x8b": "gzip (.gz)",
     b"BZh": "bzip2 (.bz2)",
@@ -55,9 +54,9 @@ def read_head(source: Source, uri: str, size: int, read: Callable[[str], bytes])
     while True:
         content = read(head_range(source, wanted))
         try:
-            return head_of(content, source, uri, whole=wanted >= size)
+            return head_of(content, source, uri, whole=wanted >= size, limit=wanted)
         except HeadTooShortError as error:
-            if wanted >= size or wanted >= MOST_HEAD_BYTES:
+            if wanted >= MOST_HEAD_BYTES:
                 raise InputError(f"{uri} {error}") from None
             wanted = min(MOST_HEAD_BYTES, max(wanted * 8, error.wanted))
 
@@ -75,12 +74,13 @@ def head_range(source: Source, wanted: int = HEAD_BYTES) -> str:
     return f"bytes=-{wanted}" if source.format == "parquet" else f"bytes=0-{wanted - 1}"
 
 
-def head_of(content: bytes, source: Source, uri: str, *, whole: bool) -> FileHead:
+def head_of(content: bytes, source: Source, uri: str, *, whole: bool, limit: int = HEAD_BYTES) -> FileHead:
     """Return what the head of a file says, of bytes that are at hand.
 
     :param content: What S3 answered to :func:`head_range`.
     :param uri: The file's address.
     :param whole: Whether the content is the whole file.
+    :param limit: Bytes of a compressed file to unpack, or little more.
     :raises HeadTooShortError: If more of the file must be read to tell; its text goes on from the
         file's name.
     :raises InputError: If DataBrew would not read the file as the pipeline file says.
@@ -88,7 +88,7 @@ def head_of(content: bytes, source: Source, uri: str, *, whole: bool) -> FileHea
     try:
         if source.format == "parquet":
             return parquet_head(content, whole=whole)
-        text = _text_of(content, source, uri, whole=whole)
+        text = _text_of(content, source, uri, whole=whole, limit=limit)
         if source.format == "json":
             return json_head(text.text, whole=text.whole)
         return csv_head(text.text, source.delimiter, header=source.header, whole=text.whole)
@@ -102,11 +102,10 @@ class _Text:
     whole: bool
 
 
-def _text_of(content: bytes, source: Source, uri: str, *, whole: bool) -> _Text:
+def _text_of(content: bytes, source: Source, uri: str, *, whole: bool, limit: int) -> _Text:
     codec = codec_of(uri)
     if codec is None:
         return _decoded(content, source, whole=whole)
-    limit = max(HEAD_BYTES, len(content)) * _UNPACKED_PER_BYTE
     try:
         plain, complete = unpack_head(content, codec, limit)
     except ValueError as error:

@@ -21,6 +21,7 @@ from brewtrain.domain.run.days import WEEKDAYS, Weekday
 
 KMS_KEY_PATTERN = r"^arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,30}:[0-9]{12}:key/[A-Za-z0-9-]{1,80}$"
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_NUMBERED = re.compile(r"Column_[1-9][0-9]*")
 _RECIPE_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}")
 
 
@@ -129,6 +130,11 @@ class Source(Section):
         if self.format != "csv" and (self.delimiter, self.header) != (",", True):
             field = "delimiter" if self.delimiter != "," else "header"
             raise ValueError(f"has {field!r}, which only csv has, and its format is {self.format}; remove {field!r}")
+        if not self.header and (named := [one for one in self.columns if not _NUMBERED.fullmatch(one)]):
+            raise ValueError(
+                f"has no header and names the column {named[0]!r}; DataBrew names the columns of such files Column_1, "
+                "Column_2 and so on: write these in columns, and rename them in the recipe"
+            )
         name = self.path.rpartition("/")[2]
         if name and (problem := name_problem(name, self.format)) is not None:
             raise ValueError(f"has a path whose file {name!r} {problem}")

@@ -221,6 +221,18 @@ def test_a_header_longer_than_the_first_range_is_read_in_more_calls() -> None:
     assert reader.calls == 2
 
 
+def test_a_long_header_of_a_small_compressed_file_is_unpacked_further() -> None:
+    names = [f"a_long_name_of_a_column_{n}" for n in range(20_000)]
+    content = gzip.compress((",".join(names) + "\n1\n").encode())
+    assert len(content) < HEAD_BYTES * 2
+    assert head(content, ".csv.gz").columns == tuple(names)
+
+
+def test_a_file_of_zeros_is_not_unpacked_to_its_end() -> None:
+    bomb = gzip.compress(b"0" * (MOST_HEAD_BYTES * 4))
+    assert "has a first row that does not end" in problem(bomb, ".csv.gz")
+
+
 def test_a_first_row_that_does_not_end_is_one_sentence() -> None:
     content = b'"a,b\n' + b"x" * (MOST_HEAD_BYTES + 1)
     assert "has a first row that does not end, or quotes that do not close" in problem(content)

@@ -234,6 +234,12 @@ MISTAKES = [
         "field 'source' has 'header', which only csv has, and its format is json; remove 'header'",
     ),
     (
+        'delimiter: ";"',
+        'delimiter: ";"\n  header: false',
+        "field 'source' has no header and names the column 'age'; DataBrew names the columns of such files Column_1, "
+        "Column_2 and so on: write these in columns, and rename them in the recipe",
+    ),
+    (
         "dt={date}/",
         "{date}.parquet",
         "field 'source' has a path whose file '{date}.parquet' has the extension '.parquet' of a file in the format "
@@ -920,7 +926,7 @@ def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> 
 
 
 def test_the_table_of_mistakes_is_whole() -> None:
-    assert len(MISTAKES) == 156
+    assert len(MISTAKES) == 157
 
 
 def written(right: str, wrong: str) -> Pipeline:
