@@ -291,6 +291,11 @@ def run_folder(pipeline: str, run_id: str) -> str:
     return f"{runs_prefix(pipeline)}{run_id}/"
 
 
+def checked_key(pipeline: str) -> str:
+    """S3 key of what the checks of the pipeline's input have seen so far."""
+    return f"{PREFIX}/{pipeline}/checked/days.json.gz"
+
+
 def deployments_prefix(pipeline: str) -> str:
     """S3 key prefix of the records of what was deployed when, with a trailing slash."""
     return f"{PREFIX}/{pipeline}/deployments/"

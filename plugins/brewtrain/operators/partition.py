@@ -15,26 +15,30 @@ if TYPE_CHECKING:
 
 
 class CheckPartitionOperator(BrewtrainOperator):
-    """Checks that the interval has a partition, the newest with rows and the right header."""
+    """Checks the data of the run's window: the newest day has rows, and all files are alike."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Check the partition.
+        """Check the window.
 
-        :returns: ``path``, ``files``, ``bytes`` and ``newest`` of the newest partition.
+        :returns: What :attr:`brewtrain.hooks.s3_source.CheckedWindow.summary` says.
         :raises InputError: If the data cannot be trained on; says where and what to do.
         :raises DeploymentError: If another pipeline file names the same endpoint: neither may touch
             it.
         """
         from brewtrain import resources
-        from brewtrain.hooks.s3_run import S3RunHook
+        from brewtrain.hooks.s3_source import S3SourceHook
 
         resources.check_endpoint_claim(self.pipeline)
 
         run = run_context.read(context, self.pipeline)
-        hook = S3RunHook(self.aws_conn_id)
-        found = hook.check_partition(self.pipeline, run.interval, bucket=self.pipeline.bucket_name(hook.account))
+        hook = S3SourceHook(self.aws_conn_id)
+        checked = hook.check_window(self.pipeline, run.interval, bucket=self.pipeline.bucket_name(hook.account))
+        for warning in checked.found.warnings:
+            self.log.warning("%s", warning)
+        summary = checked.summary
         self.log.info(
-            "%(path)s: %(files)s file(s), %(bytes)s bytes; %(newest)s has the columns that the pipeline file names",
-            found,
+            "%(partitions)s day(s) have data, %(new_partitions)s of them looked at now, with %(calls)s calls; newest: "
+            "%(path)s, %(files)s file(s), %(bytes)s bytes, written last: %(newest)s",
+            summary,
         )
-        return found
+        return summary

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 import pytest
 
 from brewtrain.domain.errors import DeploymentError, InputError
-from brewtrain.domain.input.file_head import HEAD_BYTES
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.interval import DataInterval
+from brewtrain.domain.input.file_head import HEAD_BYTES
 from brewtrain.hooks.s3_run import S3RunHook
+from brewtrain.hooks.s3_source import S3SourceHook
 from tests.fixtures.switched_execution import SwitchedExecution
 
 DAY = date(2024, 2, 1)
@@ -27,8 +28,11 @@ def _empty_partition(account: SwitchedExecution) -> None:
         s3.delete_object(Bucket=account.bucket, Key=item["Key"])
 
 
-def check(account: SwitchedExecution, interval: DataInterval = INTERVAL) -> dict[str, object]:
-    return S3RunHook("brewtrain_aws").check_partition(account.pipeline, interval, bucket=account.bucket)
+def check(
+    account: SwitchedExecution, interval: DataInterval = INTERVAL, pipeline: Pipeline | None = None
+) -> dict[str, object]:
+    hook = S3SourceHook("brewtrain_aws")
+    return hook.check_window(pipeline or account.pipeline, interval, bucket=account.bucket).summary
 
 
 @pytest.mark.parametrize(
@@ -115,14 +119,21 @@ def test_the_newest_partition_of_a_month_counts(account: SwitchedExecution) -> N
 def test_a_month_without_a_partition_or_a_row_is_one_sentence(account: SwitchedExecution) -> None:
     account.deliver(date(2024, 1, 1), body=GOOD)
     account.deliver(date(2024, 2, 2), body=GOOD)
+    monthly = changed(account, window_days=31)
     with pytest.raises(
         InputError, match=r"dt=2024-02-01/ has no files, and neither has any partition since 2024-01-02: no day"
     ):
-        check(account, MONTH)
+        check(account, MONTH, monthly)
     account.deliver(date(2024, 1, 2), body=b"age;job;y\n")
     with pytest.raises(
         InputError, match=r"no rows, and neither has any other partition from 2024-01-02 to 2024-02-01; deliver"
     ):
+        check(account, MONTH, monthly)
+
+
+def test_a_day_before_the_window_is_no_days_data(account: SwitchedExecution) -> None:
+    account.deliver(date(2024, 1, 12), body=GOOD)
+    with pytest.raises(InputError, match=r"neither has any partition since 2024-01-30: no day"):
         check(account, MONTH)
 
 
@@ -148,9 +159,9 @@ def test_the_newest_file_is_looked_at(account: SwitchedExecution) -> None:
 
 
 def test_a_missing_bucket_is_the_deployments_fault(account: SwitchedExecution) -> None:
-    hook = S3RunHook("brewtrain_aws")
+    hook = S3SourceHook("brewtrain_aws")
     with pytest.raises(DeploymentError, match=r"bucket 'no-such-bucket-here' does not exist; deploy"):
-        hook.check_partition(account.pipeline, INTERVAL, bucket="no-such-bucket-here")
+        hook.check_window(account.pipeline, INTERVAL, bucket="no-such-bucket-here")
 
 
 def changed(account: SwitchedExecution, **fields: object) -> Pipeline:
@@ -162,7 +173,7 @@ def changed(account: SwitchedExecution, **fields: object) -> Pipeline:
 
 def check_at(account: SwitchedExecution, pipeline: Pipeline, due: datetime) -> dict[str, object]:
     interval = pipeline.run_schedule.newest_complete(due)
-    return S3RunHook("brewtrain_aws").check_partition(pipeline, interval, bucket=account.bucket)
+    return S3SourceHook("brewtrain_aws").check_window(pipeline, interval, bucket=account.bucket).summary
 
 
 def test_a_morning_run_needs_yesterdays_partition_and_no_other(account: SwitchedExecution) -> None:

@@ -108,6 +108,12 @@ class Layout:
         """The key up to its first date or hour: what all files of the source begin with."""
         return "".join(takewhile(lambda part: part not in _PATTERNS, self._parts))
 
+    @cached_property
+    def sorts_by_day(self) -> bool:
+        """Whether the keys of the source are in the order of their days, as S3 lists them."""
+        order = list(dict.fromkeys(part for part in self._parts if part in _PATTERNS))
+        return order[:3] == ["%Y", "%m", "%d"]
+
     def day_of(self, key: str) -> date | None:
         """Return the day that an object belongs to.
 
