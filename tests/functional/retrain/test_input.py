@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from brewtrain.domain.errors import DeploymentError, InputError
+from brewtrain.domain.input.file_head import HEAD_BYTES
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.interval import DataInterval
-from brewtrain.domain.input.file_head import HEAD_BYTES
 from brewtrain.hooks.s3_run import S3RunHook
 from brewtrain.hooks.s3_source import S3SourceHook
 from tests.fixtures.switched_execution import SwitchedExecution

@@ -145,8 +145,8 @@ class _Checker:
             if seen.has_row or Comparison(self._pipeline, self._bucket, day).is_faulty(seen):
                 return day, None
             without_rows = without_rows or (
-                f"s3://{self._bucket}/{seen.files[0].key} {no_rows(self._pipeline.source)}{_nor_others(data, days)}; deliver the data of "
-                f"{day} again, then clear check_input"
+                f"s3://{self._bucket}/{seen.files[0].key} {no_rows(self._pipeline.source)}{_nor_others(data, days)}; "
+                f"deliver the data of {day} again, then clear check_input"
             )
         return None, without_rows or self._not_delivered(days)
 
