@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export SCARF_ANALYTICS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup run up load backfill-report down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check audit licences data days learn policy permissions pr clean
+.PHONY: help setup run up load backfill-report down test test-fast test-floor lint types bench statemachine statemachine-check lock lock-check audit licences data days learn stale policy permissions pr clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ days: setup ## Print which days a run reads (PIPELINE=name; AT=time in UTC, defa
 
 learn: setup ## Print quality rules learnt from good windows as a diff (PIPELINE=name; WINDOWS=n; PROFILE=1: profile the window now)
 	@$(PY) -m tools.learn '$(or $(PIPELINE),$(error learn: say which pipeline, e.g. PIPELINE=bank_marketing))' $(if $(WINDOWS),--windows '$(WINDOWS)') $(if $(PROFILE),--profile) $(if $(AT),--at '$(AT)')
+
+stale: setup ## Print which intervals were trained on data that has changed since, and how to retrain them (PIPELINE=name; ENDPOINT=… of local AWS)
+	@$(PY) -m tools.stale '$(or $(PIPELINE),$(error stale: say which pipeline, e.g. PIPELINE=bank_marketing))' $(if $(ENDPOINT),--endpoint-url '$(ENDPOINT)')
 
 data: setup ## Download the full bank marketing file from UCI into var/data
 	@$(PY) -m tools.fetch_data

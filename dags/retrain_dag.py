@@ -36,7 +36,8 @@ first.
 logical date takes the newest interval that had ended when it was triggered. Backfills train, evaluate and record; they
 deploy only if nothing newer serves. Params: `rerun_mode` (`auto`; `redrive`: a cleared run goes on with the execution
 that it had; `fresh`: the run gets its own execution even if another run of the interval has one) and `deploy_policy`
-(`newest`; `always`: even if something newer serves; `never`).
+(`newest`; `always`: even if something newer serves; `never`). `only_if_stale`: the run is skipped, green, unless data
+of its window has changed since the interval's last run read it (`make stale` names such intervals).
 
 ### Idempotency
 
@@ -73,6 +74,11 @@ for pipeline in pipelines_to_parse():
                 "auto", enum=["auto", "redrive", "fresh"], description="What a cleared run goes on with."
             ),
             "deploy_policy": Param("newest", enum=["newest", "always", "never"], description="When to deploy."),
+            "only_if_stale": Param(
+                False,
+                type="boolean",
+                description="Retrain only if the data has changed since the interval's last run read it.",
+            ),
             "backfill": Param(
                 None,
                 type=["null", "string"],

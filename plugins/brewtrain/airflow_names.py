@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 # Tasks of the retrain DAG, beside its stages (domain/run/stages.py).
+CHECK_INPUT = "check_input"
 PREPARE_RUN = "prepare_run"
 START_EXECUTION = "start_execution"
 RECORD_RESULT = "record_result"

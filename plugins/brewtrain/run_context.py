@@ -39,6 +39,8 @@ class RunContext:
     :param rerun_mode: The param.
     :param deploy_policy: The param.
     :param backfill: Label of the backfill that the run belongs to, if it has one.
+    :param only_if_stale: The param: retrain only if the data has changed since the interval's last
+        run.
     """
 
     dag_run_id: str
@@ -48,6 +50,7 @@ class RunContext:
     rerun_mode: RerunMode
     deploy_policy: DeployPolicy
     backfill: str | None = None
+    only_if_stale: bool = False
 
 
 def read(context: Context, pipeline: Pipeline) -> RunContext:
@@ -57,6 +60,8 @@ def read(context: Context, pipeline: Pipeline) -> RunContext:
     """
     dag_run = dag_run_of(context)
     params = context["params"]
+    only_if_stale = flag(context, "only_if_stale")
+    rerun_mode = cast("RerunMode", _choice(params, "rerun_mode", RERUN_MODES))
     return RunContext(
         dag_run_id=dag_run.run_id,
         clear_number=dag_run.clear_number or 0,
@@ -67,9 +72,11 @@ def read(context: Context, pipeline: Pipeline) -> RunContext:
             schedule=pipeline.run_schedule,
             run_after=dag_run.run_after,
         ),
-        rerun_mode=cast("RerunMode", _choice(params, "rerun_mode", RERUN_MODES)),
+        # Else the run would find the execution that has read the old data.
+        rerun_mode="fresh" if only_if_stale and rerun_mode == "auto" else rerun_mode,
         deploy_policy=cast("DeployPolicy", _choice(params, "deploy_policy", DEPLOY_POLICIES)),
         backfill=_label(params),
+        only_if_stale=only_if_stale,
     )
 
 

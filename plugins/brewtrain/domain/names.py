@@ -28,6 +28,7 @@ DATE_TAG = f"{PREFIX}:data-date"
 CONTENT_HASH_TAG = f"{PREFIX}:content-hash"
 ALIAS = "live"
 RESULT_FILE = "result.json"
+INPUT_FILE = "input.json"
 
 _ATTEMPT_SUFFIX_LENGTH = len("-99-99")
 _RUN_ID = re.compile(r"^(?P<slug>[a-z0-9-]+)-(?P<key>\d{8}T\d{4})-g(?P<generation>\d+(f[0-9a-f]{4})?)$")
@@ -121,6 +122,17 @@ def generation_of(run_id: str) -> str:
     if match is None:
         raise ValueError(f"{run_id!r} is not a run id: expected <slug>-<YYYYMMDDTHHMM>-g<generation>")
     return match["generation"]
+
+
+def interval_end_of(run_id: str) -> datetime:
+    """Return the end of the data interval that a run id names, in UTC.
+
+    :raises ValueError: If the text is not a run id.
+    """
+    match = _RUN_ID.fullmatch(run_id)
+    if match is None:
+        raise ValueError(f"{run_id!r} is not a run id: expected <slug>-<YYYYMMDDTHHMM>-g<generation>")
+    return datetime.strptime(match["key"], "%Y%m%dT%H%M").replace(tzinfo=UTC)
 
 
 def deployment_id(

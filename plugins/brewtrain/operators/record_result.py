@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from brewtrain import run_context
-from brewtrain.airflow_names import START_EXECUTION
+from brewtrain.airflow_names import CHECK_INPUT, START_EXECUTION
 from brewtrain.assets import emit_model_event, model_alias
 from brewtrain.domain.errors import AlreadyToldError, BrewtrainError, DeploymentError
 from brewtrain.domain.evaluation.job import PAGE_FILE
@@ -109,6 +109,7 @@ class RecordResultOperator(BrewtrainOperator):
             identity=identity_of_run(self.pipeline, run.interval, run_id),
             bucket=self.pipeline.bucket_name(s3.account),
             revision=revision_of(context),
+            read=run_context.pull(context, CHECK_INPUT),
         )
 
     def _smoke_test(self, s3: S3RunHook, record: RunRecord) -> SmokeTestResult | None:

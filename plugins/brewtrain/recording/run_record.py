@@ -29,6 +29,7 @@ class RunRecord:
     :param identity: The run's identity.
     :param bucket: Bucket of the result document.
     :param revision: Revision of the DAGs.
+    :param read: What ``check_input`` returned; ``None`` if it has returned nothing.
     """
 
     pipeline: Pipeline
@@ -38,6 +39,7 @@ class RunRecord:
     identity: names.RunIdentity
     bucket: str
     revision: str
+    read: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str:
@@ -136,7 +138,16 @@ class RunRecord:
             "git_revision": self.revision,
             "model_package_arn": model_package_arn,
             "smoke_test": tested.as_dict() if tested else None,
+            "input": self._input,
         }
+
+    @property
+    def _input(self) -> dict[str, Any] | None:
+        """What the run has read, and what had changed since the run before it."""
+        if self.read is None or "input" not in self.read:
+            return None
+        fields = ("partitions", "missing_days", "changed_since")
+        return {"uri": self.read["input"], **{name: self.read.get(name) for name in fields}}
 
 
 def _text(value: Any) -> str | None:

@@ -25,9 +25,9 @@ from brewtrain.domain.serving.serving_history import Serving, last_served, serve
 # Airflow's queue is.
 SETTLING_PERIOD = timedelta(days=2)
 # What a run wrote that is needed for as long as its model may serve again: the model, and the
-# evaluation that the next candidate is compared with. The rest is the data itself, which is what
-# run_days is about.
-KEPT_OF_A_MODEL = ("model/", "evaluation/", "split.json", "result.json")
+# evaluation that the next candidate is compared with, and the digests of what the run has read. The
+# rest is the data itself, which is what run_days is about.
+KEPT_OF_A_MODEL = ("model/", "evaluation/", "split.json", "result.json", "input.json")
 _CODE = re.compile(r"split-[0-9a-f]{12}\.py|evaluation-[0-9a-f]{12}/")
 # Not finished by any of these: an endpoint in them may be on its way to, or back from, a config.
 SETTLED_ENDPOINT = frozenset({"InService", "Failed", "OutOfService"})

@@ -120,9 +120,9 @@ class Delivered:
         return Delivered(self.window, {day: DeliveredDay(day, objects) for day, objects in kept.items() if objects})
 
     @property
-    def digests(self) -> dict[str, str]:
-        """Digest of each day that has an object, by its ISO date."""
-        return {day.isoformat(): found.digest for day, found in self.days.items()}
+    def digests(self) -> dict[date, str]:
+        """Digest of each day that has an object."""
+        return {day: found.digest for day, found in self.days.items()}
 
 
 def delivered(objects: Iterable[StoredObject], layout: Layout, window: Window) -> Delivered:
