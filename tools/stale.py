@@ -131,6 +131,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("pipeline", help="name of the pipeline")
     parser.add_argument("--endpoint-url", help="of local AWS, e.g. http://127.0.0.1:5055 (default: AWS)")
     options = parser.parse_args(arguments)
+    # Before Airflow is imported, whose log goes where the lines go.
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     connect(options.endpoint_url)
     try:
         pipeline = resources.find_pipeline(options.pipeline)
