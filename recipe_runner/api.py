@@ -93,6 +93,7 @@ def run_recipe(
     job_name: str,
     started_at: datetime,
     extra_columns: Mapping[Path, Mapping[str, Any]] | None = None,
+    names: Mapping[Path, str] | None = None,
     secondary: Callable[[SecondaryInput], DatasetFiles] | None = None,
     secret: Callable[[str], bytes] | None = None,
 ) -> RunReport:
@@ -115,7 +116,7 @@ def run_recipe(
     :raises RecipeError: the recipe, the data or an output is wrong; no output has been written.
     """
     typed = typed_steps(steps)
-    files = DatasetFiles(list(inputs), input_format, input_options or {}, extra_columns or {})
+    files = DatasetFiles(list(inputs), input_format, input_options or {}, extra_columns or {}, names or {})
 
     def attempt(all_rows: bool) -> RunReport:
         table = open_table(files, started_at=started_at, secondary=secondary, secret=secret, all_rows=all_rows)

@@ -60,6 +60,7 @@ def run_recipe_job(payload: dict[str, Any]) -> dict[str, Any]:
             job_name=payload["job_name"],
             started_at=started_at,
             extra_columns=files.extra_columns,
+            names=files.names,
             secondary=_secondary_inputs(s3, payload["datasets"], started_at),
         )
     except RecipeError as error:
@@ -178,7 +179,8 @@ def _fetch_dataset(s3: Any, dataset: Mapping[str, Any], started_at: datetime, fo
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE, thread_name_prefix="download") as pool:
         paths = list(pool.map(fetch, enumerate(selected)))
     extra = {path: columns for path, columns in zip(paths, selected.values(), strict=True) if columns}
-    return DatasetFiles(paths, chosen, _format_options(dataset, chosen), extra)
+    names = {path: f"s3://{bucket}/{name}" for path, name in zip(paths, selected, strict=True)}
+    return DatasetFiles(paths, chosen, _format_options(dataset, chosen), extra, names)
 
 
 def _select(

@@ -14,7 +14,7 @@ import polars as pl
 
 from recipe_runner.errors import RecipeError
 from recipe_runner.files.csv_shape import CsvShape, csv_shape
-from recipe_runner.files.dataset_frames import with_extra
+from recipe_runner.files.dataset_frames import check_alike, with_extra
 from recipe_runner.tables.streaming import batches_of, sources
 from recipe_runner.tables.table import DatasetFiles, csv_delimiter, first_line
 
@@ -37,6 +37,8 @@ def scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[p
     paths = files.paths
     delimiter, header = _csv_options(files.input_options.get("Csv") or {})
     shapes = [csv_shape(path, delimiter, header, checked=checked) for path in paths]
+    names = {files.name_of(path): shape.names for path, shape in zip(paths, shapes, strict=True)}
+    check_alike(names, in_order=True)
     types: dict[str, pl.DataType] = {}
     for shape in shapes:
         for name, dtype in _guessed_types(shape, delimiter, all_rows).items():

@@ -29,6 +29,34 @@ def with_extra(frame: pl.LazyFrame, extra: Mapping[str, Any] | None) -> pl.LazyF
     return frame.with_columns([pl.lit(value).alias(name) for name, value in values.items()])
 
 
+def check_alike(columns: Mapping[str, Sequence[str]], *, in_order: bool) -> None:
+    """Check that the files of a dataset have the same columns.
+
+    DataBrew "automatically tries to choose one of the schemas" of files that differ, and "the job
+    output will also be irregular" ("Connecting data in multiple files in Amazon S3"). What that
+    looks like is not known, so it is refused here.
+
+    :param columns: the columns of each file, by what messages call it.
+    :param in_order: whether the order counts too, as in text, whose columns are known by their
+        place.
+    :raises RecipeError: two files differ.
+    """
+    first: tuple[str, Sequence[str]] | None = None
+    for name, found in columns.items():
+        first = first or (name, found)
+        if list(found) == list(first[1]) or (not in_order and set(found) == set(first[1])):
+            continue
+        lacks = [column for column in first[1] if column not in found]
+        more = [column for column in found if column not in first[1]]
+        parts = [f"lacks {', '.join(map(repr, lacks))}"] if lacks else []
+        parts += [f"has {', '.join(map(repr, more))} besides"] if more else []
+        what = " and ".join(parts) or "has its columns in another order"
+        raise RecipeError(
+            f"the files of the dataset have different columns: {name} {what}, unlike {first[0]}; DataBrew's output of "
+            "such files is irregular, so make them alike"
+        )
+
+
 def of_one_shape(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
     """Return the frames with a column as JSON text where the files disagree on its nesting."""
     shapes: dict[str, set[str]] = {}

@@ -16,7 +16,7 @@ import polars as pl
 from recipe_runner.errors import RecipeError
 from recipe_runner.files.compression import is_compressed, unpacked
 from recipe_runner.files.csv_inputs import scan_csv
-from recipe_runner.files.dataset_frames import of_one_shape, with_extra
+from recipe_runner.files.dataset_frames import check_alike, of_one_shape, with_extra
 from recipe_runner.files.excel_inputs import read_excel
 from recipe_runner.files.json_inputs import scan_json
 from recipe_runner.tables.streaming import sources
@@ -81,7 +81,7 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
             raise RecipeError(f"the input {path} does not exist")
     kind = format_of(files.paths[0], files.input_format)
     if kind in ("CSV", "JSON"):
-        files = _plain_files(files)
+        files = _plain_files(_filled_files(files))
     rows = None
     if kind == "CSV":
         frames, rows = scan_csv(files, all_rows, checked)
@@ -90,17 +90,32 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
             with_extra(_scan_other(kind, path, files.input_options, all_rows), files.extra_columns.get(path))
             for path in files.paths
         ]
+        if kind != "JSON":
+            # An object of JSON may leave out what it has no value for.
+            found = zip(files.paths, frames, strict=True)
+            columns = {files.name_of(path): frame.collect_schema().names() for path, frame in found}
+            check_alike(columns, in_order=kind == "EXCEL")
     frame = frames[0] if len(frames) == 1 else pl.concat(of_one_shape(frames), how="diagonal_relaxed")
     if not frame.collect_schema():
         raise RecipeError(f"{files.paths[0].name} is empty: it has no column")
     return Dataset(frame, rows)
 
 
+def _filled_files(files: DatasetFiles) -> DatasetFiles:
+    """Return the dataset without files that have no byte, unless all are so.
+
+    Text without a byte has no row and no header: Spark, which the service uses, reads nothing.
+    """
+    filled = [path for path in files.paths if path.stat().st_size]
+    return replace(files, paths=filled or files.paths)
+
+
 def _plain_files(files: DatasetFiles) -> DatasetFiles:
     """Return the dataset with every compressed file replaced by its unpacked content."""
     plain = {path: unpacked(path) if is_compressed(path) else path for path in files.paths}
     extra = {plain.get(path, path): columns for path, columns in files.extra_columns.items()}
-    return replace(files, paths=[plain[path] for path in files.paths], extra_columns=extra)
+    names = {plain[path]: files.name_of(path) for path in files.paths}
+    return replace(files, paths=[plain[path] for path in files.paths], extra_columns=extra, names=names)
 
 
 def _scan_other(kind: str, path: Path, options: Mapping[str, Any], all_rows: bool) -> pl.LazyFrame:

@@ -52,12 +52,18 @@ class DatasetFiles:
     :param input_format: CSV, JSON, PARQUET, EXCEL or ORC; empty to go by the extension.
     :param input_options: DataBrew's FormatOptions.
     :param extra_columns: for each file, columns to add with their values.
+    :param names: what messages call a file, where that is not the name of its path.
     """
 
     paths: Sequence[Path]
     input_format: str = ""
     input_options: Mapping[str, Any] = field(default_factory=dict)
     extra_columns: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict)
+    names: Mapping[Path, str] = field(default_factory=dict)
+
+    def name_of(self, path: Path) -> str:
+        """Return what messages call a file."""
+        return self.names.get(path, path.name)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Source: https://spark.apache.org/docs/latest/sql-data-sources-csv.html
 
 from __future__ import annotations
 
+import codecs
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,8 @@ class LocalReader:
         non_empty = [file for file in files if file.stat().st_size > 0]
         if not non_empty:
             raise ValueError("[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for CSV. It must be specified manually.")
+        if header:
+            _check_headers(non_empty)
         names = ", ".join(_quote(str(file)) for file in non_empty)
         # DuckDB accepts an escape other than the quote only where the data has it; both conventions
         # are tried, Spark's first.
@@ -187,6 +190,24 @@ class LocalReader:
         frame = self.table(table)
         frame.display_name_mapping.update(zip(frame._columns, names, strict=True))
         return frame
+
+
+def _check_headers(files: list[Path]) -> None:
+    """Refuse files whose headers differ.
+
+    Spark takes the names of one file and reads the others by place, with no more than a warning
+    (``enforceSchema`` of its CSV data source): columns would change places silently.
+    """
+    first: bytes | None = None
+    for file in files:
+        with file.open("rb") as stream:
+            header = stream.readline().removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
+        first = header if first is None else first
+        if header != first:
+            raise ValueError(
+                f"CSV header does not conform to the schema. Header: {header.decode(errors='replace')} of {file.name}; "
+                f"Schema: {first.decode(errors='replace')} of {files[0].name}"
+            )
 
 
 def _schema_columns(schema: Any) -> list[tuple[str, str]] | None:

@@ -157,7 +157,7 @@ def test_a_failing_run_leaves_nothing(tmp_path: Path) -> None:
 
 def test_several_files_are_one_table_with_columns_of_their_paths(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("a,b\n1,x\n")
-    (tmp_path / "2.csv").write_text("b,a\ny,2.5\n")
+    (tmp_path / "2.csv").write_text("a,b\n2.5,y\n")
     paths = [tmp_path / "1.csv", tmp_path / "2.csv"]
     report = run_recipe(
         [],

@@ -134,6 +134,12 @@ def test_several_files_of_a_format_are_one_dataset(brew: Brew) -> None:
     assert brew.rows() == expected(NAMES)
 
 
+def test_a_file_without_a_byte_has_no_row(brew: Brew) -> None:
+    brew.dataset({"a.csv": b"", "b.csv": csv_file(ROWS)}, **CSV)
+    assert brew.transform(STEPS)["State"] == "SUCCEEDED"
+    assert brew.rows() == expected(NAMES)
+
+
 def test_columns_without_a_header_are_numbered_from_1(brew: Brew) -> None:
     brew.dataset(
         {"a.csv.gz": COMPRESSIONS["gzip"][1](csv_file(ROWS, "|", header=False))},
@@ -174,6 +180,14 @@ BAD: dict[str, tuple[dict[str, bytes], dict[str, Any], str]] = {
     "a document as json lines": ({"a.json": PRETTY}, LINES, "is a JSON document, an array"),
     "a document without options": ({"a.json": PRETTY}, JSON, "is a JSON document, an array"),
     "a pretty object as json lines": ({"a.json": b'{\n "a": 1\n}\n'}, JSON, "is not JSON Lines: line 1"),
+    "another column": ({"a.csv": b"a,y\n1,2\n", "b/c.csv": b"a,z\n1,2\n"}, CSV, "/in/b/c.csv lacks 'y' and has 'z'"),
+    "columns in another order": ({"a.csv": b"a,y\n1,2\n", "b.csv": b"y,a\n1,2\n"}, CSV, "columns in another order"),
+    "a name in capitals": ({"a.csv": b"a,y\n1,2\n", "b.csv": b"A,y\n1,2\n"}, CSV, "lacks 'a' and has 'A' besides"),
+    "another column of parquet": (
+        {"a.parquet": parquet_file(ROWS), "b.parquet": parquet_file([{"age": 1}])},
+        PARQUET,
+        "lacks 'job', 'rate', 'y'",
+    ),
     "json lines as a document": ({"a.json": json_lines_file(ROWS)}, DOCUMENT, "holds more than one JSON value"),
 }
 
@@ -201,4 +215,4 @@ def test_options_of_another_format_are_refused(brew: Brew, chosen: str) -> None:
 
 
 def test_the_cases_are_all_there() -> None:
-    assert (len(FILES), len(PROFILED), len(BAD)) == (46, 6, 16)
+    assert (len(FILES), len(PROFILED), len(BAD)) == (46, 6, 20)
