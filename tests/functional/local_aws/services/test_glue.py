@@ -369,3 +369,14 @@ def test_save_modes_partitions_and_inferred_types(
     assert sum(name.startswith("part-") for name in parts(s3, job.target, "modes")) == 2
     partitions = parts(s3, job.target, "by-label")
     assert {name.split("/")[0] for name in partitions if "/" in name} == {"label=yes", "label=no"}
+
+
+def test_csv_files_with_different_headers_are_refused(make_job: Callable[..., Job], s3: Any) -> None:
+    job = make_job(WRITING)
+    for number, header in enumerate((b"age,label", b"label,age")):
+        s3.put_object(Bucket=BUCKET, Key=f"{job.name}/in/part{number}.csv", Body=header + b"\n1,2\n")
+    run = job.run(SOURCE=f"s3://{BUCKET}/{job.name}/in/", TARGET=job.target)
+    assert run["JobRunState"] == "FAILED"
+    assert "CSV header does not conform to the schema. Header: label,age of part1.csv; Schema: age,label" in (
+        run["ErrorMessage"]
+    )
