@@ -31,6 +31,7 @@ from brewtrain.domain.run.days import Window
 from brewtrain.domain.run.interval import DataInterval
 from brewtrain.hooks.aws_errors import error_code
 from brewtrain.hooks.connection import AwsClientHook
+from brewtrain.hooks.s3_listing import objects_of, read_fast
 
 # botocore keeps ten connections a client.
 _READERS = 10
@@ -163,14 +164,12 @@ class S3SourceHook(AwsClientHook):
 
     def _pages(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[list[StoredObject]]:
         start = {"StartAfter": after} if after else {}
+        read_fast(self.conn)
         with self.errors(f"s3://{bucket}/{prefix}"):
             try:
                 for page in self.conn.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **start):
                     self._count()
-                    yield [
-                        StoredObject(one["Key"], one["ETag"], one["Size"], one["LastModified"])
-                        for one in page.get("Contents", ())
-                    ]
+                    yield objects_of(page)
             except ClientError as error:
                 if error_code(error) == "NoSuchBucket":
                     raise DeploymentError(

@@ -7,11 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import InputError, TransientError
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.interval import DataInterval
+from brewtrain.hooks.s3_listing import objects_of, read_fast
 from brewtrain.hooks.s3_source import CheckedWindow, S3SourceHook
 from tests.fixtures.account import BUCKET
 from tests.fixtures.pipelines import smallest_pipeline
@@ -183,3 +185,29 @@ def test_a_file_that_changes_while_it_is_looked_at_is_tried_again(client: Any, m
     monkeypatch.setattr(S3SourceHook, "delivered", lambda *_, **__: listed)
     with pytest.raises(TransientError, match=r"was changed or removed while it was looked at; trying again"):
         source.check()
+
+
+def test_a_listing_that_is_read_fast_is_the_same(client: Any) -> None:
+    source = Source(client, "dt={date}/")
+    for name in ("a b.csv", "ü/é+%25.csv", "<&>'\".csv", "plain.csv"):
+        source.put(NEWEST, GOOD, name)
+    fast = S3SourceHook("brewtrain_aws").conn
+    read_fast(fast)
+    read_fast(fast)
+    pages = [
+        one.get_paginator("list_objects_v2").paginate(
+            Bucket=BUCKET, Prefix=f"data/{source.name}/", PaginationConfig={"PageSize": 3}
+        )
+        for one in (client, fast)
+    ]
+    plain, found = ([objects_of(page) for page in each] for each in pages)
+    assert [len(page) for page in found] == [3, 1]
+    assert found == plain
+
+
+def test_an_error_of_a_listing_is_told_as_by_any_client(client: Any) -> None:
+    fast = S3SourceHook("brewtrain_aws").conn
+    read_fast(fast)
+    with pytest.raises(ClientError) as raised:
+        fast.list_objects_v2(Bucket="no-such-bucket-here")
+    assert raised.value.response["Error"]["Code"] == "NoSuchBucket"

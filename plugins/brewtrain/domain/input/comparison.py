@@ -23,6 +23,7 @@ from brewtrain.domain.input.promised_columns import check_columns
 from brewtrain.domain.pipeline.file import Pipeline
 
 _SHOWN_NAMES = 8
+_LEFT_OUT = ": objects of JSON may leave a key out, so nothing is refused"
 _AGAIN = "deliver it again, then clear check_input"
 
 
@@ -100,7 +101,8 @@ class Comparison:
             if text is not None:
                 found.append(Finding(text, days, files))
             elif reference is not None and (text := self._differs(first, day, reference)) is not None:
-                found.append(Finding(text, days, files, self._may_differ(first, reference)))
+                harmless = self._may_differ(first, reference)
+                found.append(Finding(f"{text}{_LEFT_OUT if harmless else self._advice(day)}", days, files, harmless))
         return found
 
     def _reference(self, newest: ObservedDay) -> Observed | None:
@@ -137,11 +139,15 @@ class Comparison:
             return None
         uri, other = self.uri(one.key), self.uri(reference.key)
         if day == self.newest:
-            return f"{uri} ({day}) {differs}, unlike {other} of the same day; {_AGAIN}"
+            return f"{uri} ({day}) {differs}, unlike {other} of the same day"
+        return f"{uri} ({day}) {differs}, unlike the newest day ({other})"
+
+    def _advice(self, day: date) -> str:
+        if day == self.newest:
+            return f"; {_AGAIN}"
         return (
-            f"{uri} ({day}) {differs}, unlike the newest day ({other}): DataBrew needs the same columns in all files "
-            f"of a window; deliver {day} again as the newest day is, or set start_date in "
-            f"include/pipelines/{self.pipeline.name}.yaml to a day after it, then clear check_input"
+            f": DataBrew needs the same columns in all files of a window; deliver {day} again as the newest day is, or "
+            f"set start_date in include/pipelines/{self.pipeline.name}.yaml to a day after it, then clear check_input"
         )
 
     def _may_differ(self, one: Observed, reference: Observed) -> bool:
@@ -166,9 +172,9 @@ class Comparison:
                     found[other].append((day, one))
         return [
             Finding(
-                f"{self.uri(members[0][1].key)} ({members[0][0]}) has {_named(other)}, unlike the window's other files "
-                f"({_named(extension)}): DataBrew reads files of one extension only; move it out of the partition, or "
-                "let its name begin with '_', then clear check_input",
+                f"{self.uri(members[0][1].key)} ({members[0][0]}) has {named_extension(other)}, unlike the window's "
+                f"other files ({named_extension(extension)}): DataBrew reads files of one extension only; move it out "
+                "of the partition, or let its name begin with '_', then clear check_input",
                 tuple(dict.fromkeys(day for day, _ in members)),
                 len(members),
             )
@@ -207,6 +213,11 @@ def usual_extension(delivered: Delivered, file_format: str) -> str:
     )
 
 
+def named_extension(extension: str) -> str:
+    """Return an extension as sentences name it."""
+    return f"the extension '{extension}'" if extension else "no extension"
+
+
 def difference(head: FileHead, reference: FileHead) -> str | None:
     """Return how a file's columns differ from another's: goes on from the file's name.
 
@@ -237,10 +248,6 @@ def difference(head: FileHead, reference: FileHead) -> str | None:
 
 def _shape(head: FileHead) -> tuple[object, ...]:
     return head.columns, head.types, head.byte_order_mark
-
-
-def _named(extension: str) -> str:
-    return f"the extension '{extension}'" if extension else "no extension"
 
 
 def _names(names: Sequence[str]) -> str:

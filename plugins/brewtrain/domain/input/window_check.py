@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from brewtrain.domain.input.comparison import Comparison, copies, usual_extension
+from brewtrain.domain.input.comparison import Comparison, copies, named_extension, usual_extension
 from brewtrain.domain.input.delivered import Delivered, DeliveredDay, StoredObject, ranges
 from brewtrain.domain.input.file_head import no_rows
 from brewtrain.domain.input.memory import Memory
@@ -152,12 +152,15 @@ class _Checker:
 
     def _not_delivered(self, days: Sequence[date]) -> str:
         path = f"s3://{self._bucket}/{self._pipeline.source.layout.prefix(days[0])}"
+        others = any(self._found.of(day).objects for day in days)
+        files = f"files with {named_extension(self._extension)} as the window's other days have" if others else "files"
         if len(days) == 1:
             return (
-                f"{path} has no files: the partition of {days[0]} was not delivered; deliver it, then clear check_input"
+                f"{path} has no {files}: the partition of {days[0]} was not delivered; deliver it, then clear "
+                "check_input"
             )
         return (
-            f"{path} has no files, and neither has any partition since {days[-1]}: no day of the interval was "
+            f"{path} has no {files}, and neither has any partition since {days[-1]}: no day of the interval was "
             "delivered; deliver one, then clear check_input"
         )
 

@@ -377,6 +377,7 @@ def test_csv_files_with_different_headers_are_refused(make_job: Callable[..., Jo
         s3.put_object(Bucket=BUCKET, Key=f"{job.name}/in/part{number}.csv", Body=header + b"\n1,2\n")
     run = job.run(SOURCE=f"s3://{BUCKET}/{job.name}/in/", TARGET=job.target)
     assert run["JobRunState"] == "FAILED"
-    assert "CSV header does not conform to the schema. Header: label,age of part1.csv; Schema: age,label" in (
-        run["ErrorMessage"]
+    assert (
+        "CSV header does not conform to the schema. Header: label,age of part1.csv; Schema: age,label"
+        in (run["ErrorMessage"])
     )

@@ -195,7 +195,7 @@ def test_a_readme_alone_is_no_data() -> None:
         del world.objects[f"data/dt={NEWEST}/part-{part}.csv"]
     world.put(NEWEST, b"read me", "README.txt")
     text = str(world.check(NEWEST).problem)
-    assert f"dt={NEWEST}/ has no files" in text
+    assert f"dt={NEWEST}/ has no files with the extension '.csv' as the window's other days have: the" in text
     assert f"dt={NEWEST}/README.txt" in text
 
 
