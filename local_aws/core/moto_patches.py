@@ -256,6 +256,28 @@ def list_modules_once() -> None:
     backends.list_of_moto_modules = lambda: modules
 
 
+def long_listings() -> None:
+    """List a bucket of many objects in milliseconds a page."""
+    # moto 5.2.5 sorts all of a bucket for every page, and serializes each object of it field by
+    # field. Goes when a page of 1,000 of 20,000 objects takes moto less than 20 ms.
+    from moto.s3.models import FakeTableStorageBucket
+    from moto.s3.responses import S3Response
+
+    from local_aws.s3 import listing
+
+    of_moto = attribute(S3Response, "list_objects_v2")
+
+    def list_objects_v2(self: Any) -> Any:
+        bucket = self.backend.get_bucket(self.bucket_name)
+        query = self._get_querystring(self.request, self.uri)
+        if isinstance(bucket, FakeTableStorageBucket) or not listing.is_plain(query):
+            return of_moto(self)
+        self.data["Action"] = "ListObjectsV2"
+        return 200, {"Content-Type": "application/xml"}, listing.page(self.backend, bucket, query)
+
+    S3Response.list_objects_v2 = list_objects_v2
+
+
 #: Applied in this order.
 PATCHES = (
     state_machines_of_stacks,
@@ -267,4 +289,5 @@ PATCHES = (
     bucket_policies_are_not_decided_twice,
     policy_simulation,
     list_modules_once,
+    long_listings,
 )

@@ -106,6 +106,39 @@ def test_a_request_does_not_look_for_modules(aws_client: Any, monkeypatch: pytes
     assert "Buckets" in client.list_buckets()
 
 
+def test_a_listing_is_the_same_in_pages_of_any_size(aws_client: Any) -> None:
+    s3, bucket = aws_client("s3"), "listed-in-pages"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    names = sorted([*(f"in/{number:02}/a b&<c>+ü.csv" for number in range(7)), "in", "in/", "out/x"])
+    for name in names:
+        s3.put_object(Bucket=bucket, Key=name, Body=name.encode())
+    s3.put_object(Bucket=bucket, Key="in/gone", Body=b"x")
+    s3.delete_object(Bucket=bucket, Key="in/gone")
+
+    def listed(**options: Any) -> list[dict[str, Any]]:
+        answers = []
+        while True:
+            answers.append(s3.list_objects_v2(Bucket=bucket, **options))
+            if not answers[-1]["IsTruncated"]:
+                return [one for answer in answers for one in answer.get("Contents", ())]
+            options = {**options, "ContinuationToken": answers[-1]["NextContinuationToken"]}
+
+    whole = listed()
+    assert [one["Key"] for one in whole] == names
+    assert [one["Size"] for one in whole] == [len(name.encode()) for name in names]
+    assert {one["ETag"] for one in whole} == {s3.head_object(Bucket=bucket, Key=name)["ETag"] for name in names}
+    for size in (1, 2, 3, len(names), 1000):
+        assert listed(MaxKeys=size) == whole
+    # With a delimiter or an owner, the page is moto's.
+    assert listed(FetchOwner=True)[0].keys() == {*whole[0], "Owner"}
+    assert listed(Prefix="in/0", StartAfter=names[3]) == [one for one in whole if one["Key"] > names[3]][:5]
+    assert [one["Key"] for one in listed(Prefix="in/03/a b&<c>+ü")] == ["in/03/a b&<c>+ü.csv"]
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="in/0", MaxKeys=0)["KeyCount"] == 0
+    folders = s3.list_objects_v2(Bucket=bucket, Delimiter="/")["CommonPrefixes"]
+    assert [one["Prefix"] for one in folders] == ["in/", "out/"]
+
+
 def test_another_moto_is_refused() -> None:
     moto_patches.check_version(moto_patches.MOTO_VERSION)
     with pytest.raises(moto_patches.MotoIncompatibleError, match=r"install moto==5\.2\.5"):
@@ -130,5 +163,6 @@ def test_every_patch_has_a_test() -> None:
         "bucket_policies_are_not_decided_twice": policies,
         "policy_simulation": "tests/functional/local_aws/test_iam_enforcement.py",
         "list_modules_once": test_a_request_does_not_look_for_modules,
+        "long_listings": test_a_listing_is_the_same_in_pages_of_any_size,
     }
     assert [patch.__name__ for patch in moto_patches.PATCHES] == list(tests)
