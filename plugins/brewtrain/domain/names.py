@@ -304,7 +304,10 @@ def run_folder(pipeline: str, run_id: str) -> str:
 
 
 def checked_key(pipeline: str) -> str:
-    """S3 key of what the checks of the pipeline's input have seen so far."""
+    """S3 key of what the checks of the pipeline's input have seen so far.
+
+    One object, whose days are bounded; no cleanup removes it.
+    """
     return f"{PREFIX}/{pipeline}/checked/days.json.gz"
 
 

@@ -47,13 +47,8 @@ class Finding:
         """Return the sentence, and where else it holds."""
         others = [day for day in self.days if day != self.days[0]]
         if others:
-            return f"{self.text} (the same in {len(others)} other day(s): {_bounded_ranges(others)})"
+            return f"{self.text} (the same in {len(others)} other day(s): {ranges(others)})"
         return f"{self.text} (the same in {self.files - 1} other file(s) of the day)" if self.files > 1 else self.text
-
-
-def _bounded_ranges(days: Sequence[date]) -> str:
-    text = ranges(days)
-    return text if len(text) <= 120 else f"from {days[0]} to {days[-1]}"
 
 
 @dataclass(frozen=True)
@@ -287,8 +282,7 @@ def copies(delivered: Delivered, bucket: str) -> list[str]:
             f"s3://{bucket}/{one.key} has the same content as s3://{bucket}/{same.key}{more}: are rows doubled?"
         )
     found += [
-        f"the data of {_bounded_ranges(same[1:])} is the same as that of {same[0]}, byte by byte: was a day delivered "
-        "twice?"
+        f"the data of {ranges(same[1:])} is the same as that of {same[0]}, byte by byte: was a day delivered twice?"
         for same in days.values()
         if len(same) > 1
     ]

@@ -16,6 +16,7 @@ from brewtrain.domain.pipeline.file_format import extension_of
 from brewtrain.domain.pipeline.layout import Layout
 from brewtrain.domain.run.days import Window
 
+_MOST_RUNS = 10
 _extension_of = lru_cache(maxsize=16384)(extension_of)
 
 
@@ -149,12 +150,13 @@ def delivered(objects: Iterable[StoredObject], layout: Layout, window: Window) -
 def ranges(days: Sequence[date]) -> str:
     """Return days as text, each run of days as its first and last: ``2026-11-01 to 2026-11-03``.
 
-    :param days: Days in order.
+    :param days: Days in order, forward or back; of many runs, the first are named.
     """
     runs: list[tuple[date, date]] = []
     for day in days:
-        if runs and runs[-1][1] == day - timedelta(days=1):
+        if runs and abs(day - runs[-1][1]) == timedelta(days=1):
             runs[-1] = (runs[-1][0], day)
         else:
             runs.append((day, day))
-    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in runs)
+    shown = [str(first) if first == last else f"{first} to {last}" for first, last in runs[:_MOST_RUNS]]
+    return ", ".join(shown) + (f" and others up to {days[-1]}" if runs[_MOST_RUNS:] else "")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brewtrain.domain.input.delivered import ranges
 from brewtrain.domain.input.memory import Memory, packed, rules_of, unpacked
 from brewtrain.domain.input.observed import observed_day
 from brewtrain.domain.input.window_check import WindowCheck
@@ -116,6 +117,14 @@ def test_the_memory_is_bounded() -> None:
     bounded = memory.bounded(FIRST - timedelta(days=9), FIRST)
     assert len(bounded.days) == 10 + 366
     assert min(bounded.days) == FIRST - timedelta(days=375)
+
+
+def test_many_days_are_told_in_few_words() -> None:
+    assert ranges(DAYS) == "2024-02-01 to 2024-02-06"
+    assert ranges(DAYS[::-1]) == "2024-02-06 to 2024-02-01"
+    apart = [FIRST + timedelta(days=3 * number) for number in range(12)]
+    assert ranges(apart[:2]) == "2024-02-01, 2024-02-04"
+    assert ranges(apart).endswith("2024-02-28 and others up to 2024-03-05")
 
 
 BODIES = {
