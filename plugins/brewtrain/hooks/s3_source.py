@@ -22,6 +22,7 @@ from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError, TransientError
 from brewtrain.domain.input.delivered import Delivered, StoredObject, delivered
 from brewtrain.domain.input.file_head import read_head
+from brewtrain.domain.input.file_tail import TAIL_RANGE, has_tail, tail_problem
 from brewtrain.domain.input.memory import Memory, packed, rules_of, unpacked
 from brewtrain.domain.input.observed import Observed
 from brewtrain.domain.input.window_check import WindowCheck, check
@@ -205,6 +206,10 @@ class S3SourceHook(AwsClientHook):
             head = read_head(pipeline.source, uri, one.size, lambda wanted: self._bytes(bucket, one, wanted))
         except InputError as error:
             return Observed(one.key, fault=str(error))
+        if has_tail(pipeline.source, one.key, one.size):
+            problem = tail_problem(self._bytes(bucket, one, TAIL_RANGE), pipeline.source, head)
+            if problem is not None:
+                return Observed(one.key, fault=f"{uri} {problem}")
         return Observed(one.key, head)
 
     def _bytes(self, bucket: str, one: StoredObject, wanted: str) -> bytes:

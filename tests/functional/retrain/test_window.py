@@ -187,6 +187,32 @@ def test_a_file_that_changes_while_it_is_looked_at_is_tried_again(client: Any, m
         source.check()
 
 
+LONG = GOOD + b"30;admin;no\n" * 8000
+
+
+@pytest.mark.parametrize(
+    ("end", "cut"),
+    [
+        pytest.param(b"", False, id="whole"),
+        pytest.param(b"31;cook;yes", False, id="no end of line"),
+        pytest.param(b'31;"co', False, id="an open quote, which may be a longer row"),
+        pytest.param(b"31;co", True, id="cut inside a row"),
+        pytest.param(b"31", True, id="cut inside the first field"),
+    ],
+)
+def test_a_long_file_that_was_cut_is_told(client: Any, end: bytes, cut: bool) -> None:
+    source = Source(client, "dt={date}/")
+    for day in DAYS:
+        source.put(day, LONG)
+    key = source.put(DAYS[2], LONG + end)
+    if not cut:
+        assert source.check().summary["partitions"] == len(DAYS)
+        return
+    with pytest.raises(InputError, match=r"is cut inside its last row, which has [12] field\(s\) of 3") as raised:
+        source.check()
+    assert str(raised.value).startswith(f"s3://{BUCKET}/{key} ")
+
+
 def test_a_listing_that_is_read_fast_is_the_same(client: Any) -> None:
     source = Source(client, "dt={date}/")
     for name in ("a b.csv", "ü/é+%25.csv", "<&>'\".csv", "plain.csv"):
