@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def _own_streams(arns: list[str]) -> list[Any]:
     from brewtrain.triggers.execution_stage import ExecutionStageTrigger
 
     # Both poll at the same interval: neither faster after a change nor slower in a long wait.
-    pace.FASTEST_SECONDS = pace.SLOWEST_SECONDS = float(POLL_SECONDS)
+    pace.EXECUTIONS = replace(pace.EXECUTIONS, fastest_seconds=float(POLL_SECONDS), slowest_seconds=float(POLL_SECONDS))
     manager = SharedStreamManager()
     streams = []
     for number, arn in enumerate(arns):

@@ -8,6 +8,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from brewtrain.dag_defaults import dag_defaults, task_defaults
 from brewtrain.deadlines import RunAfterDeadline
+from brewtrain.domain.run.active_runs import max_active_runs
 from brewtrain.domain.run.limits import late_after
 from brewtrain.domain.run.stages import Stage
 from brewtrain.domain.serving.promotion import BACKFILL_PATTERN
@@ -68,7 +69,7 @@ for pipeline in pipelines_to_parse():
         ),
         schedule=CronDataIntervalTimetable(pipeline.cron, timezone=pipeline.timezone),
         start_date=pipeline.data_days.begins(pipeline.start_date),
-        max_active_runs=4,
+        max_active_runs=max_active_runs(pipeline),
         params={
             "rerun_mode": Param(
                 "auto", enum=["auto", "redrive", "fresh"], description="What a cleared run goes on with."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from brewtrain.airflow_names import PASSED_STATES
@@ -83,6 +84,17 @@ def read(context: Context, pipeline: Pipeline) -> RunContext:
 def dag_run_of(context: Context) -> DagRunProtocol:
     """Return the task's DAG run; the context of a running task always has one."""
     return context["dag_run"]
+
+
+def due_at(context: Context) -> datetime:
+    """Return from when a run's data counts as late: when the run was due, or began after a clear.
+
+    A backfilled run was due when its interval ended, a run that was triggered by hand when it was
+    triggered. A clear of a run that has ended begins it again; one of a run that goes on does not.
+    """
+    dag_run = dag_run_of(context)
+    due, begun = dag_run.run_after, dag_run.start_date
+    return max(due, begun) if dag_run.clear_number and begun is not None else due
 
 
 def run_type_of(context: Context) -> str:

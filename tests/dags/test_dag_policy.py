@@ -162,12 +162,14 @@ def test_the_runbooks_that_are_named_exist(dags: dict[str, Any]) -> None:
 
 
 def test_every_dag_is_tagged_described_and_bounded(dags: dict[str, Any]) -> None:
+    from brewtrain.domain.run.active_runs import AT_MOST
+
     for dag_id, dag in dags.items():
         pipeline, _, kind = dag_id.partition("__")
         assert {"brewtrain", kind, pipeline} <= set(dag.tags), f"{dag_id}: tags are brewtrain, the kind, the pipeline"
         assert dag.description, f"{dag_id}: write a description"
         assert dag.catchup is False, f"{dag_id}: catchup is off; backfills are asked for"
-        assert 1 <= dag.max_active_runs <= 16, f"{dag_id}: bound max_active_runs"
+        assert 1 <= dag.max_active_runs <= AT_MOST, f"{dag_id}: bound max_active_runs"
 
 
 def test_every_task_has_owner_retries_policy_and_a_time_limit(dags: dict[str, Any]) -> None:

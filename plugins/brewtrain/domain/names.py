@@ -27,6 +27,8 @@ RUN_TAG = f"{PREFIX}:run-id"
 DATE_TAG = f"{PREFIX}:data-date"
 CONTENT_HASH_TAG = f"{PREFIX}:content-hash"
 ALIAS = "live"
+ARRIVALS_QUEUE = f"{PREFIX}-arrivals"
+"""What the names of the queues begin with that buckets tell of new source data."""
 RESULT_FILE = "result.json"
 INPUT_FILE = "input.json"
 

@@ -50,7 +50,10 @@ class BrewtrainOperator(BaseOperator):
         :returns: The card in one line, to raise.
         """
         self.links = card.links
-        text = render(card)
+        self.keep_card(context, render(card))
+        return sentence(card)
+
+    def keep_card(self, context: Context, text: str) -> None:
+        """Log the text of an on-call card, and keep it for the notifier."""
         context["ti"].xcom_push(key=CARD, value=text)
         self.log.error("%s", text)
-        return sentence(card)

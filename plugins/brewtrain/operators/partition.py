@@ -5,27 +5,37 @@ Imported while DAG files are parsed: hooks are imported when a task runs.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from brewtrain import run_context
 from brewtrain.domain import names
+from brewtrain.domain.errors import DeploymentError, InputError
 from brewtrain.domain.input.changes import InputRecord
 from brewtrain.domain.run.identity import identity_for_start
+from brewtrain.domain.run.limits import data_wait
 from brewtrain.operators.base import BrewtrainOperator
+from brewtrain.triggers.arrival_outcome import DataLate, WaitImpossible, deserialize
+from brewtrain.triggers.data_arrival import DataArrivalTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from brewtrain.hooks.s3_source import CheckedWindow, S3SourceHook
+    from brewtrain.partition_wait import PartitionWait
 
 
 class CheckPartitionOperator(BrewtrainOperator):
-    """Checks the data of the run's window: the newest day has rows, and all files are alike."""
+    """Checks the data of the run's window: the newest day has rows, and all files are alike.
+
+    Where the pipeline file says so, it waits until the newest day's partition is complete: in the
+    triggerer, and in no slot of the pipeline's pool.
+    """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Check the window.
+        """Check the window, or wait for its newest day.
 
         :returns: What :attr:`brewtrain.hooks.s3_source.CheckedWindow.summary` says; ``input``, the
             address of the record of what was found; and ``changed_since``, what has changed since
@@ -37,9 +47,56 @@ class CheckPartitionOperator(BrewtrainOperator):
             it.
         """
         from brewtrain import resources
-        from brewtrain.hooks.s3_source import S3SourceHook
+        from brewtrain.partition_wait import PartitionWait
 
         resources.check_endpoint_claim(self.pipeline)
+        wait = PartitionWait.of(self.pipeline, run_context.read(context, self.pipeline), self.aws_conn_id)
+        if wait is not None and not wait.look().complete:
+            since = run_context.due_at(context)
+            until = since + data_wait(self.pipeline)
+            if datetime.now(UTC) >= until:
+                raise self._too_late(context, wait, since)
+            self.log.info("%s is not complete yet: waiting until %s", wait.path, until)
+            self.defer(
+                trigger=DataArrivalTrigger.of(
+                    wait.partition, aws_conn_id=self.aws_conn_id, bucket=wait.bucket, until=until
+                ),
+                method_name="resume",
+                kwargs={"since": since.isoformat()},
+            )
+        return self._check(context)
+
+    def resume(self, context: Context, event: dict[str, Any] | None = None, since: str = "") -> dict[str, Any]:
+        """Go on when the partition is complete, or when the wait is over.
+
+        :param event: How the wait ended; see :mod:`brewtrain.triggers.arrival_outcome`.
+        :param since: When it began, ISO 8601.
+        :returns: See :meth:`execute`.
+        :raises InputError: If the partition is still not complete; the log ends with the card.
+        :raises DeploymentError: If AWS refuses to be asked.
+        """
+        from brewtrain.partition_wait import PartitionWait
+
+        try:
+            outcome = deserialize(event)
+        except ValueError as error:
+            raise DeploymentError(f"task {self.task_id!r} was resumed by another trigger: {error}") from None
+        if isinstance(outcome, WaitImpossible):
+            raise DeploymentError(outcome.problem)
+        wait = PartitionWait.of(self.pipeline, run_context.read(context, self.pipeline), self.aws_conn_id)
+        # The last object may have come between the last look and the end of the wait.
+        if isinstance(outcome, DataLate) and wait is not None and not wait.look().complete:
+            raise self._too_late(context, wait, datetime.fromisoformat(since))
+        return self._check(context)
+
+    def _too_late(self, context: Context, wait: PartitionWait, since: datetime) -> InputError:
+        """Log the card and return what to raise."""
+        late = wait.late(since, since + data_wait(self.pipeline))
+        self.keep_card(context, late.render())
+        return InputError(late.sentence)
+
+    def _check(self, context: Context) -> dict[str, Any]:
+        from brewtrain.hooks.s3_source import S3SourceHook
 
         run = run_context.read(context, self.pipeline)
         hook = S3SourceHook(self.aws_conn_id)

@@ -15,7 +15,7 @@ import pytest
 
 from brewtrain.domain.run.stages import Stage
 from brewtrain.triggers.execution_watch import HISTORIES_PER_POLL, ExecutionWatch, state_machine_of, watch_key
-from brewtrain.triggers.pace import BURST_CALLS, CALLS_PER_SECOND, Pace
+from brewtrain.triggers.pace import EXECUTIONS, Pace
 from tests.fixtures.stage_waits import event_of, start, trigger, wait_for
 from tests.fixtures.switched_execution import FAIL, OUTPUT, REJECTED, STATES, SwitchedExecution
 
@@ -277,7 +277,7 @@ def test_the_budget_bounds_the_busiest_minute() -> None:
         pace.spend(made)
         calls += made
         clock.now += pace.delay_seconds(1)
-    assert calls <= BURST_CALLS + 60 * CALLS_PER_SECOND + 1
+    assert calls <= EXECUTIONS.burst_calls + 60 * EXECUTIONS.calls_per_second + 1
 
 
 def test_a_crowd_of_ends_does_not_stop_the_polls() -> None:

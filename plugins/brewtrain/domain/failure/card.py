@@ -108,14 +108,24 @@ def render(card: Card) -> str:
     rows.extend((label, address) for label, address in card.links.items())
     rows.append(("runbook", card.runbook))
     rows.append(("what to do", card.advice))
-    width = max(len(label) for label, _ in rows)
-    lines = [f"ON CALL ┄ {headline(card)}"]
-    lines += [f"  {label:<{width}}  {value}" for label, value in rows]
+    lines: list[str] = []
     if card.job is not None and card.job.log_lines:
         lines.append("  last lines of the job's log:")
         lines += [f"  │ {_one_line(line, _LOG_LINE_LIMIT)}" for line in card.job.log_lines[-_LOG_LINES:]]
+    return block(headline(card), rows, lines)
+
+
+def block(title: str, rows: Sequence[tuple[str, str]], lines: Sequence[str] = ()) -> str:
+    """Return a card's text: a title, a line for each fact, and more lines.
+
+    :param title: What failed.
+    :param rows: Label and value of each fact.
+    :param lines: What follows.
+    """
+    width = max(len(label) for label, _ in rows)
+    facts = [f"  {label:<{width}}  {value}" for label, value in rows]
     rule = "─" * _WIDTH
-    return "\n".join([rule, *lines, rule])
+    return "\n".join([rule, f"ON CALL ┄ {title}", *facts, *lines, rule])
 
 
 def _until(card: Card) -> str:

@@ -98,6 +98,17 @@ class Layout:
         key = "".join(part if part not in _PATTERNS else _written(part, day) for part in self._parts)
         return f"{key}{name}" if self.is_prefix else key
 
+    def hour_key(self, day: date, hour: int) -> str:
+        """Return the key of an hour's files, or of its only file.
+
+        :param day: The day.
+        :param hour: 0 to 23.
+        """
+        return "".join(
+            f"{hour:02}" if part == "%H" else part if part not in _PATTERNS else _written(part, day)
+            for part in self._parts
+        )
+
     @property
     def wildcard(self) -> str:
         """The key with ``?`` for each digit of a date or hour, as IAM's patterns have it."""

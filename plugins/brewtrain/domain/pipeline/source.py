@@ -6,13 +6,15 @@ Must not import Airflow or boto3.
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from string import Formatter
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from brewtrain.domain import names
+from brewtrain.domain.pipeline.arrival import CompleteWhen, read_complete_when
+from brewtrain.domain.pipeline.duration import Duration
 from brewtrain.domain.pipeline.file_format import Delimiter, FileFormat, extension_of, name_problem
 from brewtrain.domain.pipeline.layout import Layout
 from brewtrain.domain.pipeline.plain_text import is_bucket_name, key_problem
@@ -20,6 +22,7 @@ from brewtrain.domain.pipeline.section import OneLine, Section, check_once_each,
 from brewtrain.domain.run.days import WEEKDAYS, Weekday
 
 KMS_KEY_PATTERN = r"^arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,30}:[0-9]{12}:key/[A-Za-z0-9-]{1,80}$"
+LONGEST_WAIT = timedelta(days=7)
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _NUMBERED = re.compile(r"Column_[1-9][0-9]*")
 _RECIPE_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}")
@@ -87,6 +90,12 @@ def _check_key(key: str) -> None:
         raise ValueError(f"is inside {names.PREFIX}/, where the pipelines keep their own files; store data elsewhere")
 
 
+def _check_wait(value: timedelta) -> timedelta:
+    if value > LONGEST_WAIT:
+        raise ValueError(f"is longer than a run may wait; write at most {LONGEST_WAIT.days}d")
+    return value
+
+
 Bucket = Annotated[str, AfterValidator(_check_bucket)]
 KmsKey = Annotated[str, Field(pattern=KMS_KEY_PATTERN)]
 RecipeFile = Annotated[str, AfterValidator(_check_recipe_file)]
@@ -104,6 +113,8 @@ class Source(Section):
     :param delimiter: Column delimiter of CSV files, one of those DataBrew accepts.
     :param header: Whether the first row of each CSV file has the columns' names. Without it
         DataBrew names them ``Column_1``, ``Column_2`` and so on.
+    :param wait: How long a run waits for the newest day's partition; not at all by default.
+    :param complete_when: When that partition is complete.
     :param columns: Columns the files must have; checked against the newest file's header before
         anything starts.
     """
@@ -114,7 +125,16 @@ class Source(Section):
     format: FileFormat = "csv"
     delimiter: Delimiter = ","
     header: bool = True
+    wait: Annotated[Duration, AfterValidator(_check_wait)] | None = None
+    complete_when: Annotated[CompleteWhen, BeforeValidator(read_complete_when)] = CompleteWhen()
     columns: Annotated[tuple[OneLine, ...], Field(strict=False)] = ()
+
+    @field_validator("complete_when")
+    @classmethod
+    def _can_become_true(cls, value: CompleteWhen, info: ValidationInfo) -> CompleteWhen:
+        if value.unchanged_for is not None and value.unchanged_for > (info.data.get("wait") or timedelta()):
+            raise ValueError("has an unchanged_for that is longer than source.wait; write a longer source.wait")
+        return value
 
     @field_validator("columns")
     @classmethod

@@ -1,10 +1,12 @@
 """Every clock of a run, each derived from the one before; nothing else computes a timeout.
 
+0. The *data* is waited for (``source.wait``) from when the run was due; then check_input is red.
 1. The *job* is stopped by its service (StoppingCondition; DataBrew's and Glue's Timeout).
 2. The *state* that waits for the job fails (TimeoutSeconds): also while it starts and stops.
 3. The *stage* in Airflow stops the execution, so it covers the state's retries and the API calls
    around the job. It is a backstop: the state machine should always fail first, with its own words.
-4. The *model is late* when every state has had its time once. Nothing is stopped.
+4. The *model is late* when every state has had its time once since the data was due, which is at
+   the end of the wait. Nothing is stopped.
 
 A contract test holds these against the timeouts of the real state machine. Must not import Airflow
 or boto3.
@@ -140,11 +142,21 @@ def stage_limit(pipeline: Pipeline, stage: Stage) -> timedelta:
 
 
 def late_after(pipeline: Pipeline) -> timedelta:
-    """Return how long a run may take before its model counts as late.
+    """Return how long after a run was due its model counts as late.
+
+    The data is due at the latest when the wait for it ends.
 
     :param pipeline: The pipeline file.
     """
-    return sum((stage_limits(pipeline, stage).once for stage in Stage), _NONE)
+    return data_wait(pipeline) + sum((stage_limits(pipeline, stage).once for stage in Stage), _NONE)
+
+
+def data_wait(pipeline: Pipeline) -> timedelta:
+    """Return how long a run waits for its data, from when it was due or was cleared.
+
+    :param pipeline: The pipeline file.
+    """
+    return pipeline.source.wait or _NONE
 
 
 def whole_seconds(duration: timedelta) -> int:

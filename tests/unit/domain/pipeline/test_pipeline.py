@@ -157,6 +157,43 @@ MISTAKES = [
         "field 'source.days' names 'mon' twice; name each once",
     ),
     (
+        "source:\n",
+        "source:\n  wait: 6\n",
+        "field 'source.wait' is 6; write a number and one of s, m, h, d, such as 30m, 6h or 2d",
+    ),
+    (
+        "source:\n",
+        "source:\n  wait: 8d\n",
+        "field 'source.wait' is longer than a run may wait; write at most 7d (it says '8d')",
+    ),
+    (
+        "source:\n",
+        "source:\n  complete_when: marker\n",
+        "field 'source.complete_when' is 'marker'; write any_file, or a condition below it such as 'marker: _SUCCESS'",
+    ),
+    (
+        "source:\n",
+        "source:\n  complete_when: {marker: DONE}\n",
+        "field 'source.complete_when.marker' is not a marker's name; write one that begins with '_' or '.', which is "
+        "no data, such as '_SUCCESS', or '.done' beside one file a day (it says 'DONE')",
+    ),
+    (
+        "source:\n",
+        "source:\n  complete_when: {minimum_bytes: 0}\n",
+        "field 'source.complete_when.minimum_bytes' is 0; write at least 1",
+    ),
+    (
+        "source:\n",
+        "source:\n  complete_when: {unchanged_for: 10m}\n",
+        "field 'source.complete_when' has an unchanged_for that is longer than source.wait; write a longer source.wait",
+    ),
+    (
+        "source:\n",
+        "source:\n  wait: 6h\n  complete_when: {unchanged_for: 2d}\n",
+        "field 'source.complete_when.unchanged_for' is not a time to wait for changes; write more than 0s and at most "
+        "1d (it says '2d')",
+    ),
+    (
         "2024-01-01",
         "tomorrow",
         "field 'start_date' is 'tomorrow'; write a day such as 2024-01-31",
@@ -926,7 +963,7 @@ def test_a_mistake_ends_in_a_sentence(right: str, wrong: str, sentence: str) -> 
 
 
 def test_the_table_of_mistakes_is_whole() -> None:
-    assert len(MISTAKES) == 157
+    assert len(MISTAKES) == 164
 
 
 def written(right: str, wrong: str) -> Pipeline:
