@@ -58,6 +58,7 @@ _ACTION_NAMES = {
     ("s3", "PutBucketLifecycleConfiguration"): "PutLifecycleConfiguration",
     ("s3", "GetPublicAccessBlock"): "GetBucketPublicAccessBlock",
     ("s3", "PutPublicAccessBlock"): "PutBucketPublicAccessBlock",
+    ("sqs", "DeleteMessageBatch"): "DeleteMessage",
     ("s3", "GetBucketNotificationConfiguration"): "GetBucketNotification",
     ("s3", "PutBucketNotificationConfiguration"): "PutBucketNotification",
 }

@@ -54,7 +54,9 @@ S3_ACTIONS = {
     "HeadObject": "GetObject",
     "CopyObject": "PutObject",
     "DeleteObjects": "DeleteObject",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
 }
+SQS_ACTIONS = {"DeleteMessageBatch": "DeleteMessage"}
 CLIENTS = (
     "databrew",
     "glue",
@@ -66,6 +68,7 @@ CLIENTS = (
     "iam",
     "sts",
     "sns",
+    "sqs",
     "cloudwatch",
     "cloudformation",
     "service-quotas",
@@ -80,7 +83,8 @@ def iam_action(service: str, operation: str) -> str:
     :param service: Name of the boto3 client.
     :param operation: Its name in the API, e.g. ``ListObjectsV2``.
     """
-    operation = S3_ACTIONS.get(operation, operation) if service == "s3" else operation
+    renamed = {"s3": S3_ACTIONS, "sqs": SQS_ACTIONS}.get(service, {})
+    operation = renamed.get(operation, operation)
     return f"{PREFIXES.get(service, service).removesuffix('-runtime')}:{operation}"
 
 

@@ -136,8 +136,10 @@ _NETWORK_ERRORS = (
 )
 
 # IAM's action where its name is not the operation's (Service Authorization Reference, Amazon
-# S3).
+# S3 and Amazon SQS).
 _ACTION_OF_OPERATION = {
+    "DeleteMessageBatch": "DeleteMessage",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListObjectsV2": "ListBucket",

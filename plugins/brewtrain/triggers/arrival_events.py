@@ -72,13 +72,11 @@ class ArrivalEvents:
 
         :param prefixes: What somebody waits for; a queue that is told of none of it is left alone.
         """
-        if self._queues is not None:
-            return
-        # Any other queue is somebody else's, whose messages must not be taken.
-        self._queues = [one for one in hook.event_queues(self._bucket) if one.name.startswith(ARRIVALS_QUEUE)]
+        if self._queues is None:
+            # Any other queue is somebody else's, whose messages must not be taken.
+            self._queues = [one for one in hook.event_queues(self._bucket) if one.name.startswith(ARRIVALS_QUEUE)]
         useful = [one for one in self._queues if any(_covers(one, prefix) for prefix in prefixes)]
         if not useful:
-            self._queues = self._queues or []
             self._stop()
         elif self._tell is not None and (self._listener is None or self._listener.arn != useful[0].arn):
             self._stop()

@@ -94,6 +94,7 @@ class ArrivalWatch:
         self._due: dict[str, datetime] = {}
         self._next_round_at = clock()
         self._events_from = clock()
+        self._cost = 0
         self._together = True
         self._hook: S3ArrivalHook | None = None
         self._hook_made_at = 0.0
@@ -160,12 +161,19 @@ class ArrivalWatch:
         now = self._clock()
         if self._pace.failures:
             return self._next_round_at - now
+        if self._named_now():
+            return min(self._events_from, max(now, self._next_round_at)) - now
+        if not self._pending:
+            return self._next_round_at - now
+        return 0.0 if self._pace.affordable() else self._pace.delay_seconds(1)
+
+    def _named_now(self) -> set[str]:
+        """Return what an event has named, and what is complete by now if nothing has changed."""
+        wanted = self._wanted().keys()
+        self._due = {prefix: due for prefix, due in self._due.items() if prefix in wanted}
         self._touched |= {prefix for prefix, due in self._due.items() if due <= datetime.now(UTC)}
-        for_event = self._events_from - now if self._touched else TICK_SECONDS
-        for_round = 0.0 if self._pending and self._pace.affordable() else max(0.0, self._next_round_at - now)
-        if self._pending and not self._pace.affordable():
-            for_round = self._pace.delay_seconds(1)
-        return min(for_event, for_round)
+        self._touched &= wanted
+        return self._touched
 
     async def poll(self) -> None:
         """Look once at what an event has named or, if none has, at what is next in this round.
@@ -173,31 +181,39 @@ class ArrivalWatch:
         An error of AWS is logged and raised to nobody: the next look may be answered.
         """
         wanted = self._wanted()
-        self._touched &= wanted.keys()
-        self._pending &= wanted.keys()
-        by_event = bool(self._touched)
-        if not by_event and not self._pending:
-            self._pending = set(wanted)
-        chosen = self._touched if by_event else self._pending
+        # What is named, or begins to be waited for, while the calls are made stays for the next
+        # look: the listing may be older.
+        chosen, self._touched = self._named_now(), set()
+        by_event = bool(chosen)
+        if not by_event:
+            chosen, self._pending = (self._pending & wanted.keys()) or set(wanted), set()
+        found: set[str] = set()
         try:
-            await asyncio.to_thread(self._find_events, wanted)
             listing = await asyncio.to_thread(self._look, wanted, sorted(chosen), by_event)
+            found = set(listing.found)
+            self._answered(wanted, listing)
         except TransientError as error:
             self._failed()
             log.warning("look %s in a row failed, and the wait goes on: %s", self._pace.failures, error)
-            return
         except BrewtrainError as error:
             self._refused(error)
-            return
+        (self._touched if by_event else self._pending).update(chosen - found)
+        if found:
+            self._plan_next(by_event, wanted)
+
+    def _answered(self, wanted: dict[str, list[WaitedPartition]], listing: Listing) -> None:
         self._pace.spend(listing.calls)
         self._pace.succeeded()
         self._refusals = 0
         self.problem = None
+        self._cost = listing.calls
         self._take(wanted, listing)
+
+    def _plan_next(self, by_event: bool, wanted: Iterable[str]) -> None:
         now = self._clock()
         if by_event:
-            self._events_from = now + max(EVENT_PAUSE_SECONDS, EVENT_SECONDS_A_CALL * listing.calls)
-        if not self._pending:
+            self._events_from = now + max(EVENT_PAUSE_SECONDS, EVENT_SECONDS_A_CALL * self._cost)
+        elif not self._pending:
             slow = self._events.cover(wanted)
             self._next_round_at = now + (SLOW_POLL_SECONDS if slow else self._pace.delay_seconds(1))
 
@@ -209,11 +225,10 @@ class ArrivalWatch:
 
     def _take(self, wanted: dict[str, list[WaitedPartition]], listing: Listing) -> None:
         at = listing.at or datetime.now(UTC)
-        self._pending -= listing.found.keys()
-        self._touched -= listing.found.keys()
+        still = set(self._interests.values())
         for prefix, objects in listing.found.items():
             self._due.pop(prefix, None)
-            for partition in wanted.get(prefix, ()):
+            for partition in still.intersection(wanted[prefix]):
                 seen = self.views[partition] = sight(self.views.get(partition), objects, at)
                 again = partition.judge(seen).look_again_at
                 if again is not None:
@@ -245,16 +260,15 @@ class ArrivalWatch:
             self._events.forget()
         return self._hook
 
-    def _find_events(self, wanted: Iterable[str]) -> None:
-        self._events.find(self._client(), wanted)
-
     def _look(self, wanted: dict[str, list[WaitedPartition]], prefixes: Sequence[str], by_event: bool) -> Listing:
         def enough(prefix: str, objects: Sequence[StoredObject]) -> bool:
             now = datetime.now(UTC)
             return all(not one.needs_all and one.judge(sight(None, objects, now)).complete for one in wanted[prefix])
 
+        hook = self._client()
+        self._events.find(hook, wanted)
         at_most = len(prefixes) if by_event else max(1, self._pace.affordable())
-        return self._client().list_each(self._bucket, prefixes, enough=enough, at_most=at_most, together=self._together)
+        return hook.list_each(self._bucket, prefixes, enough=enough, at_most=at_most, together=self._together)
 
 
 _WATCHES: dict[WatchKey, ArrivalWatch] = {}

@@ -130,6 +130,7 @@ REPOSITORY = f"arn:aws:ecr:{REGION}:683313688378:repository/sagemaker-xgboost"
 
 #: service, method, request → (action, resource) in order. Resources: Service Authorization
 #: Reference of each service.
+QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/q"
 CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     # Step Functions: versions and aliases by their state machine.
     ("stepfunctions", "create_state_machine",
@@ -308,6 +309,13 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
      [("logs:DescribeLogStreams", aws("logs", "log-group:/aws/x:log-stream:"))]),
     ("logs", "create_log_group", {"logGroupName": "/aws/x"},
      [("logs:CreateLogGroup", aws("logs", "log-group:/aws/x:log-stream:"))]),
+    ("sqs", "get_queue_url", {"QueueName": "q"}, [("sqs:GetQueueUrl", aws("sqs", "q"))]),
+    ("sqs", "receive_message", {"QueueUrl": QUEUE_URL}, [("sqs:ReceiveMessage", aws("sqs", "q"))]),
+    ("sqs", "delete_message_batch",
+     {"QueueUrl": QUEUE_URL, "Entries": [{"Id": "1", "ReceiptHandle": "r"}]},
+     [("sqs:DeleteMessage", aws("sqs", "q"))]),
+    ("s3", "get_bucket_notification_configuration", {"Bucket": "b"},
+     [("s3:GetBucketNotification", "arn:aws:s3:::b")]),
     ("sns", "publish", {"TopicArn": aws("sns", "t"), "Message": "arn:aws:x"}, [("sns:Publish", aws("sns", "t"))]),
     ("iam", "get_role", {"RoleName": "r"}, [("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/r")]),
     ("iam", "simulate_principal_policy", {"PolicySourceArn": ROLE, "ActionNames": ["s3:GetObject"]},
