@@ -13,6 +13,7 @@ from typing import Any
 import cfnlint
 import pytest
 
+from brewtrain.domain.names import ARRIVALS_QUEUE
 from tests.contract import asl
 from tools.cloudformation import load, resolve, statements
 from tools.permissions.actions import CLIENTS, FREE, calls, declared_clients, iam_action, state_actions
@@ -241,6 +242,41 @@ def test_the_bucket_is_private_encrypted_versioned_and_tls_only() -> None:
     assert kept == {"brewtrain/": "30", "data/": "90"}
     expiring = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
     assert expiring == [], "an object that an endpoint needs must not go by age"
+
+
+def test_the_bucket_alone_may_tell_the_queue_of_new_source_data() -> None:
+    resources = resolve(load(TEMPLATE.with_name("storage.yaml")), BucketName="mine", SourcePrefix="in/")
+    queue = resources["ArrivalsQueue"]["Properties"]
+    assert queue["QueueName"] == ARRIVALS_QUEUE
+    assert queue["SqsManagedSseEnabled"] is True
+    assert queue["MessageRetentionPeriod"] <= 3600, "an old event hastens nothing"
+    tells, tls = resources["ArrivalsQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (tells["Effect"], tells["Principal"], tells["Action"]) == (
+        "Allow",
+        {"Service": "s3.amazonaws.com"},
+        "sqs:SendMessage",
+    )
+    assert tells["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnEquals": {"aws:SourceArn": "arn:aws:s3:::mine"},
+    }
+    assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    (told,) = resources["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert told["Event"] == "s3:ObjectCreated:*"
+    assert told["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "in/"}]
+    assert resources["Bucket"]["DependsOn"] == "ArrivalsQueuePolicy", "S3 asks the policy first"
+
+
+def test_airflow_may_read_that_queue_and_no_other(roles: dict[str, Any]) -> None:
+    of_queues = [
+        statement
+        for statement in statements(roles["AirflowRole"])
+        if any(action.startswith("sqs:") for action in statement["Action"])
+    ]
+    assert [set(statement["Action"]) for statement in of_queues] == [
+        {"sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage"}
+    ]
+    assert of_queues[0]["Resource"] == [f"arn:aws:sqs:us-east-1:123456789012:{ARRIVALS_QUEUE}*"]
 
 
 @pytest.mark.parametrize("key", [pytest.param("", id="key of S3"), pytest.param("arn:key", id="own key")])

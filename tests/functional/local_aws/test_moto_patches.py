@@ -96,6 +96,85 @@ def test_policies_of_a_stack_are_stored_and_changed_and_decided_elsewhere(aws_cl
     assert "policy-bucket" not in [one["Name"] for one in s3.list_buckets()["Buckets"]]
 
 
+def notifying_stack(prefix: str, *, policy: bool = True) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": {"Fn::GetAtt": ["Queue", "Arn"]},
+        "Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::telling-bucket"}},
+    }
+    rules = [{"Name": "prefix", "Value": prefix}]
+    told = {
+        "Event": "s3:ObjectCreated:*",
+        "Queue": {"Fn::GetAtt": ["Queue", "Arn"]},
+        "Filter": {"S3Key": {"Rules": rules}},
+    }
+    bucket: dict[str, Any] = {
+        "Type": "AWS::S3::Bucket",
+        "Properties": {
+            "BucketName": "telling-bucket",
+            "NotificationConfiguration": {"QueueConfigurations": [told]},
+            "VersioningConfiguration": {"Status": "Enabled"},
+        },
+    }
+    resources: dict[str, Any] = {
+        "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "told"}},
+        "Bucket": bucket,
+    }
+    if policy:
+        bucket["DependsOn"] = "Policy"
+        resources["Policy"] = {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {"Queues": [{"Ref": "Queue"}], "PolicyDocument": {"Statement": [statement]}},
+        }
+    return json.dumps({"Resources": resources})
+
+
+@pytest.mark.slow
+def test_a_stacks_bucket_tells_its_queue_of_new_objects_as_aws_writes_it(aws_client: Any) -> None:
+    stacks, s3, sqs = aws_client("cloudformation"), aws_client("s3"), aws_client("sqs")
+    stacks.create_stack(StackName="telling", TemplateBody=notifying_stack("in/"))
+    url = sqs.get_queue_url(QueueName="told")["QueueUrl"]
+
+    def told() -> list[dict[str, Any]]:
+        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0).get("Messages", ())
+        for one in found:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+        return [json.loads(one["Body"]) for one in found]
+
+    assert [one["Event"] for one in told()] == ["s3:TestEvent"]
+    s3.put_bucket_versioning(Bucket="telling-bucket", VersioningConfiguration={"Status": "Enabled"})
+    for key in ("in/dt=2026-11-30/red flower+.csv", "out/x"):
+        s3.put_object(Bucket="telling-bucket", Key=key, Body=b"12")
+    ((record,),) = [one["Records"] for one in told()]
+    assert record["s3"]["object"]["key"] == "in/dt%3D2026-11-30/red+flower%2B.csv"
+    assert set(record["s3"]["object"]) == {"key", "size", "eTag", "versionId", "sequencer"}
+    assert set(record) == {
+        "eventVersion", "eventSource", "awsRegion", "eventTime", "eventName", "userIdentity", "requestParameters",
+        "responseElements", "s3",
+    }  # fmt: skip
+    stacks.update_stack(StackName="telling", TemplateBody=notifying_stack("out/"))
+    s3.put_object(Bucket="telling-bucket", Key="in/y", Body=b"1")
+    s3.put_object(Bucket="telling-bucket", Key="out/y", Body=b"1")
+    keys = [record["s3"]["object"]["key"] for one in told() for record in one.get("Records", ())]
+    assert keys == ["out/y"]
+
+
+@pytest.mark.slow
+def test_a_bucket_tells_no_queue_that_does_not_allow_it(aws_client: Any) -> None:
+    s3, sqs = aws_client("s3"), aws_client("sqs")
+    s3.create_bucket(Bucket="silent-bucket")
+    sqs.create_queue(QueueName="deaf")
+    for name in ("deaf", "no-such-queue"):
+        arn = f"arn:aws:sqs:us-east-1:123456789012:{name}"
+        told = [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]
+        with pytest.raises(s3.exceptions.ClientError, match="Unable to validate the following destination"):
+            s3.put_bucket_notification_configuration(
+                Bucket="silent-bucket", NotificationConfiguration={"QueueConfigurations": told}
+            )
+
+
 def test_a_request_does_not_look_for_modules(aws_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from moto import backends
 
@@ -152,6 +231,7 @@ def test_a_missing_attribute_is_named() -> None:
 
 def test_every_patch_has_a_test() -> None:
     stacks = test_a_stacks_state_machines_are_executable_and_its_roles_have_their_policies
+    telling = test_a_stacks_bucket_tells_its_queue_of_new_objects_as_aws_writes_it
     policies = test_policies_of_a_stack_are_stored_and_changed_and_decided_elsewhere
     tests: dict[str, Any] = {
         "state_machines_of_stacks": stacks,
@@ -160,6 +240,9 @@ def test_every_patch_has_a_test() -> None:
         "nothing_in_lists_of_stacks": policies,
         "inline_policies_of_stack_roles": policies,
         "bucket_policies_of_stacks": policies,
+        "queue_policies_of_stacks": telling,
+        "notifications_of_stack_buckets": telling,
+        "events_of_buckets": test_a_bucket_tells_no_queue_that_does_not_allow_it,
         "bucket_policies_are_not_decided_twice": policies,
         "policy_simulation": "tests/functional/local_aws/test_iam_enforcement.py",
         "list_modules_once": test_a_request_does_not_look_for_modules,
