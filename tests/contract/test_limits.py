@@ -115,6 +115,11 @@ def test_a_model_is_late_when_every_state_has_had_its_time(
     assert _seconds(late_after(pipeline)) >= sum(_once(state, document) for state in definition["States"].values())
 
 
+def test_a_model_is_late_from_when_its_data_was_due_at_the_latest(pipeline: Pipeline) -> None:
+    waiting = pipeline.model_copy(update={"source": pipeline.source.model_copy(update={"wait": timedelta(hours=6)})})
+    assert late_after(waiting) - late_after(pipeline) == timedelta(hours=6)
+
+
 def test_a_state_outlasts_the_job_that_it_waits_for(document: dict[str, Any], definition: dict[str, Any]) -> None:
     bounded = {
         name: (state["Parameters"]["StoppingCondition"]["MaxRuntimeInSeconds.$"], state["TimeoutSecondsPath"])

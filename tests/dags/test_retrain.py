@@ -134,6 +134,25 @@ def test_tasks_find_each_other_by_the_names_that_the_dags_use(dag: Any) -> None:
         assert dag.has_task(task_id)
 
 
+def test_runs_that_wait_for_data_stop_no_others_and_hold_no_slot_of_the_pool(
+    include: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    file = include / "pipelines" / "bank_marketing.yaml"
+    text = file.read_text("utf-8").replace('schedule: "@daily"', 'schedule: "@hourly"\npool: trainings')
+    file.write_text(text.replace("source:\n", "source:\n  wait: 6h\n"))
+    monkeypatch.setenv("BREWTRAIN_INCLUDE", str(include))
+    bag = DagBag(str(REPOSITORY / "dags" / "retrain_dag.py"))
+    assert bag.import_errors == {}
+    dag = bag.dags["bank_marketing__retrain"]
+    assert dag.max_active_runs == 10
+    assert dag.get_task("check_input").pool == "default_pool"
+    assert {dag.get_task(task_id).pool for task_id in ("start_execution", *STAGES)} == {"trainings"}
+    [alert] = dag.deadline
+    assert alert.interval > timedelta(hours=14), "the wait, and the time of all states"
+
+
 def test_the_schedule_is_in_the_pipelines_time_zone(include: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.dag_processing.dagbag import DagBag
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -22,13 +23,14 @@ from brewtrain.domain.names import ARRIVALS_QUEUE
 
 if TYPE_CHECKING:
     from brewtrain.hooks.s3_arrival import EventQueue, S3ArrivalHook
-    from brewtrain.hooks.sqs_arrival import Message
+    from brewtrain.hooks.sqs_arrival import Message, SqsArrivalHook
 
 log = logging.getLogger(__name__)
 
 # Each triggerer may have taken a message that is another's.
 TIMES_OFFERED = 3
-RETRY_SECONDS = 20.0
+# After a refusal of the queue.
+RETRY_SECONDS = 60.0
 
 Written = Callable[[Iterable[str]], set[str]]
 
@@ -46,6 +48,7 @@ class ArrivalEvents:
         self._queues: list[EventQueue] | None = None
         self._heard = threading.Event()
         self._listener: _Listener | None = None
+        self._not_before = 0.0
         self._tell: Callable[[list[str]], set[str]] | None = None
 
     @contextmanager
@@ -56,6 +59,7 @@ class ArrivalEvents:
         :param written: Is told keys, and returns those that nobody waits for.
         """
         self._tell = _in_loop(loop, written)
+        self._not_before = 0.0
         try:
             yield
         finally:
@@ -70,24 +74,44 @@ class ArrivalEvents:
     def find(self, hook: S3ArrivalHook, prefixes: Iterable[str]) -> None:
         """Find the queue of the bucket, and begin or end listening. Blocks: call it in a thread.
 
+        No error leaves it: without events everything is looked at more often.
+
         :param prefixes: What somebody waits for; a queue that is told of none of it is left alone.
         """
-        if self._queues is None:
-            # Any other queue is somebody else's, whose messages must not be taken.
-            self._queues = [one for one in hook.event_queues(self._bucket) if one.name.startswith(ARRIVALS_QUEUE)]
-        useful = [one for one in self._queues if any(_covers(one, prefix) for prefix in prefixes)]
-        if not useful:
-            self._stop()
-        elif self._tell is not None and (self._listener is None or self._listener.arn != useful[0].arn):
-            self._stop()
-            log.info("s3://%s tells of new objects in %s", self._bucket, useful[0].name)
-            self._heard.clear()
-            self._listener = _Listener(self._aws_conn_id, useful[0].arn, self._bucket, self._tell, self._heard)
-            self._listener.start()
+        try:
+            if self._queues is None:
+                self._queues = self._ours(hook.event_queues(self._bucket))
+            useful = [one for one in self._queues if any(_covers(one, prefix) for prefix in prefixes)]
+            if not useful:
+                self._stop()
+            elif self._listener is None or not self._listener.is_alive():
+                self._listen(hook, useful[0])
+        except BrewtrainError as error:
+            self._queues = self._queues or []
+            log.warning("events of s3://%s are not received, so it is polled: %s", self._bucket, error)
+
+    @staticmethod
+    def _ours(queues: Iterable[EventQueue]) -> list[EventQueue]:
+        # Any other queue is somebody else's, whose messages must not be taken.
+        return [one for one in queues if one.name.startswith(ARRIVALS_QUEUE)]
+
+    def _listen(self, beside: S3ArrivalHook, queue: EventQueue) -> None:
+        from brewtrain.hooks.sqs_arrival import SqsArrivalHook
+
+        if self._tell is None or time.monotonic() < self._not_before:
+            return
+        self._not_before = time.monotonic() + RETRY_SECONDS
+        # The connection is read here: Airflow answers no other thread of a triggerer.
+        hook = SqsArrivalHook(self._aws_conn_id, beside=beside)
+        url = hook.queue_url(queue.arn)
+        log.info("s3://%s tells of new objects in %s", self._bucket, queue.name)
+        self._heard.clear()
+        self._listener = _Listener(hook, url, self._bucket, self._tell, self._heard)
+        self._listener.start()
 
     def cover(self, prefixes: Iterable[str]) -> bool:
         """Whether events tell of every object below these prefixes, and are being received."""
-        if self._listener is None or not self._heard.is_set():
+        if self._listener is None or not self._listener.is_alive() or not self._heard.is_set():
             return False
         return all(any(_covers(queue, prefix) for queue in self._queues or ()) for prefix in prefixes)
 
@@ -114,18 +138,23 @@ def _in_loop(loop: asyncio.AbstractEventLoop, written: Written) -> Callable[[lis
 
 
 class _Listener(threading.Thread):
-    """Receives messages until it is stopped.
+    """Receives messages until it is stopped, or until AWS refuses.
 
     A thread of its own, and not one of the event loop's few: it is blocked nearly all the time. As
     a daemon it never keeps a triggerer from ending.
     """
 
     def __init__(
-        self, aws_conn_id: str, arn: str, bucket: str, tell: Callable[[list[str]], set[str]], heard: threading.Event
+        self,
+        hook: SqsArrivalHook,
+        url: str,
+        bucket: str,
+        tell: Callable[[list[str]], set[str]],
+        heard: threading.Event,
     ) -> None:
         super().__init__(name=f"arrivals of {bucket}", daemon=True)
-        self.arn = arn
-        self._aws_conn_id = aws_conn_id
+        self._hook = hook
+        self._url = url
         self._bucket = bucket
         self._tell = tell
         self._heard = heard
@@ -136,24 +165,18 @@ class _Listener(threading.Thread):
         self._stopped.set()
 
     def run(self) -> None:
-        from brewtrain.hooks.sqs_arrival import SqsArrivalHook
-
-        hook = SqsArrivalHook(self._aws_conn_id)
-        while not self._stopped.is_set():
-            try:
-                url = hook.queue_url(self.arn)
-                while not self._stopped.is_set():
-                    messages = hook.receive(url)
-                    self._heard.set()
-                    if messages and not self._stopped.is_set():
-                        hook.delete(url, self._done_with(messages))
-            except (BrewtrainError, CancelledError, RuntimeError, TimeoutError) as error:
-                # The last three: the event loop has ended, or is too busy.
-                self._heard.clear()
-                if self._stopped.is_set():
-                    return
+        try:
+            while not self._stopped.is_set():
+                messages = self._hook.receive(self._url)
+                self._heard.set()
+                if messages and not self._stopped.is_set():
+                    self._hook.delete(self._url, self._done_with(messages))
+        except (BrewtrainError, CancelledError, RuntimeError, TimeoutError) as error:
+            # The last three: the event loop has ended, or is too busy.
+            if not self._stopped.is_set():
                 log.warning("events of s3://%s are not received, so it is polled: %s", self._bucket, error)
-                self._stopped.wait(RETRY_SECONDS)
+        finally:
+            self._heard.clear()
 
     def _done_with(self, messages: list[Message]) -> list[Message]:
         """Tell of the objects, and return the messages that nobody needs any more."""

@@ -6,6 +6,7 @@ import boto3 or a hook at module level.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Hashable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,6 +17,12 @@ from brewtrain.domain.input.completeness import WaitedPartition
 from brewtrain.domain.pipeline.arrival import CompleteWhen
 from brewtrain.triggers.arrival_outcome import ArrivalOutcome, DataArrived, DataLate, WaitImpossible, serialize
 from brewtrain.triggers.arrival_watch import ArrivalWatch, watch_for, watch_key
+
+# Airflow 3.3.2 takes a task that is resumed before its scheduler has seen the end of the process
+# that deferred it for one that was killed, and tries it again
+# (SchedulerJobRunner.process_executor_events knows the case in the state scheduled, not in
+# running). So no wait ends sooner. Can go when Airflow knows it in every state.
+SETTLED_SECONDS = 5.0
 
 
 class DataArrivalTrigger(BaseEventTrigger):
@@ -113,10 +120,11 @@ class DataArrivalTrigger(BaseEventTrigger):
 
     async def _wait(self, watch: ArrivalWatch, ticks: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
         partition, until = self.partition, datetime.fromisoformat(self.until)
+        begun = time.monotonic()
         with watch.interest(partition):
             async for _ in ticks:
                 outcome = _outcome(watch, partition, until)
-                if outcome is not None:
+                if outcome is not None and time.monotonic() - begun >= SETTLED_SECONDS:
                     self.log.info("s3://%s/%s: %s", self.bucket, partition.prefix, outcome)
                     yield TriggerEvent(serialize(outcome))  # type: ignore[no-untyped-call]
                     return

@@ -1,7 +1,7 @@
 """Events of the bucket: they hasten the wait, and no more; the listing stays the truth.
 
-Where these tests listen, everything else is looked at only every ten minutes: what ends a wait
-here, an event has hastened.
+Once these tests listen, everything is looked at only every ten minutes: what ends a wait then, an
+event has hastened.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from brewtrain.triggers import arrival_events, arrival_watch
+from brewtrain.triggers import arrival_events, arrival_watch, data_arrival
+from brewtrain.triggers.arrival_watch import ARRIVALS
 from tests.fixtures.arrivals import Lake, Triggerer, day_key, event_of, many
 from tests.fixtures.local_aws_clients import AwsClients
 from tests.fixtures.partitions import DAY, partition
@@ -31,17 +33,23 @@ SEED = 20261201
 def lake(
     aws_client: AwsClients, local_aws_server: ServerHandle, connection: str, monkeypatch: pytest.MonkeyPatch
 ) -> Lake:
-    """Return an empty bucket that is looked at every ten minutes, unless an event says more."""
-    rare = replace(arrival_watch.ARRIVALS, fastest_seconds=600.0, slowest_seconds=600.0)
-    monkeypatch.setattr(arrival_watch, "ARRIVALS", rare)
+    """Return an empty bucket that is looked at often until there are events, and rarely then."""
+    often = replace(ARRIVALS, fastest_seconds=0.3, slowest_seconds=0.3, calls_per_second=100.0)
+    monkeypatch.setattr(arrival_watch, "ARRIVALS", often)
     monkeypatch.setattr(arrival_watch, "SLOW_POLL_SECONDS", 600.0)
     monkeypatch.setattr(arrival_watch, "TICK_SECONDS", 0.2)
+    monkeypatch.setattr(data_arrival, "SETTLED_SECONDS", 0.0)
     return Lake(aws_client, local_aws_server)
 
 
 async def settled(lake: Lake, url: str) -> None:
-    """Wait until the queue is empty: the watch listens, and has received the test event."""
-    await asyncio.to_thread(wait_until, lambda: lake.left_in(url) == 0, seconds=60, what="the queue is empty")
+    """Wait until the queue is empty and nothing is looked at any more: the watch listens."""
+
+    def quiet() -> bool:
+        last = max((call["time"] for call in lake.calls(since=0)), default=0.0)
+        return lake.left_in(url) == 0 and 0.0 < last < time.time() - 2.0
+
+    await asyncio.to_thread(wait_until, quiet, seconds=60, what="the watch listens, and looks no more")
 
 
 def test_an_object_ends_the_wait_at_once(lake: Lake) -> None:
@@ -152,8 +160,6 @@ def test_a_queue_that_is_not_brewtrains_is_left_alone(lake: Lake) -> None:
 
 
 def test_a_queue_that_is_told_of_other_keys_does_not_slow_the_poll(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    fast = replace(arrival_watch.ARRIVALS, fastest_seconds=0.1, slowest_seconds=0.1, calls_per_second=100.0)
-    monkeypatch.setattr(arrival_watch, "ARRIVALS", fast)
     lake.tell(prefix="elsewhere/")
 
     async def story() -> Any:
@@ -185,8 +191,6 @@ def test_a_queue_that_cannot_be_read_leaves_the_poll(
     lake: Lake, local_aws_server: ServerHandle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrival_events, "RETRY_SECONDS", 0.1)
-    fast = replace(arrival_watch.ARRIVALS, fastest_seconds=0.1, slowest_seconds=0.1, calls_per_second=100.0)
-    monkeypatch.setattr(arrival_watch, "ARRIVALS", fast)
     lake.tell()
     rule = local_aws_server.front.fault_rules.add(
         {"service": "sqs", "operation": "ReceiveMessage", "effect": "error", "code": "AccessDenied"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from brewtrain.triggers import arrival_watch
+from brewtrain.triggers import arrival_watch, data_arrival
 from brewtrain.triggers.arrival_outcome import DataArrived, DataLate, WaitImpossible, deserialize, serialize
 from brewtrain.triggers.arrival_watch import ARRIVALS, TICK_SECONDS
 from tests.fixtures.arrivals import Clock, Lake, Triggerer, day_key, days, event_of, many, polls
@@ -35,6 +35,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
     monkeypatch.setattr(arrival_watch, "TICK_SECONDS", 0.1)
+    monkeypatch.setattr(data_arrival, "SETTLED_SECONDS", 0.0)
     fast = replace(ARRIVALS, fastest_seconds=0.05, slowest_seconds=0.05, calls_per_second=1000.0)
     monkeypatch.setattr(arrival_watch, "ARRIVALS", fast)
 
@@ -185,6 +186,20 @@ def test_a_killed_triggerers_waits_go_on_in_another_one(lake: Lake) -> None:
         return events
 
     assert [event.payload for event in asyncio.run(story())] == [ARRIVED] * 3
+
+
+@pytest.mark.usefixtures("impatient")
+def test_no_wait_ends_before_airflow_has_seen_it_begin(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow would take the task for one that was killed."""
+    monkeypatch.setattr(data_arrival, "SETTLED_SECONDS", 1.0)
+    lake.put(day_key(DAY))
+
+    async def story() -> tuple[bool, Any]:
+        waiting = asyncio.create_task(event_of(lake.trigger()))
+        await lake.looked_at(times=3)
+        return waiting.done(), (await waiting).payload
+
+    assert asyncio.run(story()) == (False, ARRIVED)
 
 
 def test_many_waits_below_one_root_cost_as_much_as_one(lake: Lake) -> None:

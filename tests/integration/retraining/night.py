@@ -25,6 +25,8 @@ BACKFILLED = ("past_a", "past_b", BOUNDED)
 CLOCKED_SECONDS = 12
 # One whose models wait for a person, and one whose endpoint is rolled back and promoted to.
 APPROVED, STEERED = "approved", "steered"
+# Two whose data is late: one waits for it, one not long enough.
+PATIENT, HASTY = "patient", "hasty"
 STAGES = ("transform", "split", "train", "evaluate", "gate", "deploy")
 STATE_OF_STAGE = dict(zip(STAGES, STATES, strict=False)) | {"deploy": "Save Model"}
 STAGE_OF_STATE = dict.fromkeys(STATES, "deploy") | {state: stage for stage, state in STATE_OF_STAGE.items()}

@@ -20,6 +20,8 @@ from tests.integration.retraining.night import (
     BOUNDED,
     CLOCKED,
     CLOCKED_SECONDS,
+    HASTY,
+    PATIENT,
     PIPELINES,
     STEERED,
     Night,
@@ -39,7 +41,7 @@ IMPATIENT = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "20",
 }
-SWITCHED = (*PIPELINES, *BACKFILLED, APPROVED, STEERED)
+SWITCHED = (*PIPELINES, *BACKFILLED, APPROVED, STEERED, PATIENT, HASTY)
 # The pipeline that is backfilled on real executions: any model is good enough.
 DATED = "dated"
 QUICK = {
@@ -62,6 +64,8 @@ def _write_include(folder: Path, switched: Sequence[str]) -> Path:
     shipped = yaml.safe_load((include / "pipelines" / "bank_marketing.yaml").read_text())
     documents = {name: _switched_document(shipped, name) for name in switched}
     documents[APPROVED]["approval"] = "required"
+    documents[PATIENT]["source"] |= {"wait": "1h", "complete_when": {"marker": "_SUCCESS"}}
+    documents[HASTY]["source"] |= {"wait": "5s"}
     documents[DATED] = _switched_document(shipped, DATED) | QUICK
     documents |= {name: pipeline_document(shipped, name) for name in WHOLE_PIPELINES}
     for name, document in documents.items():

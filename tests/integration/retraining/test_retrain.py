@@ -16,14 +16,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from brewtrain.domain.names import ARRIVALS_QUEUE
+from tests.fixtures.event_queues import tell
 from tests.fixtures.switched_execution import REJECTED, STATES
 from tests.integration.retraining import one_night
 from tests.integration.retraining.night import (
     CLOCKED,
+    HASTY,
     LEFT_ALONE,
+    PATIENT,
     STAGE_OF_STATE,
     STAGES,
     STATE_OF_STAGE,
+    TRIGGER_STARTS,
     Night,
     Run,
 )
@@ -389,6 +394,49 @@ def missing_partition(night: Night) -> None:
 
 
 @story
+def late_data(night: Night) -> None:
+    """Late data, first without and then with events of the bucket: waited for, then green."""
+    for told_of in (False, True):
+        run = night.new_run(PATIENT)
+        if told_of:
+            tell(run.account.client, run.account.bucket, ARRIVALS_QUEUE, prefix="data/")
+        run.account.let_pass(run.run_id())
+        run.dag_run_id = night.api.trigger(run.dag_id, f"{run.day}T00:00:00Z")
+        run.wait_for("check_input", {"deferred"})
+        run.wait_for_message("check_input", TRIGGER_STARTS)
+        run.account.deliver(run.day - timedelta(days=1))
+        assert run.executions() == {}, "the marker is missing"
+        run.account.deliver(run.day - timedelta(days=1), name="_SUCCESS", body=b"")
+        written = datetime.now(UTC)
+        run.wait("success")
+        begun = datetime.fromisoformat(
+            night.api.task_instances(run.dag_id, run.dag_run_id)["prepare_run"]["start_date"]
+        )
+        print(f"prepare_run began {(begun - written).total_seconds():.1f} s after the marker, events: {told_of}")
+        assert run.tries()["check_input"] == 1, "a wait is no retry"
+        run.check_invariants()
+
+
+@story
+def data_too_late(night: Night) -> None:
+    """Missing data after the wait: red with a card, nothing started; cleared with data: green."""
+    run = night.new_run(HASTY)
+    run.account.let_pass(run.run_id(1))
+    run.dag_run_id = night.api.trigger(run.dag_id, f"{run.day}T00:00:00Z")
+    run.wait("failed")
+    assert run.executions() == {}
+    assert run.tries()["check_input"] == 1
+    log = run.log("check_input")
+    assert "ON CALL" in log
+    assert "docs/runbooks/data-late.md" in log
+    assert "is not complete after a wait of 5 s" in log
+    run.account.deliver(run.day - timedelta(days=1))
+    run.clear("check_input")
+    run.wait("success")
+    assert list(run.executions()) == [run.run_id(1)]
+
+
+@story
 def same_interval_twice(night: Night) -> None:
     """Interval triggered twice: one execution, both runs green."""
     run = night.new_run("calm_d")
@@ -407,7 +455,7 @@ def same_interval_twice(night: Night) -> None:
 
 
 def test_every_story_is_told() -> None:
-    assert len(STORIES) == 19 + len(STATES)
+    assert len(STORIES) == 21 + len(STATES)
     assert len(STATES) == 8
 
 
