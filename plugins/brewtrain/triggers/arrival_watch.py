@@ -150,7 +150,10 @@ class ArrivalWatch:
                 if self._interests:
                     yield
                 try:
-                    await asyncio.wait_for(self._woken.wait(), timeout=min(TICK_SECONDS, self.delay_seconds()))
+                    # Not wait_for: Python 3.11's loses a cancellation that comes with a wake-up,
+                    # so that Airflow would wait for the end of this stream for ever.
+                    async with asyncio.timeout(min(TICK_SECONDS, self.delay_seconds())):
+                        await self._woken.wait()
                 except TimeoutError:
                     continue
                 # Many waits begin, and many events come, at once; let them all in before the look.

@@ -132,7 +132,9 @@ class ExecutionWatch:
                 await self.poll()
                 yield
             try:
-                await asyncio.wait_for(self._joined.wait(), timeout=self.delay_seconds())
+                # Not wait_for: in Python 3.11 it loses a cancellation that comes with a wake-up.
+                async with asyncio.timeout(self.delay_seconds()):
+                    await self._joined.wait()
             except TimeoutError:
                 continue
             # After a restart many waits begin at once; let them all in before the poll.

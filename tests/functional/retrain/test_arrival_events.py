@@ -226,3 +226,26 @@ def test_a_thousand_events_at_once_end_every_wait(lake: Lake) -> None:
     since = lake.last_call()
     assert [event.payload for event in asyncio.run(story())] == [ARRIVED] * 100
     assert len(lake.calls(since=since)) <= 200, "a crowd of events is few looks"
+
+
+def test_a_wait_that_is_cancelled_while_events_come_ends(lake: Lake) -> None:
+    """A poll that missed its cancellation would keep Airflow's triggerer waiting for ever."""
+    waited = many(1)[0]
+    watch = arrival_watch.ArrivalWatch("brewtrain_aws", lake.bucket)
+
+    async def story() -> None:
+        for _ in range(20):
+            with watch.interest(waited):
+                stream = watch.stream()
+                task = asyncio.ensure_future(anext(stream))
+                await asyncio.wait([task])
+                after = asyncio.ensure_future(anext(stream))
+                await asyncio.sleep(0)
+                # Both at once: a wake-up, and the end.
+                watch.object_written([waited.prefix])
+                after.cancel()
+                async with asyncio.timeout(30):
+                    await asyncio.gather(after, return_exceptions=True)
+                assert after.cancelled()
+
+    asyncio.run(story())
