@@ -55,6 +55,9 @@ SHOWN_ELSEWHERE: dict[tuple[str, str], str] = {
         "databrew:StopJobRun", "glue:BatchStopJobRun", "sagemaker:StopTrainingJob", "sagemaker:StopProcessingJob",
     )
 } | {
+    ("brewtrain-airflow", action): "tests/functional/retrain/test_arrival_roles.py: a run that waits for its data"
+    for action in ("s3:GetBucketNotification", "sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage")
+} | {
     ("brewtrain-airflow", "databrew:UpdateDataset"): _DATABREW_RUN,
     ("brewtrain-airflow", "databrew:UpdateRecipeJob"): _DATABREW_RUN,
     ("brewtrain-airflow", "databrew:StopJobRun"): _DATABREW_RUN,
