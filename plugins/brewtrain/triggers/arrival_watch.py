@@ -17,7 +17,7 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -134,7 +134,7 @@ class ArrivalWatch:
             self._woken.set()
         return strangers
 
-    async def stream(self) -> AsyncIterator[None]:
+    async def stream(self) -> AsyncGenerator[None, None]:
         """Look for ever.
 
         It yields after every look and every few seconds, so that waits can look at :attr:`views`

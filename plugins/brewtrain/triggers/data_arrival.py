@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Hashable
+from contextlib import aclosing
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -115,8 +116,9 @@ class DataArrivalTrigger(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait with a poll for this trigger alone, as in ``dag.test()``."""
         watch = ArrivalWatch(self.aws_conn_id, self.bucket)
-        async for event in self._wait(watch, watch.stream()):
-            yield event
+        async with aclosing(watch.stream()) as ticks:
+            async for event in self._wait(watch, ticks):
+                yield event
 
     async def _wait(self, watch: ArrivalWatch, ticks: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
         partition, until = self.partition, datetime.fromisoformat(self.until)
