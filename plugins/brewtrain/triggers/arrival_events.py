@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Each triggerer may have taken a message that is another's.
-TIMES_OFFERED = 3
+# A message that may be another triggerer's is left to it once. More often would only keep back
+# those that are behind it in a crowd.
+TIMES_OFFERED = 2
 # After a refusal of the queue.
 RETRY_SECONDS = 60.0
 

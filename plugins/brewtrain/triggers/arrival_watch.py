@@ -118,17 +118,16 @@ class ArrivalWatch:
                 self.views.pop(partition, None)
 
     def object_written(self, keys: Iterable[str]) -> set[str]:
-        """Look soon at the partitions that objects belong to; return the keys that are nobody's.
+        """Look soon at what objects may complete; return the keys of days that nobody waits for.
 
         :param keys: Keys that an event has named.
         """
         partitions = set(self._interests.values())
         strangers = set()
         for key in keys:
-            named = {one.looked_for for one in partitions if key.startswith(one.looked_for)}
-            if named:
-                self._touched |= named
-            else:
+            waited = [one for one in partitions if key.startswith(one.prefix)]
+            self._touched |= {one.looked_for for one in waited if key.startswith(one.looked_for)}
+            if not waited:
                 strangers.add(key)
         if self._touched:
             self._woken.set()

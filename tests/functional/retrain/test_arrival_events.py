@@ -210,15 +210,16 @@ def test_a_queue_that_cannot_be_read_leaves_the_poll(
 
 @pytest.mark.slow
 def test_a_thousand_events_at_once_end_every_wait(lake: Lake) -> None:
-    url, waited = lake.tell(), many(100)
+    url = lake.tell()
+    waited = [partition(one.pattern, marker="_SUCCESS") for one in many(100)]
 
     async def story() -> list[Any]:
         triggerer = Triggerer()
         waits = [triggerer.start(lake.trigger(one)) for one in waited]
         await settled(lake, url)
-        for one in waited:
-            for number in range(10):
-                await asyncio.to_thread(lake.put, f"{one.prefix}part-{number}.csv", b"1")
+        for name in (*(f"part-{number}.csv" for number in range(9)), "_SUCCESS"):
+            for one in waited:
+                await asyncio.to_thread(lake.put, f"{one.prefix}{name}", b"1")
         events = await asyncio.gather(*waits)
         await triggerer.stop()
         return events
