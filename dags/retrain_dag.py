@@ -8,6 +8,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from brewtrain.dag_defaults import dag_defaults, task_defaults
 from brewtrain.deadlines import RunAfterDeadline
+from brewtrain.domain.quality.validation_job import has_job
 from brewtrain.domain.run.active_runs import max_active_runs
 from brewtrain.domain.run.limits import late_after
 from brewtrain.domain.run.stages import Stage
@@ -19,9 +20,11 @@ from brewtrain.operators.record_result import RecordResultOperator
 from brewtrain.operators.release_run import ReleaseRunOperator
 from brewtrain.operators.request_approval import RequestApprovalOperator
 from brewtrain.operators.start_execution import StartRetrainingOperator
+from brewtrain.operators.validate_data import ValidateDataOperator
 from brewtrain.operators.wait_for_stage import WaitForStageOperator
 from brewtrain.parsing import pipelines_to_parse
 from brewtrain.priority import SCHEDULED_BEFORE_BACKFILL
+from brewtrain.run_context import REASON_PATTERN
 
 DOC_MD = """
 ### Purpose
@@ -36,9 +39,10 @@ first.
 (docs/schedules.md); `{source}` must hold its data (of a week or month: of some day in it). A run triggered without a
 logical date takes the newest interval that had ended when it was triggered. Backfills train, evaluate and record; they
 deploy only if nothing newer serves. Params: `rerun_mode` (`auto`; `redrive`: a cleared run goes on with the execution
-that it had; `fresh`: the run gets its own execution even if another run of the interval has one) and `deploy_policy`
-(`newest`; `always`: even if something newer serves; `never`). `only_if_stale`: the run is skipped, green, unless data
-of its window has changed since the interval's last run read it (`make stale` names such intervals).
+that it had; `fresh`: the run gets its own execution even if another run of the interval has one), `deploy_policy`
+(`newest`; `always`: even if something newer serves; `never`) and `accept_quality` (why this run may train on data that
+the quality rules block). `only_if_stale`: the run is skipped, green, unless data of its window has changed since the
+interval's last run read it (`make stale` names such intervals).
 
 ### Idempotency
 
@@ -51,8 +55,9 @@ stage stops the execution; marking it success leaves it alone.
 
 The failed task's log ends with a card: what failed, why, until when it can be redriven, and what to do. Its line
 `runbook` names the page of docs/runbooks/ that says more. A model that the gate refuses is no failure: the run is green
-and `deploy` is skipped. `record_result` red with "training/serving skew" means that the endpoint gives wrong scores:
-docs/runbooks/serving-skew.md.
+and `deploy` is skipped. Data that a quality rule blocks leaves the last good model in place: deliver it again and clear
+the red task, or accept it: docs/runbooks/data-quality.md. `record_result` red with "training/serving skew" means that
+the endpoint gives wrong scores: docs/runbooks/serving-skew.md.
 """
 
 for pipeline in pipelines_to_parse():
@@ -79,6 +84,12 @@ for pipeline in pipelines_to_parse():
                 False,
                 type="boolean",
                 description="Retrain only if the data has changed since the interval's last run read it.",
+            ),
+            "accept_quality": Param(
+                None,
+                type=["null", "string"],
+                pattern=REASON_PATTERN,
+                description="Why this run alone may train on data that the quality rules block.",
             ),
             "backfill": Param(
                 None,
@@ -113,6 +124,9 @@ for pipeline in pipelines_to_parse():
             WaitForStageOperator(task_id=stage.value, pipeline=pipeline, stage=stage, pool=pipeline.pool)
             for stage in Stage
         )
+        if has_job(pipeline):
+            validate = ValidateDataOperator(task_id="validate", pipeline=pipeline, pool=pipeline.pool)
+            prepare_run >> validate >> start_execution
         # Decides the run's state.
         record_result = RecordResultOperator(
             task_id="record_result", pipeline=pipeline, stages=list(Stage)

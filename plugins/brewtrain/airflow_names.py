@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple
 CHECK_INPUT = "check_input"
 PREPARE_RUN = "prepare_run"
 START_EXECUTION = "start_execution"
+CHECK_INPUT = "check_input"
+VALIDATE = "validate"
 RECORD_RESULT = "record_result"
 
 # Tasks of the cleanup DAG and of the example consumer.

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from brewtrain.domain.pipeline.file import Pipeline
     from brewtrain.domain.run.interval import DataInterval
 
+# Letters, digits and punctuation, on one line. To browsers À to ɏ are no letters of \w.
+REASON_PATTERN = r"^[\wÀ-ɏ .,:()/%+#'!?-]{1,500}(?!\n)$"
 DEPLOY_POLICIES: tuple[DeployPolicy, ...] = ("newest", "always", "never")
 
 
@@ -42,6 +44,8 @@ class RunContext:
     :param backfill: Label of the backfill that the run belongs to, if it has one.
     :param only_if_stale: The param: retrain only if the data has changed since the interval's last
         run.
+    :param accept_quality: Why a person lets the run train on data that its quality rules block.
+    :param user: Who triggered the run; ``None`` if nobody did, or Airflow does not tell.
     """
 
     dag_run_id: str
@@ -52,6 +56,8 @@ class RunContext:
     deploy_policy: DeployPolicy
     backfill: str | None = None
     only_if_stale: bool = False
+    accept_quality: str | None = None
+    user: str | None = None
 
 
 def read(context: Context, pipeline: Pipeline) -> RunContext:
@@ -78,6 +84,8 @@ def read(context: Context, pipeline: Pipeline) -> RunContext:
         deploy_policy=cast("DeployPolicy", _choice(params, "deploy_policy", DEPLOY_POLICIES)),
         backfill=_label(params),
         only_if_stale=only_if_stale,
+        accept_quality=_reason(params),
+        user=getattr(dag_run, "triggering_user_name", None),
     )
 
 
@@ -122,6 +130,18 @@ def _label(params: Any) -> str | None:
     raise InputError(
         f"param backfill is {value!r}; write a word of letters, digits, '.', '_' and '-', or leave it empty"
     )
+
+
+def _reason(params: Any) -> str | None:
+    value = params.get("accept_quality")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(REASON_PATTERN, value) or not value.strip():
+        raise InputError(
+            f"param accept_quality is {value!r}; write why the data may be used, in at most 500 letters, digits and "
+            ".,:()/%+#'!?-, or leave it empty"
+        )
+    return " ".join(value.split())
 
 
 def _choice(params: Any, name: str, known: tuple[str, ...]) -> str:

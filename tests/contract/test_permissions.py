@@ -25,11 +25,14 @@ ROLES = {"AirflowRole", "StatesRole", "DataBrewRole", "GlueRole", "SageMakerRole
 # Resources that have no narrower form, with the actions that may name them so.
 UNSCOPED = {
     "databrew:CreateDataset",
+    "databrew:CreateProfileJob",
     "databrew:CreateRecipe",
     "databrew:CreateRecipeJob",
+    "databrew:CreateRuleset",
     "databrew:ListDatasets",
     "databrew:ListJobs",
     "databrew:ListRecipes",
+    "databrew:ListRulesets",
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListEndpoints",
     "sagemaker:ListModels",

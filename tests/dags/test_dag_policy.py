@@ -186,7 +186,7 @@ def test_every_task_has_owner_retries_policy_and_a_time_limit(dags: dict[str, An
 
 
 def test_task_ids_are_verb_noun_and_words_of_the_field(dags: dict[str, Any]) -> None:
-    stages = {"transform", "split", "train", "evaluate", "gate", "deploy"}
+    stages = {"validate", "transform", "split", "train", "evaluate", "gate", "deploy"}
     for dag_id, dag in dags.items():
         for task_id in dag.task_dict:
             assert task_id in stages or task_id.count("_") == 1, f"{dag_id}.{task_id}: call it verb_noun"

@@ -34,6 +34,39 @@ def test_the_tasks_in_order(dag: Any) -> None:
         assert later in dag.get_task(earlier).downstream_task_ids, (earlier, later)
 
 
+def dag_with(include: Path, patch: pytest.MonkeyPatch, more: str) -> Any:
+    """Return the retrain DAG of the shipped pipeline file with more text."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    file = include / "pipelines" / "bank_marketing.yaml"
+    file.write_text(f"{file.read_text('utf-8')}\n{more}\n")
+    patch.setenv("BREWTRAIN_INCLUDE", str(include))
+    bag = DagBag(str(REPOSITORY / "dags" / "retrain_dag.py"))
+    assert bag.import_errors == {}
+    return bag.dags["bank_marketing__retrain"]
+
+
+@pytest.mark.parametrize("quality", ["{rules: [{not_null: age}]}", "learn"])
+def test_data_is_validated_before_anything_is_started(
+    include: Path, monkeypatch: pytest.MonkeyPatch, quality: str, dag: Any
+) -> None:
+    with_rules = dag_with(include, monkeypatch, f"pool: retraining\nquality: {quality}")
+    assert set(with_rules.task_ids) == {*dag.task_ids, "validate"}
+    validate = with_rules.get_task("validate")
+    assert validate.upstream_task_ids == {"prepare_run"}
+    assert "start_execution" in validate.downstream_task_ids
+    assert validate.pool == "retraining"
+    assert validate.execution_timeout > timedelta(hours=5), "Airflow counts the wait too"
+    assert {link.name for link in validate.operator_extra_links} == {"job page", "job log", "quality result"}
+    [alert], [without] = with_rules.deadline, dag.deadline
+    assert alert.interval - without.interval == timedelta(hours=2, minutes=30)
+
+
+def test_rules_about_the_days_before_need_no_task(include: Path, monkeypatch: pytest.MonkeyPatch, dag: Any) -> None:
+    found = dag_with(include, monkeypatch, "quality: {row_count: {min: 1}, freshness: {}}")
+    assert set(found.task_ids) == set(dag.task_ids)
+
+
 def test_setup_and_teardown(dag: Any) -> None:
     assert dag.get_task("prepare_run").is_setup
     record, release = dag.get_task("record_result"), dag.get_task("release_run")
@@ -119,6 +152,7 @@ def test_dated_by_a_data_interval_and_no_catchup(dag: Any) -> None:
     assert dag.catchup is False
     assert dag.params["rerun_mode"] == "auto"
     assert dag.params["deploy_policy"] == "newest"
+    assert dag.params["accept_quality"] is None
 
 
 def test_a_late_model_is_noticed(dag: Any) -> None:
@@ -130,7 +164,9 @@ def test_a_late_model_is_noticed(dag: Any) -> None:
 def test_tasks_find_each_other_by_the_names_that_the_dags_use(dag: Any) -> None:
     from brewtrain import airflow_names
 
-    for task_id in (airflow_names.PREPARE_RUN, airflow_names.START_EXECUTION, airflow_names.RECORD_RESULT):
+    for task_id in (
+        airflow_names.CHECK_INPUT, airflow_names.PREPARE_RUN, airflow_names.START_EXECUTION, airflow_names.RECORD_RESULT
+    ):  # fmt: skip
         assert dag.has_task(task_id)
 
 

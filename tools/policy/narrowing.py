@@ -33,6 +33,10 @@ MANAGED_LIMIT = 6_144
 _RUN = "?" * len("YYYYMMDDTHHMM")
 _DEPLOYMENT = "?" * len("pYYYYMMDDTHHMM")
 _ON_CALL_TOPIC = "brewtrain-on-call"
+# What is made for a run and for nothing else.
+_OF_RUNS = frozenset(
+    {"databrew:dataset", "databrew:ruleset", "databrew:job", "sagemaker:training-job", "sagemaker:processing-job"}
+)
 
 
 class UnknownResourceError(Exception):
@@ -146,7 +150,7 @@ def narrowed(resource: str, pipeline: Pipeline) -> list[str]:
     kind, separator, name = (*re.split(r"([/:])", rest, maxsplit=1), "", "")[:3]
     what = f"{service}:{kind}"
     if name == f"{names.PREFIX}-*":
-        if what in ("databrew:dataset", "databrew:job", "sagemaker:training-job", "sagemaker:processing-job"):
+        if what in _OF_RUNS:
             return named(f"{kind}{separator}{own}-{_RUN}-*")
         if what in ("sagemaker:model", "sagemaker:endpoint-config"):
             return named(f"{kind}{separator}{own}-{_RUN}-*", f"{kind}{separator}{own}-{_DEPLOYMENT}-*")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from brewtrain.deployment.bucket import Bucket
 from brewtrain.deployment.evaluation_code import EvaluationCode
 from brewtrain.deployment.model_package_group import ModelPackageGroup
+from brewtrain.deployment.quality_rules import QualityRules
 from brewtrain.deployment.recipe import Recipe
 from brewtrain.deployment.resource import DeployedResource
 from brewtrain.deployment.script import SplitScript
@@ -83,6 +84,7 @@ class Stack:
             *([Bucket.of_source(source_bucket, hooks.s3)] if source_bucket != bucket else []),
             script,
             EvaluationCode(pipeline.name, bucket, content.evaluation_code, hooks.s3),
+            QualityRules(pipeline, bucket, hooks.s3),
             Recipe(pipeline.name, content.recipe_steps, account, hooks.databrew),
             SplitJob(pipeline, account, script.uri, hooks.glue),
             ModelPackageGroup(pipeline, hooks.registry),

@@ -31,6 +31,7 @@ ARRIVALS_QUEUE = f"{PREFIX}-arrivals"
 """What the names of the queues begin with that buckets tell of new source data."""
 RESULT_FILE = "result.json"
 INPUT_FILE = "input.json"
+QUALITY_FILE = "quality.json"
 
 _ATTEMPT_SUFFIX_LENGTH = len("-99-99")
 _RUN_ID = re.compile(r"^(?P<slug>[a-z0-9-]+)-(?P<key>\d{8}T\d{4})-g(?P<generation>\d+(f[0-9a-f]{4})?)$")
@@ -232,6 +233,20 @@ class Account:
         """ARN of the pipeline's DataBrew recipe, without version."""
         return self._arn("databrew", f"recipe/{recipe(pipeline)}")
 
+    def ruleset_arn(self, name: str) -> str:
+        """ARN of a DataBrew ruleset.
+
+        :param name: The ruleset's name.
+        """
+        return self._arn("databrew", f"ruleset/{name}")
+
+    def dataset_arn(self, name: str) -> str:
+        """ARN of a DataBrew dataset.
+
+        :param name: The dataset's name.
+        """
+        return self._arn("databrew", f"dataset/{name}")
+
     def state_machine_arn(self, pipeline: str) -> str:
         """ARN of the pipeline's state machine, without version or alias."""
         return self._arn("states", f"stateMachine:{state_machine(pipeline)}")
@@ -279,6 +294,45 @@ def evaluation_code_prefix(pipeline: str, content_sha256: str) -> str:
 def run_prefix(identity: RunIdentity) -> str:
     """S3 key prefix of everything one run writes, with a trailing slash."""
     return f"{PREFIX}/{identity.pipeline}/runs/{identity.run_id}/"
+
+
+def quality_job(identity: RunIdentity, dag_run_id: str) -> str:
+    """Name of the DataBrew dataset, ruleset and profile job by which a DAG run's data is validated.
+
+    Two DAG runs of one interval share an execution, but each looks at the data by itself.
+
+    :param dag_run_id: The DAG run's id.
+    """
+    return f"{identity.job_name_prefix}-quality-{hashlib.sha256(dag_run_id.encode()).hexdigest()[:4]}"
+
+
+def quality_reports_prefix(identity: RunIdentity) -> str:
+    """S3 key prefix of what the run's profile job writes, with a trailing slash."""
+    return f"{run_prefix(identity)}quality/"
+
+
+def quality_memory_key(pipeline: str) -> str:
+    """S3 key of what is known of the pipeline's days: which are validated, how many rows they have.
+
+    :param pipeline: Name of the pipeline.
+    """
+    return f"{PREFIX}/{pipeline}/quality/days.json"
+
+
+def quality_trend_key(pipeline: str) -> str:
+    """S3 key of the last results of each quality rule.
+
+    :param pipeline: Name of the pipeline.
+    """
+    return f"{PREFIX}/{pipeline}/quality/trend.json"
+
+
+def quality_rules_key(pipeline: str) -> str:
+    """S3 key of the quality rules that were deployed last.
+
+    :param pipeline: Name of the pipeline.
+    """
+    return f"{PREFIX}/{pipeline}/quality/rules.json"
 
 
 def tags(identity: RunIdentity) -> dict[str, str]:

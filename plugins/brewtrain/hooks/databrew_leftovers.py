@@ -1,9 +1,9 @@
-"""What runs left in DataBrew: jobs, datasets, and recipe versions that nothing is pinned to.
+"""What runs left in DataBrew: jobs, rulesets, datasets, recipe versions nobody is pinned to.
 
 Must not be imported while DAG files are parsed.
 
-Source: ListJobs, ListDatasets, ListRecipeVersions, DeleteJob, DeleteDataset and
-BatchDeleteRecipeVersion in the AWS Glue DataBrew API Reference.
+Source: ListJobs, ListRulesets, ListDatasets, ListRecipeVersions, DeleteJob, DeleteRuleset,
+DeleteDataset and BatchDeleteRecipeVersion in the AWS Glue DataBrew API Reference.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ _VERSIONS_BATCH = 50
 
 
 class DataBrewLeftoversHook(AwsClientHook):
-    """Jobs, datasets and recipe versions that may be left over."""
+    """Jobs, rulesets, datasets and recipe versions that may be left over."""
 
     service = "databrew"
 
     def resources(self, pipeline: str) -> list[RunResource]:
-        """Return the jobs and datasets that have the pipeline's tag and a run's name."""
+        """Return the jobs, rulesets and datasets that have the pipeline's tag and a run's name."""
         return [
             *self._resources(pipeline, "list_jobs", "Jobs", Kind.DATABREW_JOB),
+            *self._resources(pipeline, "list_rulesets", "Rulesets", Kind.DATABREW_RULESET),
             *self._resources(pipeline, "list_datasets", "Datasets", Kind.DATABREW_DATASET),
         ]
 
@@ -81,6 +82,13 @@ class DataBrewLeftoversHook(AwsClientHook):
         :returns: ``deleted``, ``gone`` if it was, or ``in use`` if something still uses it.
         """
         return self._delete("job", name, self.conn.delete_job)
+
+    def delete_ruleset(self, name: str) -> str:
+        """Delete a ruleset.
+
+        :returns: ``deleted``, ``gone`` if it was, or ``in use`` if something still uses it.
+        """
+        return self._delete("ruleset", name, self.conn.delete_ruleset)
 
     def delete_dataset(self, name: str) -> str:
         """Delete a dataset.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-EXECUTION, JOB, LOG, REPORT = "execution page", "job page", "job log", "evaluation report"
+EXECUTION, JOB, LOG, REPORT, QUALITY = "execution page", "job page", "job log", "evaluation report", "quality result"
 
 
 class _StoredLink(BaseOperatorLink):
@@ -49,6 +49,12 @@ class EvaluationReportLink(_StoredLink):
     """The report page of the run's evaluation, in the S3 console."""
 
     name = REPORT
+
+
+class QualityResultLink(_StoredLink):
+    """What became of the quality rules, in the S3 console."""
+
+    name = QUALITY
 
 
 STAGE_LINKS = (StepFunctionsExecutionLink(), RetrainingJobLink(), RetrainingJobLogLink())

@@ -47,13 +47,19 @@ class BrewtrainOperator(BaseOperator):
     def report(self, context: Context, card: Card) -> str:
         """Log the on-call card, keep it for the notifier, and show its links on the task's page.
 
+        Values of the data are in the log alone.
+
         :returns: The card in one line, to raise.
         """
         self.links = card.links
-        self.keep_card(context, render(card))
+        self.keep_card(context, render(card), kept=render(card.without_values))
         return sentence(card)
 
-    def keep_card(self, context: Context, text: str) -> None:
-        """Log the text of an on-call card, and keep it for the notifier."""
-        context["ti"].xcom_push(key=CARD, value=text)
+    def keep_card(self, context: Context, text: str, *, kept: str | None = None) -> None:
+        """Log the text of an on-call card, and keep it for the notifier.
+
+        :param text: The card as it stands in the log.
+        :param kept: The card as it may leave the log; the same by default.
+        """
+        context["ti"].xcom_push(key=CARD, value=text if kept is None else kept)
         self.log.error("%s", text)

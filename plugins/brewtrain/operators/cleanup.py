@@ -223,6 +223,8 @@ class ApplyCleanupOperator(CleanupOperator):
             self._sagemaker.delete_model(decision.name)
         elif decision.kind is Kind.DATABREW_JOB:
             return "something still uses it" if self._databrew.delete_job(decision.name) == "in use" else None
+        elif decision.kind is Kind.DATABREW_RULESET:
+            return "something still uses it" if self._databrew.delete_ruleset(decision.name) == "in use" else None
         elif decision.kind is Kind.DATABREW_DATASET:
             return "something still uses it" if self._databrew.delete_dataset(decision.name) == "in use" else None
         else:

@@ -12,8 +12,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from brewtrain import run_context
 from brewtrain.domain import names
-from brewtrain.domain.errors import DeploymentError, InputError
+from brewtrain.domain.errors import DeploymentError, InputError, RetrainingFailedError
 from brewtrain.domain.input.changes import InputRecord
+from brewtrain.domain.quality.verdict import INPUT
 from brewtrain.domain.run.identity import identity_for_start
 from brewtrain.domain.run.limits import data_wait
 from brewtrain.operators.base import BrewtrainOperator
@@ -39,10 +40,13 @@ class CheckPartitionOperator(BrewtrainOperator):
 
         :returns: What :attr:`brewtrain.hooks.s3_source.CheckedWindow.summary` says; ``input``, the
             address of the record of what was found; and ``changed_since``, what has changed since
-            the last recorded run (:attr:`brewtrain.domain.input.changes.Changes.document`).
+            the last recorded run (:attr:`brewtrain.domain.input.changes.Changes.document`); where
+            the newest day is judged by the days before, ``quality``.
         :raises AirflowSkipException: If the run was asked for only if its data is stale, and it is
             not.
         :raises InputError: If the data cannot be trained on; says where and what to do.
+        :raises RetrainingFailedError: If the newest day has too few rows, or is not new, with the
+            on-call card in the log.
         :raises DeploymentError: If another pipeline file names the same endpoint: neither may touch
             it.
         """
@@ -109,7 +113,39 @@ class CheckPartitionOperator(BrewtrainOperator):
             "%(path)s, %(files)s file(s), %(bytes)s bytes, written last: %(newest)s",
             summary,
         )
-        return {**summary, **self._record(run, hook, checked)}
+        # Before the record: a run that is stopped has not read the data.
+        judged = {} if self.pipeline.quality is None else {"quality": self._judge(context, run, hook)}
+        return {**summary, **self._record(run, hook, checked), **judged}
+
+    def _judge(self, context: Context, run: run_context.RunContext, beside: S3SourceHook) -> dict[str, Any] | None:
+        """Judge the newest day by the days before, where the pipeline file says so.
+
+        :returns: What came of it in short; ``None`` if there are no such rules.
+        :raises RetrainingFailedError: If a rule fails that blocks.
+        """
+        from brewtrain.hooks.s3_quality import S3QualityHook
+        from brewtrain.quality_report import JudgedRun
+
+        quality = self.pipeline.quality
+        if quality is None or (quality.row_count is None and quality.freshness is None):
+            return None
+        s3 = S3QualityHook(self.aws_conn_id, beside=beside)
+        judged = JudgedRun(self.pipeline, run, self._identity(run), s3)
+        verdict = judged.judge_newest_day()
+        result = judged.keep({INPUT: verdict})
+        if verdict.stops:
+            raise RetrainingFailedError(self.report(context, judged.card(self.task_id, verdict, {})), retryable=False)
+        return result
+
+    def _identity(self, run: run_context.RunContext) -> names.RunIdentity:
+        """Return the identity under which the run will look for its execution, or start one."""
+        return identity_for_start(
+            self.pipeline,
+            run.interval,
+            clear_number=run.clear_number,
+            rerun_mode=run.rerun_mode,
+            dag_run_id=run.dag_run_id,
+        )
 
     def _record(self, run: run_context.RunContext, hook: S3SourceHook, checked: CheckedWindow) -> dict[str, Any]:
         """Record what the run will read, and say what has changed since another run read it.
@@ -123,13 +159,7 @@ class CheckPartitionOperator(BrewtrainOperator):
         from brewtrain.recording.inputs import changed_since, up_to_date
 
         bucket = self.pipeline.bucket_name(hook.account)
-        identity = identity_for_start(
-            self.pipeline,
-            run.interval,
-            clear_number=run.clear_number,
-            rerun_mode=run.rerun_mode,
-            dag_run_id=run.dag_run_id,
-        )
+        identity = self._identity(run)
         now = InputRecord(identity.run_id, checked.found.delivered.window, checked.found.delivered.digests)
         s3 = S3PipelineHook(self.aws_conn_id, beside=hook)
         if run.only_if_stale:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from brewtrain import resources
 from brewtrain.domain import names
 from brewtrain.domain.errors import BrewtrainError, DeploymentError, TransientError
+from brewtrain.domain.quality.validation_job import has_job
 from brewtrain.operators.base import BrewtrainOperator
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ class CheckAccountOperator(BrewtrainOperator):
         for operation in ("describe_job", "delete_job", "describe_dataset", "delete_dataset", "list_job_runs"):
             name = {"Name": f"{names.PREFIX}-{self._never()}"}
             yield f"databrew {operation}", partial(self._probe, "databrew", operation, name)
+        if has_job(self.pipeline):
+            for operation in ("start_job_run", "describe_ruleset", "delete_ruleset"):
+                name = {"Name": f"{names.PREFIX}-{self._never()}"}
+                yield f"databrew {operation}", partial(self._probe, "databrew", operation, name)
         yield "model package group", self._registry
         for operation, request in self._registry_calls(account).items():
             yield f"sagemaker {operation}", partial(self._probe, "sagemaker", operation, request)

@@ -1,16 +1,20 @@
-"""The run's setup: decides which execution it has, and makes the DataBrew dataset and job for it.
+"""The run's setup: decides which execution it has, and makes what it needs in DataBrew.
 
 Imported while DAG files are parsed: hooks are imported when a task runs.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from brewtrain import run_context
-from brewtrain.airflow_names import START_EXECUTION
-from brewtrain.domain.errors import DeploymentError
+from brewtrain.airflow_names import PASSED_STATES, START_EXECUTION, VALIDATE
+from brewtrain.domain import names
+from brewtrain.domain.errors import DeploymentError, TransientError
 from brewtrain.domain.failure import error_names
+from brewtrain.domain.quality.memory import digest_of, rules_digest
+from brewtrain.domain.quality.validation_job import has_job, validated_days
 from brewtrain.domain.run.identity import earlier_generations, identity_for_start, identity_of_run
 from brewtrain.domain.run.ladder import Execution, stop_cause
 from brewtrain.operators.base import BrewtrainOperator
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from brewtrain.domain.names import Account, RunIdentity
+    from brewtrain.hooks.databrew_quality import DataBrewQualityHook
     from brewtrain.hooks.databrew_run import DataBrewRunHook
     from brewtrain.hooks.stepfunctions import StepFunctionsHook
 
@@ -35,7 +40,8 @@ class PrepareRunOperator(BrewtrainOperator):
         """Prepare the run.
 
         :returns: ``run_id``, ``execution_arn``, ``recipe_version``, ``job_name`` and
-            ``try_number``.
+            ``try_number``; where the data is validated, ``quality_job`` and ``quality_days``, the
+            first and the last one.
         :raises DeploymentError: If the recipe was never published, or ``start_execution`` was
             marked success without an execution.
         """
@@ -70,7 +76,50 @@ class PrepareRunOperator(BrewtrainOperator):
             "recipe_version": recipe_version,
             "job_name": identity.job_name_prefix,
             "try_number": context["ti"].try_number,
+            **(self._prepare_validation(context, run, identity, databrew) if has_job(self.pipeline) else {}),
         }
+
+    def _prepare_validation(
+        self,
+        context: Context,
+        run: run_context.RunContext,
+        identity: RunIdentity,
+        beside: DataBrewRunHook,
+    ) -> dict[str, Any]:
+        """Make what validates the run's new days, unless the run has passed its validation."""
+        from brewtrain.hooks.databrew_quality import DataBrewQualityHook
+        from brewtrain.hooks.s3_quality import S3QualityHook
+
+        hook = DataBrewQualityHook(self.aws_conn_id, beside=beside)
+        job = names.quality_job(identity, run.dag_run_id)
+        if run_context.task_states(context, [VALIDATE])[VALIDATE] in PASSED_STATES:
+            self.log.info("the data of the run is validated, which needs no profile job")
+            return {"quality_job": job, "quality_days": None}
+        # A wait that somebody cleared has left them: release_run did not run.
+        for earlier in earlier_generations(identity, clear_number=run.clear_number):
+            if earlier != identity:
+                self._release_validation(hook, names.quality_job(earlier, run.dag_run_id))
+        # Nothing waits for such a run now: it read the data before somebody cleared its task.
+        hook.stop_runs(job)
+        s3 = S3QualityHook(self.aws_conn_id, beside=beside)
+        bucket = self.pipeline.bucket_name(beside.account)
+        window = self.pipeline.data_days.window(date.fromisoformat(identity.data_date))
+        files = s3.files(self.pipeline, window, bucket=bucket)
+        digests = {day: digest_of(some) for day, some in files.items()}
+        known = s3.memory(self.pipeline.name, bucket=bucket).validated(digests, rules_digest(self.pipeline))
+        without_data = set(window.days) - files.keys()
+        days = validated_days(self.pipeline, window, known | without_data)
+        self.log.info("%s to %s are validated", days.first, days.last)
+        for line in hook.prepare(self.pipeline, identity, days, name=job, bucket=bucket):
+            self.log.info("%s", line)
+        return {"quality_job": job, "quality_days": [days.first.isoformat(), days.last.isoformat()]}
+
+    def _release_validation(self, hook: DataBrewQualityHook, job: str) -> None:
+        hook.stop_runs(job)
+        try:
+            hook.release(job)
+        except TransientError as error:
+            self.log.warning("left for the cleanup DAG: %s", error)
 
     def _identity(
         self, context: Context, run: run_context.RunContext, states: StepFunctionsHook, account: Account

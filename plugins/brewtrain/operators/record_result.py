@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from brewtrain import run_context
-from brewtrain.airflow_names import CHECK_INPUT, START_EXECUTION
+from brewtrain.airflow_names import CHECK_INPUT, START_EXECUTION, VALIDATE
 from brewtrain.assets import emit_model_event, model_alias
 from brewtrain.domain.errors import AlreadyToldError, BrewtrainError, DeploymentError
 from brewtrain.domain.evaluation.job import PAGE_FILE
 from brewtrain.domain.failure import error_names
 from brewtrain.domain.failure.gate_refusal import refused_outcome
 from brewtrain.domain.links import object_link
+from brewtrain.domain.quality import verdict
+from brewtrain.domain.quality.validation_job import has_job
 from brewtrain.domain.run import result_summary
 from brewtrain.domain.run.identity import identity_of_run
 from brewtrain.domain.run.stages import Stage
@@ -67,7 +69,8 @@ class RecordResultOperator(BrewtrainOperator):
             has to be written.
         :raises TransientError: If AWS was not available.
         """
-        broken = run_context.first_not_passed(context, [START_EXECUTION, *self.stages])
+        before = [VALIDATE] if has_job(self.pipeline) else []
+        broken = run_context.first_not_passed(context, [*before, START_EXECUTION, *self.stages])
         if broken is not None:
             task_id, state = broken
             refused = self._record_refusal(context) if task_id == Stage.GATE else None
@@ -110,7 +113,17 @@ class RecordResultOperator(BrewtrainOperator):
             bucket=self.pipeline.bucket_name(s3.account),
             revision=revision_of(context),
             read=run_context.pull(context, CHECK_INPUT),
+            quality=self._quality(context),
         )
+
+    def _quality(self, context: Context) -> dict[str, Any] | None:
+        """Return what became of the quality rules; ``None`` if the pipeline file has none."""
+        if self.pipeline.quality is None:
+            return None
+        judged = [(run_context.pull(context, CHECK_INPUT) or {}).get("quality")]
+        if has_job(self.pipeline):
+            judged.append(run_context.pull(context, VALIDATE) or verdict.MARKED_SUCCESS)
+        return verdict.merged([one for one in judged if one is not None])
 
     def _smoke_test(self, s3: S3RunHook, record: RunRecord) -> SmokeTestResult | None:
         from brewtrain.serving.smoke_test import check_deployed
@@ -214,6 +227,8 @@ class RecordResultOperator(BrewtrainOperator):
             self.log.info("  %s", line)
         for sentence in result_summary.gate_warnings(evaluation):
             self.log.warning("the gate warns: %s", sentence)
+        if record.quality is not None:
+            self.log.info("%s", verdict.summary_line(record.quality))
         self.log.info("result: %s", path)
         if record.evaluation_prefix:
             self.links[REPORT] = object_link(f"{record.evaluation_prefix}{PAGE_FILE}", region=s3.account.region)

@@ -1,4 +1,4 @@
-"""The run's teardown: removes its DataBrew dataset and job, and stops an orphaned execution.
+"""The run's teardown: removes what it has in DataBrew, and stops an orphaned execution.
 
 Imported while DAG files are parsed: hooks are imported when a task runs.
 """
@@ -44,6 +44,8 @@ class ReleaseRunOperator(BrewtrainOperator):
         identity = identity_of_run(self.pipeline, run.interval, prepared["run_id"])
         states = StepFunctionsHook(self.aws_conn_id)
         databrew = DataBrewRunHook(self.aws_conn_id)
+        if prepared.get("quality_job"):
+            self._release_validation(prepared["quality_job"])
         execution = states.describe(prepared["execution_arn"])
         if execution is not None and execution.active:
             if run_context.first_not_passed(context, [START_EXECUTION, *self.stages]) is None:
@@ -58,4 +60,13 @@ class ReleaseRunOperator(BrewtrainOperator):
             self.log.warning("stopped orphaned execution %s", execution.name)
             databrew.stop_job_runs(identity)
         for line in databrew.release(identity):
+            self.log.info("%s", line)
+
+    def _release_validation(self, job: str) -> None:
+        from brewtrain.hooks.databrew_quality import DataBrewQualityHook
+
+        hook = DataBrewQualityHook(self.aws_conn_id)
+        if stopped := hook.stop_runs(job):
+            self.log.warning("stopped %s run(s) of %s, whose report nobody will read", stopped, job)
+        for line in hook.release(job):
             self.log.info("%s", line)

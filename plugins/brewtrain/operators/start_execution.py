@@ -174,12 +174,15 @@ class StartRetrainingOperator(StartExecutionOperator):
         }
 
     def check_before_start(self, context: Context, hook: StepFunctionsHook) -> None:
-        """Check that the code exists which the execution's input names.
+        """Check that the code and the DataBrew job exist which the execution's input names.
 
         :raises DeploymentError: If it does not.
         """
+        from brewtrain.hooks.databrew_run import DataBrewRunHook
         from brewtrain.hooks.s3_run import S3RunHook
 
         s3 = S3RunHook(self.aws_conn_id, beside=hook)
         bucket = self.pipeline.bucket_name(hook.account)
         s3.check_evaluation_code(self.pipeline, resources.evaluation_code(), bucket=bucket)
+        prepared = run_context.pull(context, PREPARE_RUN) or {}
+        DataBrewRunHook(self.aws_conn_id, beside=hook).check_job(str(prepared.get("job_name")))

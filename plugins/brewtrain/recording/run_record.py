@@ -30,6 +30,7 @@ class RunRecord:
     :param bucket: Bucket of the result document.
     :param revision: Revision of the DAGs.
     :param read: What ``check_input`` returned; ``None`` if it has returned nothing.
+    :param quality: What became of the quality rules, in short; ``None`` without rules.
     """
 
     pipeline: Pipeline
@@ -40,6 +41,7 @@ class RunRecord:
     bucket: str
     revision: str
     read: Mapping[str, Any] | None = None
+    quality: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str:
@@ -139,6 +141,7 @@ class RunRecord:
             "model_package_arn": model_package_arn,
             "smoke_test": tested.as_dict() if tested else None,
             "input": self._input,
+            "quality": None if self.quality is None else dict(self.quality),
         }
 
     @property

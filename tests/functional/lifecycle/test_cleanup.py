@@ -11,6 +11,7 @@ from brewtrain.domain import names
 from brewtrain.domain.errors import DeploymentError, InputError, TransientError
 from brewtrain.operators import cleanup
 from tests.fixtures.hosted_models import HostedModels
+from tests.fixtures.quality import rule_of
 from tests.functional.lifecycle.conftest import Context
 
 pytestmark = pytest.mark.slow
@@ -47,6 +48,7 @@ def everything(hosted: HostedModels) -> tuple[Any, ...]:
         hosted.models(),
         hosted.keys(),
         {one["Name"] for one in databrew.list_jobs()["Jobs"]},
+        {one["Name"] for one in databrew.list_rulesets()["Rulesets"]},
         {one["Name"] for one in databrew.list_datasets()["Datasets"]},
         {
             one["RecipeVersion"]
@@ -56,11 +58,17 @@ def everything(hosted: HostedModels) -> tuple[Any, ...]:
 
 
 def leftovers(hosted: HostedModels, day: int) -> str:
-    """Return a job and dataset whose run is over."""
+    """Return the name of a job, a ruleset and a dataset whose run is over."""
     databrew, name = hosted.client("databrew"), f"brewtrain-{hosted.run_id(day)}"
     tags = {"brewtrain:pipeline": hosted.pipeline.name}
     where = {"S3InputDefinition": {"Bucket": hosted.bucket, "Key": "data/x.csv"}}
     databrew.create_dataset(Name=name, Input=where, Tags=tags)
+    databrew.create_ruleset(
+        Name=name,
+        TargetArn=databrew.describe_dataset(Name=name)["ResourceArn"],
+        Rules=[rule_of("{not_null: age}").definition()],
+        Tags=tags,
+    )
     databrew.create_recipe_job(
         Name=name,
         DatasetName=name,
@@ -118,8 +126,8 @@ def test_a_weekly_cleanup(hosted: HostedModels, capfd: pytest.CaptureFixture[str
     assert left_of_code == {key for key in left_of_code if "/evaluation-" in key}, "what the next run uses stays"
     assert len(hosted.keys("deployments/")) == 4, "the history stays"
     after = everything(hosted)
-    assert left not in after[3] | after[4]
-    assert after[5] == {"3.0", "1.0"}, "1.0 made the data of what is kept"
+    assert left not in after[3] | after[4] | after[5]
+    assert after[6] == {"3.0", "1.0"}, "1.0 made the data of what is kept"
 
     assert plan(hosted) == []
     with pytest.raises(AirflowSkipException, match="nothing to delete"):

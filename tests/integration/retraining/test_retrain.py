@@ -13,6 +13,7 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ from tests.integration.retraining.night import (
     Night,
     Run,
 )
-from tests.integration.retraining.whole_run import WholePipeline
+from tests.integration.retraining.whole_run import BAD_AGE, VALIDATED, WholePipeline
 
 Story = Callable[[Night], None]
 STORIES: dict[str, Story] = {}
@@ -382,6 +383,76 @@ def training_job_fails(night: Night) -> None:
 
 
 @story
+def bad_data_blocked(night: Night) -> None:
+    """Bad data: red before anything starts, the old model stays; good data, cleared: green."""
+    pipeline = WholePipeline(night, VALIDATED)
+    pipeline.deploy()
+    good = pipeline.begin()
+    good.wait("success", timeout_seconds=300)
+    assert pipeline.served_run() == good.run_id()
+    run = pipeline.begin_with_bad_rows(30)
+    run.wait("failed")
+    states = run.states()
+    assert (states["check_input"], states["validate"], states["start_execution"]) == (
+        "success", "failed", "upstream_failed",
+    )  # fmt: skip
+    assert run.tries()["validate"] == 1, f"bad data is not tried again: {run.log('validate')}"
+    log = run.log("validate")
+    for part in ("Brewtrain.DataQualityFailed", "30 of 3,000 rows fail (1.0%)", f"'{BAD_AGE}' in row 1 of"):
+        assert part in log
+    assert run.executions() == {}
+    assert pipeline.served_run() == good.run_id()
+    run.account.deliver(run.day - timedelta(days=1), body=pipeline.rows(run))
+    cleared = run.clear("validate")
+    assert {"prepare_run", "release_run"} <= cleared
+    assert "check_input" not in cleared
+    run.wait("success", timeout_seconds=300)
+    assert pipeline.served_run() == run.run_id(1)
+    assert night.api.xcom(run.dag_id, run.dag_run_id, "validate")["outcome"] == "passed"
+    run.check_invariants()
+    _accept(night, pipeline)
+    _mark_success(pipeline)
+
+
+def _accept(night: Night, pipeline: WholePipeline) -> None:
+    """Accept a day's bad data with another run of its interval, as a person does in the morning."""
+    red = pipeline.begin_with_bad_rows(5)
+    red.wait("failed")
+    run = Run(night, red.account, red.day)
+    run.dag_run_id = night.api.trigger(run.dag_id, f"{run.day}T00:01:00Z", conf={"accept_quality": "a known fault"})
+    run.wait("success", timeout_seconds=300)
+    assert pipeline.served_run() == run.run_id()
+    quality = _recorded_quality(run)
+    assert (quality["outcome"], quality["blocked"]) == ("accepted", ["age between"])
+    assert quality["accepted"] == {"reason": "a known fault", "user": "admin"}
+    assert night.api.run(red.dag_id, red.dag_run_id)["state"] == "failed"
+    run.check_invariants()
+
+
+def _mark_success(pipeline: WholePipeline) -> None:
+    """Mark ``validate`` success after the run has ended: nothing starts until its job is back."""
+    run = pipeline.begin_with_bad_rows(5)
+    run.wait("failed")
+    run.night.api.set_task_state(run.dag_id, run.dag_run_id, "validate", "success")
+    run.wait_for("start_execution", {"failed"})
+    run.wait("failed")
+    assert "does not exist: release_run has removed it" in run.log("start_execution")
+    run.clear("start_execution")
+    run.wait("success", timeout_seconds=300)
+    quality = _recorded_quality(run)
+    assert quality["outcome"] == "marked success by hand"
+
+
+def _recorded_quality(run: Run) -> dict[str, Any]:
+    """Return what the run's result document says of its data."""
+    result = run.night.api.xcom(run.dag_id, run.dag_run_id, "record_result")["result"]
+    bucket, _, key = result.removeprefix("s3://").partition("/")
+    document = json.loads(run.night.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    found: dict[str, Any] = document["quality"]
+    return found
+
+
+@story
 def missing_partition(night: Night) -> None:
     """Missing data: red at once, in one sentence, nothing started."""
     run = night.new_run()
@@ -455,7 +526,7 @@ def same_interval_twice(night: Night) -> None:
 
 
 def test_every_story_is_told() -> None:
-    assert len(STORIES) == 21 + len(STATES)
+    assert len(STORIES) == 22 + len(STATES)
     assert len(STATES) == 8
 
 

@@ -18,24 +18,32 @@ from tools.sample_data import write_csv
 if TYPE_CHECKING:
     from tests.integration.retraining.night import Night, Run
 
-WHOLE_PIPELINES = ("whole_a", "whole_b", "whole_c")
+# One whose data is validated.
+VALIDATED = "whole_d"
+WHOLE_PIPELINES = ("whole_a", "whole_b", "whole_c", VALIDATED)
+BAD_AGE = "999"
 ROWS = 3000
 WAIT_SECONDS = 1
 
 
 def pipeline_document(shipped: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the shipped pipeline file with little data, a lenient gate and short limits."""
-    return shipped | {
-        "name": name,
-        "source": {**shipped["source"], "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/"},
-        "window_days": 1,
-        "training": {
-            **shipped["training"],
-            "hyperparameters": {**shipped["training"]["hyperparameters"], "num_round": 10},
-        },
-        "gate": {"metrics": {"validation:auc": {"min": 0.5}}, "better_than_majority": False},
-        "endpoint": {**shipped["endpoint"], "name": name.replace("_", "-"), "ready_minutes": 5},
-    }
+    quality = {"quality": {"rules": [{"between": {"age": [17, 98]}}]}} if name == VALIDATED else {}
+    return (
+        shipped
+        | quality
+        | {
+            "name": name,
+            "source": {**shipped["source"], "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/"},
+            "window_days": 1,
+            "training": {
+                **shipped["training"],
+                "hyperparameters": {**shipped["training"]["hyperparameters"], "num_round": 10},
+            },
+            "gate": {"metrics": {"validation:auc": {"min": 0.5}}, "better_than_majority": False},
+            "endpoint": {**shipped["endpoint"], "name": name.replace("_", "-"), "ready_minutes": 5},
+        }
+    )
 
 
 class WholePipeline:
@@ -67,7 +75,26 @@ class WholePipeline:
     def begin(self) -> Run:
         """Deliver a day of data and trigger its run."""
         run = self.night.new_run(self.name)
+        return run.trigger(body=self.rows(run))
+
+    def begin_with_bad_rows(self, count: int) -> Run:
+        """Deliver a day on which some clients are 999 years old, and trigger its run."""
+        run = self.night.new_run(self.name)
+        header, *rows = self.rows(run).splitlines(keepends=True)
+        spoilt = [BAD_AGE.encode() + row[row.index(b";") :] for row in rows[:count]]
+        return run.trigger(body=b"".join([header, *spoilt, *rows[count:]]))
+
+    @staticmethod
+    def rows(run: Run) -> bytes:
+        """Return good data for a run's day."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "rows.csv"
             write_csv(path, ROWS, run.day.toordinal())
-            return run.trigger(body=path.read_bytes())
+            return path.read_bytes()
+
+    def served_run(self) -> str:
+        """Return the id of the run whose model the endpoint serves."""
+        sagemaker = self.night.client("sagemaker")
+        endpoint = sagemaker.describe_endpoint(EndpointName=self.account.pipeline.endpoint_name)
+        tags = sagemaker.list_tags(ResourceArn=endpoint["EndpointArn"])["Tags"]
+        return next(str(tag["Value"]) for tag in tags if tag["Key"] == "brewtrain:run-id")

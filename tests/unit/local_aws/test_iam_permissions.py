@@ -123,6 +123,12 @@ PROCESSING = {
 JOB = {"Name": "j", "Role": "worker", "Command": {"Name": "glueetl", "ScriptLocation": "s3://b/s.py"}}
 RECIPE_JOB = {"Name": "j", "DatasetName": "d", "RecipeReference": {"Name": "r"}, "RoleArn": ROLE, "Outputs": []}
 DATASET = {"Name": "d", "Input": {"S3InputDefinition": {"Bucket": "b"}}}
+RULESET = {
+    "Name": "q",
+    "TargetArn": aws("databrew", "dataset/d"),
+    "Rules": [{"Name": "r", "CheckExpression": "AGG(MISSING_VALUES_COUNT) <= :n"}],
+}
+PROFILE_JOB = {"Name": "j", "DatasetName": "d", "RoleArn": ROLE, "OutputLocation": {"Bucket": "b"}}
 ROUTE = [{"stateMachineVersionArn": f"{MACHINE}:3", "weight": 100}]
 OBJECT = "arn:aws:s3:::b/there"
 ECR = f"683313688378.dkr.ecr.{REGION}.amazonaws.com"
@@ -195,6 +201,17 @@ CALLS: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     ("databrew", "describe_job", {"Name": "j"}, [("databrew:DescribeJob", aws("databrew", "job/j"))]),
     ("databrew", "stop_job_run", {"Name": "j", "RunId": "1"}, [("databrew:StopJobRun", aws("databrew", "job/j"))]),
     ("databrew", "list_datasets", {}, [("databrew:ListDatasets", "*")]),
+    ("databrew", "list_rulesets", {}, [("databrew:ListRulesets", "*")]),
+    ("databrew", "create_ruleset", {**RULESET, "Tags": TAGS},
+     [("databrew:CreateRuleset", "*"), ("databrew:TagResource", aws("databrew", "ruleset/q"))]),
+    ("databrew", "update_ruleset", {"Name": "q", "Rules": RULESET["Rules"]},
+     [("databrew:UpdateRuleset", aws("databrew", "ruleset/q"))]),
+    ("databrew", "describe_ruleset", {"Name": "q"}, [("databrew:DescribeRuleset", aws("databrew", "ruleset/q"))]),
+    ("databrew", "delete_ruleset", {"Name": "q"}, [("databrew:DeleteRuleset", aws("databrew", "ruleset/q"))]),
+    ("databrew", "create_profile_job", {**PROFILE_JOB, "Tags": TAGS},
+     [("databrew:CreateProfileJob", "*"), ("databrew:TagResource", aws("databrew", "job/j")), PASS]),
+    ("databrew", "update_profile_job", {key: PROFILE_JOB[key] for key in ("Name", "RoleArn", "OutputLocation")},
+     [("databrew:UpdateProfileJob", aws("databrew", "job/j")), PASS]),
     ("databrew", "tag_resource", {"ResourceArn": aws("databrew", "recipe/r"), "Tags": TAGS},
      [("databrew:TagResource", aws("databrew", "recipe/r"))]),
     # Glue

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     ENDPOINT_CONFIG = "endpoint config"
     MODEL = "model"
     DATABREW_JOB = "DataBrew job"
+    DATABREW_RULESET = "DataBrew ruleset"
     DATABREW_DATASET = "DataBrew dataset"
     RUN_FILES = "run files"
     CODE = "code"
@@ -89,7 +90,7 @@ class Files:
 
 @dataclass(frozen=True)
 class RunResource:
-    """A DataBrew job or dataset of one run."""
+    """A DataBrew job, ruleset or dataset of one run."""
 
     kind: Kind
     name: str

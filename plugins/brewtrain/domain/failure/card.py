@@ -6,8 +6,9 @@ The failed task's log ends with it, and the notifier sends it. Must not import A
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from brewtrain.domain.run.execution_history import JobReference
 
@@ -35,13 +36,26 @@ class JobReport:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing that was found wrong with the data.
+
+    :param text: What it is, in one line, without a value of the data.
+    :param values: Values of the data that show it, for the task's log alone.
+    """
+
+    text: str
+    values: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Card:
     """What the card tells; :func:`render` writes it as text.
 
     :param pipeline: Name of the pipeline.
     :param stage: Airflow task that failed.
     :param run_id: The run's id.
-    :param status: Status of the execution.
+    :param status: Status of what failed.
+    :param subject: What failed: the execution, or the data before there was one.
     :param advice: What to do, in whole sentences.
     :param runbook: Page that says more.
     :param state: State that failed.
@@ -51,6 +65,7 @@ class Card:
     :param redrivable_until: Until when a clear of the task redrives the execution; ``None`` if it
         cannot be redriven.
     :param links: Label → address.
+    :param findings: What is wrong with the data.
     """
 
     pipeline: str
@@ -65,6 +80,13 @@ class Card:
     job: JobReport | None = None
     redrivable_until: datetime | None = None
     links: dict[str, str] = field(default_factory=dict)
+    subject: Literal["execution", "data"] = "execution"
+    findings: Sequence[Finding] = ()
+
+    @property
+    def without_values(self) -> Card:
+        """The card as it may leave the task's log: it has no value of the data."""
+        return replace(self, findings=[Finding(one.text) for one in self.findings])
 
 
 def _one_line(text: str, limit: int) -> str:
@@ -90,7 +112,7 @@ def sentence(card: Card) -> str:
 
 def render(card: Card) -> str:
     """Return the card as a block of text with a line for each fact."""
-    rows: list[tuple[str, str]] = [("run", card.run_id), ("execution", card.status)]
+    rows: list[tuple[str, str]] = [("run", card.run_id), (card.subject, card.status)]
     if card.state:
         rows.append(("state", card.state))
     if card.error:
@@ -104,11 +126,15 @@ def render(card: Card) -> str:
         rows.append((f"{reference.service} job", f"{reference.name}{run}{status}"))
         if card.job.reason:
             rows.append(("job says", _one_line(card.job.reason, _CAUSE_LIMIT)))
-    rows.append(("redrivable", _until(card)))
+    if card.subject == "execution":
+        rows.append(("redrivable", _until(card)))
     rows.extend((label, address) for label, address in card.links.items())
     rows.append(("runbook", card.runbook))
     rows.append(("what to do", card.advice))
     lines: list[str] = []
+    for finding in card.findings:
+        lines.append(f"  │ {_one_line(finding.text, _CAUSE_LIMIT)}")
+        lines += [f"  │     {_one_line(value, _LOG_LINE_LIMIT)}" for value in finding.values]
     if card.job is not None and card.job.log_lines:
         lines.append("  last lines of the job's log:")
         lines += [f"  │ {_one_line(line, _LOG_LINE_LIMIT)}" for line in card.job.log_lines[-_LOG_LINES:]]

@@ -11,6 +11,9 @@ UNKNOWN_ENTRY = "Brewtrain.UnknownEntry"
 ENDPOINT_ROLLED_BACK = "Brewtrain.EndpointRolledBack"
 ENDPOINT_FAILED = "Brewtrain.EndpointFailed"
 ENDPOINT_STUCK = "Brewtrain.EndpointStuck"
+DATA_QUALITY_FAILED = "Brewtrain.DataQualityFailed"
+"""Not of an execution: the data is not what the pipeline file demands, and none was started."""
+
 STOPPED = "Brewtrain.Stopped"
 """Not of a Fail state: StopExecution gets it when Airflow stops an execution."""
 

@@ -47,7 +47,7 @@ def csv_head(text: str, delimiter: str, *, header: bool, whole: bool) -> FileHea
     # Blank lines are no rows to Spark, which DataBrew runs on.
     rows = [(line, record) for line, record in records[header:] if len(record) > 1 or "".join(record).strip()]
     return FileHead(
-        columns=_column_names(first if header else [""] * len(first)),
+        columns=column_names(first if header else [""] * len(first)),
         has_row=bool("".join(text.split("\n")[below:]).strip()),
         byte_order_mark=mark,
         ragged=next((RaggedRow(line, len(record)) for line, record in rows if len(record) != len(first)), None),
@@ -64,7 +64,7 @@ def _is_json_row(line: str) -> bool:
         return False
 
 
-def _column_names(header: list[str]) -> tuple[str, ...]:
+def column_names(header: list[str]) -> tuple[str, ...]:
     """Return the names as DataBrew reads them: an empty one becomes ``Column_<place>``.
 
     :param header: The fields of the first row.

@@ -27,6 +27,7 @@ _CONVERTED = {
 # Types of values in the compact protocol.
 _STOP, _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(13)
 _DEEPEST = 32
+_DAMAGED = "has a damaged Parquet footer; deliver it again, then clear check_input"
 
 
 def parquet_head(content: bytes, *, whole: bool) -> FileHead:
@@ -38,6 +39,35 @@ def parquet_head(content: bytes, *, whole: bool) -> FileHead:
         name.
     :raises HeadTooShortError: If the footer is longer than the content.
     """
+    footer = _footer(content, whole=whole)
+    try:
+        columns = list(_top_level(footer[2]))
+        has_row = footer[3] > 0
+    except (AttributeError, KeyError, IndexError, TypeError, UnicodeDecodeError):
+        raise ValueError(_DAMAGED) from None
+    return FileHead(
+        columns=tuple(name for name, _ in columns),
+        has_row=has_row,
+        by_name=True,
+        types=tuple(kind for _, kind in columns),
+    )
+
+
+def parquet_rows(content: bytes, *, whole: bool) -> int:
+    """Return how many rows the footer says that the file has.
+
+    :param content: The end of the file.
+    :param whole: Whether it is the whole file.
+    :raises ValueError: As of :func:`parquet_head`.
+    :raises HeadTooShortError: If the footer is longer than the content.
+    """
+    rows = _footer(content, whole=whole).get(3)
+    if not isinstance(rows, int) or rows < 0:
+        raise ValueError(_DAMAGED)
+    return rows
+
+
+def _footer(content: bytes, *, whole: bool) -> dict[int, Any]:
     magic = content[-4:]
     if magic == _ENCRYPTED:
         raise ValueError("has an encrypted footer, which DataBrew cannot read; deliver it with a plain one")
@@ -51,18 +81,9 @@ def parquet_head(content: bytes, *, whole: bool) -> FileHead:
             )
         raise HeadTooShortError(f"has a Parquet footer of {size} bytes; write fewer row groups into a file", size)
     try:
-        footer = _Thrift(content[-size:-_TAIL_BYTES]).struct()
-        columns = list(_top_level(footer[2]))
-        rows: int = footer[3]
-        has_row = rows > 0
-    except (AttributeError, KeyError, IndexError, TypeError, UnicodeDecodeError, RecursionError):
-        raise ValueError("has a damaged Parquet footer; deliver it again, then clear check_input") from None
-    return FileHead(
-        columns=tuple(name for name, _ in columns),
-        has_row=has_row,
-        by_name=True,
-        types=tuple(kind for _, kind in columns),
-    )
+        return _Thrift(content[-size:-_TAIL_BYTES]).struct()
+    except (KeyError, IndexError, RecursionError):
+        raise ValueError(_DAMAGED) from None
 
 
 def _no_parquet(content: bytes, *, whole: bool) -> str:

@@ -69,9 +69,11 @@ class Evaluation(Section):
 class Limits(Section):
     """How long the jobs without a limit of their own may take, in minutes.
 
+    :param quality_minutes: DataBrew profile job that validates the data.
     :param transform_minutes: DataBrew job.
     :param split_minutes: Glue job.
     """
 
+    quality_minutes: int = Field(default=120, ge=5, le=2880)
     transform_minutes: int = Field(default=120, ge=5, le=2880)
     split_minutes: int = Field(default=60, ge=1, le=2880)

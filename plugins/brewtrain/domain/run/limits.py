@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from brewtrain.domain.quality.validation_job import has_job
 from brewtrain.domain.run.stages import Stage
 
 if TYPE_CHECKING:
@@ -132,6 +133,16 @@ def stage_limits(pipeline: Pipeline, stage: Stage) -> StageLimits:
             return StageLimits(calls=calls)
 
 
+def quality_limits(pipeline: Pipeline) -> StageLimits:
+    """Return the clocks of the profile job that validates the data; zero if the run has none.
+
+    :param pipeline: The pipeline file.
+    """
+    if not has_job(pipeline):
+        return StageLimits()
+    return StageLimits(timedelta(minutes=pipeline.limits.quality_minutes), JOB_GRACE)
+
+
 def stage_limit(pipeline: Pipeline, stage: Stage) -> timedelta:
     """Return how long Airflow waits for a stage before it stops the execution.
 
@@ -148,7 +159,8 @@ def late_after(pipeline: Pipeline) -> timedelta:
 
     :param pipeline: The pipeline file.
     """
-    return data_wait(pipeline) + sum((stage_limits(pipeline, stage).once for stage in Stage), _NONE)
+    stages = sum((stage_limits(pipeline, stage).once for stage in Stage), _NONE)
+    return data_wait(pipeline) + quality_limits(pipeline).once + stages
 
 
 def data_wait(pipeline: Pipeline) -> timedelta:

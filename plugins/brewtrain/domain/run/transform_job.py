@@ -15,6 +15,7 @@ from brewtrain.domain import names
 from brewtrain.domain.errors import InputError
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.pipeline.source import Source
+from brewtrain.domain.run.days import Window
 from brewtrain.domain.run.limits import stage_limits, whole_minutes
 from brewtrain.domain.run.stages import Stage
 
@@ -27,7 +28,17 @@ def dataset(pipeline: Pipeline, identity: names.RunIdentity, *, bucket: str) -> 
     :param bucket: The pipeline's bucket.
     :raises InputError: If DataBrew does not take the key of so long a window.
     """
-    window = pipeline.data_days.window(date.fromisoformat(identity.data_date))
+    return dataset_of(pipeline, pipeline.data_days.window(date.fromisoformat(identity.data_date)), bucket=bucket)
+
+
+def dataset_of(pipeline: Pipeline, window: Window, *, bucket: str) -> dict[str, Any]:
+    """Return the dataset of some days, as CreateDataset and UpdateDataset take it.
+
+    :param pipeline: The pipeline file.
+    :param window: The days.
+    :param bucket: The pipeline's bucket.
+    :raises InputError: If DataBrew does not take the key of so many days.
+    """
     try:
         key = pipeline.source.layout.databrew_key(window.first, window.last)
     except ValueError as error:
@@ -78,7 +89,7 @@ def job(
                 "MaxOutputFiles": 1,
             }
         ],
-        **_encryption(pipeline),
+        **encryption(pipeline),
         "LogSubscription": "ENABLE",
         "MaxCapacity": pipeline.transform.max_capacity,
         # The ladder retries; a retry of DataBrew's own would run under the same job run unseen.
@@ -87,7 +98,11 @@ def job(
     }
 
 
-def _encryption(pipeline: Pipeline) -> dict[str, str]:
+def encryption(pipeline: Pipeline) -> dict[str, str]:
+    """Return how a job of the pipeline encrypts what it writes.
+
+    :param pipeline: The pipeline file.
+    """
     # A job states its encryption, which beats the bucket's default: there is no mode that follows
     # it.
     if pipeline.kms_key is None:

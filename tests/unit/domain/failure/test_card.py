@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from brewtrain.domain.failure.card import Card, JobReport, headline, render, sentence
+from brewtrain.domain.failure.card import Card, Finding, JobReport, headline, render, sentence
 from brewtrain.domain.links import execution_link, job_link, log_link
 from brewtrain.domain.run.execution_history import JobReference, end_status, last_state_entered, read_failure
 from tests.fixtures.time_zones import machine_in
@@ -276,3 +276,18 @@ def test_links(service: str) -> None:
     assert "brewtrain-x" in job_link(job, partition="aws", region="eu-central-1")
     assert "console.amazonaws.cn" in log_link(job, partition="aws-cn", region="cn-north-1")
     assert execution_link(ARN).endswith(ARN)
+
+
+def test_a_card_about_data_has_its_findings_and_no_execution() -> None:
+    card = Card(
+        pipeline="shop", stage="validate", run_id="r", status="blocked", subject="data", advice="a", runbook="b",
+        findings=[Finding("age: 2 of 10 rows fail", ["'999' in row 3", "'998' in row 4"]), Finding("plan: none")],
+    )  # fmt: skip
+    lines = render(card).splitlines()
+    assert "  data        blocked" in lines
+    assert not [line for line in lines if "redrivable" in line or line.startswith("  execution")]
+    assert lines[-5:-1] == [
+        "  │ age: 2 of 10 rows fail", "  │     '999' in row 3", "  │     '998' in row 4", "  │ plan: none",
+    ]  # fmt: skip
+    assert "999" not in render(card.without_values)
+    assert "  │ age: 2 of 10 rows fail" in render(card.without_values).splitlines()

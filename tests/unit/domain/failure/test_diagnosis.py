@@ -105,7 +105,8 @@ def test_every_fail_state_of_the_state_machine_has_a_row() -> None:
     states = list(fail_states(json.loads(text)))
     errors = {state["Error"] for _, state in states if "Error" in state}
     assert errors == {name for name in vars(error_names).values() if str(name).startswith("Brewtrain.")} - {
-        error_names.STOPPED
+        error_names.STOPPED,
+        error_names.DATA_QUALITY_FAILED,
     }
     assert errors <= NAMED, "a new Fail state needs a row in FAILURE_CLASSES"
     # Those that pass AWS's own error on are named by the stage.

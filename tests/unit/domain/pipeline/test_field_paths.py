@@ -15,8 +15,7 @@ from brewtrain.domain.deployment import glue_job
 from brewtrain.domain.evaluation.job import Code
 from brewtrain.domain.names import Account, recipe
 from brewtrain.domain.pipeline.file import Pipeline, parse_pipeline
-from brewtrain.domain.quality.rules import ruleset
-from brewtrain.domain.run import transform_job
+from brewtrain.domain.run import quality_job, transform_job
 from brewtrain.domain.run.execution_input import ImageTable, execution_input
 from brewtrain.domain.run.identity import identity_for_start
 from brewtrain.domain.run.interval import DataInterval
@@ -37,6 +36,7 @@ FULL: dict[str, Any] = {
     "training": {"hyperparameters": {"num_round": 10}},
     "gate": {"metrics": {"validation:auc": {"min": 0.7}}},
     "endpoint": {"instance_count": 2, "update": {"traffic": "canary"}},
+    "quality": {"rules": [{"unique": "age"}]},
 }
 # What a new field needs besides its module: another value here, which must change what AWS is sent.
 OTHER_VALUES: dict[str, Any] = {
@@ -86,6 +86,7 @@ OTHER_VALUES: dict[str, Any] = {
     "endpoint.update.termination_wait_seconds": 60,
     "endpoint.update.max_execution_seconds": 3600,
     "endpoint.update.alarms": ["late"],
+    "limits.quality_minutes": 60,
     "limits.transform_minutes": 60,
     "limits.split_minutes": 30,
 }
@@ -156,7 +157,8 @@ def sent_to_aws(pipeline: Pipeline) -> str:
         transform_job.job(pipeline, identity, ACCOUNT, bucket=bucket, recipe_version="1.0"),
         glue_job.definition(pipeline, ACCOUNT, script_uri="s3://b/split.py"),
         recipe(pipeline.name),
-        ruleset(pipeline.quality.databrew_rules) if pipeline.quality else None,
+        quality_job.rules(pipeline),
+        quality_job.job(pipeline, identity, ACCOUNT, name="quality", bucket=bucket),
     ]
     return json.dumps(requests, sort_keys=True)
 
