@@ -60,7 +60,8 @@ class CheckPartitionOperator(BrewtrainOperator):
             until = since + data_wait(self.pipeline)
             if datetime.now(UTC) >= until:
                 raise self._too_late(context, wait, since)
-            self.log.info("%s is not complete yet: waiting until %s", wait.path, until)
+            shown = f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            self.log.info("%s is not complete yet: waiting until %s", wait.path, shown)
             self.defer(
                 trigger=DataArrivalTrigger.of(
                     wait.partition, aws_conn_id=self.aws_conn_id, bucket=wait.bucket, until=until

@@ -56,7 +56,7 @@ def play(night: Night, pipeline: WholePipeline) -> Told:
     states = run.states()
     assert (states["split"], states["train"]) == ("success", "failed"), states
     told.texts["grid"] = ", ".join(f"`{task}` {states[task]}" for task in run.order())
-    told.texts["card"] = _card(run.log("train"))
+    told.texts["card"] = card_of(run.log("train"))
     assert "job says" in told.texts["card"]
     assert "AccessDenied" in told.texts["card"]
     assert "docs/runbooks/access-denied.md" in told.texts["card"]
@@ -79,7 +79,8 @@ def play(night: Night, pipeline: WholePipeline) -> Told:
     return told
 
 
-def _card(log: str) -> str:
+def card_of(log: str) -> str:
+    """Return the on-call card at the end of a task's log."""
     lines = log.splitlines()
     first = next(number for number, line in enumerate(lines) if "ON CALL" in line) - 1
     last = next(number for number in range(first + 2, len(lines)) if lines[number].startswith("────"))

@@ -20,7 +20,7 @@ import pytest
 from brewtrain.domain.names import ARRIVALS_QUEUE
 from tests.fixtures.event_queues import tell
 from tests.fixtures.switched_execution import REJECTED, STATES
-from tests.integration.retraining import one_night
+from tests.integration.retraining import late_night, one_night
 from tests.integration.retraining.night import (
     CLOCKED,
     HASTY,
@@ -33,7 +33,7 @@ from tests.integration.retraining.night import (
     Night,
     Run,
 )
-from tests.integration.retraining.whole_run import BAD_AGE, VALIDATED, WholePipeline
+from tests.integration.retraining.whole_run import VALIDATED, WholePipeline
 
 Story = Callable[[Night], None]
 STORIES: dict[str, Story] = {}
@@ -383,33 +383,12 @@ def training_job_fails(night: Night) -> None:
 
 
 @story
-def bad_data_blocked(night: Night) -> None:
-    """Bad data: red before anything starts, the old model stays; good data, cleared: green."""
+def late_and_bad_data(night: Night) -> None:
+    """Late data, half of it bad: waited for, red, the old model stays; good data: green."""
     pipeline = WholePipeline(night, VALIDATED)
     pipeline.deploy()
-    good = pipeline.begin()
-    good.wait("success", timeout_seconds=300)
-    assert pipeline.served_run() == good.run_id()
-    run = pipeline.begin_with_bad_rows(30)
-    run.wait("failed")
-    states = run.states()
-    assert (states["check_input"], states["validate"], states["start_execution"]) == (
-        "success", "failed", "upstream_failed",
-    )  # fmt: skip
-    assert run.tries()["validate"] == 1, f"bad data is not tried again: {run.log('validate')}"
-    log = run.log("validate")
-    for part in ("Brewtrain.DataQualityFailed", "30 of 3,000 rows fail (1.0%)", f"'{BAD_AGE}' in row 1 of"):
-        assert part in log
-    assert run.executions() == {}
-    assert pipeline.served_run() == good.run_id()
-    run.account.deliver(run.day - timedelta(days=1), body=pipeline.rows(run))
-    cleared = run.clear("validate")
-    assert {"prepare_run", "release_run"} <= cleared
-    assert "check_input" not in cleared
-    run.wait("success", timeout_seconds=300)
-    assert pipeline.served_run() == run.run_id(1)
-    assert night.api.xcom(run.dag_id, run.dag_run_id, "validate")["outcome"] == "passed"
-    run.check_invariants()
+    told = late_night.play(night, pipeline)
+    assert "# A night of late and bad data" in late_night.page(told)
     _accept(night, pipeline)
     _mark_success(pipeline)
 

@@ -18,7 +18,7 @@ from tools.sample_data import write_csv
 if TYPE_CHECKING:
     from tests.integration.retraining.night import Night, Run
 
-# One whose data is validated.
+# One whose data is waited for and validated.
 VALIDATED = "whole_d"
 WHOLE_PIPELINES = ("whole_a", "whole_b", "whole_c", VALIDATED)
 BAD_AGE = "999"
@@ -29,12 +29,13 @@ WAIT_SECONDS = 1
 def pipeline_document(shipped: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the shipped pipeline file with little data, a lenient gate and short limits."""
     quality = {"quality": {"rules": [{"between": {"age": [17, 98]}}]}} if name == VALIDATED else {}
+    wait = {"wait": "6h"} if name == VALIDATED else {}
     return (
         shipped
         | quality
         | {
             "name": name,
-            "source": {**shipped["source"], "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/"},
+            "source": {**shipped["source"], "path": f"s3://{{bucket}}/data/{name}/dt={{date}}/", **wait},
             "window_days": 1,
             "training": {
                 **shipped["training"],
@@ -80,9 +81,13 @@ class WholePipeline:
     def begin_with_bad_rows(self, count: int) -> Run:
         """Deliver a day on which some clients are 999 years old, and trigger its run."""
         run = self.night.new_run(self.name)
+        return run.trigger(body=self.with_bad_rows(run, count))
+
+    def with_bad_rows(self, run: Run, count: int) -> bytes:
+        """Return data for a run's day on which some clients are 999 years old."""
         header, *rows = self.rows(run).splitlines(keepends=True)
         spoilt = [BAD_AGE.encode() + row[row.index(b";") :] for row in rows[:count]]
-        return run.trigger(body=b"".join([header, *spoilt, *rows[count:]]))
+        return b"".join([header, *spoilt, *rows[count:]])
 
     @staticmethod
     def rows(run: Run) -> bytes:
