@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -48,7 +48,7 @@ def page(backend: Any, bucket: Any, query: dict[str, list[str]]) -> str:
     shown, truncated, following = backend._truncate_result(objects, most)
     fields = {
         "Name": bucket.name,
-        "Prefix": quote(prefix) if encoded else prefix,
+        "Prefix": _encoded(prefix) if encoded else prefix,
         "MaxKeys": str(most),
         "KeyCount": str(len(shown)),
         "IsTruncated": "true" if truncated else "false",
@@ -60,6 +60,11 @@ def page(backend: Any, bucket: Any, query: dict[str, list[str]]) -> str:
     head = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items() if value is not None)
     body = "".join(_object(one, encoded=encoded) for one in shown)
     return f'{_DECLARATION}<ListBucketResult xmlns="{_NAMESPACE}">{head}{body}</ListBucketResult>'
+
+
+def _encoded(name: str) -> str:
+    """Return a name as S3 encodes it: a blank is ``+``, as in a form."""
+    return quote_plus(name, safe="/")
 
 
 def _objects(bucket: Any, names: list[str], start: int) -> Iterator[Any]:
@@ -74,7 +79,7 @@ def _objects(bucket: Any, names: list[str], start: int) -> Iterator[Any]:
 def _object(one: Any, *, encoded: bool) -> str:
     checksum = one.checksum_algorithm
     return (
-        f"<Contents><Key>{escape(one.safe_name('url' if encoded else None))}</Key>"
+        f"<Contents><Key>{escape(_encoded(one.name) if encoded else one.name)}</Key>"
         f"<LastModified>{one.last_modified_ISO8601}</LastModified><ETag>{escape(one.etag)}</ETag>"
         f"<Size>{one.size}</Size><StorageClass>{one.storage_class}</StorageClass>"
         f"{f'<ChecksumAlgorithm>{escape(checksum)}</ChecksumAlgorithm>' if checksum else ''}</Contents>"

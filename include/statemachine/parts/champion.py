@@ -20,7 +20,8 @@ UNKNOWN_CHAMPION = "unknown"
 # is not documented.
 NO_REASON = "none"
 
-LOOKUP_PAUSE_SECONDS = 5
+# About nine events a round, and an execution ends with its 25,000th.
+LOOKUP_PAUSE_SECONDS = 20
 
 CONFIG = "$.serving.EndpointConfigName"
 MODEL = "$.champion_config.models[0]"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
 from brewtrain.domain.input.delivered import StoredObject
@@ -69,4 +69,4 @@ def _objects(contents: list[ElementTree.Element], namespace: str, *, encoded: bo
         key, etag, size, modified = (one.findtext(tag) for tag in tags)
         if key is None or etag is None or size is None or modified is None:
             raise ValueError("an object of the listing lacks a field")
-        yield StoredObject(unquote(key) if encoded else key, etag, int(size), datetime.fromisoformat(modified))
+        yield StoredObject(unquote_plus(key) if encoded else key, etag, int(size), datetime.fromisoformat(modified))

@@ -35,6 +35,8 @@ DAYS_ONE_BY_ONE = 31
 HEAD_BYTES = 512 * 1024
 _PIECE_BYTES = 1 << 20
 _WRITES = 5
+# The last: another has deleted what If-Match names.
+_CHANGED_BY_OTHERS = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404")
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class S3QualityHook(S3RunHook):
                         Bucket=bucket, Key=key, Body=body.encode(), ContentType="application/json", **condition
                     )
                 except ClientError as error:
-                    if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
+                    if error_code(error) in _CHANGED_BY_OTHERS:
                         continue
                     raise
                 return

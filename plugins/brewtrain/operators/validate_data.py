@@ -49,9 +49,8 @@ class ValidateDataOperator(BrewtrainOperator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.limit = quality_limits(self.pipeline).state
-        # Airflow counts the wait too, and would fail it without stopping the job run: the trigger
-        # has to see its own limit first.
-        self.execution_timeout = 2 * self.limit + DEADLINE_MARGIN + _WORK
+        # The deferral has its own timeout: this one bounds a worker.
+        self.execution_timeout = _WORK
 
     def execute(self, context: Context) -> NoReturn:
         """Start a run of the profile job, or find the one that was started, and wait for it.

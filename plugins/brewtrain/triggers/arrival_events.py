@@ -49,6 +49,7 @@ class ArrivalEvents:
         self._queues: list[EventQueue] | None = None
         self._heard = threading.Event()
         self._listener: _Listener | None = None
+        self._heard_arn = ""
         self._not_before = 0.0
         self._tell: Callable[[list[str]], set[str]] | None = None
 
@@ -105,6 +106,7 @@ class ArrivalEvents:
         # The connection is read here: Airflow answers no other thread of a triggerer.
         hook = SqsArrivalHook(self._aws_conn_id, beside=beside)
         url = hook.queue_url(queue.arn)
+        self._heard_arn = queue.arn
         log.info("s3://%s tells of new objects in %s", self._bucket, queue.name)
         self._heard.clear()
         self._listener = _Listener(hook, url, self._bucket, self._tell, self._heard)
@@ -114,7 +116,8 @@ class ArrivalEvents:
         """Whether events tell of every object below these prefixes, and are being received."""
         if self._listener is None or not self._listener.is_alive() or not self._heard.is_set():
             return False
-        return all(any(_covers(queue, prefix) for queue in self._queues or ()) for prefix in prefixes)
+        heard = [one for one in self._queues or () if one.arn == self._heard_arn]
+        return all(any(_covers(queue, prefix) for queue in heard) for prefix in prefixes)
 
     def _stop(self) -> None:
         if self._listener is not None:

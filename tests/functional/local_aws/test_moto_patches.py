@@ -218,6 +218,23 @@ def test_a_listing_is_the_same_in_pages_of_any_size(aws_client: Any) -> None:
     assert [one["Prefix"] for one in folders] == ["in/", "out/"]
 
 
+def test_a_listing_encodes_names_as_s3_does(aws_client: Any) -> None:
+    s3, bucket, bodies = aws_client("s3"), "listed-encoded", []
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="in/my file+1.csv", Body=b"x")
+
+    def keep(response_dict: dict[str, Any], **_: Any) -> None:
+        bodies.append(response_dict["body"])
+
+    s3.meta.events.register("before-parse.s3.ListObjectsV2", keep)
+    try:
+        (found,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    finally:
+        s3.meta.events.unregister("before-parse.s3.ListObjectsV2", keep)
+    assert found["Key"] == "in/my file+1.csv"
+    assert b"<Key>in/my+file%2B1.csv</Key>" in bodies[0]
+
+
 def test_another_moto_is_refused() -> None:
     moto_patches.check_version(moto_patches.MOTO_VERSION)
     with pytest.raises(moto_patches.MotoIncompatibleError, match=r"install moto==5\.2\.5"):
