@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from brewtrain.domain import names
+from brewtrain.domain.errors import TransientError
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run import quality_job, transform_job
 from brewtrain.domain.run.days import Window
@@ -87,6 +88,7 @@ class DataBrewQualityHook(DataBrewResourceHook):
 
         :param job: Name of the job.
         :returns: The run's id; ``None`` if another run of the job has not ended.
+        :raises TransientError: If the account runs as many jobs at a time as it may.
         """
         with self.errors(f"DataBrew job {job!r}"):
             try:
@@ -94,6 +96,11 @@ class DataBrewQualityHook(DataBrewResourceHook):
             except ClientError as error:
                 if error_code(error) == "ConflictException":
                     return None
+                if error_code(error) == "ServiceQuotaExceededException":
+                    raise TransientError(
+                        f"DataBrew did not start job {job!r}: the account's quota of concurrent jobs is used up; "
+                        "trying again helps when one has ended, and Service Quotas raises it"
+                    ) from error
                 raise
 
     def describe_run(self, job: str, run_id: str) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import IO, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from brewtrain.domain import names
 from brewtrain.domain.errors import InputError, TransientError
@@ -102,15 +102,30 @@ class S3QualityHook(S3RunHook):
         return rows
 
     def _text_rows(self, source: Source, bucket: str, file: StoredFile) -> int:
-        body = self.conn.get_object(Bucket=bucket, Key=file.key)["Body"]
+        body = self._body(bucket, file)
         return count_rows(source, file.key, io.BufferedReader(_ByLine(body), buffer_size=_PIECE_BYTES))
+
+    def _body(self, bucket: str, file: StoredFile, **options: Any) -> Any:
+        """Return the content of a file as it was listed.
+
+        :raises TransientError: If it has changed since.
+        """
+        try:
+            return self.conn.get_object(Bucket=bucket, Key=file.key, IfMatch=file.etag, **options)["Body"]
+        except ClientError as error:
+            if error_code(error) in ("412", *_CHANGED_BY_OTHERS):
+                raise TransientError(
+                    f"s3://{bucket}/{file.key} was changed or removed while its rows were counted; trying again helps "
+                    "once its delivery is over"
+                ) from error
+            raise
 
     def _parquet_rows(self, source: Source, bucket: str, file: StoredFile) -> int:
         wanted = HEAD_BYTES
         while True:
-            answer = self.conn.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=-{wanted}")
+            body = self._body(bucket, file, Range=f"bytes=-{wanted}")
             try:
-                return parquet_rows(answer["Body"].read(), whole=wanted >= file.size)
+                return parquet_rows(body.read(), whole=wanted >= file.size)
             except HeadTooShortError as error:
                 if wanted >= file.size:
                     raise
@@ -215,9 +230,13 @@ class _ByLine(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        return self._body.read() if size < 0 else self._body.read(size)
+        # Some of botocore's errors are OSErrors, as damaged archives are to those who unpack.
+        try:
+            return self._body.read() if size < 0 else self._body.read(size)
+        except BotoCoreError as error:
+            raise TransientError(f"S3 stopped sending an object ({error}); trying again helps") from error
 
     def readinto(self, buffer: Any) -> int:
-        content = self._body.read(len(buffer))
+        content = self.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from brewtrain.domain import names
-from brewtrain.domain.errors import InputError, RetrainingFailedError
+from brewtrain.domain.errors import InputError, RetrainingFailedError, TransientError
 from tests.fixtures.quality_runs import HEADER, QualityRun, csv_of, read_json
 from tests.functional.quality.conftest import make_pipeline
 
@@ -148,6 +148,41 @@ def test_a_cut_archive_is_a_sentence(judged: Callable[..., QualityRun]) -> None:
     run = judged(DROP)
     with pytest.raises(InputError, match=r"the rows of s3://.*a\.csv\.gz cannot be counted"):
         count(run, {"a.csv.gz": gzip.compress(csv_of(*range(5000)))[:-20]})
+
+
+def test_a_file_that_is_replaced_while_rows_are_counted_is_tried_again(
+    judged: Callable[..., QualityRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from brewtrain.hooks.s3_quality import S3QualityHook
+
+    run = judged(DROP)
+    listed = S3QualityHook.files
+
+    def replaced(*args: Any, **options: Any) -> Any:
+        found = listed(*args, **options)
+        deliver(run, 7)
+        return found
+
+    monkeypatch.setattr(S3QualityHook, "files", replaced)
+    deliver(run, 5)
+    with pytest.raises(TransientError, match=r"part\.csv was changed or removed while its rows were counted"):
+        run.check_input()
+
+
+def test_a_connection_that_breaks_is_no_fault_of_the_data(
+    judged: Callable[..., QualityRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from botocore.exceptions import ReadTimeoutError
+    from botocore.response import StreamingBody
+
+    run = judged(DROP)
+
+    def broken(self: StreamingBody, amt: int | None = None) -> bytes:
+        raise ReadTimeoutError(endpoint_url="https://s3")
+
+    monkeypatch.setattr(StreamingBody, "read", broken)
+    with pytest.raises(TransientError, match="S3 stopped sending an object"):
+        count(run, {"a.csv": csv_of(*range(5))})
 
 
 def test_a_day_with_the_files_of_an_earlier_day_is_not_new(judged: Callable[..., QualityRun]) -> None:

@@ -367,6 +367,25 @@ def test_a_denied_read_of_the_job_is_told_as_such(new_run: NewRun, local_aws: st
     assert "docs/runbooks/access-denied.md" in run.card
 
 
+def test_a_full_account_is_waited_for(new_run: NewRun, local_aws: str) -> None:
+    from tests.fixtures.local_aws_control import LocalAwsControl
+
+    run = new_run()
+    deliver(run, GOOD)
+    run.prepare()
+    control = LocalAwsControl(local_aws)
+    rule = control.add_fault(
+        service="databrew", operation="StartJobRun", effect="error",
+        code="ServiceQuotaExceededException", status=402, message="Concurrent jobs per AWS account", times=1,
+    )  # fmt: skip
+    try:
+        with pytest.raises(TransientError, match="quota of concurrent jobs is used up; trying again helps"):
+            run.validate()
+    finally:
+        control.remove_fault(rule)
+    assert run.validate()["outcome"] == "passed"
+
+
 def test_a_run_without_a_prepared_validation_says_what_to_clear(new_run: NewRun) -> None:
     run = new_run()
     with pytest.raises(DeploymentError, match="prepare_run has prepared no validation"):
