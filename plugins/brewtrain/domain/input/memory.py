@@ -21,7 +21,7 @@ from brewtrain.domain.input.head import FileHead, RaggedRow
 from brewtrain.domain.input.observed import Observed, ObservedDay
 from brewtrain.domain.pipeline.source import Source
 
-RULES = 1
+RULES = 2
 """Raise it whenever a file may show something else than before."""
 _MOST_OTHER_DAYS = 366
 

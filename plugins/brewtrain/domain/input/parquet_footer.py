@@ -20,10 +20,18 @@ _TAIL_BYTES = 8
 """The footer's length in four bytes, little end first, and the magic number."""
 _TYPES = ("boolean", "int32", "int64", "int96", "float", "double", "byte_array", "fixed_len_byte_array")
 _CONVERTED = {
-    0: "utf8", 1: "map", 2: "map", 3: "list", 4: "enum", 5: "decimal", 6: "date", 7: "time_millis", 8: "time_micros",
+    0: "utf8", 1: "map", 2: "map", 3: "list", 4: "enum", 6: "date", 7: "time_millis", 8: "time_micros",
     9: "timestamp_millis", 10: "timestamp_micros", 11: "uint_8", 12: "uint_16", 13: "uint_32", 14: "uint_64",
-    15: "int_8", 16: "int_16", 17: "int_32", 18: "int_64", 19: "json", 20: "bson", 21: "interval",
+    15: "int_8", 16: "int_16", 17: "", 18: "", 19: "json", 20: "bson", 21: "interval",
 }  # fmt: skip
+_DECIMAL = 5
+# The members of the union LogicalType: the newer form, which tells more.
+_LOGICAL = {
+    1: "utf8", 2: "map", 3: "list", 4: "enum", 6: "date", 11: "null", 12: "json", 13: "bson", 14: "uuid",
+    15: "float16",
+}  # fmt: skip
+_TIME, _TIMESTAMP, _INTEGER = 7, 8, 10
+_UNITS = {1: "millis", 2: "micros", 3: "nanos"}
 # Types of values in the compact protocol.
 _STOP, _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(13)
 _DEEPEST = 32
@@ -97,13 +105,50 @@ def _no_parquet(content: bytes, *, whole: bool) -> str:
 
 def _top_level(elements: list[dict[int, Any]]) -> Any:
     """Yield name and type of each column; the elements are the schema's tree, depth first."""
-    at = 1
-    for _ in range(elements[0].get(5, 0)):
-        element = elements[at]
-        converted = _CONVERTED.get(element.get(6, -1), "")
-        physical = _TYPES[element[1]] if 1 in element else "struct"
-        yield element[4].decode("utf-8"), f"{physical}/{converted}" if converted else physical
+    for at in _children(elements, 0):
+        yield elements[at][4].decode("utf-8"), _type(elements, at)
+
+
+def _children(elements: list[dict[int, Any]], parent: int) -> list[int]:
+    """Return the indices of the elements directly below another one."""
+    found, at = [], parent + 1
+    for _ in range(elements[parent].get(5, 0)):
+        found.append(at)
         at = _after(elements, at)
+    return found
+
+
+def _type(elements: list[dict[int, Any]], at: int) -> str:
+    """Return an element's type, with the types of all that lies below it."""
+    element = elements[at]
+    meaning = _meaning(element)
+    if meaning.startswith("decimal"):
+        return meaning  # readers take any of the physical types that hold it
+    if 1 in element:
+        return _TYPES[element[1]] + (f"/{meaning}" if meaning else "")
+    children = _children(elements, at)
+    if meaning in ("list", "map") and len(children) == 1:
+        # The group between a list and its elements has any name, and may be missing.
+        inner = _children(elements, children[0])
+        parts = [_type(elements, one) for one in inner or children]
+        return f"{meaning}<{', '.join(parts)}>"
+    return f"struct<{', '.join(f'{elements[one][4].decode()}: {_type(elements, one)}' for one in children)}>"
+
+
+def _meaning(element: dict[int, Any]) -> str:
+    """Return what an element's values mean, the same for both forms in which a footer says it."""
+    kind, of = ([*element.get(10, {}).items()] or [(None, None)])[0]
+    if kind == _DECIMAL or (kind is None and element.get(6) == _DECIMAL):
+        return f"decimal({element.get(8, 0)}, {element.get(7, 0)})"
+    if kind in (_TIME, _TIMESTAMP):
+        # The older form means UTC, and so does the newer with isAdjustedToUTC.
+        name = "time" if kind == _TIME else "timestamp"
+        unit = _UNITS[next(iter(of[2]), 0)]
+        return f"{name}_{unit}" if of[1] else f"{name}_{unit} without a zone"
+    if kind == _INTEGER:
+        plain = of[2] and of[1] in (32, 64)
+        return "" if plain else f"{'' if of[2] else 'u'}int_{of[1]}"
+    return _LOGICAL.get(kind, "") if kind is not None else _CONVERTED.get(element.get(6, -1), "")
 
 
 def _after(elements: list[dict[int, Any]], at: int) -> int:

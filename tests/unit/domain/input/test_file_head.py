@@ -95,14 +95,79 @@ def test_parquets_nested_columns_are_one_column_each() -> None:
     rows = [{"a": {"b": 1, "c": {"d": [1, 2]}}, "e": [{"f": 1}], "g": True}]
     found = head(parquet_file(rows), ".parquet", format="parquet")
     assert found.columns == ("a", "e", "g")
-    assert found.types == ("struct", "struct/list", "boolean")
+    assert found.types == (
+        "struct<b: int64, c: struct<d: list<int64>>>",
+        "list<struct<f: int64>>",
+        "boolean",
+    )
+
+
+PARQUET_TYPES: dict[str, Any] = {
+    "int64": pl.Int64,
+    "int32": pl.Int32,
+    "int32/int_8": pl.Int8,
+    "int64/uint_64": pl.UInt64,
+    "double": pl.Float64,
+    "byte_array": pl.Binary,
+    "byte_array/utf8": pl.String,
+    "int32/date": pl.Date,
+    "int64/timestamp_millis without a zone": pl.Datetime("ms"),
+    "int64/timestamp_micros without a zone": pl.Datetime("us"),
+    "int64/timestamp_micros": pl.Datetime("us", "UTC"),
+    "int64/timestamp_nanos": pl.Datetime("ns", "UTC"),
+    "int64/time_nanos without a zone": pl.Time,
+    "decimal(10, 2)": pl.Decimal(10, 2),
+    "decimal(10, 3)": pl.Decimal(10, 3),
+    "list<int64>": pl.List(pl.Int64),
+    "list<byte_array/utf8>": pl.List(pl.String),
+    "struct<a: int64>": pl.Struct({"a": pl.Int64}),
+    "struct<a: int64, b: int64>": pl.Struct({"a": pl.Int64, "b": pl.Int64}),
+}
+
+
+@pytest.mark.parametrize("name", PARQUET_TYPES)
+def test_parquets_types_are_told_apart(name: str) -> None:
+    content = parquet_file([], schema={"a": PARQUET_TYPES[name]})
+    assert head(content, ".parquet", format="parquet").types == (name,)
+
+
+def test_the_types_of_parquet_are_all_there() -> None:
+    assert len(PARQUET_TYPES) == 19
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.4", "2.6"])
+def test_parquets_types_are_the_same_in_the_older_form_of_a_footer(version: str) -> None:
+    import io
+    from decimal import Decimal
+
+    import pyarrow as arrow  # type: ignore[import-untyped]
+    import pyarrow.parquet as parquet  # type: ignore[import-untyped]
+
+    table = arrow.table(
+        {
+            "i": arrow.array([1], arrow.int32()),
+            "d": [Decimal("1.20")],
+            "t": arrow.array([0], arrow.timestamp("us", "UTC")),
+            "l": [["x"]],
+            "m": arrow.array([[("k", 2)]], arrow.map_(arrow.string(), arrow.int64())),
+        }
+    )
+    stream = io.BytesIO()
+    parquet.write_table(table, stream, version=version, use_compliant_nested_type=version != "1.0")
+    assert head(stream.getvalue(), ".parquet", format="parquet").types == (
+        "int32",
+        "decimal(3, 2)",
+        "int64/timestamp_micros",
+        "list<byte_array/utf8>",
+        "map<byte_array/utf8, int64>",
+    )
 
 
 def test_a_parquet_file_of_pyarrow_is_read_alike() -> None:
     import io
 
-    import pyarrow as arrow  # type: ignore[import-untyped]
-    import pyarrow.parquet as parquet  # type: ignore[import-untyped]
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
 
     stream = io.BytesIO()
     table = arrow.table({"ünï": [1, 2], "w": arrow.array([None, 1.5], arrow.float32()), "m": [[(1, 2)], []]})
