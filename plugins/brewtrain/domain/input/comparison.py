@@ -21,6 +21,7 @@ from brewtrain.domain.input.head import FileHead
 from brewtrain.domain.input.observed import Observed, ObservedDay
 from brewtrain.domain.input.promised_columns import check_columns
 from brewtrain.domain.pipeline.file import Pipeline
+from brewtrain.domain.pipeline.file_format import FileFormat, names_format
 
 _SHOWN_NAMES = 8
 _LEFT_OUT = ": objects of JSON may leave a key out, so nothing is refused"
@@ -80,50 +81,65 @@ class Comparison:
 
         :param seen: What the files of each day have shown.
         """
-        reference = self._reference(seen[self.newest])
+        reference = self._reference(seen)
         groups: defaultdict[tuple[object, ...], list[tuple[date, Observed]]] = defaultdict(list)
         for day in sorted(seen, key=lambda day: (day != self.newest, day)):
             for one in seen[day].files:
-                # A fault names its file and stands alone; a head may be that of many days.
-                shape = _shape(one.head) if one.head is not None else None
-                ragged = one.head.ragged if one.head is not None else None
-                groups[(one.fault or shape, ragged is not None, day == self.newest)].append((day, one))
+                groups[(*self._kind(one), day == self.newest)].append((day, one))
+        others = {day for day in seen if day != self.newest}
         found: list[Finding] = []
         for members in groups.values():
             day, first = members[0]
             days, files = tuple(dict.fromkeys(day for day, _ in members)), sum(one.alike for _, one in members)
             text = first.fault or self._fault_of(first)
             if text is not None:
-                found.append(Finding(text, days, files))
+                found.append(Finding(self._of_day(text, first, day), days, files))
             elif reference is not None and (text := self._differs(first, day, reference)) is not None:
                 harmless = self._may_differ(first, reference)
-                found.append(Finding(f"{text}{_LEFT_OUT if harmless else self._advice(day)}", days, files, harmless))
+                advice = _LEFT_OUT if harmless else self._advice(day, all_others=len(others) > 1 and others <= {*days})
+                found.append(Finding(f"{text}{advice}", days, files, harmless))
         return found
 
-    def _reference(self, newest: ObservedDay) -> Observed | None:
-        """Return the file that the others are compared with: of most files of the newest day."""
-        heads = [one for one in newest.files if one.head is not None]
-        promised = set(self.pipeline.source.columns)
-        return max(
-            heads,
-            key=lambda one: (one.head is not None and promised <= set(one.head.columns), one.alike),
-            default=None,
-        )
+    def _of_day(self, text: str, one: Observed, day: date) -> str:
+        """Return a sentence about a file with the file's day, which not every key shows plainly."""
+        uri = self.uri(one.key)
+        return f"{uri} ({day}){text.removeprefix(uri)}"
+
+    def _kind(self, one: Observed) -> tuple[object, ...]:
+        """Return what files have in common that are told in one sentence."""
+        if one.head is None:
+            return ((one.fault or "").removeprefix(self.uri(one.key)),)
+        return _shape(one.head), one.head.ragged is not None
+
+    def _reference(self, seen: Mapping[date, ObservedDay]) -> Observed | None:
+        """Return the file that the others are compared with.
+
+        It is like most files of the newest day; where these are in two minds, like most of the
+        window's. A file without the promised columns, or with one twice, is no measure of others.
+        """
+        heads = [one for one in seen[self.newest].files if one.head is not None and self._columns_fault(one) is None]
+        usual = Counter(self._kind(one) for day in seen.values() for one in day.files)
+        return max(heads, key=lambda one: (one.alike, usual[self._kind(one)]), default=None)
+
+    def _columns_fault(self, one: Observed) -> str | None:
+        assert one.head is not None
+        try:
+            check_columns(self.pipeline, one.head, self.uri(one.key))
+        except InputError as error:
+            return str(error)
+        return None
 
     def _fault_of(self, one: Observed) -> str | None:
         """Return what is wrong with a file whatever the others are."""
         assert one.head is not None
-        uri = self.uri(one.key)
-        try:
-            check_columns(self.pipeline, one.head, uri)
-        except InputError as error:
-            return str(error)
+        if (text := self._columns_fault(one)) is not None:
+            return text
         ragged = one.head.ragged
         if ragged is None:
             return None
         return (
-            f"{uri} is ragged: the row that ends at line {ragged.line} has {ragged.fields} field(s), and the file has "
-            f"{len(one.head.columns)} column(s); {_AGAIN}"
+            f"{self.uri(one.key)} is ragged: the row that ends at line {ragged.line} has {ragged.fields} field(s), "
+            f"and the file has {len(one.head.columns)} column(s); {_AGAIN}"
         )
 
     def _differs(self, one: Observed, day: date, reference: Observed) -> str | None:
@@ -137,9 +153,15 @@ class Comparison:
             return f"{uri} ({day}) {differs}, unlike {other} of the same day"
         return f"{uri} ({day}) {differs}, unlike the newest day ({other})"
 
-    def _advice(self, day: date) -> str:
+    def _advice(self, day: date, *, all_others: bool) -> str:
         if day == self.newest:
             return f"; {_AGAIN}"
+        if all_others:
+            return (
+                f": DataBrew needs the same columns in all files of a window; deliver {self.newest} again if it is "
+                "what is wrong, for no other day is like it; or deliver the others again as it is, or set start_date "
+                f"in include/pipelines/{self.pipeline.name}.yaml to {self.newest}, then clear check_input"
+            )
         return (
             f": DataBrew needs the same columns in all files of a window; deliver {day} again as the newest day is, or "
             f"set start_date in include/pipelines/{self.pipeline.name}.yaml to a day after it, then clear check_input"
@@ -168,8 +190,9 @@ class Comparison:
         return [
             Finding(
                 f"{self.uri(members[0][1].key)} ({members[0][0]}) has {named_extension(other)}, unlike the window's "
-                f"other files ({named_extension(extension)}): DataBrew reads files of one extension only; move it out "
-                "of the partition, or let its name begin with '_', then clear check_input",
+                f"other files ({named_extension(extension)}): DataBrew reads files of one extension only; deliver "
+                "data with that extension, and move what is no data out of the partition, or let its name begin with "
+                "'_', then clear check_input",
                 tuple(dict.fromkeys(day for day, _ in members)),
                 len(members),
             )
@@ -194,17 +217,20 @@ class Comparison:
         ]
 
 
-def usual_extension(delivered: Delivered, file_format: str) -> str:
+def usual_extension(delivered: Delivered, file_format: FileFormat) -> str:
     """Return the extension that the data files of a window have.
 
-    It is one that names the format, or else the one that most of the files have.
+    It is one that names the format, or else the one of most bytes: checksums and notes are short.
 
     :param delivered: The window's data.
     :param file_format: ``source.format``.
     """
-    counts = Counter(one.extension for day in delivered.days.values() for one in day.objects)
+    content: Counter[str] = Counter()
+    for day in delivered.days.values():
+        for one in day.objects:
+            content[one.extension] += one.size
     return max(
-        sorted(counts), key=lambda extension: (extension.startswith(f".{file_format}"), counts[extension]), default=""
+        sorted(content), key=lambda extension: (names_format(extension, file_format), content[extension]), default=""
     )
 
 

@@ -69,6 +69,17 @@ def extension_of(name: str) -> str:
     return (inner if known else "") + path.suffix
 
 
+def names_format(extension: str, declared: FileFormat) -> bool:
+    """Return whether an extension is one of a format's own, compressed or not.
+
+    :param extension: From :func:`extension_of`. That of a checksum, ``.csv.crc``, names none.
+    :param declared: ``source.format``.
+    """
+    path = PurePosixPath(f"name{extension}")
+    inner = PurePosixPath(path.stem).suffix if path.suffix in CODECS else path.suffix
+    return _FORMAT_OF.get(inner.lower()) == declared
+
+
 def name_problem(name: str, declared: FileFormat) -> str | None:
     """Return why a file's name contradicts its format, or ``None``.
 

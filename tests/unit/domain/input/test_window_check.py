@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from brewtrain.domain.input.delivered import ranges
 from brewtrain.domain.input.memory import Memory, packed, rules_of, unpacked
 from brewtrain.domain.input.observed import observed_day
 from brewtrain.domain.input.window_check import WindowCheck
+from tests.fixtures.data_files import parquet_file
 from tests.fixtures.pipelines import smallest_pipeline
 from tests.fixtures.source_world import SourceWorld
 
@@ -165,7 +167,7 @@ def test_a_fault_names_its_file_its_day_and_what_to_do(fault: str, day: date) ->
     assert len(checked.problems) == 1
     assert checked.problems[0].startswith(f"s3://lake/{key} ")
     assert FAULTS[fault] in checked.problems[0]
-    assert str(day) in checked.problems[0]
+    assert f" ({day}) " in checked.problems[0]
     assert "; deliver" in checked.problems[0]
 
 
@@ -196,6 +198,68 @@ def test_a_long_list_of_problems_ends_with_their_number() -> None:
     lines = str(world.check(NEWEST).problem).splitlines()
     assert len(lines) == 22
     assert lines[-1] == "- and 10 more, which are shown when these are gone"
+
+
+def test_the_same_fault_of_many_days_is_told_once() -> None:
+    world = full_world()
+    for day in DAYS[1:4]:
+        world.put(day, BODIES["other encoding"], "part-0.csv")
+    text = str(world.check(NEWEST).problem)
+    assert text.startswith("s3://lake/data/dt=2024-02-02/part-0.csv (2024-02-02) is not UTF-8 ")
+    assert text.endswith("(the same in 2 other day(s): 2024-02-03 to 2024-02-04)")
+
+
+SIDECARS = {
+    "a note beside parquet": ("parquet", "part-0.snappy.parquet", "README.md"),
+    "a checksum beside compressed csv": ("csv", "part-0.csv.gz", "part-0.csv.crc"),
+    "a checksum beside csv of another name": ("csv", "part-0.txt", "part-0.md5"),
+    "a checksum beside data without a name": ("csv", "part-0", "part-0.md5"),
+}
+
+
+@pytest.mark.parametrize("case", SIDECARS)
+def test_what_lies_beside_the_data_every_day_is_not_taken_for_it(case: str) -> None:
+    file_format, data, sidecar = SIDECARS[case]
+    content = parquet_file([{"a": 1}]) if file_format == "parquet" else b"a,b\n1,2\n"
+    world = SourceWorld(
+        smallest_pipeline("churn", source={"path": "s3://{bucket}/{date}/", "format": file_format}, window_days=3)
+    )
+    for day in DAYS[-3:]:
+        world.put(day, gzip.compress(content) if data.endswith(".gz") else content, data)
+        world.put(day, b"read me", sidecar)
+    checked = world.check(NEWEST)
+    assert len(checked.problems) == 1
+    assert checked.problems[0].startswith(f"s3://lake/{NEWEST}/{sidecar} ({NEWEST}) has the extension ")
+
+
+def test_the_sidecars_are_all_there() -> None:
+    assert len(SIDECARS) == 4
+
+
+def test_a_newest_day_that_is_wrong_itself_is_no_measure_of_the_others() -> None:
+    for body, columns in ((b"age;job\n30;admin\n", ["age", "job", "y"]), (b"age;age;job;y\n3;3;a;no\n", [])):
+        world = full_world(columns=columns)
+        for part in range(3):
+            world.put(NEWEST, body + b"\n" * part, f"part-{part}.csv")
+        (problem,) = world.check(NEWEST).problems
+        assert problem.startswith(f"s3://lake/data/dt={NEWEST}/part-0.csv ({NEWEST}) ")
+
+
+def test_where_no_other_day_is_like_the_newest_it_may_be_the_newest_that_is_wrong() -> None:
+    world = full_world()
+    for part in range(3):
+        world.put(NEWEST, b"30;admin;no\n31;cook;yes\n" + b"\n" * part, f"part-{part}.csv")
+    (problem,) = world.check(NEWEST).problems
+    assert f"deliver {NEWEST} again if it is what is wrong" in problem
+
+
+def test_of_a_newest_day_in_two_minds_the_file_that_is_unlike_the_window_is_told() -> None:
+    world = full_world()
+    for part in (1, 2):
+        del world.objects[f"data/dt={NEWEST}/part-{part}.csv"]
+    key = world.put(NEWEST, b"q;r\n1;2\n", "a.csv")
+    (problem,) = world.check(NEWEST).problems
+    assert problem.startswith(f"s3://lake/{key} ({NEWEST}) ")
 
 
 def test_a_readme_alone_is_no_data() -> None:
