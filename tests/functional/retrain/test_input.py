@@ -52,7 +52,7 @@ def test_good_data_passes(account: SwitchedExecution, body: bytes) -> None:
 
 
 BAD = {
-    "other-delimiter": (b"age,job,y\n30,admin,no\n", r"delimited by ',', not by ';' as source.delimiter in"),
+    "other-delimiter": (b"age,job,y\n30,admin,no\n", r"delimited by ',', not by ';' as source.delimiter says"),
     "tab": (b"age\tjob\ty\n", "delimited by a tab, not by ';'"),
     "missing-column": (b"age;y\n", r"lacks the column\(s\) 'job' that source.columns"),
     "several": (b"a;b\n", r"lacks the column\(s\) 'age', 'job', 'y'"),
@@ -109,7 +109,7 @@ def test_the_newest_partition_of_a_month_counts(account: SwitchedExecution) -> N
     account.deliver(DAY, body=b"age;job;y\n")
     assert str(check(account, MONTH)["path"]).endswith("/dt=2024-01-30/"), "a day without business is passed over"
     account.deliver(DAY, body=b"age;y\n30;no\n")
-    with pytest.raises(InputError, match=r"dt=2024-02-01/part\.csv lacks the column"):
+    with pytest.raises(InputError, match=r"dt=2024-02-01/part\.csv \(2024-02-01\) lacks the column"):
         check(account, MONTH)
     account.deliver(DAY, body=b"")
     with pytest.raises(InputError, match=r"dt=2024-02-01/ has 1 file\(s\), all of them empty"):
@@ -154,7 +154,7 @@ def test_the_newest_file_is_looked_at(account: SwitchedExecution) -> None:
     account.deliver(DAY, body=GOOD)
     key = f"data/{account.pipeline.name}/dt=2024-02-01/zzz.csv"
     account.client("s3").put_object(Bucket=account.bucket, Key=key, Body=b"age;y\n")
-    with pytest.raises(InputError, match=r"zzz\.csv lacks"):
+    with pytest.raises(InputError, match=r"zzz\.csv \(2024-02-01\) lacks"):
         check(account)
 
 

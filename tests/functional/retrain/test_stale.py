@@ -19,7 +19,7 @@ from tests.fixtures.account import BUCKET
 from tests.fixtures.pipelines import smallest_pipeline
 from tools import stale
 
-GOOD = b"age;job;y\n30;admin;no\n"
+GOOD = b"age,job,y\n30,admin,no\n"
 FIRST = date(2024, 5, 1)
 _numbers = itertools.count(1)
 
@@ -75,7 +75,7 @@ def runs(aws_client: Any, connection: str) -> Runs:
         s3.create_bucket(Bucket=BUCKET)
     made = Runs(s3)
     for number in (0, 1, 3, 4):
-        made.put(FIRST + timedelta(days=number), GOOD + b"%d;x;no\n" % number)
+        made.put(FIRST + timedelta(days=number), GOOD + b"%d,x,no\n" % number)
     for number in (3, 4):
         newest = FIRST + timedelta(days=number)
         made.record(newest, made.check(newest))
@@ -96,8 +96,8 @@ def test_a_run_records_what_it_has_read(runs: Runs) -> None:
 
 def test_the_next_run_names_the_days_that_have_changed_since(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
     runs.put(FIRST + timedelta(days=2))
-    runs.put(FIRST + timedelta(days=3), GOOD + b"another;row;no\n")
-    runs.put(FIRST + timedelta(days=5), GOOD + b"5;x;no\n")
+    runs.put(FIRST + timedelta(days=3), GOOD + b"another,row,no\n")
+    runs.put(FIRST + timedelta(days=5), GOOD + b"5,x,no\n")
     changed = runs.check(FIRST + timedelta(days=5))["changed_since"]
     # The first of the days does not belong to this run's window.
     assert changed == {
@@ -115,7 +115,7 @@ def test_what_is_stale_is_listed_with_the_command_that_retrains_it(
     monkeypatch.setattr("brewtrain.resources.find_pipeline", lambda name: runs.pipeline)
     assert stale.main([runs.pipeline.name, "--endpoint-url", local_aws]) == 0
     assert "0 of 2 interval(s) with a recorded run are stale" in capsys.readouterr().out
-    runs.put(FIRST + timedelta(days=1), GOOD + b"another;row;no\n")
+    runs.put(FIRST + timedelta(days=1), GOOD + b"another,row,no\n")
     runs.put(FIRST + timedelta(days=2))
     assert stale.main([runs.pipeline.name, "--endpoint-url", local_aws]) == 0
     slug = runs.pipeline.name.replace("_", "-")

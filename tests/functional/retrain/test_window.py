@@ -36,7 +36,7 @@ FAULTS: dict[str, tuple[bytes, str]] = {
     "blank": (b"age ;job;y\n30;admin;no\n", r"'age ' is not 'age': blanks and case count"),
     "case": (b"age;Job;y\n30;admin;no\n", r"'Job' is not 'job': blanks and case count"),
     "one column less": (b"age;y\n30;no\n", r"lacks the column\(s\) 'job'"),
-    "delimiter": (b"age,job,y\n30,admin,no\n", r"besides"),
+    "delimiter": (b"age,job,y\n30,admin,no\n", r"is delimited by ',', not by ';'"),
     "encoding": ("age;job;y\n1;gärtner;no\n".encode("latin-1"), r"is not UTF-8"),
     "ragged": (GOOD + b"30;admin\n", r"is ragged: the row that ends at line 3 has 2 field\(s\)"),
     "compressed": (b"\x1f\x8b\x08\x00rest", r"compressed or binary"),

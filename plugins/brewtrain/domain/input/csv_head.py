@@ -15,6 +15,8 @@ from brewtrain.domain.input.head import BYTE_ORDER_MARK, FileHead, HeadTooShortE
 from brewtrain.domain.pipeline.file_format import DELIMITERS, delimiter_name
 
 _Record = tuple[int, list[str]]
+_LINES = 100
+"""Lines that are looked at to tell a delimiter."""
 
 
 def csv_head(text: str, delimiter: str, *, header: bool, whole: bool) -> FileHead:
@@ -43,6 +45,13 @@ def csv_head(text: str, delimiter: str, *, header: bool, whole: bool) -> FileHea
     if not any(first):
         what = "an empty line instead of a header" if header else "an empty line instead of a row"
         raise ValueError(f"begins with {what}; deliver it without that line")
+    if len(first) == 1 and (other := _delimiter_of_lines(text, delimiter, header=header)) is not None:
+        raise ValueError(_delimited_by(other, delimiter))
+    if header and len(first) > 1 and (again := next((line for line, row in records[1:] if row == first), 0)):
+        raise ValueError(
+            f"has its header again in line {again}: were files joined? deliver it with one header, then clear "
+            "check_input"
+        )
     below = records[0][0] if header else 0
     # Blank lines are no rows to Spark, which DataBrew runs on.
     rows = [(line, record) for line, record in records[header:] if len(record) > 1 or "".join(record).strip()]
@@ -98,12 +107,34 @@ def _problem(error: str, lines: list[str], number: int, delimiter: str) -> str:
         what = one if "\n" in lines[0] else "ends its lines with CR only"
         return f"{what}; write LF or CRLF at the end of each line, and no CR elsewhere"
     if number == 1 and (other := _other_delimiter(lines[0], delimiter)) is not None:
-        return (
-            f"is delimited by {delimiter_name(other)}, not by {delimiter_name(delimiter)} as source.delimiter says; "
-            "deliver it with that delimiter, or change source.delimiter"
-        )
+        return _delimited_by(other, delimiter)
     what = "its quotes do not close" if "end of data" in error else error
     return f"is not CSV in the row that ends at line {number}: {what}; deliver it again, then clear check_input"
+
+
+def _delimited_by(found: str, declared: str) -> str:
+    return (
+        f"is delimited by {delimiter_name(found)}, not by {delimiter_name(declared)} as source.delimiter says; "
+        "deliver it with that delimiter, or change source.delimiter"
+    )
+
+
+def _delimiter_of_lines(text: str, declared: str, *, header: bool) -> str | None:
+    """Return the delimiter by which all lines of a file of one column have the same fields, if any.
+
+    A blank says nothing, and without a header a colon does not: times have them.
+    """
+    lines = [line for line in text.split("\n")[:-1] if line.strip()][:_LINES] or [text]
+    for delimiter in DELIMITERS:
+        if delimiter in (declared, " ") or (delimiter == ":" and not header):
+            continue
+        try:
+            fields = {len(row) for row in csv.reader(lines, delimiter=delimiter, strict=True)}
+        except csv.Error:
+            continue
+        if len(fields) == 1 and max(fields) > 1:
+            return delimiter
+    return None
 
 
 def _other_delimiter(line: str, declared: str) -> str | None:

@@ -150,7 +150,7 @@ FAULTS = {
     "blank in a name": "lacks the column(s) 'job' and has the column(s) ' job' besides (' job' is not 'job': blanks",
     "one column more": "has the column(s) 'z' besides",
     "ragged": "is ragged: the row that ends at line 2 has 2 field(s), and the file has 3 column(s)",
-    "other delimiter": "lacks the column(s) 'age', 'job', 'y' and has the column(s) 'age,job,y' besides",
+    "other delimiter": "is delimited by ',', not by ';' as source.delimiter says",
     "other encoding": "is not UTF-8 (byte 0xe4",
     "byte order mark": "begins with a byte order mark",
     "blank": "begins with an empty line",
