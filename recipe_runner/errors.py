@@ -66,6 +66,15 @@ class RecipeError(Exception):
         """What is wrong and what to do, without the place."""
         return self.detail.message
 
+    def naming(self, name: str, called: str) -> RecipeError:
+        """Return the error with a file called otherwise.
+
+        :param name: what a message that begins with a file's name calls the file.
+        :param called: what to call it instead, such as its address.
+        """
+        message = f"{called}{self.message.removeprefix(name)}" if self.message.startswith(f"{name} ") else self.message
+        return RecipeError(message, step=self.step, operation=self.operation, column=self.column)
+
     def at(self, step: int, operation: str) -> RecipeError:
         """Return the error placed in a step; an error that has a step stays as it is."""
         if self.detail.step:

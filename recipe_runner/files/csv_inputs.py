@@ -36,7 +36,10 @@ def scan_csv(files: DatasetFiles, all_rows: bool, checked: bool) -> tuple[list[p
     """
     paths = files.paths
     delimiter, header = _csv_options(files.input_options.get("Csv") or {})
-    shapes = [csv_shape(path, delimiter, header, checked=checked) for path in paths]
+    shapes = []
+    for path in paths:
+        with files.telling(path):
+            shapes.append(csv_shape(path, delimiter, header, checked=checked))
     names = {files.name_of(path): shape.names for path, shape in zip(paths, shapes, strict=True)}
     check_alike(names, in_order=True)
     types: dict[str, pl.DataType] = {}

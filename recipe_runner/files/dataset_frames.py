@@ -57,6 +57,32 @@ def check_alike(columns: Mapping[str, Sequence[str]], *, in_order: bool) -> None
         )
 
 
+def check_types_alike(schemas: Mapping[str, Mapping[str, pl.DataType]]) -> None:
+    """Check that the columns of files that say their types have the same ones.
+
+    Spark, which DataBrew runs on, reads the files of a dataset with the types of one of them, and
+    fails at others or misreads them.
+
+    :param schemas: the columns and types of each file, by what messages call it.
+    :raises RecipeError: two files differ.
+    """
+    first: tuple[str, Mapping[str, pl.DataType]] | None = None
+    for name, found in schemas.items():
+        first = first or (name, found)
+        for column, dtype in found.items():
+            if _stored(dtype) != _stored(first[1][column]):
+                raise RecipeError(
+                    f"the files of the dataset have different types: {name} has {dtype}, unlike {first[0]}, which has "
+                    f"{first[1][column]}; DataBrew's output of such files is irregular, so make them alike",
+                    column=column,
+                )
+
+
+def _stored(dtype: pl.DataType) -> pl.DataType:
+    """Return a type as a file stores it: categories are text."""
+    return pl.String() if isinstance(dtype, pl.Categorical | pl.Enum) else dtype
+
+
 def of_one_shape(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
     """Return the frames with a column as JSON text where the files disagree on its nesting."""
     shapes: dict[str, set[str]] = {}

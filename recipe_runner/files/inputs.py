@@ -16,7 +16,7 @@ import polars as pl
 from recipe_runner.errors import RecipeError
 from recipe_runner.files.compression import is_compressed, unpacked
 from recipe_runner.files.csv_inputs import scan_csv
-from recipe_runner.files.dataset_frames import check_alike, of_one_shape, with_extra
+from recipe_runner.files.dataset_frames import check_alike, check_types_alike, of_one_shape, with_extra
 from recipe_runner.files.excel_inputs import read_excel
 from recipe_runner.files.json_inputs import scan_json
 from recipe_runner.tables.streaming import sources
@@ -86,15 +86,18 @@ def scan_dataset(files: DatasetFiles, *, all_rows: bool = False, checked: bool =
     if kind == "CSV":
         frames, rows = scan_csv(files, all_rows, checked)
     else:
-        frames = [
-            with_extra(_scan_other(kind, path, files.input_options, all_rows), files.extra_columns.get(path))
-            for path in files.paths
-        ]
+        frames = []
+        for path in files.paths:
+            with files.telling(path):
+                scanned = _scan_other(kind, path, files.input_options, all_rows)
+            frames.append(with_extra(scanned, files.extra_columns.get(path)))
         if kind != "JSON":
             # An object of JSON may leave out what it has no value for.
             found = zip(files.paths, frames, strict=True)
-            columns = {files.name_of(path): frame.collect_schema().names() for path, frame in found}
-            check_alike(columns, in_order=kind == "EXCEL")
+            schemas = {files.name_of(path): frame.collect_schema() for path, frame in found}
+            check_alike({name: schema.names() for name, schema in schemas.items()}, in_order=kind == "EXCEL")
+            if kind == "PARQUET":
+                check_types_alike(schemas)
     frame = frames[0] if len(frames) == 1 else pl.concat(of_one_shape(frames), how="diagonal_relaxed")
     if not frame.collect_schema():
         raise RecipeError(f"{files.paths[0].name} is empty: it has no column")
@@ -112,7 +115,10 @@ def _filled_files(files: DatasetFiles) -> DatasetFiles:
 
 def _plain_files(files: DatasetFiles) -> DatasetFiles:
     """Return the dataset with every compressed file replaced by its unpacked content."""
-    plain = {path: unpacked(path) if is_compressed(path) else path for path in files.paths}
+    plain = {}
+    for path in files.paths:
+        with files.telling(path):
+            plain[path] = unpacked(path) if is_compressed(path) else path
     extra = {plain.get(path, path): columns for path, columns in files.extra_columns.items()}
     names = {plain[path]: files.name_of(path) for path in files.paths}
     return replace(files, paths=[plain[path] for path in files.paths], extra_columns=extra, names=names)

@@ -6,7 +6,8 @@ new expression at a time, never for the schema of the whole plan. Must not know 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,14 @@ class DatasetFiles:
     def name_of(self, path: Path) -> str:
         """Return what messages call a file."""
         return self.names.get(path, path.name)
+
+    @contextmanager
+    def telling(self, path: Path) -> Iterator[None]:
+        """Let errors inside the block call a file as messages do: many may have one name."""
+        try:
+            yield
+        except RecipeError as error:
+            raise error.naming(path.name, self.name_of(path)) from error.__cause__
 
 
 @dataclass(frozen=True)

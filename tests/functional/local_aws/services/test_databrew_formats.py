@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.fixtures.data_files import COMPRESSIONS, csv_file, json_lines_file, parquet_file
@@ -188,6 +189,34 @@ BAD: dict[str, tuple[dict[str, bytes], dict[str, Any], str]] = {
         PARQUET,
         "lacks 'job', 'rate', 'y'",
     ),
+    "other types of parquet": (
+        {"a.parquet": parquet_file([{"a": 1}]), "b.parquet": parquet_file([{"a": 1.5}])},
+        PARQUET,
+        "/in/b.parquet has Float64, unlike ",
+    ),
+    "times of another zone in parquet": (
+        {
+            "a.parquet": parquet_file([], schema={"a": pl.Datetime("us")}),
+            "b.parquet": parquet_file([], schema={"a": pl.Datetime("us", "UTC")}),
+        },
+        PARQUET,
+        "have different types",
+    ),
+    "a ragged file among others of its name": (
+        {"a/p.csv": b"a,y\n1,2\n", "b/p.csv": b"a,y\n1\n"},
+        CSV,
+        "/in/b/p.csv is ragged",
+    ),
+    "a cut file among others of its name": (
+        {"a/p.csv.gz": GZIP(b"a,y\n1,2\n"), "b/p.csv.gz": GZIP(b"a,y\n1,2\n")[:-9]},
+        CSV,
+        "/in/b/p.csv.gz is not GZIP data, or is truncated",
+    ),
+    "a document among json lines of its name": (
+        {"a/p.json": b'{"a": 1}\n', "b/p.json": b"[1]"},
+        LINES,
+        "/in/b/p.json is a JSON document",
+    ),
     "json lines as a document": ({"a.json": json_lines_file(ROWS)}, DOCUMENT, "holds more than one JSON value"),
 }
 
@@ -215,4 +244,4 @@ def test_options_of_another_format_are_refused(brew: Brew, chosen: str) -> None:
 
 
 def test_the_cases_are_all_there() -> None:
-    assert (len(FILES), len(PROFILED), len(BAD)) == (46, 6, 20)
+    assert (len(FILES), len(PROFILED), len(BAD)) == (46, 6, 25)
