@@ -14,6 +14,8 @@ from brewtrain.domain.errors import PipelineFileError
 from brewtrain.domain.pipeline.file import Pipeline
 from brewtrain.domain.run.interval import DataInterval
 
+_YEARS = range(1970, 9999)
+
 
 def newest_interval(pipeline: Pipeline, last: date) -> DataInterval:
     """Return the newest data interval whose run reads no day after the last one that there is.
@@ -51,6 +53,8 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; write one such as 2026-11-30T04:00") from None
+    if moment.year not in _YEARS:
+        raise argparse.ArgumentTypeError(f"{text!r} is outside the years {_YEARS[0]} to {_YEARS[-1]}")
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
@@ -72,7 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
     except PipelineFileError as error:
         print(f"days: {error}", file=sys.stderr)
         return 2
-    print("\n".join(report(pipeline, options.at)))
+    lines = report(pipeline, options.at)
+    print("\n".join(lines))
+    newest = date.fromisoformat(lines[-1].removeprefix("last_day: "))
+    if newest < pipeline.start_date:
+        print(f"days: this run is refused: {newest} is before start_date {pipeline.start_date}", file=sys.stderr)
     return 0
 
 

@@ -67,3 +67,18 @@ def test_neither_airflow_nor_boto3_is_loaded() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("at", ["0001-01-01", "1969-12-31", "9999-12-31T23:59"])
+def test_a_time_that_no_schedule_reaches_is_refused(at: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["churn", "--at", at])
+    assert raised.value.code == 2
+    assert f"{at!r} is outside the years 1970 to 9998" in capsys.readouterr().err
+
+
+def test_a_run_that_is_refused_for_its_day_is_told(churn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["churn", "--at", "2001-01-01"]) == 0
+    printed = capsys.readouterr()
+    assert "newest_day: 2000-12-28\n" in printed.out
+    assert printed.err.startswith("days: this run is refused: 2000-12-28 is before start_date ")
