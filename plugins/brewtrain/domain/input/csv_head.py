@@ -15,6 +15,7 @@ from brewtrain.domain.input.head import BYTE_ORDER_MARK, FileHead, HeadTooShortE
 from brewtrain.domain.pipeline.file_format import DELIMITERS, delimiter_name
 
 _Record = tuple[int, list[str]]
+_YEARS = range(1900, 2101)
 _LINES = 100
 """Lines that are looked at to tell a delimiter."""
 
@@ -47,6 +48,10 @@ def csv_head(text: str, delimiter: str, *, header: bool, whole: bool) -> FileHea
         raise ValueError(f"begins with {what}; deliver it without that line")
     if len(first) == 1 and (other := _delimiter_of_lines(text, delimiter, header=header)) is not None:
         raise ValueError(_delimited_by(other, delimiter))
+    if header and _is_row_of_numbers(first):
+        raise ValueError(
+            "begins with a row of numbers instead of a header; deliver it with one, or write 'header: false' in source"
+        )
     if header and len(first) > 1 and (again := next((line for line, row in records[1:] if row == first), 0)):
         raise ValueError(
             f"has its header again in line {again}: were files joined? deliver it with one header, then clear "
@@ -71,6 +76,15 @@ def _is_json_row(line: str) -> bool:
         return isinstance(json.loads(line), dict | list)
     except (ValueError, RecursionError):
         return False
+
+
+def _is_row_of_numbers(row: list[str]) -> bool:
+    """Whether all fields are numbers, and not years, which columns may be named after."""
+    try:
+        numbers = [float(field) for field in row if field]
+    except ValueError:
+        return False
+    return bool(numbers) and not all(number in _YEARS for number in numbers)
 
 
 def column_names(header: list[str]) -> tuple[str, ...]:

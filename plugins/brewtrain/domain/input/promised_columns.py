@@ -38,7 +38,12 @@ def check_columns(pipeline: Pipeline, head: FileHead, uri: str) -> None:
         )
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
-        raise InputError(f"{uri} has the column {twice[0]!r} twice; deliver each column once")
+        no_header = (
+            ", or write 'header: false' in source if the files have no header"
+            if pipeline.source.format == "csv" and pipeline.source.header
+            else ""
+        )
+        raise InputError(f"{uri} has the column {twice[0]!r} twice; deliver each column once{no_header}")
 
 
 def _nearly(missing: list[str], columns: tuple[str, ...]) -> str:

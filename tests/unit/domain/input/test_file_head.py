@@ -204,6 +204,7 @@ HEADS: dict[str, tuple[bytes, dict[str, Any], FileHead]] = {
     "a quoted name over two lines": (b'"a\nb",c\n1,2\n', {}, FileHead(("a\nb", "c"), True)),
     "a quoted delimiter": (b'"a;b";c\n1;2\n', {"delimiter": ";"}, FileHead(("a;b", "c"), True)),
     "one column": (b"text\n1;2\n3\n", {}, FileHead(("text",), True)),
+    "years as names": (b"2019,2020\n1,2\n", {}, FileHead(("2019", "2020"), True)),
     "one column of times": (b"12:30\n12:31\n", {"header": False}, FileHead(("Column_1",), True)),
     "one column with a delimiter in quotes": (b'"a;b"\n"1;2"\n', {}, FileHead(("a;b",), True)),
     "an empty name": (b"a,,c\n1,2,3\n", {}, FileHead(("a", "Column_2", "c"), True)),
@@ -260,6 +261,7 @@ BAD: dict[str, tuple[bytes, str, dict[str, Any], str]] = {
     "a quoted header of another delimiter": (b'"a","b"\n1,2\n', ".csv", {"delimiter": ";"}, "is delimited by ',', not"),
     "a header of another delimiter": (b"a;b\n1;2\n", ".csv", {}, "is delimited by ';', not by ',' as source.delimiter"),
     "rows of another delimiter": (b"1|2\n3|4\n", ".csv", {"header": False}, r"is delimited by '\|', not by ','"),
+    "numbers instead of a header": (b"63.0,1,,-2e3\n67.0,0,1,2\n", ".csv", {}, "begins with a row of numbers instead"),
     "a header in the middle": (b"a,b\n1,2\na,b\n3,4\n", ".csv", {}, "has its header again in line 3"),
     "an empty first line": (b"\na,b\n1,2\n", ".csv", {}, "begins with an empty line instead of a header"),
     "nothing in gzip": (gzip.compress(b""), ".csv.gz", {}, "is empty: it has no row"),
@@ -281,7 +283,7 @@ def test_what_databrew_would_not_read_is_one_sentence(case: str) -> None:
 
 
 def test_the_cases_are_all_there() -> None:
-    assert (len(COMPRESSIONS), len(HEADS), len(BAD)) == (10, 20, 35)
+    assert (len(COMPRESSIONS), len(HEADS), len(BAD)) == (10, 21, 36)
 
 
 def test_a_header_longer_than_the_first_range_is_read_in_more_calls() -> None:
