@@ -145,6 +145,8 @@ class Comparison:
     def _differs(self, one: Observed, day: date, reference: Observed) -> str | None:
         assert one.head is not None
         assert reference.head is not None
+        if self.pipeline.source.format == "json" and not one.head.has_row:
+            return None
         differs = difference(one.head, reference.head)
         if differs is None:
             return None
@@ -168,10 +170,13 @@ class Comparison:
         )
 
     def _may_differ(self, one: Observed, reference: Observed) -> bool:
-        """Whether the files differ in what the objects of a JSON file may leave out."""
+        """Whether the files differ in what the objects of a JSON file may leave out.
+
+        Files that have no key in common are of two tables.
+        """
         assert one.head is not None
         assert reference.head is not None
-        if self.pipeline.source.format != "json":
+        if self.pipeline.source.format != "json" or not {*one.head.columns} & {*reference.head.columns}:
             return False
         alike = {name.strip().casefold() for name in (*one.head.columns, *reference.head.columns)}
         return len(alike) == len({*one.head.columns, *reference.head.columns})
@@ -262,7 +267,7 @@ def difference(head: FileHead, reference: FileHead) -> str | None:
     if changed:
         shown = ", ".join(f"{name!r} is {types[name]}, not {expected.get(name)}" for name in changed[:_SHOWN_NAMES])
         return f"has other types ({shown})"
-    if head.byte_order_mark != reference.byte_order_mark:
+    if not head.by_name and head.byte_order_mark != reference.byte_order_mark:
         return "begins with a byte order mark" if head.byte_order_mark else "begins without a byte order mark"
     return None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from brewtrain.domain.input.comparison import Comparison, copies, named_extension, usual_extension
+from brewtrain.domain.input.completeness import hours_of
 from brewtrain.domain.input.delivered import Delivered, DeliveredDay, StoredObject, ranges
 from brewtrain.domain.input.file_head import no_rows
 from brewtrain.domain.input.memory import Memory
@@ -115,7 +116,7 @@ class _Checker:
             ),
             tuple(sorted(self._looked_at)),
             tuple(problems),
-            (*warnings, *copies(self._data, self._bucket)),
+            (*warnings, *self._missing_hours(newest), *copies(self._data, self._bucket)),
             missing,
         )
 
@@ -126,6 +127,22 @@ class _Checker:
             for day in self._found.window.days
             if day not in filled and WEEKDAYS[day.weekday()] in self._pipeline.source.days
         )
+
+    def _missing_hours(self, newest: date | None) -> list[str]:
+        source = self._pipeline.source
+        if newest is None or not source.layout.hourly:
+            return []
+        keys = [one.key for one in self._data.of(newest).filled]
+        hours = sorted(hours_of(newest, self._pipeline.timezone))
+        without = [
+            hour for hour in hours if not any(key.startswith(source.layout.hour_key(newest, hour)) for key in keys)
+        ]
+        if not without:
+            return []
+        path = f"s3://{self._bucket}/{source.layout.hour_key(newest, without[0])}"
+        return [
+            f"{path} has no data, and so for {len(without)} of the {len(hours)} hours of {newest}: was the run early?"
+        ]
 
     def _newest(self, days: Sequence[date]) -> tuple[date | None, str | None]:
         """Return the newest day that has rows, or why there is none."""

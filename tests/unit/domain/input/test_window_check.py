@@ -262,6 +262,31 @@ def test_of_a_newest_day_in_two_minds_the_file_that_is_unlike_the_window_is_told
     assert problem.startswith(f"s3://lake/{key} ({NEWEST}) ")
 
 
+def test_objects_of_json_may_leave_keys_out_but_not_all() -> None:
+    rows = {"one key less": b'{"a": 1}\n', "a byte order mark": b'\xef\xbb\xbf{"a": 1, "b": 2}\n', "no row": b"\n"}
+    for body in (*rows.values(), b'{"c": 1}\n'):
+        world = SourceWorld(
+            smallest_pipeline("churn", source={"path": "s3://{bucket}/{date}.json", "format": "json"}, window_days=2)
+        )
+        world.put(NEWEST, b'{"a": 1, "b": 2}\n')
+        world.put(DAYS[-2], body)
+        checked = world.check(NEWEST)
+        assert (checked.problem is None) == (body in rows.values())
+        assert bool(checked.warnings) == (body == rows["one key less"])
+
+
+def test_the_hours_that_the_newest_day_lacks_are_told() -> None:
+    path = "s3://{bucket}/{date}/{hour}/"
+    pipeline = smallest_pipeline("churn", source={"path": path}, window_days=1, timezone="Europe/Berlin")
+    world, day = SourceWorld(pipeline), date(2024, 3, 31)
+    for hour in range(24):
+        # The clocks never show 02: they are put forward.
+        if hour not in (2, 22, 23):
+            world.objects[f"{day}/{hour:02}/part-0.csv"] = b"a,b\n%d,2\n" % hour
+    (warning,) = world.check(day).warnings
+    assert warning.startswith("s3://lake/2024-03-31/22/ has no data, and so for 2 of the 23 hours of 2024-03-31")
+
+
 def test_a_readme_alone_is_no_data() -> None:
     world = full_world()
     for part in range(3):
