@@ -197,7 +197,11 @@ def _captured(
         match = matcher.match(key, timeout=MATCH_SECONDS)
     except TimeoutError:
         raise RecipeError(f"the path's expressions take too long to match {key!r}; simplify them") from None
-    if match is None or not all(map(_is_data, [*(match["below"] or "").split("/"), key.rpartition("/")[2]])):
+    if match is None:
+        return None
+    below = match["below"] or ""
+    # Hadoop's paths, by which Spark reads, have no folder without a name.
+    if "//" in below or not all(map(_is_data, [*below.split("/"), key.rpartition("/")[2]])):
         return None
     values: dict[str, Value] = {}
     for index, name in enumerate(order):

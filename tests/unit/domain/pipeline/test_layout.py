@@ -23,7 +23,15 @@ LAYOUTS = {
     "date twice": "data/{date:%Y}/{date}/",
 }
 NAMES = ("part-0.csv", "a/b=1/part-0.csv", "_c=2/part-0.csv")
-NO_DATA = ("_SUCCESS", "_temporary/0/part-0.csv", ".part-0.csv.swp", "x/.hidden/part-0.csv", "_committed_17", "")
+NO_DATA = (
+    "_SUCCESS",
+    "_temporary/0/part-0.csv",
+    ".part-0.csv.swp",
+    "x/.hidden/part-0.csv",
+    "_committed_17",
+    "x//y.csv",
+    "",
+)
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
