@@ -82,6 +82,10 @@ class CheckedWindow:
         }
 
 
+class _ArchivedError(InputError):
+    """An object is in a storage class from which it must be restored first."""
+
+
 class S3SourceHook(AwsClientHook):
     """The data of a pipeline's source."""
 
@@ -201,9 +205,18 @@ class S3SourceHook(AwsClientHook):
         return found
 
     def _observe(self, pipeline: Pipeline, bucket: str, one: StoredObject) -> Observed:
+        try:
+            return self._content(pipeline, bucket, one)
+        except _ArchivedError as error:
+            # It can be restored, and is the same object then.
+            return Observed(one.key, fault=str(error), lasting=False)
+
+    def _content(self, pipeline: Pipeline, bucket: str, one: StoredObject) -> Observed:
         uri = f"s3://{bucket}/{one.key}"
         try:
             head = read_head(pipeline.source, uri, one.size, lambda wanted: self._bytes(bucket, one, wanted))
+        except _ArchivedError:
+            raise
         except InputError as error:
             return Observed(one.key, fault=str(error))
         if has_tail(pipeline.source, one.key, one.size):
@@ -231,7 +244,7 @@ class S3SourceHook(AwsClientHook):
                         "over"
                     ) from error
                 if code == "InvalidObjectState":
-                    raise InputError(
+                    raise _ArchivedError(
                         f"{uri} is archived and cannot be read; restore it, or set start_date after its day, then "
                         "clear check_input"
                     ) from error

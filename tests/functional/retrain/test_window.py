@@ -151,6 +151,18 @@ def test_a_red_check_remembers_what_it_has_seen(client: Any) -> None:
     assert source.check().summary["new_partitions"] == 1
 
 
+def test_an_archived_file_is_looked_at_again_once_it_is_restored(client: Any) -> None:
+    source = Source(client, "dt={date}/")
+    for day in DAYS:
+        source.put(day)
+    key = source.put(DAYS[2])
+    client.put_object(Bucket=BUCKET, Key=key, Body=GOOD, StorageClass="GLACIER")
+    with pytest.raises(InputError, match=f"{key} .* is archived and cannot be read; restore it"):
+        source.check()
+    client.put_object(Bucket=BUCKET, Key=key, Body=GOOD)
+    assert source.check().summary["new_partitions"] == 1
+
+
 def test_a_window_of_many_pages_takes_a_call_a_page(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Source(client, "dt={date}/", window_days=60)
     for number in range(60):

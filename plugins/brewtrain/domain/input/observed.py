@@ -17,6 +17,7 @@ class Observed:
     :param key: Key of the file.
     :param head: What its head says; ``None`` if that could not be read as the pipeline file says.
     :param fault: What is wrong with the file by itself: one sentence, with what to do.
+    :param lasting: Whether the object's content says so, and not only what can be done with it now.
     :param alike: How many files of the day have shown the same, this one included.
     """
 
@@ -24,6 +25,7 @@ class Observed:
     head: FileHead | None = None
     fault: str | None = None
     alike: int = 1
+    lasting: bool = True
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class ObservedDay:
     digest: str
     whole: bool
     files: tuple[Observed, ...]
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the same objects will show the same again."""
+        return all(one.lasting for one in self.files)
 
     @property
     def has_row(self) -> bool:

@@ -105,13 +105,14 @@ class _Checker:
             problems += [f"{one}; deliver it again, then clear check_input" for one in empties]
         else:
             warnings += empties
+        lasting = {day: seen for day, seen in self._seen.items() if seen.lasting}
         missing = self._missing()
         if missing:
             warnings.append(f"{len(missing)} day(s) of the window have no data: {ranges(missing)}")
         return WindowCheck(
             self._data,
             newest,
-            Memory(self._memory.rules, {**self._memory.days, **self._seen}).bounded(
+            Memory(self._memory.rules, {**self._memory.days, **lasting}).bounded(
                 self._found.window.first, self._found.window.last
             ),
             tuple(sorted(self._looked_at)),
