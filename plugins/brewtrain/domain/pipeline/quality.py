@@ -32,6 +32,7 @@ from brewtrain.domain.quality.rules import (
     Unique,
 )
 
+_EXPONENT = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+")
 _PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%")
 
 
@@ -77,6 +78,10 @@ def _check_listed(value: str) -> str:
 
 
 def _decimal(value: object) -> object:
+    if isinstance(value, str) and _EXPONENT.fullmatch(value):
+        raise ValueError(
+            f"is text to YAML; write all digits, or a point and the exponent's sign, as 1.0e+5 (it says {value!r})"
+        )
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"is not a number; write it without quotes (it says {value!r})")
     return Decimal(repr(value))
@@ -159,7 +164,19 @@ class RowThreshold(Section):
         return (100 - Decimal(repr(self.value))).normalize()
 
 
-class QualityRule(Section):
+class _FilledSection(Section):
+    """A section in which no field is empty: what somebody meant to check would not be checked."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_empty(cls, fields: object) -> object:
+        empty = [name for name, value in fields.items() if value is None] if isinstance(fields, dict) else []
+        if empty:
+            raise ValueError(f"has nothing for {empty[0]!r}; indent what it says below it, or remove it")
+        return fields
+
+
+class QualityRule(_FilledSection):
     """One rule: either a check in DataBrew's own language, or one of the short forms.
 
     :param check: A check as DataBrew's "Available checks" has them; values may stand in it.
@@ -193,14 +210,6 @@ class QualityRule(Section):
     on_fail: OnFail = "block"
     threshold: Annotated[RowThreshold, BeforeValidator(_row_threshold)] | None = None
     name: Annotated[OneLine, Field(min_length=1, max_length=MAX_NAME)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_empty(cls, fields: object) -> object:
-        empty = [name for name, value in fields.items() if value is None] if isinstance(fields, dict) else []
-        if empty:
-            raise ValueError(f"has nothing for {empty[0]!r}; indent what it says below it, or remove it")
-        return fields
 
     @model_validator(mode="after")
     def _one_form(self) -> QualityRule:
@@ -308,7 +317,7 @@ class QualityRule(Section):
         )  # fmt: skip
 
 
-class RowCount(Section):
+class RowCount(_FilledSection):
     """How many rows a day must have, compared with the days before.
 
     :param drop_max: Largest share by which a day may fall below the usual number of rows.
@@ -329,7 +338,7 @@ class RowCount(Section):
         return self
 
 
-class Freshness(Section):
+class Freshness(_FilledSection):
     """Whether the newest day is new.
 
     :param max_age_hours: Hours before the run was due in which the newest day's last file must
@@ -349,7 +358,7 @@ class Freshness(Section):
         return self
 
 
-class Quality(Section):
+class Quality(_FilledSection):
     """What the data must be like.
 
     :param rules: Rules that DataBrew checks on every row.
@@ -392,7 +401,12 @@ class Quality(Section):
 
 
 def learn_alone(value: object) -> object:
-    """Return the section that ``quality: learn`` stands for."""
+    """Return the section that ``quality: learn`` stands for.
+
+    :raises ValueError: If the section is empty: nothing would be checked.
+    """
+    if value is None:
+        raise ValueError("is empty; indent what it says below it, write 'quality: learn', or remove it")
     return {"learn": True} if value == "learn" else value
 
 

@@ -233,6 +233,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "rules: [{between: {a: ['1', 3]}}]",
         "'quality.rules[0].between.a[0]' is not a number; write it without quotes (it says '1')",
     ),
+    "an exponent that YAML does not know": (
+        "rules: [{at_most: {a: 1e5}}]",
+        "'quality.rules[0].at_most.a' is text to YAML; write all digits, or a point and the exponent's sign, as 1.0e+5 "
+        "(it says '1e5')",
+    ),
     "a pattern that is none": (
         "rules: [{matches: {a: '('}}]",
         "'quality.rules[0].matches.a' is not a regular expression (missing ), unterminated subpattern at position 0) "
@@ -294,6 +299,14 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "'quality.rules[0].on_fail' is 'stop'; write 'block' or 'warn'",
     ),
     "which days": ("of: new\nrules: [{not_null: a}]", "'quality.of' is 'new'; write 'new_days' or 'window'"),
+    "a freshness of nothing beside rules": (
+        "rules: [{not_null: a}]\nfreshness:",
+        "'quality' has nothing for 'freshness'; indent what it says below it, or remove it",
+    ),
+    "a bound of nothing beside another": (
+        "row_count: {min: 5, drop_max: }",
+        "'quality.row_count' has nothing for 'drop_max'; indent what it says below it, or remove it",
+    ),
     "no bound of rows": ("row_count: {}", "'quality.row_count' has no bound; write drop_max, grow_max or min"),
     "a drop of more than all rows": ("row_count: {drop_max: 150%}", "'quality.row_count.drop_max' is '150%'; write "
                                      "less than 100"),
@@ -311,5 +324,10 @@ def test_a_mistake_ends_in_one_sentence(section: str, sentence: str) -> None:
     assert caught.value.problems == [f"field {sentence}"]
 
 
+def test_a_section_of_nothing_is_a_mistake() -> None:
+    with pytest.raises(PipelineFileError, match="field 'quality' is empty; indent what it says below it"):
+        pipeline_of(f"{CHURN}quality:\n")
+
+
 def test_there_is_a_sentence_for_each_mistake() -> None:
-    assert len(MISTAKES) == 37
+    assert len(MISTAKES) == 40
