@@ -41,7 +41,7 @@ class PrepareRunOperator(BrewtrainOperator):
 
         :returns: ``run_id``, ``execution_arn``, ``recipe_version``, ``job_name`` and
             ``try_number``; where the data is validated, ``quality_job`` and ``quality_days``, the
-            first and the last one.
+            first and the last one, or an empty list if good runs have validated all of them.
         :raises DeploymentError: If the recipe was never published, or ``start_execution`` was
             marked success without an execution.
         """
@@ -107,8 +107,13 @@ class PrepareRunOperator(BrewtrainOperator):
         files = s3.files(self.pipeline, window, bucket=bucket)
         digests = {day: digest_of(some) for day, some in files.items()}
         known = s3.memory(self.pipeline.name, bucket=bucket).validated(digests, rules_digest(self.pipeline))
+        if run.clear_number and files:
+            known.discard(max(files))  # somebody wants the data to be read again
         without_data = set(window.days) - files.keys()
         days = validated_days(self.pipeline, window, known | without_data)
+        if days is None:
+            self.log.info("all days up to %s are validated already, which needs no profile job", window.last)
+            return {"quality_job": job, "quality_days": []}
         self.log.info("%s to %s are validated", days.first, days.last)
         for line in hook.prepare(self.pipeline, identity, days, name=job, bucket=bucket):
             self.log.info("%s", line)

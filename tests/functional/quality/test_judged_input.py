@@ -68,6 +68,30 @@ def test_a_bad_day_is_not_what_later_days_are_compared_with(judged: Callable[...
                 run.check_input()
 
 
+def test_days_that_were_validated_before_there_was_a_row_count_are_known(judged: Callable[..., QualityRun]) -> None:
+    run = judged({"learn": True})
+    deliver(run, 40)
+    run.check_input()
+    run.prepare()
+    run.validate()
+    run = judged(DROP, 1)
+    deliver(run, 15)
+    with pytest.raises(RetrainingFailedError, match="row_count"):
+        run.check_input()
+
+
+def test_the_rows_of_an_accepted_day_are_not_what_later_days_are_compared_with(
+    judged: Callable[..., QualityRun],
+) -> None:
+    run = judged({"rules": [{"at_most": {"age": 30}}]}, accept_quality="known")
+    deliver(run, 40)
+    run.check_input()
+    run.prepare()
+    assert run.validate()["outcome"] == "accepted"
+    known = read_json(run.account, names.quality_memory_key(run.pipeline.name))["days"][run.day.isoformat()]
+    assert set(known) == {"digest", "rules"}
+
+
 def test_a_warning_and_an_acceptance_let_the_run_go_on(judged: Callable[..., QualityRun]) -> None:
     run = judged({"row_count": {"min": 10, "on_fail": "warn"}})
     deliver(run, 3)

@@ -120,6 +120,43 @@ def test_an_accepted_day_is_not_asked_about_again(new_run: NewRun) -> None:
     assert later.validate()["outcome"] == "passed"
 
 
+def test_a_second_run_of_a_validated_day_needs_no_job_run(new_run: NewRun, capfd: pytest.CaptureFixture[str]) -> None:
+    run = new_run()
+    deliver(run)
+    run.prepare()
+    run.validate()
+    again = QualityRun(run.account, run.interval.end.date(), dag_run_id="manual__1")
+    assert again.prepare()["quality_days"] == []
+    assert again.job not in jobs(again)
+    capfd.readouterr()
+    result = again.validate()
+    assert (result["outcome"], result["passed"], result["blocked"]) == ("passed", 0, [])
+    assert "good runs have validated all days" in "".join(capfd.readouterr())
+    again.release()
+    deliver(again, BAD)
+    other = QualityRun(run.account, run.interval.end.date(), dag_run_id="manual__2")
+    assert prepared_days(other) == (0, 0)
+
+
+def test_a_window_whose_last_day_has_no_data_is_validated_once(new_run: NewRun) -> None:
+    run = new_run()
+    deliver(run, days_before=1)
+    assert prepared_days(run) == (1, 0)
+    run.validate()
+    assert QualityRun(run.account, run.interval.end.date(), dag_run_id="manual__1").prepare()["quality_days"] == []
+
+
+def test_a_cleared_validation_reads_the_newest_day_with_data_again(new_run: NewRun) -> None:
+    run = new_run()
+    for days in (1, 2):
+        deliver(run, days_before=days)
+    run.prepare()
+    run.validate()
+    run.clear("prepare_run", "validate")
+    assert prepared_days(run) == (1, 0)
+    assert run.validate()["passed"] == 3
+
+
 def test_a_day_that_was_delivered_again_is_new(new_run: NewRun) -> None:
     run = new_run()
     for days in (0, 1, 2):

@@ -14,7 +14,7 @@ from brewtrain.domain.errors import DeploymentError, RetrainingFailedError, Tran
 from local_aws.databrew import job_runs
 from local_aws.jobs import knobs
 from local_aws.jobs.runs import RunPlan
-from tests.fixtures.quality_runs import QualityRun, csv_of, read_json
+from tests.fixtures.quality_runs import QualityRun, csv_of, first_event, read_json
 from tests.fixtures.waiting import wait_until
 
 NewRun = Callable[..., QualityRun]
@@ -119,7 +119,7 @@ def test_a_retry_after_a_killed_worker_attaches_to_the_running_job_run(new_run: 
     run = new_run()
     deliver(run, GOOD)
     run.prepare()
-    knobs.set_delay("databrew", 3)
+    knobs.set_delay("databrew", 60)
     started = run.account.client("databrew").start_job_run(Name=run.job)["RunId"]
     assert run.validate()["outcome"] == "passed"
     assert [one["RunId"] for one in run.job_runs()] == [started]
@@ -131,7 +131,7 @@ def test_a_job_run_that_is_stopping_is_waited_for_and_another_is_started(
     run = new_run()
     deliver(run, GOOD)
     run.prepare()
-    knobs.set_delay("databrew", 3)
+    knobs.set_delay("databrew", 60)
     databrew = run.account.client("databrew")
     old = databrew.start_job_run(Name=run.job)["RunId"]
     from brewtrain.hooks.databrew_quality import DataBrewQualityHook
@@ -346,6 +346,27 @@ def test_files_that_come_while_the_data_is_validated_are_validated_too(new_run: 
         run.operator().resume(run.context("validate"), event={"why": "ended"}, run_id=started)
     with pytest.raises(RetrainingFailedError, match="age between"):
         run.validate()
+
+
+def test_a_file_that_is_deleted_while_the_data_is_validated_means_another_look(new_run: NewRun) -> None:
+    """So is one that replaces another and is dated before the job run, as a multipart upload is."""
+    from airflow.sdk.exceptions import TaskDeferred
+
+    run = new_run()
+    deliver(run, GOOD)
+    key = run.pipeline.source.layout.object_key(run.day, "second.csv")
+    s3 = run.account.client("s3")
+    s3.put_object(Bucket=run.account.bucket, Key=key, Body=GOOD)
+    run.prepare()
+    operator = run.operator()
+    with pytest.raises(TaskDeferred) as waits:
+        operator.execute(run.context("validate"))
+    kwargs = waits.value.kwargs or {}
+    assert first_event(waits.value.trigger)["why"] == "ended"
+    s3.delete_object(Bucket=run.account.bucket, Key=key)
+    with pytest.raises(TransientError, match="replaced or deleted while the data was validated"):
+        operator.resume(run.context("validate"), event={"why": "ended"}, **kwargs)
+    assert run.validate()["outcome"] == "passed"
 
 
 def test_a_denied_read_of_the_job_is_told_as_such(new_run: NewRun, local_aws: str) -> None:

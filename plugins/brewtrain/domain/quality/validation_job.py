@@ -31,18 +31,19 @@ def has_job(pipeline: Pipeline) -> bool:
     return pipeline.quality is not None and (pipeline.quality.learn or bool(pipeline.quality.rules))
 
 
-def validated_days(pipeline: Pipeline, window: Window, validated: Collection[date]) -> Window:
+def validated_days(pipeline: Pipeline, window: Window, validated: Collection[date]) -> Window | None:
     """Return the days that a run validates: one stretch of its window, which may be all of it.
 
     With ``quality.of: new_days`` it begins at the oldest day that no good run has validated, so
-    that a day that a failed run left behind is looked at; the newest day is always part of it.
+    that a day that a failed run left behind is looked at, and ends with the newest day.
 
     :param pipeline: The pipeline file, with a ``quality`` section.
     :param window: The run's days.
     :param validated: Days that need no second look: earlier runs have validated them, with these
         rules and this content, or they have no data.
+    :returns: ``None`` if no day needs a look.
     """
     if pipeline.quality is None or pipeline.quality.of == "window":
         return window
     new = [day for day in window.days if day not in validated]
-    return Window(new[0] if new else window.last, window.last)
+    return Window(new[0], window.last) if new else None

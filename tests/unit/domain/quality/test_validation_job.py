@@ -24,12 +24,16 @@ def day(number: int) -> date:
         pytest.param([], 1, id="a first run looks at all"),
         pytest.param([1, 2, 3, 4], 5, id="a daily run looks at its newest day"),
         pytest.param([1, 2, 4], 3, id="a day that a failed run left behind is looked at"),
-        pytest.param([1, 2, 3, 4, 5], 5, id="a run that is cleared looks at its newest day again"),
     ],
 )
 def test_new_days_begin_at_the_oldest_day_that_nobody_looked_at(validated: list[int], first: int) -> None:
     pipeline = pipeline_with_quality("rules: [{not_null: a}]")
     assert validated_days(pipeline, WINDOW, [day(number) for number in validated]) == Window(day(first), day(5))
+
+
+def test_no_day_is_looked_at_twice() -> None:
+    pipeline = pipeline_with_quality("rules: [{not_null: a}]")
+    assert validated_days(pipeline, WINDOW, WINDOW.days) is None
 
 
 def test_the_whole_window_is_looked_at_if_the_file_says_so() -> None:
