@@ -35,6 +35,7 @@ RULES = """\
         age: [8, 107]
     - in:
         plan: [gold, "no"]
+      threshold: 0.82%
     - check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 1
 """
 
@@ -58,14 +59,16 @@ SECTIONS: dict[str, tuple[str, str]] = {
             "label:",
             "quality:\n  rules:\n  - between: {age: [18, 99]}  # by law\n  - unique: id\n"
             "  # Learnt from 1 window up to 2024-03-04, 1,000 rows.\n  - not_null: [age, plan]\n  - in:\n"
-            '      plan: [gold, "no"]\n  - check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 1\n\n# the target\nlabel:',
+            '      plan: [gold, "no"]\n    threshold: 0.82%\n'
+            "  - check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 1\n\n# the target\nlabel:",
         ),
     ),
     "rules at the end of the file": (
         f"{CHURN}quality:\n    rules:\n      - not_null:\n          - age\n          - plan\n",
         f"{CHURN}quality:\n    rules:\n      - not_null:\n          - age\n          - plan\n"
         "      # Learnt from 1 window up to 2024-03-04, 1,000 rows.\n      - between:\n          age: [8, 107]\n"
-        '      - in:\n          plan: [gold, "no"]\n      - check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 1\n',
+        '      - in:\n          plan: [gold, "no"]\n        threshold: 0.82%\n'
+        "      - check: AGG(DUPLICATE_ROWS_PERCENTAGE) <= 1\n",
     ),
 }
 

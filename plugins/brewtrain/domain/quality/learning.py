@@ -8,7 +8,9 @@ is said about a column that grows with time, such as a timestamp. Must not impor
 Sources: AWS Glue DataBrew Developer Guide, "Building a profile job configuration" (members of a
 profile: min and max of a text are lengths, mostCommonValues lists 50 values unless told otherwise);
 I. J. Good, "The population frequencies of species", Biometrika 40 (1953): the share of values never
-seen before is about the share of those seen once.
+seen before is about the share of those seen once; J. A. Hanley and A. Lippman-Hand, "If nothing
+goes wrong, is everything all right?", JAMA 249 (1983): what was not seen in n rows has a share of
+at most 3/n, at 95%.
 """
 
 from __future__ import annotations
@@ -42,6 +44,8 @@ MOST_REPEATED_PERCENT = 12
 FEWEST_FOR_UNIQUE = 100
 #: Days from which the usual number of rows is known well enough.
 FEWEST_DAYS = 7
+#: Rows, among all that were looked at, in which a rare category may have been missed by chance.
+UNSEEN = 3
 _HUNDRED = Decimal(100)
 
 
@@ -258,12 +262,25 @@ def _values(column: _Column, allowed: Decimal) -> Proposal | None:
         return None
     if len(set(new_in)) > 1 + len(column.facts) / 2:
         return None  # nearly every window brings new values: the list would be old tomorrow
-    once = list(total.values()).count(1)
-    allowed += _rounded_up(100 * once / sum(column.present)) if once else Decimal(0)
+    allowed += _allowed_unseen(column, list(total.values()).count(1), text=text)
     if allowed >= _HUNDRED:
         return None
     late = len(column.facts) >= 3 and max(new_in) >= len(column.facts) * 2 / 3
     return Proposal("in", column.name, tuple(sorted(total)), allowed, "warn" if late else "block")
+
+
+def _allowed_unseen(column: _Column, once: int, *, text: bool) -> Decimal:
+    """Return the share of rows that may have a value that nobody has seen yet, in percent.
+
+    :param once: How many values were seen once.
+    :param text: Whether the values are texts: a code of two numbers gets no third one by chance.
+    """
+    seen = sum(column.present)
+    share = max(once, UNSEEN if text else 0) / seen
+    if not share:
+        return Decimal(0)
+    smallest = min(rows for rows in column.present if rows)
+    return _rounded_up(100 * (share + 3 * math.sqrt(share * (1 - share) / smallest)))
 
 
 def _most_common(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:

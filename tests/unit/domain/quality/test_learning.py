@@ -67,23 +67,27 @@ LEARNT: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
     ),
     "values": (
         [text({"gold": 600, "lead": 400}), text({"gold": 900, "40K - 60K €": 100})],
-        ["- not_null: [a]", "- in:", '    a: ["40K - 60K €", gold, lead]'],
+        ["- not_null: [a]", "- in:", '    a: ["40K - 60K €", gold, lead]', "  threshold: 0.52%"],
     ),
     "values that may be missing": (
         [text({"gold": 500, "lead": 400}, missing=100)],
-        ["- not_null: [a]", "  threshold: 13%", "- in:", "    a: [gold, lead]", "  threshold: 13%"],
+        ["- not_null: [a]", "  threshold: 13%", "- in:", "    a: [gold, lead]", "  threshold: 13.91%"],
     ),
     "values seen once leave room for others": (
         [text({"gold": 998, "x": 1, "z": 1})],
-        ["- not_null: [a]", "- in:", "    a: [gold, x, z]", "  threshold: 0.2%"],
+        ["- not_null: [a]", "- in:", "    a: [gold, x, z]", "  threshold: 0.82%"],
     ),
     "values of which one came late": (
         [text({"gold": 1000}), text({"gold": 1000}), text({"gold": 900, "new": 100})],
-        ["- not_null: [a]", "- in:", "    a: [gold, new]", "  on_fail: warn"],
+        ["- not_null: [a]", "- in:", "    a: [gold, new]", "  threshold: 0.40%", "  on_fail: warn"],
     ),
     "words that YAML would misread": (
         [text({"yes": 500, "no": 300, "12": 200})],
-        ["- not_null: [a]", "- in:", '    a: ["12", "no", "yes"]'],
+        ["- not_null: [a]", "- in:", '    a: ["12", "no", "yes"]', "  threshold: 0.82%"],
+    ),
+    "one row of a rare category is no fault of a day": (
+        [text({"no": 800, "unknown": 200})] * 8,
+        ["- not_null: [a]", "- in:", '    a: ["no", unknown]', "  threshold: 0.23%"],
     ),
     "a code": (
         [number(0, 1, kind="int", distinct=2, mostCommonValues=[{"value": 1, "count": 5}, {"value": 0, "count": 9}])],
@@ -135,7 +139,7 @@ def test_what_is_learnt_of_a_column(columns: list[dict[str, Any]], expected: lis
 
 
 def test_there_is_a_case_for_each_kind_of_column() -> None:
-    assert len(LEARNT) == 27
+    assert len(LEARNT) == 28
 
 
 def test_a_column_that_a_window_lacks_is_not_learnt() -> None:
