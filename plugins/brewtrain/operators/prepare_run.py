@@ -107,7 +107,7 @@ class PrepareRunOperator(BrewtrainOperator):
         files = s3.files(self.pipeline, window, bucket=bucket)
         digests = {day: digest_of(some) for day, some in files.items()}
         known = s3.memory(self.pipeline.name, bucket=bucket).validated(digests, rules_digest(self.pipeline))
-        if run.clear_number and files:
+        if files and (run.clear_number or run.run_type == "manual"):
             known.discard(max(files))  # somebody wants the data to be read again
         without_data = set(window.days) - files.keys()
         days = validated_days(self.pipeline, window, known | without_data)

@@ -125,7 +125,7 @@ def test_a_second_run_of_a_validated_day_needs_no_job_run(new_run: NewRun, capfd
     deliver(run)
     run.prepare()
     run.validate()
-    again = QualityRun(run.account, run.interval.end.date(), dag_run_id="manual__1")
+    again = QualityRun(run.account, run.interval.end.date(), dag_run_id="scheduled__2")
     assert again.prepare()["quality_days"] == []
     assert again.job not in jobs(again)
     capfd.readouterr()
@@ -134,7 +134,7 @@ def test_a_second_run_of_a_validated_day_needs_no_job_run(new_run: NewRun, capfd
     assert "good runs have validated all days" in "".join(capfd.readouterr())
     again.release()
     deliver(again, BAD)
-    other = QualityRun(run.account, run.interval.end.date(), dag_run_id="manual__2")
+    other = QualityRun(run.account, run.interval.end.date(), dag_run_id="scheduled__3")
     assert prepared_days(other) == (0, 0)
 
 
@@ -143,7 +143,19 @@ def test_a_window_whose_last_day_has_no_data_is_validated_once(new_run: NewRun) 
     deliver(run, days_before=1)
     assert prepared_days(run) == (1, 0)
     run.validate()
-    assert QualityRun(run.account, run.interval.end.date(), dag_run_id="manual__1").prepare()["quality_days"] == []
+    assert QualityRun(run.account, run.interval.end.date(), dag_run_id="scheduled__2").prepare()["quality_days"] == []
+
+
+def test_a_manual_run_reads_the_newest_day_again(new_run: NewRun) -> None:
+    run = new_run()
+    for days in (0, 1):
+        deliver(run, days_before=days)
+    run.prepare()
+    run.validate()
+    again = QualityRun(run.account, run.interval.end.date(), dag_run_id="manual__1")
+    assert prepared_days(again) == (0, 0)
+    assert again.validate()["passed"] == 3
+    assert set(again.document()["reports"]) == {"validation", "profile"}, "which make learn reads"
 
 
 def test_a_cleared_validation_reads_the_newest_day_with_data_again(new_run: NewRun) -> None:
