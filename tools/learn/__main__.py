@@ -44,6 +44,8 @@ def proposed_text(pipeline: Pipeline, text: str, windows: Sequence[GoodWindow]) 
     bounds = ", ".join(f"{name}: {value}" for name, value in learnt.row_count.items())
     tail = [f"{' ' * inner_indent(text)}row_count: {{{bounds}}}"] if bounds else []
     comment = f"Learnt from {counted} up to {newest}, {rows:,} rows."
+    if learnt.left_out:
+        comment += f" {learnt.left_out} more do not fit into a ruleset."
     changed = with_rules(text, place_of_rules(text), rule_lines(learnt), comment, tail)
     # What is proposed must be a pipeline file again.
     parse_pipeline(strict_yaml.load(changed), source=f"{pipeline.name}.yaml with the rules")

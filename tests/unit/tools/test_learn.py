@@ -108,6 +108,16 @@ def test_many_columns_are_wrapped_and_read_back() -> None:
     assert max(map(len, text.splitlines())) < 120
 
 
+def test_no_more_is_proposed_than_a_ruleset_takes() -> None:
+    columns = [{"name": f"c{number:03}", "type": "string", "missingValuesCount": 0} for number in range(120)]
+    profile = {"sampleSize": 1000, "duplicateRowsCount": 0, "columns": columns}
+    text = proposed_text(pipeline_of(CHURN), CHURN, [GoodWindow(date(2024, 3, 4), profile)])
+    quality = pipeline_of(text).quality
+    assert quality is not None
+    assert len(quality.databrew_rules) == 100
+    assert "# Learnt from 1 window up to 2024-03-04, 1,000 rows. 21 more do not fit into a ruleset." in text
+
+
 def test_git_takes_the_diff(tmp_path: Path) -> None:
     path = tmp_path / "include" / "pipelines" / "churn.yaml"
     path.parent.mkdir(parents=True)

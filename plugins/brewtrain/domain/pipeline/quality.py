@@ -22,6 +22,7 @@ from brewtrain.domain.pipeline.section import OneLine, Section, check_once_each
 from brewtrain.domain.quality.check_expression import MAX_EXPRESSION, MAX_VALUE, Check, parse_check
 from brewtrain.domain.quality.rules import (
     MAX_NAME,
+    MAX_RULES,
     Between,
     CheckRule,
     Matches,
@@ -387,6 +388,11 @@ class Quality(_FilledSection):
     def _names_once(self) -> Quality:
         if not (self.rules or self.row_count or self.freshness or self.learn):
             raise ValueError("checks nothing; write rules, row_count or freshness, or 'quality: learn'")
+        if len(self.databrew_rules) > MAX_RULES:
+            raise ValueError(
+                f"has {len(self.databrew_rules)} rules, one for each column, and DataBrew takes {MAX_RULES} in a "
+                "ruleset; leave out those that matter least"
+            )
         seen: set[str] = set()
         for rule in self.databrew_rules:
             if rule.name in seen:

@@ -94,11 +94,13 @@ class Learnt:
     :param repeated_rows_percent: Largest share of repeated rows: data that was delivered twice has
         more; ``None`` if the profiles do not count them, or they are common.
     :param row_count: Fields of ``quality.row_count``; empty if the days are too few.
+    :param left_out: How many more were learnt than DataBrew takes.
     """
 
     proposals: tuple[Proposal, ...]
     repeated_rows_percent: Decimal | None = None
     row_count: Mapping[str, str] = field(default_factory=dict)
+    left_out: int = 0
 
     def __bool__(self) -> bool:
         """Whether there is anything to propose."""

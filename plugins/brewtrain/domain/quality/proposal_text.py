@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from brewtrain.domain.pipeline.quality import Quality
 from brewtrain.domain.quality.learning import Learnt, Proposal
+from brewtrain.domain.quality.rules import MAX_RULES
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What YAML 1.1 reads as something else than text.
@@ -41,21 +42,29 @@ class Place:
 
 
 def unsaid(learnt: Learnt, quality: Quality | None) -> Learnt:
-    """Return what is learnt about what the pipeline file says nothing of yet.
+    """Return what is learnt about what the pipeline file says nothing of yet, as far as it fits.
 
     :param learnt: Everything that is learnt.
     :param quality: The file's section.
     """
     if quality is None:
-        return learnt
+        return _fitting(learnt, MAX_RULES)
     said = {(_kind(form), column) for rule in quality.rules for form, column in rule.short_forms()}
     proposals = tuple(one for one in learnt.proposals if (_kind(one.form), one.column) not in said)
     checked = any(rule.check and _REPEATED_ROWS in rule.check.upper() for rule in quality.rules)
-    return Learnt(
+    new = Learnt(
         proposals,
         None if checked else learnt.repeated_rows_percent,
         {} if quality.row_count is not None else learnt.row_count,
     )
+    return _fitting(new, MAX_RULES - len(quality.databrew_rules))
+
+
+def _fitting(learnt: Learnt, most: int) -> Learnt:
+    """Return what makes at most so many rules."""
+    room = max(0, most - (learnt.repeated_rows_percent is not None))
+    left_out = len(learnt.proposals) - room
+    return replace(learnt, proposals=learnt.proposals[:room], left_out=left_out) if left_out > 0 else learnt
 
 
 def rule_lines(learnt: Learnt) -> list[str]:

@@ -22,6 +22,8 @@ from typing import Any, Literal
 from brewtrain.domain.quality.check_expression import MAX_VALUE, Check
 
 MAX_NAME = 128
+# AWS's default quota "Rules per ruleset"; one rule is about one column.
+MAX_RULES = 100
 OnFail = Literal["block", "warn"]
 
 

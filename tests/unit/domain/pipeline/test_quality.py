@@ -204,6 +204,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "rules: [{not_null: a}, {not_null: [b, a]}]",
         "'quality' has two rules named 'a not_null'; remove one, or give it another name",
     ),
+    "more rules than a ruleset takes": (
+        f"rules: [{{not_null: [{', '.join(f'c{number}' for number in range(101))}]}}]",
+        "'quality' has 101 rules, one for each column, and DataBrew takes 100 in a ruleset; leave out those that "
+        "matter least",
+    ),
     "a name twice": (
         "rules: [{not_null: a, name: x}, {unique: a, name: x}]",
         "'quality' has two rules named 'x'; remove one, or give it another name",
@@ -330,4 +335,4 @@ def test_a_section_of_nothing_is_a_mistake() -> None:
 
 
 def test_there_is_a_sentence_for_each_mistake() -> None:
-    assert len(MISTAKES) == 40
+    assert len(MISTAKES) == 41
