@@ -48,15 +48,20 @@ class WindowCheck:
 
     @property
     def problem(self) -> str | None:
-        """All problems in one text; ``None`` if there are none."""
+        """All problems in one text, the first in its first line; ``None`` if there are none."""
         if len(self.problems) < 2:
             return self.problems[0] if self.problems else None
         window = self.delivered.window
-        shown = [f"- {one}" for one in self.problems[:_MOST_PROBLEMS]]
-        more = len(self.problems) - len(shown)
+        shown = [f"- {one}" for one in self.problems[1:_MOST_PROBLEMS]]
+        more = len(self.problems) - len(shown) - 1
         last = [f"- and {more} more, which are shown when these are gone"] if more else []
         return "\n".join(
-            [f"{len(self.problems)} problems in the data of {window.first} to {window.last}:", *shown, *last]
+            [
+                f"{len(self.problems)} problems in the data of {window.first} to {window.last}; the first: "
+                f"{self.problems[0]}",
+                *shown,
+                *last,
+            ]
         )
 
 
