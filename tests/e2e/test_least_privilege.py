@@ -46,9 +46,9 @@ ONLY_ON_AWS: dict[tuple[str, str], str] = {
     ("brewtrain-glue", "s3:GetObject"): "Spark's committer reads what it has written before it renames",
 }
 _DATABREW_RUN = "tests/functional/retrain/test_databrew_run.py: a run prepared twice, or stopped"
-_VALIDATION = "tests/functional/quality/test_prepared_validation.py: a validation prepared with other rules"
+_VALIDATION = "tests/functional/quality: the data of a pipeline with quality rules is validated"
 #: Actions that a role uses on other resources than those of its reason.
-PARTLY_USED = {"s3:GetObject", "sagemaker:ListTags"}
+PARTLY_USED = {"s3:GetObject", "s3:PutObject", "sagemaker:ListTags"}
 #: (role, action) → which other test uses it.
 SHOWN_ELSEWHERE: dict[tuple[str, str], str] = {
     ("brewtrain-states", action): "tests/e2e/test_roles.py stops an execution in each stage"
@@ -59,15 +59,21 @@ SHOWN_ELSEWHERE: dict[tuple[str, str], str] = {
     ("brewtrain-airflow", action): "tests/functional/retrain/test_arrival_roles.py: a run that waits for its data"
     for action in ("s3:GetBucketNotification", "sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage")
 } | {
-    ("brewtrain-airflow", "databrew:UpdateRuleset"): _VALIDATION,
-    ("brewtrain-airflow", "databrew:UpdateProfileJob"): _VALIDATION,
+    ("brewtrain-airflow", f"databrew:{call}"): _VALIDATION
+    for call in (
+        "CreateRuleset", "DescribeRuleset", "UpdateRuleset", "DeleteRuleset", "CreateProfileJob", "UpdateProfileJob",
+        "StartJobRun",
+    )
 } | {
+    ("brewtrain-databrew", "s3:PutObject"): _VALIDATION,
     ("brewtrain-airflow", "databrew:UpdateDataset"): _DATABREW_RUN,
     ("brewtrain-airflow", "databrew:UpdateRecipeJob"): _DATABREW_RUN,
     ("brewtrain-airflow", "databrew:StopJobRun"): _DATABREW_RUN,
 }  # fmt: skip
 #: (role, Sid, resource) of resources that no run here touches.
-RESOURCES_ONLY_ON_AWS: set[tuple[str, str, str]] = set()
+RESOURCES_ONLY_ON_AWS: set[tuple[str, str, str]] = {
+    ("brewtrain-airflow", "DatasetsAndJobsOfRuns", "arn:aws:databrew:us-east-1:123456789012:ruleset/brewtrain-*"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +88,6 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnforcedAirflo
 def runs(airflow: EnforcedAirflow) -> dict[str, Any]:
     """Run every DAG, a failed run and its redrive; return what they and the enforcer said."""
     newest, before = airflow.days[-1], airflow.days[-2]
-    file = airflow.include / "pipelines" / f"{PIPELINE}.yaml"
-    file.write_text(file.read_text("utf-8") + "\nquality:\n  rules:\n    - not_null: [age]\n", "utf-8")
     results = {"deploy": airflow.run("deploy"), "retrain": airflow.run("retrain", before)}
     refused = {"service": "glue", "operation": "StartJobRun", "effect": "error", "code": "InvalidInputException",
                "message": "no such script", "status": 400}  # fmt: skip

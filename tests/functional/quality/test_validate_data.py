@@ -144,10 +144,10 @@ def test_a_job_run_that_is_stopping_is_waited_for_and_another_is_started(
         if len(looks) > 1:
             return listed(self, job)
         databrew.stop_job_run(Name=job, RunId=old)
+        knobs.set_delay("databrew", 0)
         return [{"RunId": old, "State": "STOPPING"}]
 
     monkeypatch.setattr(DataBrewQualityHook, "active_runs", stopping_at_first)
-    knobs.set_delay("databrew", 0)
     assert run.validate()["outcome"] == "passed"
     assert {one["RunId"]: one["State"] for one in run.job_runs()}[old] == "STOPPED"
     assert len(run.job_runs()) == 2
