@@ -45,9 +45,9 @@ def profile_window(
     databrew = clients("databrew")
     bucket = pipeline.bucket_name(account)
     name = f"{names.PREFIX}-{names.slug(pipeline.name)}-learn"
-    prefix = f"{names.PREFIX}/{pipeline.name}/quality/learn/"
-    # The files that the interval's run would read.
+    # The files that the interval's run would read, and where DataBrew's role may write profiles.
     identity = identity_for_start(pipeline, interval, clear_number=0, rerun_mode="auto", dag_run_id=name)
+    prefix = names.quality_reports_prefix(identity)
     window = pipeline.data_days.window(date.fromisoformat(identity.data_date))
     databrew.create_dataset(Name=name, **transform_job.dataset(pipeline, identity, bucket=bucket))
     try:
@@ -73,9 +73,6 @@ def _profile(s3: Any, bucket: str, prefix: str, run_id: str) -> dict[str, Any]:
 
 
 def _create_job(databrew: Any, pipeline: Pipeline, account: names.Account, *, name: str, prefix: str) -> None:
-    encryption = {"EncryptionMode": "SSE-S3"}
-    if pipeline.kms_key is not None:
-        encryption = {"EncryptionMode": "SSE-KMS", "EncryptionKeyArn": pipeline.kms_key}
     databrew.create_profile_job(
         Name=name,
         DatasetName=name,
@@ -84,7 +81,7 @@ def _create_job(databrew: Any, pipeline: Pipeline, account: names.Account, *, na
         Configuration=PROFILE_CONFIGURATION,
         JobSample=JOB_SAMPLE,
         MaxCapacity=pipeline.transform.max_capacity,
-        **encryption,
+        **transform_job.encryption(pipeline),
     )
 
 
